@@ -1,0 +1,3 @@
+#include "support/check.h"
+
+check_state check;
