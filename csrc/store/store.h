@@ -1,0 +1,93 @@
+/* store.h: the item store: many ordered spaces (one per table) in memory, one log under them.
+ *
+ * A space maps (partition bytes, sort bytes) -> value bytes. Point operations go through a hash index
+ * on the full key; ordered ones through a B+tree ordered by (hash of partition, partition, sort), so a
+ * partition is one run in sort order and a scan segment is a range of hashes. Values live in an arena
+ * of size-classed slabs and are overwritten in place when they fit.
+ *
+ * Every change is one record of the store's log (csrc/log) before it is visible in memory; open
+ * replays the log. One process owns a directory. `dir` NULL: nothing on disk.
+ *
+ * Thread rule: every call between cc_store_lock and cc_store_unlock (the short shard lock; a door
+ * that holds the GIL tries it and releases the GIL before it waits). Pointers to keys and values
+ * are valid until the lock is released or the next write. cc_store_wait is called without the lock. */
+#ifndef CC_STORE_STORE_H
+#define CC_STORE_STORE_H
+
+#include "codec/key.h"
+#include "log/log.h"
+
+typedef struct cc_store cc_store;
+typedef struct cc_space cc_space;
+
+typedef struct {
+    cc_log_options log;
+} cc_store_options;
+
+typedef enum { CC_CHANGE_PUT = 1, CC_CHANGE_DELETE = 2 } cc_change_kind;
+typedef struct {
+    cc_change_kind kind;
+    cc_space *space;
+    cc_key key;
+    cc_bytes value; /* PUT */
+} cc_change;
+
+typedef struct {
+    uint64_t item_count;
+    uint64_t item_bytes;   /* stored value bytes */
+    uint64_t memory_bytes; /* index and arena */
+} cc_space_info;
+
+CC_MUST_CHECK cc_status cc_store_open(const char *dir, const cc_store_options *options,
+                                      cc_store **store_out, cc_error *error);
+CC_MUST_CHECK cc_status cc_store_close(cc_store *store, cc_error *error);
+void cc_store_lock(cc_store *store);
+bool cc_store_try_lock(cc_store *store);
+void cc_store_unlock(cc_store *store);
+cc_log *cc_store_log(cc_store *store);
+
+/* Spaces: `name` 1-255 bytes; `meta` is the owner's (a table description as JSON), logged with it. */
+CC_MUST_CHECK cc_status cc_space_create(cc_store *store, cc_bytes name, cc_bytes meta,
+                                        cc_space **space_out, cc_error *error);
+CC_MUST_CHECK cc_status cc_space_drop(cc_store *store, cc_bytes name, cc_error *error);
+CC_MUST_CHECK cc_status cc_space_set_meta(cc_store *store, cc_bytes name, cc_bytes meta,
+                                          cc_error *error);
+cc_space *cc_space_find(cc_store *store, cc_bytes name); /* NULL if none */
+cc_space *cc_space_at(cc_store *store, size_t index);    /* in name order; NULL past the end */
+cc_bytes cc_space_name(const cc_space *space);
+cc_bytes cc_space_meta(const cc_space *space);
+/* A pointer of the table room's (parsed schema), freed by `destroy` when the space goes. */
+void cc_space_attach(cc_space *space, void *owner_data, void (*destroy)(void *owner_data));
+void *cc_space_attached(const cc_space *space);
+void cc_space_info_get(const cc_space *space, cc_space_info *info_out);
+
+/* False when absent. */
+bool cc_space_get(cc_space *space, cc_key key, cc_bytes *value_out);
+/* Hash of a partition, the leading part of the order; segments of a parallel scan split its range. */
+uint64_t cc_space_partition_hash(const cc_space *space, cc_bytes partition);
+
+/* All changes become one log record, then visible together; on failure none is.
+ * `durability`: CC_DURABILITY_DEFAULT or stricter; pass the ticket to cc_store_wait after unlocking. */
+CC_MUST_CHECK cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count,
+                                       cc_log_ticket *ticket_out, cc_error *error);
+CC_MUST_CHECK cc_status cc_store_wait(cc_store *store, const cc_log_ticket *ticket,
+                                      cc_durability durability, cc_error *error);
+
+/* ---- ordered reading: a cursor lives on the stack, valid until the next write or unlock ---- */
+typedef struct {
+    cc_space *space;
+    void *leaf;
+    uint32_t slot;
+} cc_space_cursor;
+/* Position at the first entry >= (hash(partition), partition, sort); false when there is none. */
+bool cc_space_seek(cc_space *space, cc_key key, cc_space_cursor *cursor_out);
+/* Position at the last entry <= (hash(partition), partition, sort); false when there is none. */
+bool cc_space_seek_last(cc_space *space, cc_key key, cc_space_cursor *cursor_out);
+/* Position at the first entry whose partition hash is >= hash. */
+bool cc_space_seek_hash(cc_space *space, uint64_t hash, cc_space_cursor *cursor_out);
+bool cc_space_next(cc_space_cursor *cursor);
+bool cc_space_previous(cc_space_cursor *cursor);
+void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *key_out,
+                    cc_bytes *value_out);
+
+#endif

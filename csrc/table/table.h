@@ -1,0 +1,110 @@
+/* table.h: the item verbs: one C call takes a request and gives a reply, over a store.
+ *
+ * Two doors build the same cc_request and read the same cc_reply: JSON (wire: request_json.c,
+ * reply_json.c) and Python dicts (csrc/python/_table.pyx). Never dict -> JSON -> dict.
+ * One C file per verb: put.c get.c update.c delete.c query.c scan.c batch_write.c batch_get.c.
+ *
+ * Thread rule: cc_table_execute takes the store's lock itself; `locked` true says the caller holds
+ * it already (a door that got it by try_lock under the GIL). Waits for durability happen after
+ * the lock is released, in cc_table_finish. */
+#ifndef CC_TABLE_TABLE_H
+#define CC_TABLE_TABLE_H
+
+#include "store/store.h"
+
+typedef enum {
+    CC_VERB_NONE = 0, CC_VERB_PUT, CC_VERB_GET, CC_VERB_UPDATE, CC_VERB_DELETE, CC_VERB_QUERY,
+    CC_VERB_SCAN, CC_VERB_BATCH_WRITE, CC_VERB_BATCH_GET, CC_VERB_COUNT
+} cc_verb;
+/* "PutItem" -> CC_VERB_PUT; NONE if it is no item verb. */
+cc_verb cc_verb_from_name(cc_bytes operation);
+
+typedef enum { CC_RETURN_NONE = 0, CC_RETURN_ALL_OLD, CC_RETURN_UPDATED_OLD, CC_RETURN_ALL_NEW,
+               CC_RETURN_UPDATED_NEW } cc_return_values;
+typedef enum { CC_CAPACITY_NONE = 0, CC_CAPACITY_TOTAL, CC_CAPACITY_INDEXES } cc_return_capacity;
+typedef enum { CC_SELECT_DEFAULT = 0, CC_SELECT_ALL_ATTRIBUTES, CC_SELECT_PROJECTED,
+               CC_SELECT_SPECIFIC, CC_SELECT_COUNT } cc_select;
+
+typedef struct { cc_bytes name, value; } cc_name_pair; /* #alias -> attribute name */
+
+/* One write or read inside BatchWriteItem / BatchGetItem. */
+typedef struct {
+    cc_bytes table;
+    bool is_delete;  /* BatchWrite */
+    cc_bytes item;   /* PutRequest.Item, or a Key */
+} cc_batch_entry;
+
+typedef struct {
+    cc_verb verb;
+    cc_durability durability;
+    cc_bytes table;               /* TableName or ARN */
+    cc_bytes item;                /* encoded: PutItem.Item or Key */
+    cc_bytes condition;           /* expressions: text, data NULL when absent */
+    cc_bytes update;
+    cc_bytes projection;
+    cc_bytes filter;
+    cc_bytes key_condition;
+    const cc_name_pair *names;    /* ExpressionAttributeNames */
+    size_t name_count;
+    bool has_names, has_values;
+    cc_bytes values;              /* ExpressionAttributeValues as an encoded item (names with the colon) */
+    cc_bytes start_key;           /* ExclusiveStartKey, encoded; data NULL when absent */
+    cc_return_values return_values;
+    bool return_old_on_failure;   /* ReturnValuesOnConditionCheckFailure = ALL_OLD */
+    cc_return_capacity capacity;
+    cc_select select;
+    bool has_limit;
+    uint32_t limit;
+    bool consistent;
+    bool backward;                /* ScanIndexForward = false */
+    bool has_segment;
+    uint32_t segment, total_segments;
+    const cc_batch_entry *batch;
+    size_t batch_count;
+} cc_request;
+
+typedef struct {
+    cc_bytes *items;              /* encoded, already projected; owned by the reply's arena */
+    size_t item_count;
+    bool has_item;                /* GetItem found one / Attributes present: items[0] */
+    uint32_t count, scanned_count;
+    cc_bytes last_key;            /* LastEvaluatedKey, encoded; data NULL when the end was reached */
+    double capacity_units;        /* of the request's table */
+    cc_bytes table;               /* resolved name */
+    const cc_batch_entry *unprocessed;
+    size_t unprocessed_count;
+    bool has_condition_item;      /* ConditionalCheckFailed with ALL_OLD */
+    cc_bytes condition_item;
+} cc_reply;
+
+typedef struct cc_tables cc_tables; /* the table layer over one store; schemas parsed from space meta */
+
+/* Meta of a table is JSON: its description with at least TableName, KeySchema, AttributeDefinitions. */
+CC_MUST_CHECK cc_status cc_tables_open(const char *dir, const cc_store_options *options,
+                                       cc_tables **tables_out, cc_error *error);
+CC_MUST_CHECK cc_status cc_tables_close(cc_tables *tables, cc_error *error);
+cc_store *cc_tables_store(cc_tables *tables);
+CC_MUST_CHECK cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description_json,
+                                        cc_error *error);
+CC_MUST_CHECK cc_status cc_table_drop(cc_tables *tables, cc_bytes name, cc_error *error);
+
+/* Runs one request. The reply's memory is `arena`'s. Waits for durability before it returns. */
+CC_MUST_CHECK cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool locked,
+                                         cc_arena *arena, cc_reply *reply_out, cc_error *error);
+
+/* ---- the wire's form ---- */
+/* The whole of a JSON item verb: body in, body out (a success or an AWS error body). Never fails
+ * for want of valid input; the HTTP status is in *http_status_out. `account_region_prefix` is not
+ * needed: one cc_tables per account and region. Safe from any thread, no GIL. */
+CC_MUST_CHECK cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_bytes body,
+                                           cc_arena *arena, cc_buffer *reply_out,
+                                           int *http_status_out);
+CC_MUST_CHECK cc_status cc_request_from_json(cc_verb verb, cc_bytes body, cc_arena *arena,
+                                             cc_request *request_out, cc_error *error);
+CC_MUST_CHECK cc_status cc_reply_to_json(const cc_request *request, const cc_reply *reply,
+                                         cc_buffer *out);
+/* {"__type": "...#Name", "message": "..."} and the HTTP status that belongs to it. */
+CC_MUST_CHECK cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buffer *out,
+                                         int *http_status_out);
+
+#endif
