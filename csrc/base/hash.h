@@ -12,4 +12,8 @@ uint32_t cc_crc32c(uint32_t crc, const void *data, size_t size);
 /* CRC-32 (IEEE 802.3, as zlib) for x-amz-crc32 and GZIP members; start with 0. */
 uint32_t cc_crc32(uint32_t crc, const void *data, size_t size);
 
+/* The table forms, which the kernels are tested against. */
+uint32_t cc_crc32c_portable(uint32_t crc, const void *data, size_t size);
+uint32_t cc_crc32_portable(uint32_t crc, const void *data, size_t size);
+
 #endif

@@ -8,7 +8,7 @@
 #include "base/status.h"
 
 typedef struct {
-    const char *name; /* of the running test */
+    const char *running; /* name of the running test */
     int tests_passed, tests_failed, failures_here;
 } check_state;
 
@@ -17,7 +17,7 @@ extern check_state check;
 #define TEST(name) static void test_##name(void)
 #define RUN(name)                                                                                  \
     do {                                                                                           \
-        check.name = #name;                                                                        \
+        check.running = #name;                                                                     \
         check.failures_here = 0;                                                                   \
         test_##name();                                                                             \
         check.failures_here ? check.tests_failed++ : check.tests_passed++;                         \
@@ -26,7 +26,7 @@ extern check_state check;
     do {                                                                                           \
         if (!(expression)) {                                                                       \
             check.failures_here++;                                                                 \
-            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, check.name, #expression);       \
+            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, check.running, #expression);       \
         }                                                                                          \
     } while (0)
 #define CHECK_OK(expression) CHECK((expression) == CC_OK)
@@ -36,7 +36,7 @@ extern check_state check;
         if (check_a_ != check_e_) {                                                                \
             check.failures_here++;                                                                 \
             fprintf(stderr, "%s:%d: %s: %s is %lld, expected %lld\n", __FILE__, __LINE__,          \
-                    check.name, #actual, check_a_, check_e_);                                      \
+                    check.running, #actual, check_a_, check_e_);                                      \
         }                                                                                          \
     } while (0)
 #define REPORT()                                                                                   \
