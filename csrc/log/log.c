@@ -1,0 +1,503 @@
+/* log.c: open and recover, submit, cursors, truncate, close. Formats and invariants: internal.h.
+ *
+ * Recovery: segments in sequence order, each validated record by record. The first record that is
+ * not good ends the log. Was it at or below the synced watermark, the medium lost what it had
+ * confirmed: CC_ERR_CORRUPT. Otherwise the rest is a torn tail: later segments are removed, the
+ * remainder of this one is zeroed so that nothing stale can follow a new record. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "log/internal.h"
+
+enum { SUBMIT_MAX = 64 << 20, NAME_SIZE = 24 };
+
+cc_status cc_log_check_owner(const cc_log *log, cc_error *error) {
+    if (CC_LIKELY(*log->alive == 1))
+        return CC_OK;
+    return cc_fail(error, CC_ERR_FORKED, "this log was opened before fork(): open it in this process");
+}
+
+/* ---- open ---- */
+
+typedef struct {
+    char (*names)[NAME_SIZE];
+    size_t count, capacity;
+    bool failed;
+    bool has_spare;
+} name_list;
+
+static void collect(void *context, const char *name) {
+    name_list *list = context;
+    size_t size = strlen(name);
+    if (strcmp(name, "spare") == 0)
+        list->has_spare = true;
+    if (size != 24 || strcmp(name + 20, ".seg") != 0)
+        return;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+        void *names = realloc(list->names, capacity * (NAME_SIZE + 1));
+        if (names == NULL) {
+            list->failed = true;
+            return;
+        }
+        list->names = names;
+        list->capacity = capacity;
+    }
+    memcpy(list->names[list->count++], name, NAME_SIZE);
+}
+
+static int by_name(const void *a, const void *b) { return memcmp(a, b, NAME_SIZE); }
+
+static void push_newest(cc_log *log, cc_segment *segment) {
+    if (log->newest != NULL)
+        log->newest->next = segment;
+    else
+        log->oldest = segment;
+    log->newest = segment;
+}
+
+/* Takes one more segment, or says that the log ends before it. */
+static cc_status adopt(cc_log *log, const char *name, bool is_last, bool *ended, cc_error *error) {
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s", log->directory, name);
+    if (*ended) {
+        return log->options.read_only ? CC_OK : log->fs->remove(log->fs, path, error);
+    }
+    cc_segment *segment = NULL;
+    bool torn = false;
+    cc_status status = cc_segment_open(log, name, &segment, &torn, error);
+    uint64_t expected = log->newest != NULL ? log->newest->last + 1 : log->state.last_dropped + 1;
+    if (status == CC_ERR_CORRUPT && is_last && expected > log->state.synced) {
+        /* A fresh segment whose header was never stored: the log ended before it. */
+        *ended = true;
+        return log->options.read_only ? CC_OK : log->fs->remove(log->fs, path, error);
+    }
+    CC_TRY(status);
+    if (log->newest != NULL && segment->first != expected) {
+        uint64_t last = log->newest->last, first = segment->first;
+        bool behind = last >= log->state.synced;
+        log->disk_bytes -= segment->size;
+        cc_segment_free(log, segment);
+        if (!behind) {
+            if (error != NULL)
+                error->position = last + 1;
+            return cc_fail(error, CC_ERR_CORRUPT,
+                           "log %s: sequence %" PRIu64 " was synced but does not check (next segment "
+                           "starts at %" PRIu64 ")",
+                           log->directory, last + 1, first);
+        }
+        *ended = true;
+        return log->options.read_only ? CC_OK : log->fs->remove(log->fs, path, error);
+    }
+    push_newest(log, segment);
+    if (segment->epoch > log->state.last_epoch)
+        log->state.last_epoch = segment->epoch;
+    if (torn)
+        log->torn_bytes += segment->size - segment->end;
+    return CC_OK;
+}
+
+static cc_status recover(cc_log *log, cc_error *error) {
+    name_list list = {0};
+    cc_status status = CC_OK;
+    CC_TRY_GOTO(log->fs->list(log->fs, log->directory, collect, &list, error));
+    if (list.failed) {
+        status = cc_fail(error, CC_ERR_NOMEM, "no memory to list a log");
+        goto cleanup;
+    }
+    if (list.count > 0)
+        qsort(list.names, list.count, NAME_SIZE, by_name);
+    if (list.has_spare) { /* its size is unknown and it is cheap: start without one */
+        char path[PATH_SIZE];
+        snprintf(path, sizeof path, "%s/spare", log->directory);
+        if (!log->options.read_only)
+            CC_TRY_GOTO(log->fs->remove(log->fs, path, error));
+    }
+    bool ended = false;
+    for (size_t i = 0; i < list.count; i++) {
+        char name[NAME_SIZE + 1];
+        memcpy(name, list.names[i], NAME_SIZE);
+        name[NAME_SIZE] = '\0';
+        CC_TRY_GOTO(adopt(log, name, i + 1 == list.count, &ended, error));
+    }
+    log->last = log->newest != NULL ? log->newest->last : log->state.last_dropped;
+    if (log->last < log->state.synced) {
+        status = cc_fail(error, CC_ERR_CORRUPT,
+                         "log %s: sequence %" PRIu64 " was synced but does not check (%020" PRIu64
+                         ".seg, offset %" PRIu64 ")",
+                         log->directory, log->last + 1, log->newest != NULL ? log->newest->first : 0,
+                         log->newest != NULL ? log->newest->end : 0);
+        if (error != NULL)
+            error->position = log->newest != NULL ? log->newest->end : 0;
+        goto cleanup;
+    }
+    if (log->newest != NULL && !log->options.read_only && (!log->state.clean || log->torn_bytes != 0))
+        cc_segment_wipe_tail(log, log->newest);
+cleanup:
+    free(list.names);
+    return status;
+}
+
+static void set_defaults(cc_log_options *options) {
+    if (options->durability == CC_DURABILITY_DEFAULT)
+        options->durability = CC_DURABILITY_PROCESS;
+    if (options->interval_ms == 0)
+        options->interval_ms = 50;
+    if (options->segment_min == 0)
+        options->segment_min = (uint64_t)1 << 20;
+    if (options->segment_max == 0)
+        options->segment_max = (uint64_t)64 << 20;
+    if (options->segment_max < options->segment_min)
+        options->segment_max = options->segment_min;
+}
+
+static cc_status open_directory(cc_log *log, const char *dir, cc_error *error) {
+    cc_fs *fs = log->fs;
+    char path[PATH_SIZE];
+    int length = snprintf(log->directory, sizeof log->directory, "%s", dir);
+    if (length <= 0 || (size_t)length >= sizeof log->directory)
+        return cc_fail(error, CC_ERR_ARGUMENT, "bad log directory name");
+    bool writable = !log->options.read_only;
+    if (writable) {
+        CC_TRY(fs->make_directory(fs, dir, error));
+        snprintf(path, sizeof path, "%s/lock", dir);
+        CC_TRY(fs->open(fs, path, CC_OPEN_CREATE, &log->lock_file, error));
+        CC_TRY(fs->lock(fs, log->lock_file, error));
+    }
+    snprintf(path, sizeof path, "%s/state", dir);
+    CC_TRY(fs->open(fs, path, writable ? CC_OPEN_CREATE : CC_OPEN_READ, &log->state_file, error));
+    CC_TRY(cc_log_state_load(log, error));
+    CC_TRY(recover(log, error));
+    if (writable && log->state.clean) { /* from now on a tail may be torn */
+        log->state.clean = false;
+        CC_TRY(cc_log_state_save(log, error));
+    }
+    return CC_OK;
+}
+
+static void release(cc_log *log) {
+    for (cc_segment *segment = log->oldest, *next; segment != NULL; segment = next) {
+        next = segment->next;
+        cc_segment_free(log, segment);
+    }
+    if (log->state_file != NULL)
+        log->fs->close(log->fs, log->state_file);
+    if (log->lock_file != NULL)
+        log->fs->close(log->fs, log->lock_file);
+    cc_cond_destroy(&log->synced_changed);
+    cc_mutex_destroy(&log->mutex);
+    if (log->alive != NULL)
+        (void)munmap((void *)(uintptr_t)log->alive, 4096);
+    free(log);
+}
+
+cc_status cc_log_open(const char *dir, const cc_log_options *options, cc_log **log_out,
+                      cc_error *error) {
+    cc_log *log = calloc(1, sizeof *log);
+    if (log == NULL)
+        return cc_fail(error, CC_ERR_NOMEM, "no memory for a log");
+    cc_status status = CC_OK;
+    if (options != NULL)
+        log->options = *options;
+    set_defaults(&log->options);
+    if (dir == NULL)
+        log->options.durability = CC_DURABILITY_MEMORY;
+    log->fs = log->options.fs != NULL ? log->options.fs : cc_fs_system();
+    cc_mutex_init(&log->mutex);
+    cc_cond_init(&log->synced_changed);
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) {
+        status = cc_fail(error, CC_ERR_NOMEM, "no memory for a log");
+        goto cleanup;
+    }
+    (void)madvise(page, 4096, MADV_WIPEONFORK);
+    log->alive = page;
+    *log->alive = 1;
+    if (log->options.durability != CC_DURABILITY_MEMORY)
+        CC_TRY_GOTO(open_directory(log, dir, error));
+    if (log->options.durability == CC_DURABILITY_INTERVAL && !log->options.read_only)
+        CC_TRY_GOTO(cc_log_syncer_start(log, error));
+    *log_out = log;
+    return CC_OK;
+cleanup:
+    release(log);
+    return status;
+}
+
+cc_status cc_log_close(cc_log *log, cc_error *error) {
+    CC_TRY(cc_log_check_owner(log, error));
+    cc_log_syncer_stop(log);
+    cc_status status = CC_OK;
+    cc_mutex_lock(&log->mutex);
+    if (log->readers != 0) {
+        cc_mutex_unlock(&log->mutex);
+        return cc_fail(error, CC_ERR_BUSY, "%u readers are open", log->readers);
+    }
+    if (log->state_file != NULL && !log->options.read_only && !log->poisoned) {
+        status = cc_log_sync_locked(log, log->last, error);
+        if (status == CC_OK) {
+            log->state.clean = true;
+            status = cc_log_state_save(log, error);
+        }
+    }
+    cc_mutex_unlock(&log->mutex);
+    release(log);
+    return status;
+}
+
+/* ---- submit ---- */
+
+/* Makes `newest` a segment with room for `span` more bytes. */
+static cc_status make_room(cc_log *log, uint64_t span, cc_error *error) {
+    cc_segment *newest = log->newest;
+    if (CC_LIKELY(newest != NULL && newest->size - newest->end >= span))
+        return CC_OK;
+    uint64_t size = newest == NULL ? log->options.segment_min : newest->size * 2;
+    if (size > log->options.segment_max)
+        size = log->options.segment_max;
+    while (size < span + SEGMENT_HEADER)
+        size *= 2;
+    uint64_t bound = log->options.disk_bound;
+    if (bound != 0 && log->disk_bytes + size > bound && log->spare_size < size)
+        return cc_fail(error, CC_ERR_FULL, "the log holds its %llu bytes",
+                       (unsigned long long)bound);
+    cc_segment *segment = NULL;
+    CC_TRY(cc_segment_create(log, size, log->last + 1, &segment, error));
+    push_newest(log, segment);
+    return CC_OK;
+}
+
+/* A position in gathered parts, for cutting chunks out of them. */
+typedef struct {
+    const cc_bytes *parts;
+    size_t index, offset;
+} part_cursor;
+
+static void write_chunk(cc_log *log, const cc_log_batch *batch, part_cursor *source, size_t size,
+                        uint64_t time_ms, bool more, uint64_t *offset) {
+    cc_segment *segment = log->newest;
+    cc_record_header header = {.size = (uint32_t)size,
+                               .epoch = segment->epoch,
+                               .first = log->last + 1,
+                               .time_ms = time_ms,
+                               .count = batch->count,
+                               .type_flags = (batch->type & 0xffffff) |
+                                             (uint32_t)(more ? RECORD_MORE : 0) << 24};
+    uint32_t crc = cc_crc32c(0, (uint8_t *)&header + 4, RECORD_HEADER - 4);
+    uint64_t at = *offset + RECORD_HEADER;
+    for (size_t left = size; left > 0;) {
+        cc_bytes part = source->parts[source->index];
+        size_t step = part.size - source->offset < left ? part.size - source->offset : left;
+        const uint8_t *data = part.data + source->offset;
+        crc = cc_crc32c(crc, data, step);
+        cc_segment_store(log, segment, at, data, step);
+        at += step;
+        left -= step;
+        source->offset += step;
+        if (source->offset == part.size) {
+            source->index++;
+            source->offset = 0;
+        }
+    }
+    header.crc = crc;
+    cc_segment_store(log, segment, *offset, &header, RECORD_HEADER);
+    *offset += cc_record_span(size);
+}
+
+static cc_status append(cc_log *log, const cc_log_batch *batch, size_t total,
+                        cc_log_ticket *ticket_out, cc_error *error) {
+    size_t chunks = total <= CC_LOG_BATCH_MAX ? 1 : (total + CC_LOG_BATCH_MAX - 1) / CC_LOG_BATCH_MAX;
+    uint64_t span = (uint64_t)(chunks - 1) * cc_record_span(CC_LOG_BATCH_MAX) +
+                    cc_record_span(total - (chunks - 1) * CC_LOG_BATCH_MAX);
+    CC_TRY(make_room(log, span, error));
+    cc_segment *segment = log->newest;
+    uint64_t time_ms = batch->time_ms != 0 ? batch->time_ms : cc_clock_wall_ms();
+    uint64_t offset = segment->end;
+    part_cursor source = {batch->parts, 0, 0};
+    while (source.index < batch->part_count && source.parts[source.index].size == 0)
+        source.index++;
+    for (size_t chunk = 0, left = total; chunk < chunks; chunk++) {
+        size_t size = left < CC_LOG_BATCH_MAX ? left : CC_LOG_BATCH_MAX;
+        write_chunk(log, batch, &source, size, time_ms, chunk + 1 < chunks, &offset);
+        left -= size;
+    }
+    segment->end = offset;
+    segment->last = log->last + batch->count;
+    segment->newest_ms = time_ms;
+    segment->dirty = true;
+    ticket_out->first = log->last + 1;
+    ticket_out->last = log->last = segment->last;
+    ticket_out->position = ticket_out->last;
+    return CC_OK;
+}
+
+cc_status cc_log_submit(cc_log *log, const cc_log_batch *batch, uint64_t expected_last,
+                        cc_log_ticket *ticket_out, cc_error *error) {
+    CC_TRY(cc_log_check_owner(log, error));
+    size_t total = 0;
+    for (size_t i = 0; i < batch->part_count; i++)
+        total += batch->parts[i].size;
+    if (batch->count == 0 || batch->type == 0 || batch->type > 0xffffff || total > SUBMIT_MAX)
+        return cc_fail(error, CC_ERR_ARGUMENT, "a log batch needs a type, a count, and at most 64 MiB");
+    cc_status status;
+    cc_mutex_lock(&log->mutex);
+    if (log->poisoned)
+        status = cc_fail(error, CC_ERR_POISONED, "a sync failed earlier: the log is read-only");
+    else if (log->options.read_only)
+        status = cc_fail(error, CC_ERR_ARGUMENT, "the log is open for reading only");
+    else if (expected_last != CC_LOG_ANY && expected_last != log->last)
+        status = cc_fail(error, CC_ERR_STALE, "the last sequence is %" PRIu64 ", not %" PRIu64,
+                         log->last, expected_last);
+    else
+        status = append(log, batch, total, ticket_out, error);
+    cc_mutex_unlock(&log->mutex);
+    return status;
+}
+
+/* ---- cursors and truncation ---- */
+
+static bool valid_name(const char *name) {
+    size_t size = strlen(name);
+    if (size == 0 || size > CURSOR_NAME)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        char c = name[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '_' || c == '.' || c == '-'))
+            return false;
+    }
+    return true;
+}
+
+static cc_cursor *find_cursor(cc_log *log, const char *name) {
+    for (uint32_t i = 0; i < log->state.cursor_count; i++)
+        if (strcmp(log->state.cursors[i].name, name) == 0)
+            return &log->state.cursors[i];
+    return NULL;
+}
+
+cc_status cc_log_cursor_set(cc_log *log, const char *name, uint64_t sequence, cc_error *error) {
+    CC_TRY(cc_log_check_owner(log, error));
+    if (!valid_name(name))
+        return cc_fail(error, CC_ERR_ARGUMENT, "a cursor name is 1-64 of [A-Za-z0-9_.-]");
+    cc_status status = CC_OK;
+    cc_mutex_lock(&log->mutex);
+    cc_cursor *cursor = find_cursor(log, name);
+    if (sequence > log->last) {
+        status = cc_fail(error, CC_ERR_ARGUMENT, "cursor beyond the last sequence");
+    } else if (cursor == NULL && log->state.cursor_count == CURSOR_MAX) {
+        status = cc_fail(error, CC_ERR_LIMIT, "a log has at most 64 cursors");
+    } else {
+        if (cursor == NULL) {
+            cursor = &log->state.cursors[log->state.cursor_count++];
+            snprintf(cursor->name, sizeof cursor->name, "%s", name);
+        }
+        cursor->sequence = sequence;
+        status = cc_log_state_save(log, error);
+    }
+    cc_mutex_unlock(&log->mutex);
+    return status;
+}
+
+cc_status cc_log_cursor_get(cc_log *log, const char *name, uint64_t *sequence_out, cc_error *error) {
+    CC_TRY(cc_log_check_owner(log, error));
+    cc_mutex_lock(&log->mutex);
+    cc_cursor *cursor = find_cursor(log, name);
+    if (cursor != NULL)
+        *sequence_out = cursor->sequence;
+    cc_mutex_unlock(&log->mutex);
+    return cursor != NULL ? CC_OK : cc_fail(error, CC_ERR_NOT_FOUND, "no cursor named %s", name);
+}
+
+cc_status cc_log_cursor_drop(cc_log *log, const char *name, cc_error *error) {
+    CC_TRY(cc_log_check_owner(log, error));
+    cc_status status = CC_OK;
+    cc_mutex_lock(&log->mutex);
+    cc_cursor *cursor = find_cursor(log, name);
+    if (cursor == NULL) {
+        status = cc_fail(error, CC_ERR_NOT_FOUND, "no cursor named %s", name);
+    } else {
+        *cursor = log->state.cursors[--log->state.cursor_count];
+        status = cc_log_state_save(log, error);
+    }
+    cc_mutex_unlock(&log->mutex);
+    return status;
+}
+
+/* A dropped segment becomes the spare, or goes. */
+static cc_status discard(cc_log *log, cc_segment *segment, cc_error *error) {
+    cc_status status = CC_OK;
+    uint64_t size = segment->size;
+    if (segment->file != NULL) {
+        char path[PATH_SIZE], spare[PATH_SIZE];
+        cc_segment_path(log, segment->first, path);
+        snprintf(spare, sizeof spare, "%s/spare", log->directory);
+        if (log->spare_size == 0 && segment->pins == 0 && size == log->newest->size) {
+            status = log->fs->rename(log->fs, path, spare, error);
+            if (status == CC_OK)
+                log->spare_size = size;
+        } else {
+            status = log->fs->remove(log->fs, path, error);
+            log->disk_bytes -= size;
+        }
+    } else {
+        log->disk_bytes -= size;
+    }
+    if (segment->pins == 0)
+        cc_segment_free(log, segment);
+    else
+        segment->dropped = true;
+    return status;
+}
+
+void cc_log_unpin(cc_log *log, cc_segment *segment) {
+    CC_ASSERT(segment->pins > 0);
+    if (--segment->pins == 0 && segment->dropped)
+        cc_segment_free(log, segment);
+}
+
+cc_status cc_log_truncate(cc_log *log, cc_error *error) {
+    CC_TRY(cc_log_check_owner(log, error));
+    cc_status status = CC_OK;
+    cc_mutex_lock(&log->mutex);
+    uint64_t done = log->state.cursor_count == 0 ? 0 : UINT64_MAX;
+    for (uint32_t i = 0; i < log->state.cursor_count; i++)
+        if (log->state.cursors[i].sequence < done)
+            done = log->state.cursors[i].sequence;
+    uint64_t now = cc_clock_wall_ms();
+    while (status == CC_OK && log->oldest != NULL && log->oldest != log->newest &&
+           log->oldest->last <= done &&
+           (log->options.retention_ms == 0 ||
+            log->oldest->newest_ms + log->options.retention_ms <= now)) {
+        cc_segment *segment = log->oldest;
+        log->oldest = segment->next;
+        log->state.last_dropped = segment->last;
+        /* The state first: a segment missing behind an older `last_dropped` would read as a loss. */
+        status = cc_log_state_save(log, error);
+        cc_status discarded = discard(log, segment, error);
+        if (status == CC_OK)
+            status = discarded;
+    }
+    cc_mutex_unlock(&log->mutex);
+    return status;
+}
+
+void cc_log_info_get(cc_log *log, cc_log_info *info_out) {
+    cc_mutex_lock(&log->mutex);
+    *info_out = (cc_log_info){
+        .first_sequence = log->oldest != NULL ? log->oldest->first : log->last + 1,
+        .last_sequence = log->last,
+        .disk_bytes = log->disk_bytes,
+        .synced_sequence = log->state.synced,
+        .torn_bytes = log->torn_bytes,
+        .syncs = log->syncs,
+    };
+    for (cc_segment *segment = log->oldest; segment != NULL; segment = segment->next)
+        info_out->segments++;
+    cc_mutex_unlock(&log->mutex);
+}

@@ -1,0 +1,194 @@
+/* segment.c: one file of the log: made, validated, written into. Layout: internal.h. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/hash.h"
+#include "log/internal.h"
+
+static const uint8_t MAGIC[8] = {'C', 'C', 'L', 'O', 'G', 'S', 'G', '1'};
+
+typedef struct {
+    uint8_t magic[8];
+    uint64_t epoch, first, size;
+    uint32_t crc;
+} segment_header;
+
+void cc_segment_path(const cc_log *log, uint64_t first, char *path_out) {
+    snprintf(path_out, PATH_SIZE, "%s/%020" PRIu64 ".seg", log->directory, first);
+}
+
+void cc_segment_store(cc_log *log, cc_segment *segment, uint64_t offset, const void *data,
+                      size_t size) {
+    CC_ASSERT(offset + size <= segment->size);
+    if (CC_UNLIKELY(segment->file != NULL && log->fs->store != NULL))
+        log->fs->store(log->fs, segment->file, segment->data + offset, data, size);
+    else if (size != 0)
+        memcpy(segment->data + offset, data, size);
+}
+
+void cc_segment_wipe_tail(cc_log *log, cc_segment *segment) {
+    static const uint8_t zeros[4096];
+    for (uint64_t at = segment->end; at < segment->size;) {
+        size_t step = segment->size - at < sizeof zeros ? (size_t)(segment->size - at) : sizeof zeros;
+        /* Reading first keeps clean pages clean. */
+        if (memcmp(segment->data + at, zeros, step) != 0)
+            cc_segment_store(log, segment, at, zeros, step);
+        at += step;
+    }
+}
+
+void cc_segment_free(cc_log *log, cc_segment *segment) {
+    if (segment == NULL)
+        return;
+    if (segment->data != NULL) {
+        if (segment->file != NULL)
+            log->fs->unmap(log->fs, segment->file, segment->data, segment->size);
+        else
+            (void)munmap(segment->data, (size_t)segment->size);
+    }
+    if (segment->file != NULL)
+        log->fs->close(log->fs, segment->file);
+    free(segment);
+}
+
+static cc_status write_header(cc_log *log, cc_segment *segment) {
+    segment_header header = {.epoch = segment->epoch, .first = segment->first, .size = segment->size};
+    memcpy(header.magic, MAGIC, sizeof MAGIC);
+    header.crc = cc_crc32c(0, &header, offsetof(segment_header, crc));
+    cc_segment_store(log, segment, 0, &header, offsetof(segment_header, crc) + 4);
+    return CC_OK;
+}
+
+static cc_status map_file(cc_log *log, const char *path, uint64_t size, cc_segment *segment,
+                          cc_error *error) {
+    cc_fs *fs = log->fs;
+    char spare[PATH_SIZE];
+    snprintf(spare, sizeof spare, "%s/spare", log->directory);
+    bool recycle = log->spare_size >= size;
+    if (recycle) {
+        size = log->spare_size;
+        CC_TRY(fs->rename(fs, spare, path, error));
+        log->spare_size = 0;
+    }
+    CC_TRY(fs->open(fs, path, CC_OPEN_CREATE, &segment->file, error));
+    if (!recycle) {
+        cc_status status = fs->allocate(fs, segment->file, size, error);
+        if (status != CC_OK) {
+            (void)fs->remove(fs, path, NULL);
+            return status;
+        }
+        log->disk_bytes += size;
+    }
+    segment->size = size;
+    return fs->map(fs, segment->file, size, true, &segment->data, error);
+}
+
+cc_status cc_segment_create(cc_log *log, uint64_t size, uint64_t first, cc_segment **segment_out,
+                            cc_error *error) {
+    cc_segment *segment = calloc(1, sizeof *segment);
+    if (segment == NULL)
+        return cc_fail(error, CC_ERR_NOMEM, "no memory for a log segment");
+    cc_status status = CC_OK;
+    segment->first = first;
+    segment->last = first - 1;
+    segment->end = SEGMENT_HEADER;
+    segment->epoch = ++log->state.last_epoch;
+    if (log->directory[0] == '\0') {
+        void *data = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (data == MAP_FAILED) {
+            free(segment);
+            return cc_fail(error, CC_ERR_NOMEM, "no memory for a log segment");
+        }
+        (void)madvise(data, (size_t)size, MADV_DONTFORK);
+        segment->data = data;
+        segment->size = size;
+        log->disk_bytes += size;
+    } else {
+        char path[PATH_SIZE];
+        cc_segment_path(log, first, path);
+        CC_TRY_GOTO(map_file(log, path, size, segment, error));
+        CC_TRY_GOTO(write_header(log, segment));
+        if (log->options.durability == CC_DURABILITY_COMMIT ||
+            log->options.durability == CC_DURABILITY_INTERVAL)
+            CC_TRY_GOTO(log->fs->sync_directory(log->fs, log->directory, error));
+    }
+    *segment_out = segment;
+    return CC_OK;
+cleanup:
+    cc_segment_free(log, segment);
+    return status;
+}
+
+bool cc_segment_record(const cc_segment *segment, uint64_t offset, cc_record_header *header_out) {
+    if (offset + RECORD_HEADER > segment->size)
+        return false;
+    memcpy(header_out, segment->data + offset, RECORD_HEADER);
+    if (header_out->epoch != segment->epoch || header_out->count == 0 ||
+        header_out->size > CC_LOG_BATCH_MAX ||
+        offset + cc_record_span(header_out->size) > segment->size)
+        return false;
+    uint32_t crc = cc_crc32c(0, segment->data + offset + 4, RECORD_HEADER - 4 + header_out->size);
+    return crc == header_out->crc;
+}
+
+/* Walks the records; stops at the first that is not good or is not the expected next one. */
+static void validate(cc_segment *segment, bool *torn_out) {
+    uint64_t offset = SEGMENT_HEADER;
+    cc_record_header header;
+    while (cc_segment_record(segment, offset, &header)) {
+        if (header.first != segment->last + 1)
+            break;
+        offset += cc_record_span(header.size);
+        if (((header.type_flags >> 24) & RECORD_MORE) == 0) {
+            segment->last = header.first + header.count - 1;
+            segment->end = offset;
+            segment->newest_ms = header.time_ms;
+        }
+    }
+    uint64_t doubtful = 0; /* an unused tail is zero, or stale bytes of another epoch */
+    if (segment->end + RECORD_HEADER <= segment->size) {
+        memcpy(&header, segment->data + segment->end, RECORD_HEADER);
+        doubtful = header.epoch == segment->epoch;
+    }
+    *torn_out = doubtful != 0 || offset != segment->end;
+}
+
+cc_status cc_segment_open(cc_log *log, const char *name, cc_segment **segment_out, bool *torn_out,
+                          cc_error *error) {
+    cc_fs *fs = log->fs;
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s", log->directory, name);
+    cc_segment *segment = calloc(1, sizeof *segment);
+    if (segment == NULL)
+        return cc_fail(error, CC_ERR_NOMEM, "no memory for a log segment");
+    cc_status status = CC_OK;
+    bool writable = !log->options.read_only;
+    CC_TRY_GOTO(fs->open(fs, path, writable ? CC_OPEN_WRITE : CC_OPEN_READ, &segment->file, error));
+    CC_TRY_GOTO(fs->size(fs, segment->file, &segment->size, error));
+    segment_header header = {0};
+    size_t got = 0;
+    CC_TRY_GOTO(fs->read_at(fs, segment->file, 0, &header, sizeof header, &got, error));
+    char expected[32];
+    snprintf(expected, sizeof expected, "%020" PRIu64 ".seg", header.first);
+    if (got != sizeof header || memcmp(header.magic, MAGIC, sizeof MAGIC) != 0 ||
+        header.crc != cc_crc32c(0, &header, offsetof(segment_header, crc)) ||
+        header.size != segment->size || strcmp(expected, name) != 0) {
+        status = cc_fail(error, CC_ERR_CORRUPT, "log segment %s: bad header", name);
+        goto cleanup;
+    }
+    segment->epoch = header.epoch;
+    segment->first = header.first;
+    segment->last = header.first - 1;
+    segment->end = SEGMENT_HEADER;
+    CC_TRY_GOTO(fs->map(fs, segment->file, segment->size, writable, &segment->data, error));
+    validate(segment, torn_out);
+    log->disk_bytes += segment->size;
+    *segment_out = segment;
+    return CC_OK;
+cleanup:
+    cc_segment_free(log, segment);
+    return status;
+}
