@@ -1,0 +1,172 @@
+/* key_condition.c: a key condition expression as bounds on one partition.
+ *
+ * The grammar is that of conditions; here it is narrowed: only AND, one condition per key, `=` on the
+ * partition key, at most one of = < <= > >= BETWEEN begins_with on the sort key. The value may stand
+ * on the left. Texts as DynamoDB sends them. */
+#include "table/expression.h"
+
+typedef struct {
+    cc_bytes name;
+    cc_token_kind op;
+    bool between, begins;
+    cc_value value, high;
+} cc_key_term;
+
+typedef struct {
+    const cc_bound *bound;
+    cc_key_term terms[2];
+    size_t count, seen;
+    cc_error *error;
+} cc_key_reader;
+
+static const cc_node *node_at(const cc_key_reader *self, uint32_t index) {
+    return &self->bound->program->nodes[index];
+}
+
+static cc_status invalid_operator(const cc_key_reader *self, const char *name) {
+    return CC_INVALID(self->error, "Invalid operator used in KeyConditionExpression: %s", name);
+}
+
+static cc_status check_operator(const cc_key_reader *self, const cc_node *node) {
+    static const char *const functions[] = {
+        [CC_FN_ATTRIBUTE_EXISTS] = "attribute_exists",
+        [CC_FN_ATTRIBUTE_NOT_EXISTS] = "attribute_not_exists",
+        [CC_FN_ATTRIBUTE_TYPE] = "attribute_type",
+        [CC_FN_CONTAINS] = "contains"};
+    switch (node->kind) {
+    case CC_NODE_OR: return invalid_operator(self, "OR");
+    case CC_NODE_NOT: return invalid_operator(self, "NOT");
+    case CC_NODE_IN: return invalid_operator(self, "IN");
+    case CC_NODE_COMPARE:
+        return node->op == CC_TOKEN_NE ? invalid_operator(self, "<>") : CC_OK;
+    case CC_NODE_FUNCTION:
+        if (node->op == CC_FN_SIZE)
+            return CC_INVALID(self->error, "KeyConditionExpressions cannot contain nested operations");
+        return node->op == CC_FN_BEGINS_WITH ? CC_OK : invalid_operator(self, functions[node->op]);
+    default: return CC_OK;
+    }
+}
+
+/* The one attribute of a comparison; its place among the operands in *place_out. */
+static cc_status find_attribute(cc_key_reader *self, const cc_node *node, cc_bytes *name_out,
+                                uint32_t *place_out) {
+    uint32_t place = 0;
+    *name_out = (cc_bytes){NULL, 0};
+    for (uint32_t child = node->child; child != 0; child = node_at(self, child)->next, place++) {
+        const cc_node *operand = node_at(self, child);
+        if (operand->kind == CC_NODE_FUNCTION)
+            return CC_INVALID(self->error, "KeyConditionExpressions cannot contain nested operations");
+        if (operand->kind != CC_NODE_PATH)
+            continue;
+        if (name_out->data != NULL)
+            return CC_INVALID(self->error, "Invalid condition in KeyConditionExpression: Multiple "
+                                           "attribute names used in one condition");
+        cc_path path = self->bound->program->paths[operand->ref];
+        if (path.count > 1)
+            return CC_INVALID(self->error, "KeyConditionExpressions cannot have conditions on nested "
+                                           "attributes");
+        *name_out = self->bound->names[path.first];
+        *place_out = place;
+    }
+    if (name_out->data == NULL)
+        return CC_INVALID(self->error, "Invalid condition in KeyConditionExpression: No key "
+                                       "attribute specified");
+    return CC_OK;
+}
+
+static cc_token_kind mirrored(cc_token_kind op) {
+    switch (op) {
+    case CC_TOKEN_LT: return CC_TOKEN_GT;
+    case CC_TOKEN_LE: return CC_TOKEN_GE;
+    case CC_TOKEN_GT: return CC_TOKEN_LT;
+    case CC_TOKEN_GE: return CC_TOKEN_LE;
+    default: return op;
+    }
+}
+
+static cc_status read_term(cc_key_reader *self, const cc_node *node) {
+    cc_key_term term = {.between = node->kind == CC_NODE_BETWEEN,
+                        .begins = node->kind == CC_NODE_FUNCTION,
+                        .op = node->kind == CC_NODE_COMPARE ? node->op : CC_TOKEN_GE};
+    uint32_t place = 0;
+    if ((term.between || term.begins) && node_at(self, node->child)->kind == CC_NODE_VALUE)
+        return CC_INVALID(self->error,
+                          "Invalid condition in KeyConditionExpression: %s operator must have the "
+                          "key attribute as its first operand",
+                          term.between ? "BETWEEN" : "begins_with");
+    CC_TRY(find_attribute(self, node, &term.name, &place));
+    for (size_t i = 0; i < self->count && i < 2; i++)
+        if (cc_bytes_equal(self->terms[i].name, term.name))
+            return CC_INVALID(self->error, "KeyConditionExpressions must only contain one condition "
+                                           "per key");
+    const cc_node *first = node_at(self, node->child), *second = node_at(self, first->next);
+    if (place == 1)
+        term.op = mirrored(term.op);
+    term.value = self->bound->values[place == 1 ? first->ref : second->ref];
+    if (term.between)
+        term.high = self->bound->values[node_at(self, second->next)->ref];
+    if (self->count < 2)
+        self->terms[self->count] = term;
+    self->count++;
+    return CC_OK;
+}
+
+static cc_status read_node(cc_key_reader *self, uint32_t index) {
+    const cc_node *node = node_at(self, index);
+    CC_TRY(check_operator(self, node));
+    if (node->kind != CC_NODE_AND)
+        return read_term(self, node);
+    for (uint32_t child = node->child; child != 0; child = node_at(self, child)->next)
+        CC_TRY(read_node(self, child));
+    return CC_OK;
+}
+
+static const cc_key_term *term_of(const cc_key_reader *self, cc_bytes name) {
+    for (size_t i = 0; i < self->count; i++)
+        if (cc_bytes_equal(self->terms[i].name, name))
+            return &self->terms[i];
+    return NULL;
+}
+
+static cc_status missed(const cc_key_reader *self, cc_bytes name) {
+    return CC_INVALID(self->error, "Query condition missed key schema element: %.*s",
+                      (int)(name.size < 255 ? name.size : 255), (const char *)name.data);
+}
+
+static cc_status check_type(const cc_key_reader *self, const cc_key_term *term, cc_type type) {
+    if (term->value.type == type && (!term->between || term->high.type == type))
+        return CC_OK;
+    return CC_INVALID(self->error, "One or more parameter values were invalid: Condition parameter "
+                                   "type does not match schema type");
+}
+
+cc_status cc_key_condition_read(const cc_bound *bound, const cc_key_schema *schema,
+                                cc_key_condition *condition_out, cc_error *error) {
+    cc_key_reader self = {.bound = bound, .error = error};
+    CC_TRY(read_node(&self, bound->program->root));
+    if (self.count > 2)
+        return CC_INVALID(error, "Conditions can be of length 1 or 2 only");
+    const cc_key_term *partition = term_of(&self, schema->partition_name);
+    if (partition == NULL)
+        return missed(&self, schema->partition_name);
+    CC_TRY(check_type(&self, partition, schema->partition_type));
+    if (partition->op != CC_TOKEN_EQ || partition->between || partition->begins)
+        return CC_INVALID(error, "Query key condition not supported");
+    *condition_out = (cc_key_condition){.partition = partition->value, .sort_op = CC_TOKEN_END};
+    if (self.count == 1)
+        return CC_OK;
+    if (schema->sort_name.size == 0)
+        return CC_INVALID(error, "Query key condition not supported");
+    const cc_key_term *sort = term_of(&self, schema->sort_name);
+    if (sort == NULL)
+        return missed(&self, schema->sort_name);
+    CC_TRY(check_type(&self, sort, schema->sort_type));
+    if (sort->begins && schema->sort_type == CC_TYPE_N)
+        return CC_INVALID(error, "Query key condition not supported");
+    condition_out->sort_op = sort->op;
+    condition_out->sort_between = sort->between;
+    condition_out->sort_begins = sort->begins;
+    condition_out->sort = sort->value;
+    condition_out->sort_high = sort->high;
+    return CC_OK;
+}
