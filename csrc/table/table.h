@@ -29,10 +29,20 @@ typedef struct { cc_bytes name, value; } cc_name_pair; /* #alias -> attribute na
 
 /* One write or read inside BatchWriteItem / BatchGetItem. */
 typedef struct {
-    cc_bytes table;
+    uint32_t table;  /* index into cc_request.tables */
     bool is_delete;  /* BatchWrite */
     cc_bytes item;   /* PutRequest.Item, or a Key */
 } cc_batch_entry;
+
+/* One table of a batch, with the members that BatchGetItem has per table. */
+typedef struct {
+    cc_bytes name; /* as given: the reply repeats it */
+    bool consistent;
+    cc_bytes projection;
+    const cc_name_pair *names;
+    size_t name_count;
+    bool has_names;
+} cc_batch_table;
 
 typedef struct {
     cc_verb verb;
@@ -59,8 +69,10 @@ typedef struct {
     bool backward;                /* ScanIndexForward = false */
     bool has_segment;
     uint32_t segment, total_segments;
-    const cc_batch_entry *batch;
+    const cc_batch_entry *batch;  /* BatchWrite, BatchGet */
     size_t batch_count;
+    const cc_batch_table *tables;
+    size_t table_count;
 } cc_request;
 
 typedef struct {
@@ -71,8 +83,12 @@ typedef struct {
     cc_bytes last_key;            /* LastEvaluatedKey, encoded; data NULL when the end was reached */
     double capacity_units;        /* of the request's table */
     cc_bytes table;               /* resolved name */
-    const cc_batch_entry *unprocessed;
+    uint32_t *item_tables;        /* BatchGet: parallel to items, index into request.tables */
+    double *table_units;          /* batches: capacity per table of the request */
+    const cc_batch_entry *unprocessed; /* BatchGet past 16 MB: the rest of request.batch */
     size_t unprocessed_count;
+    bool written;                 /* something waits for cc_table_finish */
+    cc_log_ticket ticket;
     bool has_condition_item;      /* ConditionalCheckFailed with ALL_OLD */
     cc_bytes condition_item;
 } cc_reply;
@@ -88,9 +104,23 @@ CC_MUST_CHECK cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_byt
                                         cc_error *error);
 CC_MUST_CHECK cc_status cc_table_drop(cc_tables *tables, cc_bytes name, cc_error *error);
 
-/* Runs one request. The reply's memory is `arena`'s. Waits for durability before it returns. */
+/* Runs one request. The reply's memory is `arena`'s. With `locked` false it takes the store's lock and
+ * waits for durability before it returns; with `locked` true the caller holds the lock, gives it back
+ * and then calls cc_table_finish. On CC_ERR_CONDITION the reply may hold the old item. */
 CC_MUST_CHECK cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool locked,
                                          cc_arena *arena, cc_reply *reply_out, cc_error *error);
+/* Waits until what the request wrote is durable as its mode promises. Without the lock. */
+CC_MUST_CHECK cc_status cc_table_finish(cc_tables *tables, const cc_request *request,
+                                        const cc_reply *reply, cc_error *error);
+/* Whether cc_table_finish may have to wait for the disk (a door then lets go of the GIL first). */
+bool cc_table_waits(const cc_tables *tables, cc_durability durability);
+
+/* ---- for doors that skip the request: all under the store's lock ---- */
+/* The table of a name or ARN; CC_ERR_NOT_FOUND with AWS's words. */
+CC_MUST_CHECK cc_status cc_table_find(cc_tables *tables, cc_bytes name, cc_space **space_out,
+                                      const cc_key_schema **schema_out, cc_error *error);
+/* "arn:aws:dynamodb:REGION:ACCOUNT:table/NAME" -> NAME; any other text is returned as it is. */
+cc_bytes cc_table_name_of(cc_bytes name_or_arn);
 
 /* ---- the wire's form ---- */
 /* The whole of a JSON item verb: body in, body out (a success or an AWS error body). Never fails

@@ -1,0 +1,65 @@
+/* batch_write.c: BatchWriteItem: up to 25 puts and deletes, checked as a whole, then one log record.
+ *
+ * DynamoDB promises no atomicity here; one record is simply the cheapest way to write them. */
+#include "table/internal.h"
+
+static cc_status prepare(cc_call *call, const cc_batch_entry *entry, cc_change *change,
+                         double *units) {
+    change->space = call->space;
+    change->kind = entry->is_delete ? CC_CHANGE_DELETE : CC_CHANGE_PUT;
+    size_t size = 0;
+    if (entry->is_delete) {
+        CC_TRY(cc_key_from_key_item(call->schema, entry->item, call->arena, &change->key,
+                                    call->error));
+    } else {
+        cc_error inner = {0};
+        cc_status status = cc_key_from_item(call->schema, entry->item, call->arena, &change->key,
+                                            &inner);
+        /* A batch has one text for keys that are missing or of the wrong type. */
+        if (status == CC_ERR_VALIDATION && strstr(inner.message, "ype mismatch") != NULL)
+            return CC_INVALID(call->error, "The provided key element does not match the schema");
+        if (status != CC_OK && call->error != NULL)
+            *call->error = inner;
+        CC_TRY(status);
+        change->value = entry->item;
+        size = cc_item_size(entry->item);
+        if (size > CC_ITEM_SIZE_LIMIT)
+            return CC_INVALID(call->error, "Item size has exceeded the maximum allowed size");
+    }
+    cc_bytes old;
+    bool found = call->request->capacity != CC_CAPACITY_NONE &&
+                 cc_space_get(call->space, change->key, &old);
+    *units += cc_write_units(found ? cc_item_size(old) : 0, size);
+    return CC_OK;
+}
+
+static bool duplicate(const cc_change *changes, size_t count) {
+    const cc_change *last = &changes[count - 1];
+    for (size_t i = 0; i + 1 < count; i++)
+        if (changes[i].space == last->space &&
+            cc_bytes_equal(changes[i].key.partition, last->key.partition) &&
+            cc_bytes_equal(changes[i].key.sort, last->key.sort))
+            return true;
+    return false;
+}
+
+cc_status cc_verb_batch_write(cc_call *call) {
+    const cc_request *request = call->request;
+    cc_change *changes = cc_arena_alloc(call->arena, (request->batch_count + 1) * sizeof *changes);
+    double *units = cc_arena_alloc(call->arena, (request->table_count + 1) * sizeof *units);
+    if (changes == NULL || units == NULL)
+        return cc_no_memory(call->error);
+    memset(changes, 0, (request->batch_count + 1) * sizeof *changes);
+    memset(units, 0, (request->table_count + 1) * sizeof *units);
+    for (size_t i = 0; i < request->batch_count; i++) {
+        const cc_batch_entry *entry = &request->batch[i];
+        if (i == 0 || entry->table != entry[-1].table)
+            CC_TRY(cc_table_find(call->tables, request->tables[entry->table].name, &call->space,
+                                 &call->schema, call->error));
+        CC_TRY(prepare(call, entry, &changes[i], &units[entry->table]));
+        if (duplicate(changes, i + 1))
+            return CC_INVALID(call->error, "Provided list of item keys contains duplicates");
+    }
+    call->reply->table_units = units;
+    return cc_call_write(call, changes, request->batch_count);
+}

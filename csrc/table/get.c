@@ -1,0 +1,18 @@
+/* get.c: GetItem: one item by its key, projected when asked. Reads here are always consistent. */
+#include "table/internal.h"
+
+cc_status cc_verb_get(cc_call *call) {
+    const cc_request *request = call->request;
+    cc_key key;
+    cc_bytes item;
+    CC_TRY(cc_key_from_key_item(call->schema, request->item, call->arena, &key, call->error));
+    size_t size = 0;
+    if (cc_space_get(call->space, key, &item)) {
+        if (request->capacity != CC_CAPACITY_NONE)
+            size = cc_item_size(item);
+        CC_TRY(cc_call_add_item(call, item, &call->projection));
+        call->reply->has_item = true;
+    }
+    call->reply->capacity_units = cc_read_units(size, request->consistent);
+    return CC_OK;
+}

@@ -1,0 +1,57 @@
+/* scan.c: Scan: the whole table in hash order; a segment is one slice of the range of hashes. */
+#include "table/internal.h"
+
+/* First hash of segment `segment` of `total`: segment * 2^64 / total, rounded up. */
+static uint64_t segment_start(uint32_t segment, uint32_t total) {
+    unsigned __int128 start = ((unsigned __int128)segment << 64) + total - 1;
+    return (uint64_t)(start / total);
+}
+
+static cc_status check_start(cc_call *call, uint64_t first, uint64_t last, cc_key *start_out) {
+    const cc_request *request = call->request;
+    cc_error inner = {0};
+    cc_status status = cc_key_from_key_item(call->schema, request->start_key, call->arena, start_out,
+                                            &inner);
+    if (status == CC_ERR_NOMEM)
+        return cc_no_memory(call->error);
+    if (status != CC_OK)
+        return CC_INVALID(call->error, "The provided starting key is invalid: %.300s", inner.message);
+    uint64_t hash = cc_space_partition_hash(call->space, start_out->partition);
+    if (hash >= first && hash <= last)
+        return CC_OK;
+    return CC_INVALID(call->error,
+                      "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
+                      "ExclusiveStartKey with correct Segment. TotalSegments: %u Segment: %u",
+                      request->total_segments, request->segment);
+}
+
+cc_status cc_verb_scan(cc_call *call) {
+    const cc_request *request = call->request;
+    uint64_t first = 0, last = UINT64_MAX, hash;
+    if (request->has_segment) {
+        first = segment_start(request->segment, request->total_segments);
+        if (request->segment + 1 < request->total_segments)
+            last = segment_start(request->segment + 1, request->total_segments) - 1;
+    }
+    cc_space_cursor cursor;
+    cc_key start = {{NULL, 0}, {NULL, 0}}, key;
+    cc_bytes item;
+    bool more;
+    if (request->start_key.data != NULL) {
+        CC_TRY(check_start(call, first, last, &start));
+        more = cc_space_seek(call->space, start, &cursor);
+    } else {
+        more = cc_space_seek_hash(call->space, first, &cursor);
+    }
+    cc_page page = {.call = call};
+    for (; more && !page.full; more = cc_space_next(&cursor)) {
+        cc_space_entry(&cursor, &hash, &key, &item);
+        if (hash > last)
+            break;
+        if (start.partition.data != NULL && cc_bytes_equal(key.partition, start.partition) &&
+            cc_bytes_equal(key.sort, start.sort))
+            continue;
+        CC_TRY(cc_page_add(&page, item));
+    }
+    return cc_page_end(&page);
+}

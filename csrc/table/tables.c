@@ -1,0 +1,271 @@
+/* tables.c: the tables over one store, and the run of one request from expressions to durability.
+ *
+ *   expressions compiled and bound (no lock) -> lock -> table -> verb -> unlock -> wait
+ *
+ * A table is a space of the store; its description is the space's meta, its parsed key schema hangs on
+ * the space and goes with it. */
+#include <stdlib.h>
+
+#include "table/internal.h"
+
+cc_status cc_no_memory(cc_error *error) {
+    return cc_fail(error, CC_ERR_NOMEM, "no memory for a request");
+}
+
+cc_verb cc_verb_from_name(cc_bytes operation) {
+    static const char *const names[CC_VERB_COUNT] = {
+        [CC_VERB_PUT] = "PutItem",       [CC_VERB_GET] = "GetItem",
+        [CC_VERB_UPDATE] = "UpdateItem", [CC_VERB_DELETE] = "DeleteItem",
+        [CC_VERB_QUERY] = "Query",       [CC_VERB_SCAN] = "Scan",
+        [CC_VERB_BATCH_WRITE] = "BatchWriteItem", [CC_VERB_BATCH_GET] = "BatchGetItem",
+    };
+    for (int verb = CC_VERB_PUT; verb < CC_VERB_COUNT; verb++)
+        if (cc_bytes_equal(operation, cc_bytes_text(names[verb])))
+            return (cc_verb)verb;
+    return CC_VERB_NONE;
+}
+
+cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_tables **tables_out,
+                         cc_error *error) {
+    cc_tables *tables = calloc(1, sizeof *tables);
+    if (tables == NULL)
+        return cc_no_memory(error);
+    cc_status status;
+    tables->durability = dir == NULL ? CC_DURABILITY_MEMORY
+                         : options == NULL || options->log.durability == CC_DURABILITY_DEFAULT
+                             ? CC_DURABILITY_PROCESS
+                             : options->log.durability;
+    tables->expressions = cc_expression_cache_new();
+    if (tables->expressions == NULL) {
+        status = cc_no_memory(error);
+        goto cleanup;
+    }
+    CC_TRY_GOTO(cc_store_open(dir, options, &tables->store, error));
+    *tables_out = tables;
+    return CC_OK;
+cleanup:
+    cc_expression_cache_free(tables->expressions);
+    free(tables);
+    return status;
+}
+
+cc_status cc_tables_close(cc_tables *tables, cc_error *error) {
+    if (tables == NULL)
+        return CC_OK;
+    cc_status status = cc_store_close(tables->store, error);
+    cc_expression_cache_free(tables->expressions);
+    free(tables);
+    return status;
+}
+
+cc_store *cc_tables_store(cc_tables *tables) { return tables->store; }
+
+cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description_json,
+                          cc_error *error) {
+    cc_key_schema *schema = NULL;
+    CC_TRY(cc_schema_parse(description_json, &schema, error));
+    cc_space *space = NULL;
+    cc_store_lock(tables->store);
+    cc_status status = cc_space_create(tables->store, name, description_json, &space, error);
+    if (status == CC_OK)
+        cc_space_attach(space, schema, cc_schema_free);
+    else
+        cc_schema_free(schema);
+    cc_store_unlock(tables->store);
+    return status;
+}
+
+cc_status cc_table_drop(cc_tables *tables, cc_bytes name, cc_error *error) {
+    cc_store_lock(tables->store);
+    cc_status status = cc_space_drop(tables->store, name, error);
+    cc_store_unlock(tables->store);
+    return status;
+}
+
+cc_bytes cc_table_name_of(cc_bytes name_or_arn) {
+    static const char marker[] = ":table/";
+    if (name_or_arn.size < 4 || memcmp(name_or_arn.data, "arn:", 4) != 0)
+        return name_or_arn;
+    const uint8_t *at = memmem(name_or_arn.data, name_or_arn.size, marker, sizeof marker - 1);
+    if (at == NULL)
+        return name_or_arn;
+    at += sizeof marker - 1;
+    return (cc_bytes){at, (size_t)(name_or_arn.data + name_or_arn.size - at)};
+}
+
+cc_status cc_table_find(cc_tables *tables, cc_bytes name, cc_space **space_out,
+                        const cc_key_schema **schema_out, cc_error *error) {
+    cc_space *space = cc_space_find(tables->store, cc_table_name_of(name));
+    if (space == NULL)
+        return cc_fail_aws(error, CC_ERR_NOT_FOUND, "ResourceNotFoundException",
+                           "Requested resource not found");
+    if (cc_space_attached(space) == NULL) { /* first use since the store was opened */
+        cc_key_schema *schema = NULL;
+        CC_TRY(cc_schema_parse(cc_space_meta(space), &schema, error));
+        cc_space_attach(space, schema, cc_schema_free);
+    }
+    *space_out = space;
+    *schema_out = cc_space_attached(space);
+    return CC_OK;
+}
+
+bool cc_table_waits(const cc_tables *tables, cc_durability durability) {
+    return tables->durability == CC_DURABILITY_COMMIT || durability == CC_DURABILITY_COMMIT;
+}
+
+/* ---- one call ---- */
+
+static cc_status bind_text(cc_call *call, cc_expression_kind kind, cc_bytes text, cc_bound *bound) {
+    const cc_request *request = call->request;
+    if (text.data == NULL)
+        return CC_OK;
+    cc_expression *program = NULL;
+    CC_TRY(cc_expression_get(call->tables->expressions, kind, text, &program, call->error));
+    bound->program = program; /* released by call_end whatever binding says */
+    return cc_bind(program, request->names, request->name_count, request->values, call->arena, bound,
+                   call->error);
+}
+
+static cc_status bind_all(cc_call *call) {
+    const cc_request *request = call->request;
+    CC_TRY(bind_text(call, CC_EXPRESSION_UPDATE, request->update, &call->update));
+    CC_TRY(bind_text(call, CC_EXPRESSION_CONDITION, request->condition, &call->condition));
+    CC_TRY(bind_text(call, CC_EXPRESSION_KEY, request->key_condition, &call->key_condition));
+    CC_TRY(bind_text(call, CC_EXPRESSION_FILTER, request->filter, &call->filter));
+    CC_TRY(bind_text(call, CC_EXPRESSION_PROJECTION, request->projection, &call->projection));
+    if (request->name_count == 0 && request->values.size == 0)
+        return CC_OK;
+    const cc_bound *const bounds[] = {&call->update, &call->condition, &call->key_condition,
+                                      &call->filter, &call->projection};
+    return cc_bind_check_unused(bounds, 5, request->names, request->name_count, request->values,
+                                call->error);
+}
+
+static cc_status run_verb(cc_call *call) {
+    const cc_request *request = call->request;
+    if (request->verb == CC_VERB_BATCH_WRITE)
+        return cc_verb_batch_write(call);
+    if (request->verb == CC_VERB_BATCH_GET)
+        return cc_verb_batch_get(call);
+    CC_TRY(cc_table_find(call->tables, request->table, &call->space, &call->schema, call->error));
+    call->reply->table = cc_table_name_of(request->table);
+    switch (request->verb) {
+    case CC_VERB_PUT: return cc_verb_put(call);
+    case CC_VERB_GET: return cc_verb_get(call);
+    case CC_VERB_UPDATE: return cc_verb_update(call);
+    case CC_VERB_DELETE: return cc_verb_delete(call);
+    case CC_VERB_QUERY: return cc_verb_query(call);
+    case CC_VERB_SCAN: return cc_verb_scan(call);
+    default: return cc_fail(call->error, CC_ERR_ARGUMENT, "no such verb");
+    }
+}
+
+cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool locked,
+                           cc_arena *arena, cc_reply *reply_out, cc_error *error) {
+    *reply_out = (cc_reply){0};
+    cc_call call = {.tables = tables, .request = request, .arena = arena, .reply = reply_out,
+                    .error = error};
+    cc_status status = bind_all(&call);
+    if (status == CC_OK) {
+        if (!locked)
+            cc_store_lock(tables->store);
+        status = run_verb(&call);
+        if (!locked)
+            cc_store_unlock(tables->store);
+    }
+    cc_expression_release(call.update.program);
+    cc_expression_release(call.condition.program);
+    cc_expression_release(call.key_condition.program);
+    cc_expression_release(call.filter.program);
+    cc_expression_release(call.projection.program);
+    cc_buffer_free(&call.scratch);
+    if (status == CC_OK && !locked)
+        status = cc_table_finish(tables, request, reply_out, error);
+    return status;
+}
+
+cc_status cc_table_finish(cc_tables *tables, const cc_request *request, const cc_reply *reply,
+                          cc_error *error) {
+    if (!reply->written)
+        return CC_OK;
+    return cc_store_wait(tables->store, &reply->ticket, request->durability, error);
+}
+
+/* ---- what the verbs share ---- */
+
+cc_status cc_call_copy(cc_call *call, cc_bytes bytes, cc_bytes *copy_out) {
+    *copy_out = cc_arena_copy(call->arena, bytes);
+    return copy_out->data == NULL ? cc_no_memory(call->error) : CC_OK;
+}
+
+static cc_status reserve_item(cc_call *call) {
+    cc_reply *reply = call->reply;
+    if (reply->item_count < call->item_capacity)
+        return CC_OK;
+    size_t capacity = call->item_capacity == 0 ? 1 : call->item_capacity * 2;
+    capacity = capacity == 2 ? 16 : capacity;
+    cc_bytes *items = cc_arena_alloc(call->arena, capacity * sizeof *items);
+    if (items == NULL)
+        return cc_no_memory(call->error);
+    if (reply->item_count != 0)
+        memcpy(items, reply->items, reply->item_count * sizeof *items);
+    reply->items = items;
+    call->item_capacity = capacity;
+    return CC_OK;
+}
+
+cc_status cc_call_add_item(cc_call *call, cc_bytes item, const cc_bound *projection) {
+    CC_TRY(reserve_item(call));
+    if (projection != NULL && projection->program != NULL) {
+        cc_buffer_clear(&call->scratch);
+        CC_TRY(cc_project(projection, NULL, projection->program->path_count, item, call->arena,
+                          &call->scratch, call->error));
+        item = cc_buffer_bytes(&call->scratch);
+    }
+    CC_TRY(cc_call_copy(call, item, &call->reply->items[call->reply->item_count]));
+    call->reply->item_count++;
+    return CC_OK;
+}
+
+cc_status cc_call_key_item(cc_call *call, cc_bytes item, cc_bytes *key_item_out) {
+    const cc_bytes names[2] = {call->schema->partition_name, call->schema->sort_name};
+    cc_item_writer writer;
+    cc_buffer_clear(&call->scratch);
+    cc_item_writer_init(&writer, &call->scratch, call->arena);
+    CC_TRY(cc_item_begin(&writer, call->error));
+    for (size_t i = 0; i < 2 && names[i].size != 0; i++) {
+        cc_value value;
+        CC_ASSERT(cc_item_find(item, names[i], &value));
+        CC_TRY(cc_item_name(&writer, names[i], call->error));
+        CC_TRY(cc_item_put_value(&writer, value, call->error));
+    }
+    CC_TRY(cc_item_end(&writer, call->error));
+    return cc_call_copy(call, cc_buffer_bytes(&call->scratch), key_item_out);
+}
+
+cc_status cc_call_check_condition(cc_call *call, cc_bytes old) {
+    if (call->condition.program == NULL || cc_evaluate(&call->condition, old))
+        return CC_OK;
+    if (call->request->return_old_on_failure && old.size != 0) {
+        CC_TRY(cc_call_copy(call, old, &call->reply->condition_item));
+        call->reply->has_condition_item = true;
+    }
+    return cc_fail_aws(call->error, CC_ERR_CONDITION, "ConditionalCheckFailedException",
+                       "The conditional request failed");
+}
+
+cc_status cc_call_write(cc_call *call, const cc_change *changes, size_t count) {
+    CC_TRY(cc_store_write(call->tables->store, changes, count, &call->reply->ticket, call->error));
+    call->reply->written = true;
+    return CC_OK;
+}
+
+static size_t blocks(size_t size, size_t block) {
+    return size <= block ? 1 : (size + block - 1) / block;
+}
+double cc_read_units(size_t size, bool consistent) {
+    return (double)blocks(size, 4096) * (consistent ? 1.0 : 0.5);
+}
+double cc_write_units(size_t old_size, size_t new_size) {
+    return (double)blocks(old_size > new_size ? old_size : new_size, 1024);
+}
