@@ -1,0 +1,219 @@
+/* reply_json.c: replies and errors as JSON bodies, written straight from encoded items.
+ *
+ * `__type` carries the prefix of the layer that refuses on AWS: coral.validate for validation,
+ * coral.service for what is no request at all, the service's own for the rest. */
+#include "codec/json.h"
+#include "table/table.h"
+
+static cc_status text(cc_buffer *out, const char *part) { return cc_buffer_append_text(out, part); }
+
+static cc_status units(cc_buffer *out, double value) {
+    if (value == (double)(uint64_t)value) { /* 1.0, as the service writes whole units */
+        CC_TRY(cc_json_write_uint64(out, (uint64_t)value));
+        return text(out, ".0");
+    }
+    return cc_json_write_double(out, value);
+}
+
+static cc_status capacity(cc_buffer *out, cc_bytes table, double value, bool indexes) {
+    CC_TRY(text(out, "{\"TableName\":"));
+    CC_TRY(cc_json_write_string(out, table));
+    CC_TRY(text(out, ",\"CapacityUnits\":"));
+    CC_TRY(units(out, value));
+    if (indexes) {
+        CC_TRY(text(out, ",\"Table\":{\"CapacityUnits\":"));
+        CC_TRY(units(out, value));
+        CC_TRY(text(out, "}"));
+    }
+    return text(out, "}");
+}
+
+static cc_status items(cc_buffer *out, const cc_bytes *list, size_t count) {
+    CC_TRY(text(out, "["));
+    for (size_t i = 0; i < count; i++) {
+        if (i != 0)
+            CC_TRY(text(out, ","));
+        CC_TRY(cc_item_to_json(list[i], out));
+    }
+    return text(out, "]");
+}
+
+static cc_status page(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
+    if (request->select != CC_SELECT_COUNT) {
+        CC_TRY(text(out, ",\"Items\":"));
+        CC_TRY(items(out, reply->items, reply->item_count));
+    }
+    CC_TRY(text(out, ",\"Count\":"));
+    CC_TRY(cc_json_write_uint64(out, reply->count));
+    CC_TRY(text(out, ",\"ScannedCount\":"));
+    CC_TRY(cc_json_write_uint64(out, reply->scanned_count));
+    if (reply->last_key.data == NULL)
+        return CC_OK;
+    CC_TRY(text(out, ",\"LastEvaluatedKey\":"));
+    return cc_item_to_json(reply->last_key, out);
+}
+
+static cc_status responses(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
+    CC_TRY(text(out, ",\"Responses\":{"));
+    for (size_t table = 0; table < request->table_count; table++) {
+        bool first = true;
+        CC_TRY(text(out, table == 0 ? "" : ","));
+        CC_TRY(cc_json_write_string(out, request->tables[table].name));
+        CC_TRY(text(out, ":["));
+        for (size_t i = 0; i < reply->item_count; i++) {
+            if (reply->item_tables[i] != table)
+                continue;
+            CC_TRY(text(out, first ? "" : ","));
+            CC_TRY(cc_item_to_json(reply->items[i], out));
+            first = false;
+        }
+        CC_TRY(text(out, "]"));
+    }
+    return text(out, "}");
+}
+
+static cc_status names(const cc_batch_table *table, cc_buffer *out) {
+    CC_TRY(text(out, ",\"ExpressionAttributeNames\":{"));
+    for (size_t i = 0; i < table->name_count; i++) {
+        CC_TRY(text(out, i == 0 ? "" : ","));
+        CC_TRY(cc_json_write_string(out, table->names[i].name));
+        CC_TRY(text(out, ":"));
+        CC_TRY(cc_json_write_string(out, table->names[i].value));
+    }
+    return text(out, "}");
+}
+
+/* UnprocessedKeys has the shape of RequestItems, so that it can be sent again as it is. */
+static cc_status unprocessed_keys(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
+    CC_TRY(text(out, ",\"UnprocessedKeys\":{"));
+    for (size_t i = 0; i < reply->unprocessed_count; i++) {
+        const cc_batch_entry *entry = &reply->unprocessed[i];
+        const cc_batch_table *table = &request->tables[entry->table];
+        bool opens = i == 0 || entry[-1].table != entry->table;
+        bool closes = i + 1 == reply->unprocessed_count || entry[1].table != entry->table;
+        if (opens) {
+            CC_TRY(text(out, i == 0 ? "" : ","));
+            CC_TRY(cc_json_write_string(out, table->name));
+            CC_TRY(text(out, ":{\"Keys\":["));
+        } else {
+            CC_TRY(text(out, ","));
+        }
+        CC_TRY(cc_item_to_json(entry->item, out));
+        if (!closes)
+            continue;
+        CC_TRY(text(out, "]"));
+        CC_TRY(text(out, table->consistent ? ",\"ConsistentRead\":true" : ""));
+        if (table->projection.data != NULL) {
+            CC_TRY(text(out, ",\"ProjectionExpression\":"));
+            CC_TRY(cc_json_write_string(out, table->projection));
+        }
+        if (table->has_names)
+            CC_TRY(names(table, out));
+        CC_TRY(text(out, "}"));
+    }
+    return text(out, "}");
+}
+
+static cc_status batch_capacity(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
+    CC_TRY(text(out, ",\"ConsumedCapacity\":["));
+    for (size_t i = 0; i < request->table_count; i++) {
+        CC_TRY(text(out, i == 0 ? "" : ","));
+        CC_TRY(capacity(out, cc_table_name_of(request->tables[i].name), reply->table_units[i],
+                        request->capacity == CC_CAPACITY_INDEXES));
+    }
+    return text(out, "]");
+}
+
+/* Members are written with a leading comma; the first one is cut off at the end. */
+static cc_status members(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
+    bool batch = false;
+    switch (request->verb) {
+    case CC_VERB_GET:
+        if (reply->has_item) {
+            CC_TRY(text(out, ",\"Item\":"));
+            CC_TRY(cc_item_to_json(reply->items[0], out));
+        }
+        break;
+    case CC_VERB_QUERY:
+    case CC_VERB_SCAN: CC_TRY(page(request, reply, out)); break;
+    case CC_VERB_BATCH_WRITE:
+        batch = true;
+        CC_TRY(text(out, ",\"UnprocessedItems\":{}"));
+        break;
+    case CC_VERB_BATCH_GET:
+        batch = true;
+        CC_TRY(responses(request, reply, out));
+        CC_TRY(unprocessed_keys(request, reply, out));
+        break;
+    default:
+        if (reply->has_item) {
+            CC_TRY(text(out, ",\"Attributes\":"));
+            CC_TRY(cc_item_to_json(reply->items[0], out));
+        }
+    }
+    if (request->capacity == CC_CAPACITY_NONE)
+        return CC_OK;
+    if (batch)
+        return batch_capacity(request, reply, out);
+    CC_TRY(text(out, ",\"ConsumedCapacity\":"));
+    return capacity(out, reply->table, reply->capacity_units,
+                    request->capacity == CC_CAPACITY_INDEXES);
+}
+
+cc_status cc_reply_to_json(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
+    size_t start = out->size;
+    CC_TRY(members(request, reply, out));
+    if (out->size == start)
+        return text(out, "{}");
+    out->data[start] = '{'; /* in the place of the first comma */
+    return text(out, "}");
+}
+
+cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buffer *out,
+                           int *http_status_out) {
+    const char *prefix = "com.amazonaws.dynamodb.v20120810#", *type = error->type;
+    bool capital = false;
+    *http_status_out = 400;
+    if (error->status == CC_ERR_SERIALIZATION) {
+        prefix = "com.amazon.coral.service#";
+        type = type[0] != 0 ? type : "SerializationException";
+        capital = true;
+    } else if (strcmp(type, "ValidationException") == 0 || error->status == CC_ERR_VALIDATION) {
+        prefix = "com.amazon.coral.validate#";
+        type = "ValidationException";
+    } else if (type[0] == 0) {
+        type = "InternalServerError";
+        *http_status_out = 500;
+    }
+    CC_TRY(text(out, "{\"__type\":\""));
+    CC_TRY(text(out, prefix));
+    CC_TRY(text(out, type));
+    CC_TRY(text(out, capital ? "\",\"Message\":" : "\",\"message\":"));
+    cc_bytes message = cc_bytes_text(error->message);
+    while (!cc_utf8_valid(message) && message.size != 0)
+        message.size--; /* a long name was cut inside a character */
+    CC_TRY(cc_json_write_string(out, message));
+    if (reply != NULL && reply->has_condition_item) {
+        CC_TRY(text(out, ",\"Item\":"));
+        CC_TRY(cc_item_to_json(reply->condition_item, out));
+    }
+    return text(out, "}");
+}
+
+cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_bytes body, cc_arena *arena,
+                             cc_buffer *reply_out, int *http_status_out) {
+    cc_request request = {0};
+    cc_reply reply = {0};
+    cc_error error = {0};
+    size_t start = reply_out->size;
+    cc_status status = cc_request_from_json(verb, body, arena, &request, &error);
+    if (status == CC_OK)
+        status = cc_table_execute(tables, &request, false, arena, &reply, &error);
+    if (status == CC_OK) {
+        *http_status_out = 200;
+        return cc_reply_to_json(&request, &reply, reply_out);
+    }
+    reply_out->size = start;
+    error.status = status;
+    return cc_error_to_json(&error, &reply, reply_out, http_status_out);
+}

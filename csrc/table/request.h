@@ -1,0 +1,67 @@
+/* request.h: builds a cc_request member by member, the same way for JSON and for Python dicts.
+ *
+ *   cc_request_begin -> per member: cc_member_find, then the setter of its kind -> cc_request_finish
+ *
+ * Setters only store; finish checks everything in the service's order and words, so that both doors
+ * refuse the same requests with the same texts. Texts, items and names must live as long as the arena. */
+#ifndef CC_TABLE_REQUEST_H
+#define CC_TABLE_REQUEST_H
+
+#include "table/table.h"
+
+typedef enum {
+    CC_MEMBER_UNKNOWN, /* not a member of this operation: ignored, as the service does */
+    CC_MEMBER_TEXT, CC_MEMBER_BOOL, CC_MEMBER_INT, CC_MEMBER_ITEM, CC_MEMBER_NAMES,
+    CC_MEMBER_TABLES,  /* RequestItems */
+    CC_MEMBER_REFUSED  /* legacy: refused by name when it is given */
+} cc_member_kind;
+
+typedef enum {
+    CC_M_NONE, CC_M_TABLE, CC_M_ITEM, CC_M_KEY, CC_M_CONDITION, CC_M_UPDATE, CC_M_PROJECTION,
+    CC_M_FILTER, CC_M_KEY_CONDITION, CC_M_NAMES, CC_M_VALUES, CC_M_START_KEY, CC_M_RETURN_VALUES,
+    CC_M_RETURN_FAILURE, CC_M_CAPACITY, CC_M_METRICS, CC_M_SELECT, CC_M_LIMIT, CC_M_CONSISTENT,
+    CC_M_FORWARD, CC_M_SEGMENT, CC_M_TOTAL_SEGMENTS, CC_M_REQUEST_ITEMS, CC_M_INDEX,
+    CC_M_ATTRIBUTES_TO_GET, CC_M_EXPECTED, CC_M_CONDITIONAL_OPERATOR, CC_M_ATTRIBUTE_UPDATES,
+    CC_M_KEY_CONDITIONS, CC_M_QUERY_FILTER, CC_M_SCAN_FILTER, CC_M_COUNT
+} cc_member_id;
+
+typedef struct {
+    cc_member_id id;
+    cc_member_kind kind;
+    const char *name;
+    uint32_t verbs; /* bit per cc_verb */
+} cc_member;
+
+typedef struct {
+    cc_request request;
+    cc_arena *arena;
+    bool seen[CC_M_COUNT];
+    cc_bytes texts[CC_M_COUNT];
+    int64_t limit, segment, total_segments;
+    size_t entry_capacity, table_capacity;
+    cc_batch_entry *entries;
+    cc_batch_table *tables;
+    bool table_refused; /* AttributesToGet inside RequestItems */
+    bool table_mixed;   /* ... beside a ProjectionExpression */
+} cc_request_builder;
+
+/* NULL: unknown to this operation. Inside RequestItems of BatchGetItem use cc_table_member_find. */
+const cc_member *cc_member_find(cc_verb verb, cc_bytes name);
+const cc_member *cc_table_member_find(cc_bytes name);
+
+void cc_request_begin(cc_request_builder *builder, cc_verb verb, cc_arena *arena);
+void cc_request_set_text(cc_request_builder *builder, cc_member_id id, cc_bytes text);
+void cc_request_set_bool(cc_request_builder *builder, cc_member_id id, bool value);
+void cc_request_set_int(cc_request_builder *builder, cc_member_id id, int64_t value);
+void cc_request_set_item(cc_request_builder *builder, cc_member_id id, cc_bytes item); /* encoded */
+void cc_request_set_names(cc_request_builder *builder, const cc_name_pair *names, size_t count);
+void cc_request_refuse(cc_request_builder *builder, cc_member_id id);
+CC_MUST_CHECK cc_status cc_request_add_table(cc_request_builder *builder, cc_bytes name,
+                                             cc_batch_table **table_out, cc_error *error);
+/* One entry of the table added last. */
+CC_MUST_CHECK cc_status cc_request_add_entry(cc_request_builder *builder, bool is_delete,
+                                             cc_bytes item, cc_error *error);
+CC_MUST_CHECK cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out,
+                                          cc_error *error);
+
+#endif

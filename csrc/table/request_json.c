@@ -1,0 +1,307 @@
+/* request_json.c: a JSON body read once into a cc_request; no tree is built in between.
+ *
+ * Members that the operation does not know are skipped, null counts as absent, a member of the wrong
+ * JSON type is a SerializationException. Encoded items go into the request's arena. */
+#include <stdlib.h>
+
+#include "codec/json.h"
+#include "table/request.h"
+
+typedef struct {
+    cc_json_cursor cursor;
+    cc_arena *arena;
+    cc_buffer buffer; /* one item while it is encoded */
+    cc_request_builder builder;
+    cc_error *error;
+} cc_json_request;
+
+static cc_status wrong_type(cc_json_request *self, const char *wanted) {
+    static const char *const names[] = {
+        [CC_JSON_STRING] = "STRING_VALUE", [CC_JSON_NUMBER] = "NUMBER_VALUE",
+        [CC_JSON_TRUE] = "TRUE_VALUE", [CC_JSON_FALSE] = "FALSE_VALUE", [CC_JSON_NULL] = "NULL_VALUE"};
+    cc_json_kind kind = cc_json_peek(&self->cursor);
+    const char *type = "SerializationException";
+    if (kind == CC_JSON_OBJECT)
+        return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type,
+                           "Start of structure or map found where not expected");
+    if (kind == CC_JSON_ARRAY)
+        return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type,
+                           "Start of list found where not expected");
+    if (kind == CC_JSON_END || kind == CC_JSON_BAD)
+        return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type, "The body is not valid JSON");
+    return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type, "%s cannot be converted to %s",
+                       names[kind], wanted);
+}
+
+static cc_status need(cc_json_request *self, cc_json_kind kind, const char *wanted) {
+    return cc_json_peek(&self->cursor) == kind ? CC_OK : wrong_type(self, wanted);
+}
+
+/* True when the value is null, which is then consumed. */
+static cc_status take_null(cc_json_request *self, bool *null_out) {
+    *null_out = cc_json_peek(&self->cursor) == CC_JSON_NULL;
+    return *null_out ? cc_json_read_null(&self->cursor, self->error) : CC_OK;
+}
+
+static cc_status read_text(cc_json_request *self, cc_bytes *text_out) {
+    cc_json_string string;
+    CC_TRY(need(self, CC_JSON_STRING, "String"));
+    CC_TRY(cc_json_read_string(&self->cursor, &string, self->error));
+    return cc_json_text(string, self->arena, text_out, self->error);
+}
+
+static cc_status read_bool(cc_json_request *self, bool *value_out) {
+    cc_json_kind kind = cc_json_peek(&self->cursor);
+    if (kind != CC_JSON_TRUE && kind != CC_JSON_FALSE)
+        return wrong_type(self, "Boolean");
+    return cc_json_read_bool(&self->cursor, value_out, self->error);
+}
+
+static cc_status read_int(cc_json_request *self, int64_t *value_out) {
+    cc_bytes text;
+    char copy[64];
+    CC_TRY(need(self, CC_JSON_NUMBER, "Integer"));
+    CC_TRY(cc_json_read_number(&self->cursor, &text, self->error));
+    if (text.size >= sizeof copy)
+        return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, "SerializationException",
+                           "A number is out of range");
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = 0;
+    double value = strtod(copy, NULL); /* fractions are cut, as the service does */
+    *value_out = value >= 9e15 ? INT64_MAX : value <= -9e15 ? INT64_MIN : (int64_t)value;
+    return CC_OK;
+}
+
+static cc_status read_item(cc_json_request *self, cc_bytes *item_out) {
+    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    cc_buffer_clear(&self->buffer);
+    CC_TRY(cc_item_from_json(&self->cursor, &self->buffer, self->arena, self->error));
+    *item_out = cc_arena_copy(self->arena, cc_buffer_bytes(&self->buffer));
+    return item_out->data == NULL ? cc_fail(self->error, CC_ERR_NOMEM, "no memory for an item") : CC_OK;
+}
+
+static cc_status read_names(cc_json_request *self, const cc_name_pair **names_out,
+                            size_t *count_out) {
+    bool first = true, more = true;
+    size_t count = 0, capacity = 0;
+    cc_name_pair *names = NULL;
+    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    while (true) {
+        cc_json_string name;
+        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        if (!more)
+            break;
+        if (count == capacity) {
+            capacity = capacity == 0 ? 8 : capacity * 2;
+            cc_name_pair *grown = cc_arena_alloc(self->arena, capacity * sizeof *grown);
+            if (grown == NULL)
+                return cc_fail(self->error, CC_ERR_NOMEM, "no memory for a request");
+            if (count != 0)
+                memcpy(grown, names, count * sizeof *grown);
+            names = grown;
+        }
+        CC_TRY(cc_json_text(name, self->arena, &names[count].name, self->error));
+        CC_TRY(read_text(self, &names[count++].value));
+    }
+    *names_out = names;
+    *count_out = count;
+    return CC_OK;
+}
+
+/* ---- RequestItems ---- */
+
+static cc_status read_write_request(cc_json_request *self) {
+    bool first = true, more = true, found = false, is_delete = false;
+    cc_bytes item = {NULL, 0};
+    CC_TRY(need(self, CC_JSON_OBJECT, "WriteRequest"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    while (true) {
+        cc_json_string name;
+        bool null;
+        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        if (!more)
+            break;
+        CC_TRY(take_null(self, &null));
+        bool put = cc_bytes_equal(name.text, cc_bytes_text("PutRequest"));
+        bool delete = cc_bytes_equal(name.text, cc_bytes_text("DeleteRequest"));
+        if (null)
+            continue;
+        if (!put && !delete) {
+            CC_TRY(cc_json_skip(&self->cursor, NULL, self->error));
+            continue;
+        }
+        if (found)
+            return cc_fail_aws(self->error, CC_ERR_VALIDATION, "ValidationException",
+                               "Supplied AttributeValue has more than one datatypes set, must contain "
+                               "exactly one of the supported datatypes");
+        found = true;
+        is_delete = delete;
+        bool inner_first = true, inner_more = true;
+        CC_TRY(need(self, CC_JSON_OBJECT, put ? "PutRequest" : "DeleteRequest"));
+        CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+        while (true) {
+            cc_json_string inner;
+            CC_TRY(cc_json_next_member(&self->cursor, &inner_first, &inner, &inner_more, self->error));
+            if (!inner_more)
+                break;
+            if (cc_bytes_equal(inner.text, cc_bytes_text(put ? "Item" : "Key")))
+                CC_TRY(read_item(self, &item));
+            else
+                CC_TRY(cc_json_skip(&self->cursor, NULL, self->error));
+        }
+    }
+    if (!found)
+        return cc_fail_aws(self->error, CC_ERR_VALIDATION, "ValidationException",
+                           "Supplied AttributeValue has more than one datatypes set, must contain "
+                           "exactly one of the supported datatypes");
+    if (item.data == NULL)
+        return cc_fail_aws(self->error, CC_ERR_VALIDATION, "ValidationException",
+                           "1 validation error detected: Value null at 'requestItems.member.%s' "
+                           "failed to satisfy constraint: Member must not be null",
+                           is_delete ? "deleteRequest.key" : "putRequest.item");
+    return cc_request_add_entry(&self->builder, is_delete, item, self->error);
+}
+
+static cc_status read_list(cc_json_request *self, bool keys) {
+    bool first = true, more = true;
+    CC_TRY(need(self, CC_JSON_ARRAY, "List"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_ARRAY, self->error));
+    while (true) {
+        CC_TRY(cc_json_next_element(&self->cursor, &first, &more, self->error));
+        if (!more)
+            return CC_OK;
+        if (!keys) {
+            CC_TRY(read_write_request(self));
+            continue;
+        }
+        cc_bytes key;
+        CC_TRY(read_item(self, &key));
+        CC_TRY(cc_request_add_entry(&self->builder, false, key, self->error));
+    }
+}
+
+static cc_status read_table_member(cc_json_request *self, cc_json_string name, cc_batch_table *table) {
+    if (cc_bytes_equal(name.text, cc_bytes_text("Keys")))
+        return read_list(self, true);
+    const cc_member *member = cc_table_member_find(name.text);
+    switch (member == NULL ? CC_M_NONE : member->id) {
+    case CC_M_CONSISTENT: return read_bool(self, &table->consistent);
+    case CC_M_PROJECTION: return read_text(self, &table->projection);
+    case CC_M_NAMES:
+        table->has_names = true;
+        return read_names(self, &table->names, &table->name_count);
+    case CC_M_ATTRIBUTES_TO_GET: self->builder.table_refused = true; break;
+    default: break;
+    }
+    return cc_json_skip(&self->cursor, NULL, self->error);
+}
+
+static cc_status read_keys_and_attributes(cc_json_request *self, cc_batch_table *table) {
+    bool first = true, more = true;
+    CC_TRY(need(self, CC_JSON_OBJECT, "KeysAndAttributes"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    while (true) {
+        cc_json_string name;
+        bool null;
+        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        if (!more)
+            break;
+        CC_TRY(take_null(self, &null));
+        if (!null)
+            CC_TRY(read_table_member(self, name, table));
+    }
+    self->builder.table_mixed |= self->builder.table_refused && table->projection.data != NULL;
+    return CC_OK;
+}
+
+static cc_status read_tables(cc_json_request *self) {
+    bool first = true, more = true;
+    self->builder.seen[CC_M_REQUEST_ITEMS] = true;
+    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    while (true) {
+        cc_json_string string;
+        cc_bytes name;
+        cc_batch_table *table;
+        CC_TRY(cc_json_next_member(&self->cursor, &first, &string, &more, self->error));
+        if (!more)
+            return CC_OK;
+        CC_TRY(cc_json_text(string, self->arena, &name, self->error));
+        CC_TRY(cc_request_add_table(&self->builder, name, &table, self->error));
+        if (self->builder.request.verb == CC_VERB_BATCH_GET)
+            CC_TRY(read_keys_and_attributes(self, table));
+        else
+            CC_TRY(read_list(self, false));
+    }
+}
+
+/* ---- the body ---- */
+
+static cc_status read_member(cc_json_request *self, const cc_member *member) {
+    cc_bytes bytes;
+    bool flag = false;
+    int64_t number = 0;
+    switch (member->kind) {
+    case CC_MEMBER_TEXT:
+        CC_TRY(read_text(self, &bytes));
+        cc_request_set_text(&self->builder, member->id, bytes);
+        return CC_OK;
+    case CC_MEMBER_BOOL:
+        CC_TRY(read_bool(self, &flag));
+        cc_request_set_bool(&self->builder, member->id, flag);
+        return CC_OK;
+    case CC_MEMBER_INT:
+        CC_TRY(read_int(self, &number));
+        cc_request_set_int(&self->builder, member->id, number);
+        return CC_OK;
+    case CC_MEMBER_ITEM:
+        CC_TRY(read_item(self, &bytes));
+        cc_request_set_item(&self->builder, member->id, bytes);
+        return CC_OK;
+    case CC_MEMBER_NAMES: {
+        const cc_name_pair *names;
+        size_t count;
+        CC_TRY(read_names(self, &names, &count));
+        cc_request_set_names(&self->builder, names, count);
+        return CC_OK;
+    }
+    case CC_MEMBER_TABLES: return read_tables(self);
+    default:
+        cc_request_refuse(&self->builder, member->id);
+        return cc_json_skip(&self->cursor, NULL, self->error);
+    }
+}
+
+static cc_status read_body(cc_json_request *self) {
+    bool first = true, more = true;
+    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    while (true) {
+        cc_json_string name;
+        bool null;
+        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        if (!more)
+            return cc_json_finish(&self->cursor, self->error);
+        CC_TRY(take_null(self, &null));
+        if (null)
+            continue;
+        const cc_member *member = cc_member_find(self->builder.request.verb, name.text);
+        if (member == NULL)
+            CC_TRY(cc_json_skip(&self->cursor, NULL, self->error));
+        else
+            CC_TRY(read_member(self, member));
+    }
+}
+
+cc_status cc_request_from_json(cc_verb verb, cc_bytes body, cc_arena *arena, cc_request *request_out,
+                               cc_error *error) {
+    cc_json_request self = {.cursor = cc_json_open(body), .arena = arena, .error = error};
+    cc_request_begin(&self.builder, verb, arena);
+    cc_status status;
+    CC_TRY_GOTO(read_body(&self));
+    CC_TRY_GOTO(cc_request_finish(&self.builder, request_out, error));
+cleanup:
+    cc_buffer_free(&self.buffer);
+    return status;
+}
