@@ -1,0 +1,241 @@
+/* item_json.c: DynamoDB JSON to encoded items and back. */
+#include "codec/item.h"
+#include "codec/number.h"
+
+static cc_status serialization(cc_error *error, const char *text) {
+    return cc_fail_aws(error, CC_ERR_SERIALIZATION, "SerializationException", "%s", text);
+}
+static cc_status validation(cc_error *error, const char *text) {
+    return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException", "%s", text);
+}
+
+/* What AWS says when a string was wanted and something else came. */
+static cc_status read_text(cc_json_cursor *cursor, cc_arena *scratch, cc_bytes *text_out,
+                           cc_error *error) {
+    cc_json_string string;
+    switch (cc_json_peek(cursor)) {
+    case CC_JSON_STRING:
+        CC_TRY(cc_json_read_string(cursor, &string, error));
+        return cc_json_text(string, scratch, text_out, error);
+    case CC_JSON_NUMBER:
+        return serialization(error, "NUMBER_VALUE cannot be converted to String");
+    case CC_JSON_TRUE:
+        return serialization(error, "TRUE_VALUE cannot be converted to String");
+    case CC_JSON_FALSE:
+        return serialization(error, "FALSE_VALUE cannot be converted to String");
+    case CC_JSON_OBJECT:
+        return serialization(error, "Start of structure or map found where not expected.");
+    case CC_JSON_ARRAY:
+        return serialization(error, "Unrecognized collection type class java.lang.String");
+    default:
+        return serialization(error, "Unexpected value in payload");
+    }
+}
+
+static cc_status read_binary(cc_json_cursor *cursor, cc_arena *scratch, cc_bytes *data_out,
+                             cc_error *error) {
+    cc_bytes text;
+    CC_TRY(read_text(cursor, scratch, &text, error));
+    uint8_t *data = cc_arena_alloc(scratch, text.size / 4 * 3 + 1);
+    if (data == NULL)
+        return cc_fail(error, CC_ERR_NOMEM, "no memory for a binary value");
+    size_t size;
+    if (!cc_base64_decode(text, data, &size))
+        return serialization(error, "Base64 encoded value is not properly padded or has invalid "
+                                    "characters");
+    *data_out = cc_bytes_of(data, size);
+    return CC_OK;
+}
+
+static cc_status read_value(cc_json_cursor *cursor, cc_item_writer *writer, cc_error *error);
+
+static cc_status read_members(cc_json_cursor *cursor, cc_item_writer *writer, cc_error *error) {
+    bool first = true, more;
+    cc_json_string name;
+    cc_bytes text;
+    CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, error));
+    for (;;) {
+        CC_TRY(cc_json_next_member(cursor, &first, &name, &more, error));
+        if (!more)
+            return CC_OK;
+        CC_TRY(cc_json_text(name, writer->scratch, &text, error));
+        CC_TRY(cc_item_name(writer, text, error));
+        CC_TRY(read_value(cursor, writer, error));
+    }
+}
+
+static cc_status read_elements(cc_json_cursor *cursor, cc_item_writer *writer, cc_type type,
+                               cc_error *error) {
+    bool first = true, more;
+    if (cc_json_peek(cursor) != CC_JSON_ARRAY)
+        return serialization(error, "Expected a list");
+    CC_TRY(cc_json_enter(cursor, CC_JSON_ARRAY, error));
+    for (;;) {
+        CC_TRY(cc_json_next_element(cursor, &first, &more, error));
+        if (!more)
+            return CC_OK;
+        cc_bytes member;
+        if (type == CC_TYPE_L) {
+            CC_TRY(read_value(cursor, writer, error));
+            continue;
+        }
+        if (type == CC_TYPE_BS)
+            CC_TRY(read_binary(cursor, writer->scratch, &member, error));
+        else
+            CC_TRY(read_text(cursor, writer->scratch, &member, error));
+        CC_TRY(cc_item_set_member(writer, member, error));
+    }
+}
+
+static cc_status read_typed(cc_json_cursor *cursor, cc_item_writer *writer, cc_type type,
+                            cc_error *error) {
+    cc_bytes text;
+    bool flag = false;
+    switch (type) {
+    case CC_TYPE_S:
+        CC_TRY(read_text(cursor, writer->scratch, &text, error));
+        return cc_item_put_string(writer, text, error);
+    case CC_TYPE_N:
+        CC_TRY(read_text(cursor, writer->scratch, &text, error));
+        return cc_item_put_number_text(writer, text, error);
+    case CC_TYPE_B:
+        CC_TRY(read_binary(cursor, writer->scratch, &text, error));
+        return cc_item_put_binary(writer, text, error);
+    case CC_TYPE_BOOL:
+        CC_TRY(cc_json_read_bool(cursor, &flag, error));
+        return cc_item_put_bool(writer, flag, error);
+    case CC_TYPE_NULL:
+        CC_TRY(cc_json_read_bool(cursor, &flag, error));
+        if (!flag)
+            return validation(error, "One or more parameter values were invalid: Null attribute "
+                                     "value types must have the value of true");
+        return cc_item_put_null(writer, error);
+    case CC_TYPE_M:
+        if (cc_json_peek(cursor) != CC_JSON_OBJECT)
+            return serialization(error, "Expected a map");
+        CC_TRY(cc_item_begin_map(writer, error));
+        CC_TRY(read_members(cursor, writer, error));
+        return cc_item_end_container(writer, error);
+    case CC_TYPE_L:
+        CC_TRY(cc_item_begin_list(writer, error));
+        break;
+    default:
+        CC_TRY(cc_item_begin_set(writer, type, error));
+        break;
+    }
+    CC_TRY(read_elements(cursor, writer, type, error));
+    return cc_item_end_container(writer, error);
+}
+
+/* {"S": "..."}: exactly one type. */
+static cc_status read_value(cc_json_cursor *cursor, cc_item_writer *writer, cc_error *error) {
+    bool first = true, more;
+    cc_json_string name;
+    if (cc_json_peek(cursor) != CC_JSON_OBJECT)
+        return serialization(error, "Unexpected value type in payload");
+    CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, error));
+    CC_TRY(cc_json_next_member(cursor, &first, &name, &more, error));
+    cc_type type = more ? cc_type_from_name(name.text) : CC_TYPE_NONE;
+    if (type == CC_TYPE_NONE)
+        return validation(error, "Supplied AttributeValue is empty, must contain exactly one of "
+                                 "the supported datatypes");
+    CC_TRY(read_typed(cursor, writer, type, error));
+    CC_TRY(cc_json_next_member(cursor, &first, &name, &more, error));
+    if (more)
+        return validation(error, "Supplied AttributeValue has more than one datatypes set, must "
+                                 "contain exactly one of the supported datatypes");
+    return CC_OK;
+}
+
+cc_status cc_item_from_json(cc_json_cursor *cursor, cc_buffer *out, cc_arena *scratch,
+                            cc_error *error) {
+    cc_item_writer writer;
+    cc_item_writer_init(&writer, out, scratch);
+    if (cc_json_peek(cursor) != CC_JSON_OBJECT)
+        return serialization(error, "Unexpected value type in payload");
+    CC_TRY(cc_item_begin(&writer, error));
+    CC_TRY(read_members(cursor, &writer, error));
+    return cc_item_end(&writer, error);
+}
+
+/* ---- writing ---- */
+
+static cc_status write_number(cc_buffer *out, cc_bytes number) {
+    CC_TRY(cc_buffer_reserve(out, CC_NUMBER_TEXT_MAX + 2));
+    out->data[out->size++] = '"';
+    out->size += cc_number_text(number, (char *)out->data + out->size);
+    out->data[out->size++] = '"';
+    return CC_OK;
+}
+
+static cc_status write_set(cc_value value, cc_buffer *out) {
+    size_t position = 0;
+    cc_bytes member;
+    char separator = '[';
+    while (cc_set_next(value, &position, &member)) {
+        CC_TRY(cc_buffer_append_byte(out, (uint8_t)separator));
+        separator = ',';
+        if (value.type == CC_TYPE_SS)
+            CC_TRY(cc_json_write_string(out, member));
+        else if (value.type == CC_TYPE_NS)
+            CC_TRY(write_number(out, member));
+        else
+            CC_TRY(cc_json_write_base64(out, member));
+    }
+    return cc_buffer_append_byte(out, ']');
+}
+
+static cc_status write_list(cc_value value, cc_buffer *out) {
+    cc_value inner;
+    CC_TRY(cc_buffer_append_byte(out, '['));
+    for (uint32_t i = 0; cc_list_at(value, i, &inner); i++) {
+        if (i > 0)
+            CC_TRY(cc_buffer_append_byte(out, ','));
+        CC_TRY(cc_value_to_json(inner, out));
+    }
+    return cc_buffer_append_byte(out, ']');
+}
+
+static cc_status write_payload(cc_value value, cc_buffer *out) {
+    switch (value.type) {
+    case CC_TYPE_S:
+        return cc_json_write_string(out, cc_value_bytes(value));
+    case CC_TYPE_N:
+        return write_number(out, cc_value_bytes(value));
+    case CC_TYPE_B:
+        return cc_json_write_base64(out, cc_value_bytes(value));
+    case CC_TYPE_BOOL:
+        return cc_buffer_append_text(out, cc_value_bool(value) ? "true" : "false");
+    case CC_TYPE_NULL:
+        return cc_buffer_append_text(out, "true");
+    case CC_TYPE_L:
+        return write_list(value, out);
+    case CC_TYPE_M:
+        return cc_item_to_json(value.payload, out);
+    default:
+        return write_set(value, out);
+    }
+}
+
+cc_status cc_value_to_json(cc_value value, cc_buffer *out) {
+    CC_TRY(cc_buffer_append_text(out, "{\""));
+    CC_TRY(cc_buffer_append_text(out, cc_type_name(value.type)));
+    CC_TRY(cc_buffer_append_text(out, "\":"));
+    CC_TRY(write_payload(value, out));
+    return cc_buffer_append_byte(out, '}');
+}
+
+cc_status cc_item_to_json(cc_bytes item, cc_buffer *out) {
+    CC_TRY(cc_buffer_append_byte(out, '{'));
+    cc_bytes name;
+    cc_value value;
+    for (uint32_t i = 0; i < cc_item_count(item); i++) {
+        cc_item_at(item, i, &name, &value);
+        if (i > 0)
+            CC_TRY(cc_buffer_append_byte(out, ','));
+        CC_TRY(cc_json_write_string(out, name));
+        CC_TRY(cc_buffer_append_byte(out, ':'));
+        CC_TRY(cc_value_to_json(value, out));
+    }
+    return cc_buffer_append_byte(out, '}');
+}

@@ -1,0 +1,196 @@
+/* test_codec_item.c: JSON reading, items round trip, refusals in AWS's words, mutated bytes. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "codec/key.h"
+#include "codec/number.h"
+#include "support/check.h"
+
+static cc_arena arena;
+
+static cc_status encode(const char *json, cc_buffer *out, cc_error *error) {
+    cc_json_cursor cursor = cc_json_open(cc_bytes_text(json));
+    cc_arena_reset(&arena);
+    CC_TRY(cc_item_from_json(&cursor, out, &arena, error));
+    return cc_json_finish(&cursor, error);
+}
+
+static void refused(const char *json, const char *type, const char *message) {
+    cc_buffer out = {0};
+    cc_error error = {0};
+    CHECK(encode(json, &out, &error) != CC_OK);
+    if (strcmp(error.type, type) != 0 || strstr(error.message, message) == NULL) {
+        fprintf(stderr, "%s -> %s: %s\n", json, error.type, error.message);
+        CHECK(false);
+    }
+    cc_buffer_free(&out);
+}
+
+static const char *const EVERY_TYPE =
+    "{\"id\":{\"S\":\"caf\\u00e9 \\ud83d\\ude00 \\\"q\\\"\"},\"n\":{\"N\":\"-12.5e1\"},\"b\":{\"B\":\"AAEC/w==\"},"
+    "\"t\":{\"BOOL\":true},\"f\":{\"BOOL\":false},\"nothing\":{\"NULL\":true},"
+    "\"ss\":{\"SS\":[\"b\",\"a\"]},\"ns\":{\"NS\":[\"3\",\"1e0\",\"2\"]},\"bs\":{\"BS\":[\"AQ==\",\"\"]},"
+    "\"l\":{\"L\":[{\"S\":\"\"},{\"L\":[]},{\"M\":{}}]},\"m\":{\"M\":{\"x\":{\"M\":{\"y\":{\"N\":\"0\"}}}}}}";
+
+TEST(round_trip) {
+    cc_buffer item = {0}, json = {0}, again = {0};
+    cc_error error = {0};
+    CHECK_OK(encode(EVERY_TYPE, &item, &error));
+    CHECK_OK(cc_item_check(cc_buffer_bytes(&item), &error));
+    CHECK_OK(cc_item_to_json(cc_buffer_bytes(&item), &json));
+    CHECK_OK(cc_buffer_append_byte(&json, 0));
+    CHECK_OK(encode((const char *)json.data, &again, &error));
+    CHECK(cc_bytes_equal(cc_buffer_bytes(&item), cc_buffer_bytes(&again)));
+    CHECK(strstr((const char *)json.data, "{\"NS\":[\"1\",\"2\",\"3\"]}") != NULL);
+    CHECK(strstr((const char *)json.data, "\"-125\"") != NULL);
+    CHECK(strstr((const char *)json.data, "caf\xc3\xa9 \xf0\x9f\x98\x80 \\\"q\\\"") != NULL);
+    cc_value value;
+    CHECK(cc_item_find(cc_buffer_bytes(&item), cc_bytes_text("t"), &value) && cc_value_bool(value));
+    CHECK(!cc_item_find(cc_buffer_bytes(&item), cc_bytes_text("tt"), &value));
+    cc_buffer_free(&item);
+    cc_buffer_free(&json);
+    cc_buffer_free(&again);
+}
+
+TEST(refusals) {
+    refused("{\"a\":{}}", "ValidationException", "Supplied AttributeValue is empty");
+    refused("{\"a\":{\"S\":\"x\",\"N\":\"1\"}}", "ValidationException", "more than one datatypes set");
+    refused("{\"a\":{\"NULL\":false}}", "ValidationException", "must have the value of true");
+    refused("{\"a\":{\"SS\":[]}}", "ValidationException", "An string set  may not be empty");
+    refused("{\"a\":{\"SS\":[\"x\",\"y\",\"x\"]}}", "ValidationException",
+            "Input collection [x, y, x] contains duplicates.");
+    refused("{\"a\":{\"NS\":[\"1\",\"1.0\"]}}", "ValidationException",
+            "Input collection contains duplicates");
+    refused("{\"a\":{\"N\":1}}", "SerializationException", "NUMBER_VALUE cannot be converted to String");
+    refused("{\"a\":{\"N\":\"x\"}}", "ValidationException", "cannot be converted to a numeric value: x");
+    refused("{\"a\":{\"B\":\"AB\"}}", "SerializationException", "Base64");
+    refused("{\"a\":{\"B\":\"AB==\"}}", "SerializationException", "Base64");
+    refused("{\"a\":{\"S\":\"\xff\"}}", "SerializationException", "invalid UTF-8");
+    refused("{\"a\":{\"S\":\"\\ud800\"}}", "SerializationException", "bad escape");
+    refused("{\"a\":{\"S\":\"x\"},}", "SerializationException", "comma");
+    refused("{\"a\":{\"S\":\"x\"}", "SerializationException", "unexpected end");
+    refused("{\"a\":{\"S\":\"x\"},\"a\":{\"S\":\"y\"}}", "SerializationException", "twice");
+    char deep[4096] = "{\"a\":";
+    for (int i = 0; i < 40; i++)
+        strcat(deep, "{\"L\":[");
+    strcat(deep, "{\"S\":\"x\"}");
+    for (int i = 0; i < 40; i++)
+        strcat(deep, "]}");
+    strcat(deep, "}");
+    refused(deep, "ValidationException", "Nesting Levels");
+}
+
+TEST(many_attributes_are_found) {
+    cc_buffer json = {0}, item = {0};
+    char text[64];
+    CHECK_OK(cc_buffer_append_byte(&json, '{'));
+    for (int i = 0; i < 10000; i++) {
+        snprintf(text, sizeof text, "%s\"attr%d\":{\"N\":\"%d\"}", i ? "," : "", i, i);
+        CHECK_OK(cc_buffer_append_text(&json, text));
+    }
+    CHECK_OK(cc_buffer_append(&json, "}", 2));
+    CHECK_OK(encode((const char *)json.data, &item, NULL));
+    CHECK_OK(cc_item_check(cc_buffer_bytes(&item), NULL));
+    for (int i = 0; i < 10000; i += 7) {
+        snprintf(text, sizeof text, "attr%d", i);
+        cc_value value;
+        int64_t number = -1;
+        CHECK(cc_item_find(cc_buffer_bytes(&item), cc_bytes_text(text), &value) &&
+              cc_number_to_int64(cc_value_bytes(value), &number) && number == i);
+    }
+    cc_buffer_free(&json);
+    cc_buffer_free(&item);
+}
+
+TEST(size_counts_as_dynamodb) {
+    cc_buffer item = {0};
+    CHECK_OK(encode("{\"ab\":{\"S\":\"xyz\"},\"n\":{\"N\":\"1234\"},\"l\":{\"L\":[{\"BOOL\":true}]}}", &item, NULL));
+    CHECK_EQ(cc_item_size(cc_buffer_bytes(&item)), 2 + 3 + 1 + 3 + 1 + 3 + 1 + 1);
+    cc_buffer_free(&item);
+}
+
+TEST(mutated_bytes_never_harm) {
+    cc_buffer item = {0};
+    CHECK_OK(encode(EVERY_TYPE, &item, NULL));
+    uint8_t *copy = malloc(item.size);
+    srand(3);
+    int passed = 0;
+    for (int round = 0; round < 200000; round++) {
+        memcpy(copy, item.data, item.size);
+        for (int flips = 1 + rand() % 3; flips > 0; flips--)
+            copy[rand() % (int)item.size] ^= (uint8_t)(1 << rand() % 8);
+        cc_bytes bytes = cc_bytes_of(copy, item.size);
+        if (cc_item_check(bytes, NULL) != CC_OK)
+            continue;
+        passed++;
+        cc_buffer json = {0};
+        CHECK_OK(cc_item_to_json(bytes, &json));
+        CHECK(cc_item_size(bytes) > 0);
+        cc_buffer_free(&json);
+    }
+    CHECK(passed > 0);
+    free(copy);
+    cc_buffer_free(&item);
+}
+
+TEST(keys) {
+    cc_key_schema schema = {cc_bytes_text("pk"), CC_TYPE_S, cc_bytes_text("sk"), CC_TYPE_N};
+    cc_buffer item = {0};
+    cc_key key;
+    cc_error error;
+    CHECK_OK(encode("{\"pk\":{\"S\":\"a\"},\"sk\":{\"N\":\"5\"},\"v\":{\"S\":\"x\"}}", &item, NULL));
+    CHECK_OK(cc_key_from_item(&schema, cc_buffer_bytes(&item), &arena, &key, &error));
+    CHECK(key.partition.size == 2 && key.partition.data[0] == CC_TYPE_S && key.partition.data[1] == 'a');
+    CHECK(cc_key_from_key_item(&schema, cc_buffer_bytes(&item), &arena, &key, &error) == CC_ERR_VALIDATION);
+    CHECK(strcmp(error.message, "The provided key element does not match the schema") == 0);
+    cc_buffer_clear(&item);
+    CHECK_OK(encode("{\"pk\":{\"N\":\"1\"},\"sk\":{\"N\":\"5\"}}", &item, NULL));
+    CHECK(cc_key_from_item(&schema, cc_buffer_bytes(&item), &arena, &key, &error) == CC_ERR_VALIDATION);
+    CHECK(strstr(error.message, "Type mismatch for key pk expected: S actual: N") != NULL);
+    cc_buffer_free(&item);
+}
+
+TEST(base64_is_strict) {
+    uint8_t out[64], back[90];
+    size_t size;
+    static const char *const wrong[] = {"A", "AA", "AAA", "A===", "AA=A", "AB==", "AAB=", "AA A", "AA==AAAA", "-_-_"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        CHECK(!cc_base64_decode(cc_bytes_text(wrong[i]), out, &size));
+    for (size_t n = 0; n < 60; n++) {
+        uint8_t data[60];
+        for (size_t i = 0; i < n; i++)
+            data[i] = (uint8_t)(i * 89 + n);
+        cc_base64_encode(cc_bytes_of(data, n), back);
+        CHECK(cc_base64_decode(cc_bytes_of(back, cc_base64_encoded_size(n)), out, &size) && size == n &&
+              memcmp(out, data, n) == 0);
+    }
+}
+
+TEST(skip_is_checked) {
+    static const char *const good[] = {"{}", "[]", "[[],{\"a\":[1,2.5e-3,null,true]}]", "\"x\"", "-0", "{\"a\":{\"b\":[{}]},\"c\":1}"};
+    static const char *const wrong[] = {"", "{", "[1,]", "{\"a\"}", "{\"a\":}", "[1 2]", "01", "1.", "tru", "{,}", "nul", "[}", "{]", "\"\\"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        cc_json_cursor cursor = cc_json_open(cc_bytes_text(good[i]));
+        CHECK_OK(cc_json_skip(&cursor, NULL, NULL));
+        CHECK_OK(cc_json_finish(&cursor, NULL));
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cc_json_cursor cursor = cc_json_open(cc_bytes_text(wrong[i]));
+        CHECK(cc_json_skip(&cursor, NULL, NULL) != CC_OK);
+    }
+}
+
+int main(void) {
+    cc_arena_init(&arena, 0);
+    RUN(round_trip);
+    RUN(refusals);
+    RUN(many_attributes_are_found);
+    RUN(size_counts_as_dynamodb);
+    RUN(mutated_bytes_never_harm);
+    RUN(keys);
+    RUN(base64_is_strict);
+    RUN(skip_is_checked);
+    cc_arena_free(&arena);
+    return REPORT();
+}
