@@ -1,0 +1,81 @@
+"""Buffers of a stream: what waits for its size or its time, one per lane.
+
+A buffer holds ranges of log sequences, never data: the bytes stay in the log until the object is
+made. So memory is bounded by the number of lanes, and the bytes that wait by `total_bytes_max`
+(the largest buffer leaves early then).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Buffer:
+    """Batches of one lane that wait. Times: `opened` in monotonic seconds, `time_ms` of the oldest record."""
+
+    lane: str
+    log: str
+    opened: float
+    time_ms: int
+    ranges: list[list[int]] = field(default_factory=list)
+    size: int = 0
+    records: int = 0
+
+    def add(self, first: int, last: int, size: int, records: int) -> None:
+        if self.ranges and self.ranges[-1][1] + 1 == first:
+            self.ranges[-1][1] = last
+        else:
+            self.ranges.append([first, last])
+        self.size += size
+        self.records += records
+
+
+class Buffers:
+    """All open buffers of a stream. `hints` maps the kind of a lane to (bytes, seconds)."""
+
+    def __init__(self, hints: dict[str, tuple[int, float]], total_bytes_max: int):
+        self._hints = hints
+        self._total_max = total_bytes_max
+        self.open: dict[str, Buffer] = {}
+        self.total = 0
+
+    def add(
+        self, lane: str, log: str, first: int, last: int, size: int, records: int, time_ms: int, now: float
+    ) -> None:
+        """Put a batch into its lane's buffer."""
+        buffer = self.open.get(lane)
+        if buffer is None:
+            buffer = self.open[lane] = Buffer(lane, log, now, time_ms)
+        buffer.add(first, last, size, records)
+        self.total += size
+
+    def take_due(self, now: float, everything: bool = False) -> list[Buffer]:
+        """Remove and return the buffers that are full or old enough (or all), oldest first."""
+        due = [buffer for buffer in self.open.values() if everything or self._is_due(buffer, now)]
+        for buffer in due:
+            self._remove(buffer)
+        while self.total > self._total_max:
+            largest = max(self.open.values(), key=lambda buffer: buffer.size)
+            self._remove(largest)
+            due.append(largest)
+        return due
+
+    def next_due(self) -> float | None:
+        """When the next buffer is old enough, in monotonic seconds; None when nothing waits."""
+        return min((b.opened + self._hint(b)[1] for b in self.open.values()), default=None)
+
+    def low_water(self, log: str, default: int) -> int:
+        """The first sequence of `log` that any buffer still needs."""
+        return min((b.ranges[0][0] for b in self.open.values() if b.log == log), default=default)
+
+    def _hint(self, buffer: Buffer) -> tuple[int, float]:
+        return self._hints[buffer.lane.partition(":")[0]]
+
+    def _is_due(self, buffer: Buffer, now: float) -> bool:
+        size, seconds = self._hint(buffer)
+        return buffer.size >= size or now - buffer.opened >= seconds
+
+    def _remove(self, buffer: Buffer) -> None:
+        del self.open[buffer.lane]
+        self.total -= buffer.size

@@ -1,0 +1,80 @@
+"""Checks of request members, with AWS's words for what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from cloudcore.errors import ApiError
+
+NAME = re.compile(r"[a-zA-Z0-9_.-]+")
+_TYPES = {str: "a string", int: "an integer", bool: "a boolean", list: "a list", dict: "a structure"}
+
+
+def failed(value: Any, member: str, constraint: str) -> ApiError:
+    """The ValidationException of a member that breaks a constraint of the model."""
+    return ApiError(
+        "ValidationException",
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}",
+    )
+
+
+def invalid(message: str) -> ApiError:
+    return ApiError("InvalidArgumentException", message)
+
+
+def member(params: dict[str, Any], name: str, kind: type, *, required: bool = False, default: Any = None) -> Any:
+    """The value of a member, its type checked; `default` when it is absent."""
+    value = params.get(name)
+    if value is None:
+        if required:
+            raise failed("null", name[0].lower() + name[1:], "Member must not be null")
+        return default
+    good = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    if not good:
+        raise ApiError("SerializationException", f"{name} must be {_TYPES.get(kind, kind.__name__)}")
+    return value
+
+
+def number(
+    params: dict[str, Any], name: str, low: int, high: int, default: int, unit: str = ""
+) -> int:
+    """An integer member within [low, high]."""
+    value = member(params, name, int, default=default)
+    path = name[0].lower() + name[1:]
+    if value < low:
+        raise failed(value, path, f"Member must have value greater than or equal to {low}{unit}")
+    if value > high:
+        raise failed(value, path, f"Member must have value less than or equal to {high}{unit}")
+    return value
+
+
+def one_of(params: dict[str, Any], name: str, allowed: Collection[str], default: str) -> str:
+    """A string member of an enumeration."""
+    value = member(params, name, str, default=default)
+    if value not in allowed:
+        path = name[0].lower() + name[1:]
+        raise failed(value, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+    return value
+
+
+def only(params: dict[str, Any], allowed: Collection[str], where: str) -> None:
+    """Refuse members that we would have to ignore."""
+    for name, value in params.items():
+        if name not in allowed and value is not None:
+            raise invalid(f"{where}.{name} is not supported" if where else f"{name} is not supported")
+
+
+def stream_name(params: dict[str, Any]) -> str:
+    """DeliveryStreamName: 1..64 of [a-zA-Z0-9_.-]."""
+    name = member(params, "DeliveryStreamName", str, required=True)
+    if not name:
+        raise failed(name, "deliveryStreamName", "Member must have length greater than or equal to 1")
+    if len(name) > 64:
+        raise failed(name, "deliveryStreamName", "Member must have length less than or equal to 64")
+    if not NAME.fullmatch(name) or name in (".", ".."):
+        raise failed(
+            name, "deliveryStreamName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+        )
+    return name

@@ -1,0 +1,1 @@
+"""Destinations of delivery streams, one folder each: config, encode, deliver."""

@@ -1,0 +1,68 @@
+"""Deliver: one plan -> its objects in the store. Safe to repeat: same plan, same keys, same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cloudcore.firehose import prefix
+from cloudcore.firehose.destinations.s3 import encode
+from cloudcore.firehose.destinations.s3.config import S3Config
+from cloudcore.firehose.journal import Plan
+
+
+def object_key(config: S3Config, stream: str, version: int, plan_identity: str, lane: str, time_ms: int,
+               keys: dict[str, str]) -> tuple[str, str]:  # fmt: skip
+    """Bucket and key of a plan's object; `keys` are the lane's partition keys."""
+    kind, _, rest = lane.partition(":")
+    when = prefix.moment(time_ms, config.zone)
+    if kind == "error":
+        where, extension, bucket = config.errors.evaluate(when, error_type=rest), "", config.data.bucket
+    else:
+        target = config.backup if kind == "backup" else config.data
+        assert target is not None
+        where, extension, bucket = target.prefix.evaluate(when, keys), target.extension, target.bucket
+    return bucket, where + prefix.object_name(stream, version, when, plan_identity, extension)
+
+
+def deliver(
+    plan: Plan, pieces: Iterable[encode.Piece], config: S3Config, schema: Any, objects: Any,
+    stream: str, version: int, on_failed: encode.OnFailed | None,
+) -> dict[str, int]:  # fmt: skip
+    """Write the plan's object, and next to it under the error prefix what would not convert.
+
+    Returns what to count. Raises OSError when the store cannot take it now.
+    """
+    kind = plan.lane.partition(":")[0]
+    target = config.backup if kind == "backup" else config.data
+    assert target is not None
+    compression = "UNCOMPRESSED" if kind == "error" else target.compression
+    if kind == "data" and config.parquet:
+        found = encode.parquet(pieces, config.parquet, schema, plan.planned_ms, on_failed)
+    elif kind == "data" and config.validate_json:
+        found = encode.json_lines(pieces, compression, plan.planned_ms, on_failed)
+    else:
+        found = encode.concatenate(pieces, compression)
+    moved = {"objects": 0, "bytes_out": 0}
+    if found.parts:
+        moved["objects"] += 1
+        moved["bytes_out"] += sum(map(len, found.parts))
+        objects.put(plan.bucket, plan.key, found.parts, content_encoding="gzip" if compression == "GZIP" else None)
+    if found.failures:
+        when = prefix.moment(plan.time_ms, config.zone)
+        key = config.errors.evaluate(when, error_type=encode.CONVERSION_FAILED) + prefix.object_name(
+            stream, version, when, f"{plan.key}:{encode.CONVERSION_FAILED}", ""
+        )
+        if config.errors.has("random"):  # fresh text at every evaluation would not overwrite itself
+            key = f"{plan.key}.{encode.CONVERSION_FAILED}"
+        objects.put(config.data.bucket, key, found.failures)
+        moved["objects"] += 1
+        moved["bytes_out"] += sum(map(len, found.failures))
+    failed = len(found.failures)
+    if kind == "data":
+        moved |= {"delivered": found.records, "conversion_failed": failed}
+    elif kind == "backup":
+        moved["backed_up"] = found.records
+    else:
+        moved["errors_written"] = found.records
+    return moved

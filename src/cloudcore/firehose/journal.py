@@ -1,0 +1,127 @@
+"""The journal of a stream: delivery plans before they start, and what became of them.
+
+Each entry is one log batch of JSON:
+    {"t":"plan", ...Plan}          appended before the first byte of its object leaves
+    {"t":"done", "id":.., ...}     the object is in the store; the counters that it moved
+    {"t":"schema", "schema":..}    the schema that was inferred, once, before the first conversion
+    {"t":"snapshot", ...}          the whole state; everything before it can be dropped
+
+Invariant: a plan is never changed. Recovery delivers open plans again as they stand, under the same
+key with the same bytes. `planned_to[lane]` is the last sequence that any plan of a lane covers.
+Thread rule: the pipeline's thread alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_SNAPSHOT_EVERY = 512
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One object to be written: which batches of which log, under which key.
+
+    `lane` is what was buffered together: "backup", "data", "data:{partition keys}" or
+    "error:<type>". `ranges` are inclusive sequence ranges of batches. Times in ms, sizes in bytes.
+    """
+
+    id: int
+    log: str
+    lane: str
+    ranges: list[list[int]]
+    bucket: str
+    key: str
+    time_ms: int
+    planned_ms: int
+    records: int
+    size: int
+
+
+class Journal:
+    """Open plans, progress and counters of one stream, replayed from its log."""
+
+    def __init__(self, log: Any):
+        self._log = log
+        self.open: dict[int, Plan] = {}
+        self.planned_to: dict[str, int] = {}
+        self.counters: dict[str, int] = {}
+        self.staged_counted = 0
+        self.schema: str | None = None
+        self._next_id = 1
+        self._since_snapshot = 0
+        for record in log.read((log.cursor_get("journal") or 0) + 1):
+            self._apply(json.loads(bytes(record.payload)))
+            self._since_snapshot += 1
+
+    def next_id(self) -> int:
+        """The number of the next plan; numbers never come back, over restarts included."""
+        return self._next_id
+
+    def add_plan(self, plan: Plan) -> None:
+        self._append({"t": "plan", **asdict(plan)})
+
+    def done(self, plan: Plan, moved: dict[str, int]) -> None:
+        """The plan's object is stored; `moved` is added to the counters."""
+        self._append({"t": "done", "id": plan.id, "moved": moved})
+
+    def set_schema(self, text: str) -> None:
+        self._append({"t": "schema", "schema": text})
+
+    def count_staged(self, sequence: int, moved: dict[str, int]) -> None:
+        """Count a staged batch once; not journalled, because a replay of the staged log repeats it."""
+        if sequence > self.staged_counted:
+            self.staged_counted = sequence
+            self._count(moved)
+
+    def snapshot_due(self) -> bool:
+        return self._since_snapshot >= _SNAPSHOT_EVERY
+
+    def snapshot(self, low: dict[str, int]) -> None:
+        """Write the whole state and drop what came before it. `low` is the low-water mark of each log:
+        lanes of which nothing is left are forgotten."""
+        lanes = {
+            lane: last for lane, last in self.planned_to.items() if lane in ("data", "backup") or last >= min(low.values())
+        }
+        first, _ = self._append(
+            {
+                "t": "snapshot", "open": [asdict(plan) for plan in self.open.values()], "planned_to": lanes,
+                "counters": self.counters, "staged_counted": self.staged_counted, "schema": self.schema,
+                "next_id": self._next_id,
+            }
+        )  # fmt: skip
+        self._log.cursor_set("journal", first - 1)
+        self._log.truncate()
+        self._since_snapshot = 0
+
+    def _append(self, entry: dict[str, Any]) -> tuple[int, int]:
+        place = self._log.append(json.dumps(entry, separators=(",", ":")).encode())
+        self._apply(entry)
+        self._since_snapshot += 1
+        return place
+
+    def _apply(self, entry: dict[str, Any]) -> None:
+        kind = entry["t"]
+        if kind == "plan":
+            plan = Plan(**{name: value for name, value in entry.items() if name != "t"})
+            self.open[plan.id] = plan
+            self.planned_to[plan.lane] = max(self.planned_to.get(plan.lane, 0), plan.ranges[-1][1])
+            self._next_id = max(self._next_id, plan.id + 1)
+        elif kind == "done":
+            if self.open.pop(entry["id"], None) is not None:
+                self._count(entry["moved"])
+        elif kind == "schema":
+            self.schema = entry["schema"]
+        elif kind == "snapshot":
+            self.open = {plan["id"]: Plan(**plan) for plan in entry["open"]}
+            self.planned_to = dict(entry["planned_to"])
+            self.counters = dict(entry["counters"])
+            self.staged_counted = entry["staged_counted"]
+            self.schema = entry["schema"]
+            self._next_id = entry["next_id"]
+
+    def _count(self, moved: dict[str, int]) -> None:
+        for name, value in moved.items():
+            self.counters[name] = self.counters.get(name, 0) + value

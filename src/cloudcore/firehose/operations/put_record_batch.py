@@ -1,0 +1,42 @@
+"""PutRecordBatch: 1..500 records, at most 4 MiB, into the stream's log in one append."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudcore.errors import ApiError
+from cloudcore.firehose.checks import failed, invalid, member, stream_name
+
+RECORDS_MAX = 500
+BATCH_BYTES_MAX = 4 << 20
+
+
+def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """All records or none are stored. Raises ResourceNotFoundException, ServiceUnavailableException."""
+    name = stream_name(params)
+    given = member(params, "Records", list, required=True)
+    if not given:
+        raise failed("[]", "records", "Member must have length greater than or equal to 1")
+    if len(given) > RECORDS_MAX:
+        raise failed(f"[{len(given)} records]", "records", "Member must have length less than or equal to 500")
+    records = [record_data(record, f"records.{at}.member") for at, record in enumerate(given, 1)]
+    if sum(map(len, records)) > BATCH_BYTES_MAX:
+        raise invalid("Records size exceeds 4 MB limit")
+    first, last = service.get(name).put_batch(records)
+    return {
+        "FailedPutCount": 0,
+        "Encrypted": False,
+        "RequestResponses": [{"RecordId": f"49{sequence:054d}"} for sequence in range(first, last + 1)],
+    }
+
+
+def record_data(record: Any, where: str) -> bytes:
+    """The bytes of a Record member."""
+    data = record.get("Data") if isinstance(record, dict) else None
+    if data is None:
+        raise failed("null", f"{where}.data", "Member must not be null")
+    if isinstance(data, str):
+        data = data.encode()  # as boto3 does for callers that hand text over
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ApiError("SerializationException", "Data must be bytes")
+    return bytes(data)

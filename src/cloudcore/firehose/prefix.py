@@ -1,0 +1,208 @@
+"""Object names: prefix expressions, Java date patterns, and the rules of the name behind the prefix.
+
+    <evaluated prefix><stream>-<version>-yyyy-MM-dd-HH-mm-ss-<uuid><extension>
+
+Expressions: !{timestamp:PATTERN}, !{firehose:random-string}, !{firehose:error-output-type} (error
+prefix only), !{partitionKeyFromLambda:KEY} (prefix only). A prefix with no timestamp and no
+partition key gets yyyy/MM/dd/HH/ appended, and no "/" is put in between.
+
+Source: AWS, "Understand custom prefixes for Amazon S3 objects".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import string
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from cloudcore.errors import ApiError
+
+PREFIX_MAX = 1024
+EVALUATED_MAX = 512
+_EXPRESSION = re.compile(r"!\{([^{}]*)\}")
+_HOURS = "yyyy/MM/dd/HH/"
+_RANDOM_LETTERS = string.ascii_letters + string.digits
+_MONTHS = ("January February March April May June July August September October November December").split()
+_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A parsed prefix: a tuple of (kind, text), kind one of text, timestamp, random, error, lambda."""
+
+    parts: tuple[tuple[str, str], ...]
+
+    @property
+    def partition_keys(self) -> tuple[str, ...]:
+        """Names of the partition keys that it needs, in order."""
+        return tuple(text for kind, text in self.parts if kind == "lambda")
+
+    @property
+    def has_expressions(self) -> bool:
+        return any(kind != "text" for kind, _ in self.parts)
+
+    def has(self, kind: str) -> bool:
+        return any(found == kind for found, _ in self.parts)
+
+    def evaluate(self, when: datetime, keys: Mapping[str, str] | None = None, error_type: str = "") -> str:
+        """The text of the prefix for an object whose oldest record arrived at `when`."""
+        out = []
+        for kind, text in self.parts:
+            if kind == "text":
+                out.append(text)
+            elif kind == "timestamp":
+                out.append(format_java(text, when))
+            elif kind == "random":
+                out.append("".join(secrets.choice(_RANDOM_LETTERS) for _ in range(11)))
+            elif kind == "error":
+                out.append(error_type)
+            else:
+                out.append((keys or {})[text])
+        return "".join(out)
+
+
+def parse(text: str, member: str, *, for_errors: bool = False) -> Prefix:
+    """Parse and check a prefix. Raises ApiError InvalidArgumentException with the offending expression."""
+    parts: list[tuple[str, str]] = []
+    end = 0
+    for match in _EXPRESSION.finditer(text):
+        if match.start() > end:
+            parts.append(("text", text[end : match.start()]))
+        parts.append(_expression(match[1], member, for_errors))
+        end = match.end()
+    if end < len(text):
+        parts.append(("text", text[end:]))
+    if any(kind == "text" and "!{" in literal for kind, literal in parts):
+        raise ApiError("InvalidArgumentException", f"{member} has an expression that is not closed: {text}")
+    return Prefix(tuple(parts))
+
+
+def _expression(body: str, member: str, for_errors: bool) -> tuple[str, str]:
+    namespace, _, value = body.partition(":")
+    if namespace == "timestamp" and value:
+        format_java(value, datetime(2001, 2, 3, tzinfo=UTC))  # an unknown letter is refused now
+        return ("timestamp", value)
+    if namespace == "firehose" and value == "random-string":
+        return ("random", "")
+    if namespace == "firehose" and value == "error-output-type":
+        if not for_errors:
+            raise ApiError(
+                "InvalidArgumentException",
+                "!{firehose:error-output-type} is not allowed in the Prefix, only in the ErrorOutputPrefix",
+            )
+        return ("error", "")
+    if namespace == "partitionKeyFromLambda" and value:
+        if for_errors:
+            raise ApiError(
+                "InvalidArgumentException", "partitionKeyFromLambda is not allowed in the ErrorOutputPrefix"
+            )
+        return ("lambda", value)
+    if namespace == "partitionKeyFromQuery":
+        raise ApiError(
+            "InvalidArgumentException",
+            f"{member}: partitionKeyFromQuery needs a MetadataExtraction processor, which is not supported yet",
+        )
+    raise ApiError("InvalidArgumentException", f"{member} has an invalid expression: !{{{body}}}")
+
+
+def data_prefix(text: str, *, plain: bool = False) -> Prefix:
+    """The Prefix of delivered objects, with the default time appended where AWS appends it.
+
+    `plain` (ours, for the library and the CLI) leaves the prefix as it is written.
+    """
+    prefix = parse(text, "Prefix")
+    if plain or prefix.has("timestamp") or prefix.has("lambda"):
+        return prefix
+    return Prefix((*prefix.parts, ("timestamp", _HOURS)))
+
+
+def error_prefix(text: str, *, plain: bool = False) -> Prefix:
+    """The ErrorOutputPrefix; without an expression the error type and the time are appended."""
+    prefix = parse(text, "ErrorOutputPrefix", for_errors=True)
+    if prefix.has_expressions and not prefix.has("error"):
+        raise ApiError(
+            "InvalidArgumentException",
+            "ErrorOutputPrefix with expressions must contain !{firehose:error-output-type}",
+        )
+    parts = prefix.parts
+    if not prefix.has("error"):
+        parts = (*parts, ("error", ""), ("text", "/"))
+    if not plain and not prefix.has("timestamp"):
+        parts = (*parts, ("timestamp", _HOURS))
+    return Prefix(parts)
+
+
+def object_name(stream: str, version: int, when: datetime, identity: str, extension: str) -> str:
+    """The part behind the prefix. The same identity gives the same name: a redelivery overwrites itself."""
+    field = uuid.UUID(bytes=hashlib.sha256(identity.encode()).digest()[:16], version=4)
+    return f"{stream}-{version}-{when:%Y-%m-%d-%H-%M-%S}-{field}{extension}"
+
+
+def moment(time_ms: int, zone: tzinfo) -> datetime:
+    """A time of arrival in the stream's zone."""
+    return datetime.fromtimestamp(time_ms / 1000, zone)
+
+
+def format_java(pattern: str, when: datetime) -> str:
+    """Format by a java.time.format.DateTimeFormatter pattern: letters, 'quoted text', '' a quote."""
+    out = []
+    for match in re.finditer(r"'((?:[^']|'')*)'|([A-Za-z])\2*|(.)", pattern, re.DOTALL):
+        if match[1] is not None:
+            out.append(match[1].replace("''", "'") if match[1] else "'")
+        elif match[2]:
+            out.append(_field(match[2], len(match[0]), when))
+        elif match[3] == "'":
+            raise ApiError("InvalidArgumentException", f"Invalid timestamp pattern: {pattern}")
+        else:
+            out.append(match[3])
+    return "".join(out)
+
+
+def _field(letter: str, width: int, when: datetime) -> str:
+    numbers = {
+        "d": when.day, "D": when.timetuple().tm_yday, "H": when.hour, "k": when.hour or 24,
+        "K": when.hour % 12, "h": when.hour % 12 or 12, "m": when.minute, "s": when.second,
+    }  # fmt: skip
+    if letter in numbers:
+        return str(numbers[letter]).zfill(width)
+    if letter in "yuY":
+        return f"{when.year % 100:02d}" if width == 2 else str(when.year).zfill(width)
+    if letter in "ML":
+        name = _MONTHS[when.month - 1]
+        return (name[0] if width >= 5 else name if width == 4 else name[:3]) if width >= 3 else (
+            str(when.month).zfill(width)
+        )
+    if letter == "E":
+        name = _DAYS[when.weekday()]
+        return name[0] if width >= 5 else name if width == 4 else name[:3]
+    if letter == "a":
+        return "AM" if when.hour < 12 else "PM"
+    if letter == "S":
+        return f"{when.microsecond:06d}000"[:width].ljust(width, "0")
+    if letter in "QqeZXxzVOn":
+        return _rare_field(letter, width, when)
+    raise ApiError("InvalidArgumentException", f"Unknown pattern letter in timestamp expression: {letter}")
+
+
+def _rare_field(letter: str, width: int, when: datetime) -> str:
+    if letter in "Qq":
+        return str((when.month + 2) // 3).zfill(width if width <= 2 else 1)
+    if letter == "e":
+        return str(when.isoweekday() % 7 + 1).zfill(width)
+    if letter == "n":
+        return str(when.microsecond * 1000).zfill(width)
+    if letter in "zV":
+        return getattr(when.tzinfo, "key", None) if letter == "V" else (when.tzname() or "UTC")  # type: ignore[return-value]
+    offset = when.strftime("%z") or "+0000"
+    if letter == "X" and offset == "+0000":
+        return "Z"
+    if letter == "O":
+        return "GMT" if offset == "+0000" else f"GMT{offset[:3]}:{offset[3:]}"
+    return offset[:3] if letter in "Xx" and width == 1 else (
+        f"{offset[:3]}:{offset[3:]}" if letter in "Xx" and width == 3 else offset
+    )

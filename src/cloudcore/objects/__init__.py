@@ -1,0 +1,5 @@
+"""Object stores: where delivery streams put what they deliver."""
+
+from cloudcore.objects.local import LocalObjects, ObjectHead
+
+__all__ = ["LocalObjects", "ObjectHead"]
