@@ -1,0 +1,739 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+"""cloudcore._table: the door to the item store: tables in C, dicts and JSON outside.
+
+GIL rule: single-item operations keep the GIL and only try the store's lock; when it is taken they let
+go of the GIL, wait, and come back with it. Query, Scan, batches and JSON calls run without the GIL.
+No Python object is made while the lock is held, so a garbage collection can never meet it. `close`
+waits until no call is inside.
+"""
+from table_core cimport *
+
+include "errors.pxi"
+include "item.pxi"
+
+import os
+import weakref
+from collections.abc import Mapping
+
+from libc.stdlib cimport calloc, free
+from posix.unistd cimport usleep
+
+ctypedef struct Scratch:
+    cc_arena arena
+    cc_buffer buffer
+    cc_reply reply
+    cc_request request
+    cc_request_builder builder
+    cc_error error
+
+_open_tables = weakref.WeakSet()
+
+
+def _forked():
+    for tables in list(_open_tables):
+        (<Tables>tables).forked = True
+
+
+os.register_at_fork(after_in_child=_forked)
+
+_DURABILITY = {
+    "default": CC_DURABILITY_DEFAULT,
+    "memory": CC_DURABILITY_MEMORY,
+    "process": CC_DURABILITY_PROCESS,
+    "interval": CC_DURABILITY_INTERVAL,
+    "commit": CC_DURABILITY_COMMIT,
+}
+
+
+cdef class ItemView:
+    """A lazy mapping over one item: attributes are decoded when they are asked for.
+
+    view["name"] is {"S": "..."} as in the item's dict; KeyError when absent. Holds its own bytes.
+    """
+    cdef bytes _item
+
+    cdef cc_bytes _bytes(self):
+        return cc_bytes_of(PyBytes_AS_STRING(self._item), <size_t>PyBytes_GET_SIZE(self._item))
+
+    def __getitem__(self, name):
+        cdef cc_value value
+        if isinstance(name, str) and cc_item_find(self._bytes(), utf8_of(name), &value):
+            return value_object(value)
+        raise KeyError(name)
+
+    def __contains__(self, name):
+        cdef cc_value value
+        return isinstance(name, str) and cc_item_find(self._bytes(), utf8_of(name), &value)
+
+    def get(self, name, default=None):
+        cdef cc_value value
+        if isinstance(name, str) and cc_item_find(self._bytes(), utf8_of(name), &value):
+            return value_object(value)
+        return default
+
+    def __len__(self):
+        return cc_item_count(self._bytes())
+
+    def __iter__(self):
+        return iter(self.to_dict())
+
+    def keys(self):
+        return self.to_dict().keys()
+
+    def values(self):
+        return self.to_dict().values()
+
+    def items(self):
+        return self.to_dict().items()
+
+    def __eq__(self, other):
+        if isinstance(other, ItemView):
+            return self._item == (<ItemView>other)._item
+        return self.to_dict() == other
+
+    __hash__ = None
+
+    def to_dict(self):
+        """The whole item as a DynamoDB-JSON dict."""
+        return item_object(self._bytes())
+
+    def to_json(self):
+        """The whole item as DynamoDB JSON, bytes."""
+        cdef cc_buffer out
+        cdef cc_error error
+        out.data, out.size, out.capacity = NULL, 0, 0
+        error.message[0] = error.type[0] = 0
+        try:
+            check(cc_item_to_json(self._bytes(), &out), &error)
+            return PyBytes_FromStringAndSize(<char *>out.data, <Py_ssize_t>out.size)
+        finally:
+            cc_buffer_free(&out)
+
+    def __repr__(self):
+        return f"ItemView({self.to_dict()!r})"
+
+
+Mapping.register(ItemView)
+
+
+cdef class Tables:
+    """The tables of one directory (None: in memory only).
+
+    durability: "process" (default: survives kill -9 of the process), "interval", "commit" (each
+    write waits for the disk) or "memory".
+    """
+    cdef cc_tables *tables
+    cdef Scratch *spare
+    cdef int active
+    cdef public bint forked
+    cdef object __weakref__
+
+    def __cinit__(self, directory=None, durability="process", uint32_t interval_ms=0,
+                  uint64_t disk_bound=0):
+        cdef cc_store_options options
+        cdef cc_error error
+        cdef cc_status status
+        cdef const char *path = NULL
+        cdef char *zero = <char *>&options
+        for i in range(sizeof(options)):
+            zero[i] = 0
+        error.message[0] = error.type[0] = 0
+        if durability not in _DURABILITY:
+            raise ValueError(f"durability is one of {', '.join(_DURABILITY)}, not {durability!r}")
+        options.log.durability = _DURABILITY[durability]
+        options.log.interval_ms = interval_ms
+        options.log.disk_bound = disk_bound
+        encoded = None if directory is None else os.fsencode(directory)
+        if encoded is not None:
+            path = PyBytes_AS_STRING(encoded)
+        with nogil:
+            status = cc_tables_open(path, &options, &self.tables, &error)
+        check(status, &error)
+        _open_tables.add(self)
+
+    def __dealloc__(self):
+        cdef cc_error error
+        cdef cc_status ignored
+        if self.spare != NULL:
+            _scratch_free(self.spare)
+        if self.tables != NULL and not self.forked:
+            with nogil:
+                ignored = cc_tables_close(self.tables, &error)
+            self.tables = NULL
+
+    # ---- taking part ----
+
+    cdef Scratch *enter(self) except NULL:
+        """Counts one call in and gives it memory of its own."""
+        cdef Scratch *scratch = self.spare
+        if self.tables == NULL:
+            raise _errors.ClosedError("the tables are closed", "closed")
+        if self.forked:
+            raise _errors.ForkedError("the tables were opened by the parent process", "forked")
+        if scratch != NULL:
+            self.spare = NULL
+        else:
+            scratch = <Scratch *>calloc(1, sizeof(Scratch))
+            if scratch == NULL:
+                raise MemoryError()
+            cc_arena_init(&scratch.arena, 16384)
+        scratch.error.message[0] = scratch.error.type[0] = 0
+        scratch.error.position = 0
+        self.active += 1
+        return scratch
+
+    cdef void leave(self, Scratch *scratch) noexcept:
+        self.active -= 1
+        cc_arena_reset(&scratch.arena)
+        if self.spare != NULL or scratch.buffer.capacity > 1 << 20:
+            _scratch_free(scratch)
+            return
+        cc_buffer_clear(&scratch.buffer)
+        self.spare = scratch
+
+    cdef inline void lock(self) noexcept:
+        cdef cc_store *store = cc_tables_store(self.tables)
+        if not cc_store_try_lock(store):
+            with nogil:
+                cc_store_lock(store)
+
+    cdef inline void unlock(self) noexcept:
+        cc_store_unlock(cc_tables_store(self.tables))
+
+    cdef int run(self, Scratch *scratch) except -1:
+        """Executes scratch.request; single items under the GIL, the rest without it."""
+        cdef cc_status status
+        cdef cc_verb verb = scratch.request.verb
+        if verb <= CC_VERB_DELETE:
+            self.lock()
+            status = cc_table_execute(self.tables, &scratch.request, True, &scratch.arena,
+                                      &scratch.reply, &scratch.error)
+            self.unlock()
+            if status == CC_OK and scratch.reply.written:
+                if cc_table_waits(self.tables, scratch.request.durability):
+                    with nogil:
+                        status = cc_table_finish(self.tables, &scratch.request, &scratch.reply,
+                                                 &scratch.error)
+                else:
+                    status = cc_table_finish(self.tables, &scratch.request, &scratch.reply,
+                                             &scratch.error)
+        else:
+            with nogil:
+                status = cc_table_execute(self.tables, &scratch.request, False, &scratch.arena,
+                                          &scratch.reply, &scratch.error)
+        if status != CC_OK:
+            fields = None
+            if scratch.reply.has_condition_item:
+                fields = {"Item": item_object(scratch.reply.condition_item)}
+            raise error_of(status, &scratch.error, fields)
+        return 0
+
+    def close(self):
+        """Waits for calls inside, then releases everything; a second call does nothing."""
+        cdef cc_tables *tables = self.tables
+        cdef cc_error error
+        cdef cc_status status
+        if tables == NULL:
+            return
+        self.tables = NULL
+        while self.active > 0:
+            with nogil:
+                usleep(200)
+        if self.forked:
+            return
+        error.message[0] = error.type[0] = 0
+        with nogil:
+            status = cc_tables_close(tables, &error)
+        check(status, &error)
+
+    @property
+    def closed(self):
+        return self.tables == NULL
+
+    @property
+    def pointer(self):
+        """Address of the cc_tables, for cloudcore._http; valid until close()."""
+        if self.tables == NULL:
+            raise _errors.ClosedError("the tables are closed", "closed")
+        return <size_t>self.tables
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    # ---- tables ----
+
+    def create(self, str name, bytes description):
+        """Makes a table; `description` is its JSON (at least KeySchema and AttributeDefinitions)."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_status status
+        cdef cc_bytes c_name, c_description = cc_bytes_of(PyBytes_AS_STRING(description), <size_t>len(description))
+        try:
+            c_name = utf8_of(name)
+            with nogil:
+                status = cc_table_create(self.tables, c_name, c_description, &scratch.error)
+            check(status, &scratch.error)
+        finally:
+            self.leave(scratch)
+
+    def drop(self, str name):
+        """Removes a table and its items; KeyError when there is none."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_status status
+        cdef cc_bytes c_name
+        try:
+            c_name = utf8_of(name)
+            with nogil:
+                status = cc_table_drop(self.tables, c_name, &scratch.error)
+            check(status, &scratch.error)
+        finally:
+            self.leave(scratch)
+
+    def set_description(self, str name, bytes description):
+        """Replaces a table's JSON; the key schema in it must stay the same."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_status status
+        cdef cc_bytes c_name, c_description = cc_bytes_of(PyBytes_AS_STRING(description), <size_t>len(description))
+        cdef cc_store *store = cc_tables_store(self.tables)
+        try:
+            c_name = utf8_of(name)
+            with nogil:
+                cc_store_lock(store)
+                status = cc_space_set_meta(store, c_name, c_description, &scratch.error)
+                cc_store_unlock(store)
+            check(status, &scratch.error)
+        finally:
+            self.leave(scratch)
+
+    def describe(self, str name):
+        """(description JSON, item count, item bytes, memory bytes), or None."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_space *space
+        cdef cc_space_info info
+        cdef cc_bytes c_name, meta
+        try:
+            c_name = utf8_of(name)
+            self.lock()
+            space = cc_space_find(cc_tables_store(self.tables), c_name)
+            if space != NULL:
+                meta = cc_arena_copy(&scratch.arena, cc_space_meta(space))
+                cc_space_info_get(space, &info)
+            self.unlock()
+            if space == NULL:
+                return None
+            return (PyBytes_FromStringAndSize(<char *>meta.data, <Py_ssize_t>meta.size),
+                    info.item_count, info.item_bytes, info.memory_bytes)
+        finally:
+            self.leave(scratch)
+
+    def names(self):
+        """The names of all tables, sorted."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_space *space
+        cdef size_t i = 0
+        cdef cc_bytes name
+        cdef cc_buffer *out = &scratch.buffer
+        try:
+            result = []
+            while True:
+                self.lock()
+                space = cc_space_at(cc_tables_store(self.tables), i)
+                if space != NULL:
+                    name = cc_arena_copy(&scratch.arena, cc_space_name(space))
+                self.unlock()
+                if space == NULL:
+                    return result
+                result.append(PyUnicode_FromStringAndSize(<const char *>name.data, <Py_ssize_t>name.size))
+                i += 1
+        finally:
+            self.leave(scratch)
+
+    def info(self):
+        """The log under the tables: sequences, bytes on disk, segments, syncs, torn bytes."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_log_info info
+        try:
+            cc_log_info_get(cc_store_log(cc_tables_store(self.tables)), &info)
+            return {"first_sequence": info.first_sequence, "last_sequence": info.last_sequence,
+                    "disk_bytes": info.disk_bytes, "synced_sequence": info.synced_sequence,
+                    "torn_bytes": info.torn_bytes, "segments": info.segments, "syncs": info.syncs}
+        finally:
+            self.leave(scratch)
+
+    # ---- items ----
+
+    cdef cc_bytes encode(self, object attributes, Scratch *scratch) except *:
+        """An encoded item in the call's arena."""
+        cdef cc_bytes copy
+        cc_buffer_clear(&scratch.buffer)
+        encode_item(attributes, &scratch.buffer, &scratch.arena, &scratch.error)
+        copy = cc_arena_copy(&scratch.arena, cc_buffer_bytes(&scratch.buffer))
+        if copy.data == NULL:
+            raise MemoryError()
+        return copy
+
+    def put_item(self, str table, item):
+        """Stores one DynamoDB-JSON dict; the shortest way in. Raises ApiError."""
+        cdef Scratch *scratch = self.enter()
+        try:
+            cc_buffer_clear(&scratch.buffer)
+            encode_item(item, &scratch.buffer, &scratch.arena, &scratch.error)
+            memset_request(&scratch.request)
+            scratch.request.verb = CC_VERB_PUT
+            scratch.request.table = utf8_of(table)
+            scratch.request.item = cc_buffer_bytes(&scratch.buffer)
+            self.run(scratch)
+        finally:
+            self.leave(scratch)
+
+    cdef bint find(self, str table, object key, Scratch *scratch, cc_bytes *item_out) except -1:
+        """The item of a key, copied into the call's arena; false when there is none."""
+        cdef cc_space *space = NULL
+        cdef const cc_key_schema *schema = NULL
+        cdef cc_key c_key
+        cdef cc_bytes found
+        cdef bint present = False, plain = False
+        cdef cc_bytes name = utf8_of(table)
+        if type(key) is dict:
+            self.lock()
+            if cc_table_find(self.tables, name, &space, &schema, &scratch.error) == CC_OK:
+                plain = plain_key(schema, key, &scratch.arena, &c_key, &scratch.error)
+                if plain:
+                    present = cc_space_get(space, c_key, &found)
+                    if present:
+                        item_out[0] = cc_arena_copy(&scratch.arena, found)
+            self.unlock()
+        if plain:
+            if present and item_out.data == NULL:
+                raise MemoryError()
+            return present
+        # Anything unusual takes the full way, which checks it and words the refusal.
+        scratch.error.message[0] = scratch.error.type[0] = 0
+        memset_request(&scratch.request)
+        scratch.request.verb = CC_VERB_GET
+        scratch.request.table = name
+        scratch.request.item = self.encode(key, scratch)
+        self.run(scratch)
+        if scratch.reply.has_item:
+            item_out[0] = scratch.reply.items[0]
+        return scratch.reply.has_item
+
+    def get_item(self, str table, key):
+        """The item of a key as a DynamoDB-JSON dict, or None. Raises ApiError."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_bytes item
+        try:
+            if not self.find(table, key, scratch, &item):
+                return None
+            return item_object(item)
+        finally:
+            self.leave(scratch)
+
+    def get_item_view(self, str table, key):
+        """The item of a key as an ItemView, or None: nothing is decoded until it is asked for."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_bytes item
+        cdef ItemView view
+        try:
+            if not self.find(table, key, scratch, &item):
+                return None
+            view = ItemView.__new__(ItemView)
+            view._item = PyBytes_FromStringAndSize(<char *>item.data, <Py_ssize_t>item.size)
+            return view
+        finally:
+            self.leave(scratch)
+
+    def get_item_json(self, str table, key):
+        """The item of a key as DynamoDB JSON, bytes, or None."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_bytes item
+        try:
+            if not self.find(table, key, scratch, &item):
+                return None
+            cc_buffer_clear(&scratch.buffer)
+            check(cc_item_to_json(item, &scratch.buffer), &scratch.error)
+            return PyBytes_FromStringAndSize(<char *>scratch.buffer.data, <Py_ssize_t>scratch.buffer.size)
+        finally:
+            self.leave(scratch)
+
+    def call_json(self, str operation, bytes body):
+        """(HTTP status, body) of an item operation in JSON; errors are bodies too, never raised."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_verb verb
+        cdef cc_status status
+        cdef int http_status = 500
+        cdef cc_bytes c_body = cc_bytes_of(PyBytes_AS_STRING(body), <size_t>len(body))
+        try:
+            verb = cc_verb_from_name(utf8_of(operation))
+            if verb == CC_VERB_NONE:
+                raise _errors.ApiError("UnknownOperationException", "")
+            with nogil:
+                status = cc_table_call_json(self.tables, verb, c_body, &scratch.arena, &scratch.buffer,
+                                            &http_status)
+            check(status, &scratch.error)
+            return http_status, PyBytes_FromStringAndSize(<char *>scratch.buffer.data,
+                                                          <Py_ssize_t>scratch.buffer.size)
+        finally:
+            self.leave(scratch)
+
+    def execute(self, str operation, dict params):
+        """Runs an item operation with boto3-shaped params and gives its boto3-shaped result.
+
+        Raises ApiError in the service's words; ConditionalCheckFailedException carries
+        fields["Item"] when the request asked for it.
+        """
+        cdef Scratch *scratch = self.enter()
+        cdef cc_verb verb
+        try:
+            verb = cc_verb_from_name(utf8_of(operation))
+            if verb == CC_VERB_NONE:
+                raise _errors.ApiError("UnknownOperationException", "")
+            cc_request_begin(&scratch.builder, verb, &scratch.arena)
+            for name, value in params.items():
+                if value is not None:
+                    self.member(scratch, verb, name, value)
+            check(cc_request_finish(&scratch.builder, &scratch.request, &scratch.error), &scratch.error)
+            self.run(scratch)
+            return reply_object(&scratch.request, &scratch.reply, params)
+        finally:
+            self.leave(scratch)
+
+    cdef int member(self, Scratch *scratch, cc_verb verb, object name, object value) except -1:
+        cdef const cc_member *member = cc_member_find(verb, utf8_of(name))
+        if member == NULL:
+            return 0
+        if member.kind == CC_MEMBER_TEXT:
+            cc_request_set_text(&scratch.builder, member.id, utf8_of(value))
+        elif member.kind == CC_MEMBER_BOOL:
+            if not isinstance(value, bool):
+                raise _refuse(f"Parameter validation failed: {name} must be a bool")
+            cc_request_set_bool(&scratch.builder, member.id, value)
+        elif member.kind == CC_MEMBER_INT:
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise _refuse(f"Parameter validation failed: {name} must be an int")
+            cc_request_set_int(&scratch.builder, member.id, max(-(1 << 60), min(value, 1 << 60)))
+        elif member.kind == CC_MEMBER_ITEM:
+            cc_request_set_item(&scratch.builder, member.id, self.encode(value, scratch))
+        elif member.kind == CC_MEMBER_NAMES:
+            cc_request_set_names(&scratch.builder, name_pairs(value, scratch), <size_t>len(value))
+        elif member.kind == CC_MEMBER_TABLES:
+            scratch.builder.seen[<int>CC_M_REQUEST_ITEMS] = True
+            self.batch(scratch, verb, value)
+        else:
+            cc_request_refuse(&scratch.builder, member.id)
+        return 0
+
+    cdef int batch(self, Scratch *scratch, cc_verb verb, object request_items) except -1:
+        cdef cc_batch_table *table = NULL
+        if not isinstance(request_items, dict):
+            raise _refuse("Parameter validation failed: RequestItems must be a dict")
+        for name, content in request_items.items():
+            check(cc_request_add_table(&scratch.builder, utf8_of(name), &table, &scratch.error),
+                  &scratch.error)
+            if verb == CC_VERB_BATCH_GET:
+                self.batch_keys(scratch, table, content)
+            else:
+                for entry in content:
+                    self.batch_entry(scratch, entry)
+        return 0
+
+    cdef int batch_entry(self, Scratch *scratch, object entry) except -1:
+        put, delete = entry.get("PutRequest"), entry.get("DeleteRequest")
+        if (put is None) == (delete is None):
+            raise _refuse("Supplied AttributeValue has more than one datatypes set, must contain exactly "
+                          "one of the supported datatypes")
+        item = put["Item"] if put is not None else delete["Key"]
+        check(cc_request_add_entry(&scratch.builder, put is None, self.encode(item, scratch),
+                                   &scratch.error), &scratch.error)
+        return 0
+
+    cdef int batch_keys(self, Scratch *scratch, cc_batch_table *table, object content) except -1:
+        if content.get("ConsistentRead"):
+            table.consistent = True
+        if content.get("ProjectionExpression") is not None:
+            table.projection = utf8_of(content["ProjectionExpression"])
+        names = content.get("ExpressionAttributeNames")
+        if names is not None:
+            table.names = name_pairs(names, scratch)
+            table.name_count = <size_t>len(names)
+            table.has_names = True
+        if content.get("AttributesToGet") is not None:
+            scratch.builder.table_refused = True
+            scratch.builder.table_mixed |= content.get("ProjectionExpression") is not None
+        for key in content["Keys"]:
+            check(cc_request_add_entry(&scratch.builder, False, self.encode(key, scratch),
+                                       &scratch.error), &scratch.error)
+        return 0
+
+
+cdef void _scratch_free(Scratch *scratch) noexcept:
+    cc_arena_free(&scratch.arena)
+    cc_buffer_free(&scratch.buffer)
+    free(scratch)
+
+
+cdef extern from "string.h" nogil:
+    void *memset(void *target, int value, size_t size)
+
+
+cdef inline void memset_request(cc_request *request) noexcept:
+    memset(request, 0, sizeof(cc_request))
+
+
+cdef const cc_name_pair *name_pairs(object names, Scratch *scratch) except? NULL:
+    cdef cc_name_pair *pairs
+    cdef size_t i = 0
+    if not isinstance(names, dict):
+        raise _refuse("Parameter validation failed: ExpressionAttributeNames must be a dict")
+    pairs = <cc_name_pair *>cc_arena_alloc(&scratch.arena, (<size_t>len(names) + 1) * sizeof(cc_name_pair))
+    if pairs == NULL:
+        raise MemoryError()
+    for name, value in names.items():
+        pairs[i].name = utf8_of(name)
+        pairs[i].value = utf8_of(value)
+        i += 1
+    return pairs
+
+
+cdef bint plain_part(cc_type want, bint is_sort, PyObject *value, cc_arena *arena, cc_bytes *part_out,
+                     cc_error *error) noexcept:
+    """One key value of {"S": str}, {"N": str} or {"B": bytes}; false for anything else.
+
+    Runs under the store's lock: it makes no Python objects and calls no Python code.
+    """
+    cdef Py_ssize_t position = 0, size = 0
+    cdef PyObject *name = NULL
+    cdef PyObject *content = NULL
+    cdef const char *data
+    cdef uint8_t *payload
+    cdef uint32_t length
+    cdef size_t number_size = 0
+    cdef cc_value made
+    if type(<object>value) is not dict or not PyDict_Next(<object>value, &position, &name, &content):
+        return False
+    if len(<dict><object>value) != 1 or type(<object>name) is not str:
+        return False
+    try:
+        data = PyUnicode_AsUTF8AndSize(<object>name, &size)
+        if size != 1 or data[0] != (c"S" if want == CC_TYPE_S else c"N" if want == CC_TYPE_N else c"B"):
+            return False
+        if want == CC_TYPE_B:
+            if type(<object>content) is not bytes:
+                return False
+            data, size = PyBytes_AS_STRING(<object>content), PyBytes_GET_SIZE(<object>content)
+        elif type(<object>content) is str:
+            data = PyUnicode_AsUTF8AndSize(<object>content, &size)
+        else:
+            return False
+    except BaseException:
+        return False
+    if size == 0:
+        return False
+    payload = <uint8_t *>cc_arena_alloc(arena, <size_t>size + 32)
+    if payload == NULL:
+        return False
+    if want == CC_TYPE_N:
+        if cc_number_parse(cc_bytes_of(data, <size_t>size), payload + 1, &number_size, error) != CC_OK:
+            return False
+        payload[0] = <uint8_t>number_size
+        made.payload = cc_bytes_of(payload, number_size + 1)
+    else:
+        length = <uint32_t>size
+        memcpy(payload, &length, 4)
+        memcpy(payload + 4, data, <size_t>size)
+        made.payload = cc_bytes_of(payload, <size_t>size + 4)
+    made.type = want
+    return cc_key_part(want, is_sort, made, arena, part_out, error) == CC_OK
+
+
+cdef bint plain_key(const cc_key_schema *schema, object key, cc_arena *arena, cc_key *key_out,
+                    cc_error *error) noexcept:
+    """The key of a dict with exactly the key attributes; false sends the caller the long way."""
+    cdef Py_ssize_t position = 0, size = 0
+    cdef PyObject *name = NULL
+    cdef PyObject *value = NULL
+    cdef cc_bytes text
+    cdef int wanted = 1 if schema.sort_name.size == 0 else 2, found = 0
+    if len(<dict>key) != wanted:
+        return False
+    key_out.sort.data = NULL
+    key_out.sort.size = 0
+    while PyDict_Next(key, &position, &name, &value):
+        if type(<object>name) is not str:
+            return False
+        try:
+            text.data = <const uint8_t *>PyUnicode_AsUTF8AndSize(<object>name, &size)
+        except BaseException:
+            return False
+        text.size = <size_t>size
+        if cc_bytes_equal(text, schema.partition_name):
+            if not plain_part(schema.partition_type, False, value, arena, &key_out.partition, error):
+                return False
+            found |= 1
+        elif wanted == 2 and cc_bytes_equal(text, schema.sort_name):
+            if not plain_part(schema.sort_type, True, value, arena, &key_out.sort, error):
+                return False
+            found |= 2
+        else:
+            return False
+    return found == (1 if wanted == 1 else 3)
+
+
+# ---- results ----
+
+cdef object units_object(const cc_request *request, cc_bytes table, double units):
+    name = PyUnicode_FromStringAndSize(<const char *>table.data, <Py_ssize_t>table.size)
+    result = {"TableName": name, "CapacityUnits": units}
+    if request.capacity == CC_CAPACITY_INDEXES:
+        result["Table"] = {"CapacityUnits": units}
+    return result
+
+
+cdef object items_object(const cc_reply *reply):
+    cdef size_t i
+    return [item_object(reply.items[i]) for i in range(reply.item_count)]
+
+
+cdef object batch_object(const cc_request *request, const cc_reply *reply, dict params):
+    cdef size_t i
+    given = list(params["RequestItems"])
+    if request.verb == CC_VERB_BATCH_WRITE:
+        result = {"UnprocessedItems": {}}
+    else:
+        responses = {name: [] for name in given}
+        for i in range(reply.item_count):
+            responses[given[reply.item_tables[i]]].append(item_object(reply.items[i]))
+        unprocessed = {}
+        for i in range(reply.unprocessed_count):
+            name = given[reply.unprocessed[i].table]
+            rest = unprocessed.get(name)
+            if rest is None:
+                rest = unprocessed[name] = {**params["RequestItems"][name], "Keys": []}
+            rest["Keys"].append(item_object(reply.unprocessed[i].item))
+        result = {"Responses": responses, "UnprocessedKeys": unprocessed}
+    if request.capacity != CC_CAPACITY_NONE:
+        result["ConsumedCapacity"] = [
+            units_object(request, cc_table_name_of(request.tables[i].name), reply.table_units[i])
+            for i in range(request.table_count)]
+    return result
+
+
+cdef object reply_object(const cc_request *request, const cc_reply *reply, dict params):
+    cdef cc_verb verb = request.verb
+    cdef dict result = {}
+    if verb == CC_VERB_BATCH_WRITE or verb == CC_VERB_BATCH_GET:
+        return batch_object(request, reply, params)
+    if verb == CC_VERB_QUERY or verb == CC_VERB_SCAN:
+        if request.select != CC_SELECT_COUNT:
+            result["Items"] = items_object(reply)
+        result["Count"] = reply.count
+        result["ScannedCount"] = reply.scanned_count
+        if reply.last_key.data != NULL:
+            result["LastEvaluatedKey"] = item_object(reply.last_key)
+    elif reply.has_item:
+        result["Item" if verb == CC_VERB_GET else "Attributes"] = item_object(reply.items[0])
+    if request.capacity != CC_CAPACITY_NONE:
+        result["ConsumedCapacity"] = units_object(request, reply.table, reply.capacity_units)
+    return result

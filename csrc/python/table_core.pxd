@@ -1,0 +1,238 @@
+# table_core.pxd: codec, store and table of the C core, as the table door uses them.
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from core cimport *
+
+
+cdef extern from "codec/item.h" nogil:
+    ctypedef enum cc_type:
+        CC_TYPE_NONE
+        CC_TYPE_S
+        CC_TYPE_N
+        CC_TYPE_B
+        CC_TYPE_BOOL
+        CC_TYPE_NULL
+        CC_TYPE_SS
+        CC_TYPE_NS
+        CC_TYPE_BS
+        CC_TYPE_L
+        CC_TYPE_M
+    ctypedef struct cc_value:
+        cc_type type
+        cc_bytes payload
+    ctypedef struct cc_item_writer:
+        cc_buffer *out
+    uint32_t cc_item_count(cc_bytes item)
+    bint cc_item_find(cc_bytes item, cc_bytes name, cc_value *value_out)
+    void cc_item_at(cc_bytes item, uint32_t index, cc_bytes *name_out, cc_value *value_out)
+    cc_bytes cc_value_bytes(cc_value value)
+    bint cc_value_bool(cc_value value)
+    uint32_t cc_value_count(cc_value value)
+    bint cc_list_at(cc_value list, uint32_t index, cc_value *value_out)
+    bint cc_set_next(cc_value set, size_t *position, cc_bytes *member_out)
+    uint32_t cc_name_hash(cc_bytes name)
+    void cc_item_writer_init(cc_item_writer *writer, cc_buffer *out, cc_arena *scratch)
+    cc_status cc_item_begin(cc_item_writer *writer, cc_error *error)
+    cc_status cc_item_end(cc_item_writer *writer, cc_error *error)
+    cc_status cc_item_name(cc_item_writer *writer, cc_bytes name, cc_error *error)
+    cc_status cc_item_put_string(cc_item_writer *writer, cc_bytes text, cc_error *error)
+    cc_status cc_item_put_binary(cc_item_writer *writer, cc_bytes data, cc_error *error)
+    cc_status cc_item_put_number_text(cc_item_writer *writer, cc_bytes text, cc_error *error)
+    cc_status cc_item_put_bool(cc_item_writer *writer, bint value, cc_error *error)
+    cc_status cc_item_put_null(cc_item_writer *writer, cc_error *error)
+    cc_status cc_item_begin_map(cc_item_writer *writer, cc_error *error)
+    cc_status cc_item_begin_list(cc_item_writer *writer, cc_error *error)
+    cc_status cc_item_begin_set(cc_item_writer *writer, cc_type set_type, cc_error *error)
+    cc_status cc_item_set_member(cc_item_writer *writer, cc_bytes member, cc_error *error)
+    cc_status cc_item_end_container(cc_item_writer *writer, cc_error *error)
+    cc_status cc_item_to_json(cc_bytes item, cc_buffer *out)
+    cc_status cc_item_check(cc_bytes item, cc_error *error)
+
+
+cdef extern from "codec/number.h" nogil:
+    enum: CC_NUMBER_MAX
+    enum: CC_NUMBER_TEXT_MAX
+    cc_status cc_number_parse(cc_bytes text, uint8_t *number_out, size_t *size_out, cc_error *error)
+    size_t cc_number_text(cc_bytes number, char *text_out)
+
+
+cdef extern from "codec/key.h" nogil:
+    ctypedef struct cc_key_schema:
+        cc_bytes partition_name
+        cc_type partition_type
+        cc_bytes sort_name
+        cc_type sort_type
+    ctypedef struct cc_key:
+        cc_bytes partition
+        cc_bytes sort
+    cc_status cc_key_part(cc_type want, bint is_sort, cc_value value, cc_arena *arena,
+                          cc_bytes *part_out, cc_error *error)
+
+
+cdef extern from "log/log.h" nogil:
+    ctypedef enum cc_durability:
+        CC_DURABILITY_DEFAULT
+        CC_DURABILITY_MEMORY
+        CC_DURABILITY_PROCESS
+        CC_DURABILITY_INTERVAL
+        CC_DURABILITY_COMMIT
+    ctypedef struct cc_log
+    ctypedef struct cc_log_options:
+        cc_durability durability
+        uint32_t interval_ms
+        uint64_t segment_min
+        uint64_t segment_max
+        uint64_t disk_bound
+    ctypedef struct cc_log_info:
+        uint64_t first_sequence
+        uint64_t last_sequence
+        uint64_t disk_bytes
+        uint64_t synced_sequence
+        uint64_t torn_bytes
+        uint32_t segments
+        uint64_t syncs
+    void cc_log_info_get(cc_log *log, cc_log_info *info_out)
+
+
+cdef extern from "store/store.h" nogil:
+    ctypedef struct cc_store
+    ctypedef struct cc_space
+    ctypedef struct cc_store_options:
+        cc_log_options log
+    ctypedef struct cc_space_info:
+        uint64_t item_count
+        uint64_t item_bytes
+        uint64_t memory_bytes
+    void cc_store_lock(cc_store *store)
+    bint cc_store_try_lock(cc_store *store)
+    void cc_store_unlock(cc_store *store)
+    cc_log *cc_store_log(cc_store *store)
+    cc_space *cc_space_find(cc_store *store, cc_bytes name)
+    cc_space *cc_space_at(cc_store *store, size_t index)
+    cc_bytes cc_space_name(const cc_space *space)
+    cc_bytes cc_space_meta(const cc_space *space)
+    cc_status cc_space_set_meta(cc_store *store, cc_bytes name, cc_bytes meta, cc_error *error)
+    void cc_space_info_get(const cc_space *space, cc_space_info *info_out)
+    bint cc_space_get(cc_space *space, cc_key key, cc_bytes *value_out)
+
+
+cdef extern from "table/table.h" nogil:
+    ctypedef enum cc_verb:
+        CC_VERB_NONE
+        CC_VERB_PUT
+        CC_VERB_GET
+        CC_VERB_UPDATE
+        CC_VERB_DELETE
+        CC_VERB_QUERY
+        CC_VERB_SCAN
+        CC_VERB_BATCH_WRITE
+        CC_VERB_BATCH_GET
+    ctypedef enum cc_return_capacity:
+        CC_CAPACITY_NONE
+        CC_CAPACITY_TOTAL
+        CC_CAPACITY_INDEXES
+    ctypedef enum cc_select:
+        CC_SELECT_COUNT
+    ctypedef struct cc_name_pair:
+        cc_bytes name
+        cc_bytes value
+    ctypedef struct cc_batch_entry:
+        uint32_t table
+        bint is_delete
+        cc_bytes item
+    ctypedef struct cc_batch_table:
+        cc_bytes name
+        bint consistent
+        cc_bytes projection
+        const cc_name_pair *names
+        size_t name_count
+        bint has_names
+    ctypedef struct cc_request:
+        cc_verb verb
+        cc_durability durability
+        cc_bytes table
+        cc_bytes item
+        cc_return_capacity capacity
+        cc_select select
+        const cc_batch_entry *batch
+        size_t batch_count
+        const cc_batch_table *tables
+        size_t table_count
+    ctypedef struct cc_reply:
+        cc_bytes *items
+        size_t item_count
+        bint has_item
+        uint32_t count
+        uint32_t scanned_count
+        cc_bytes last_key
+        double capacity_units
+        cc_bytes table
+        uint32_t *item_tables
+        double *table_units
+        const cc_batch_entry *unprocessed
+        size_t unprocessed_count
+        bint written
+        bint has_condition_item
+        cc_bytes condition_item
+    ctypedef struct cc_tables
+    cc_verb cc_verb_from_name(cc_bytes operation)
+    cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_tables **tables_out,
+                             cc_error *error)
+    cc_status cc_tables_close(cc_tables *tables, cc_error *error)
+    cc_store *cc_tables_store(cc_tables *tables)
+    cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description_json,
+                              cc_error *error)
+    cc_status cc_table_drop(cc_tables *tables, cc_bytes name, cc_error *error)
+    cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bint locked,
+                               cc_arena *arena, cc_reply *reply_out, cc_error *error)
+    cc_status cc_table_finish(cc_tables *tables, const cc_request *request, const cc_reply *reply,
+                              cc_error *error)
+    bint cc_table_waits(const cc_tables *tables, cc_durability durability)
+    cc_status cc_table_find(cc_tables *tables, cc_bytes name, cc_space **space_out,
+                            const cc_key_schema **schema_out, cc_error *error)
+    cc_bytes cc_table_name_of(cc_bytes name_or_arn)
+    cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_bytes body, cc_arena *arena,
+                                 cc_buffer *reply_out, int *http_status_out)
+
+
+cdef extern from "table/request.h" nogil:
+    ctypedef enum cc_member_kind:
+        CC_MEMBER_UNKNOWN
+        CC_MEMBER_TEXT
+        CC_MEMBER_BOOL
+        CC_MEMBER_INT
+        CC_MEMBER_ITEM
+        CC_MEMBER_NAMES
+        CC_MEMBER_TABLES
+        CC_MEMBER_REFUSED
+    ctypedef enum cc_member_id:
+        CC_M_NONE
+        CC_M_NAMES
+        CC_M_PROJECTION
+        CC_M_CONSISTENT
+        CC_M_ATTRIBUTES_TO_GET
+        CC_M_REQUEST_ITEMS
+        CC_M_COUNT
+    ctypedef struct cc_member:
+        cc_member_id id
+        cc_member_kind kind
+        const char *name
+    ctypedef struct cc_request_builder:
+        cc_request request
+        bint *seen
+        bint table_refused
+        bint table_mixed
+    const cc_member *cc_member_find(cc_verb verb, cc_bytes name)
+    const cc_member *cc_table_member_find(cc_bytes name)
+    void cc_request_begin(cc_request_builder *builder, cc_verb verb, cc_arena *arena)
+    void cc_request_set_text(cc_request_builder *builder, cc_member_id id, cc_bytes text)
+    void cc_request_set_bool(cc_request_builder *builder, cc_member_id id, bint value)
+    void cc_request_set_int(cc_request_builder *builder, cc_member_id id, int64_t value)
+    void cc_request_set_item(cc_request_builder *builder, cc_member_id id, cc_bytes item)
+    void cc_request_set_names(cc_request_builder *builder, const cc_name_pair *names, size_t count)
+    void cc_request_refuse(cc_request_builder *builder, cc_member_id id)
+    cc_status cc_request_add_table(cc_request_builder *builder, cc_bytes name,
+                                   cc_batch_table **table_out, cc_error *error)
+    cc_status cc_request_add_entry(cc_request_builder *builder, bint is_delete, cc_bytes item,
+                                   cc_error *error)
+    cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out, cc_error *error)

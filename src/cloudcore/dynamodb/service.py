@@ -1,0 +1,110 @@
+"""DynamoDB: the service object behind the client, the wire and the Table helper."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from typing import Any
+
+from cloudcore._table import Tables
+from cloudcore.clock import Clock
+from cloudcore.dynamodb.operations import CONTROL, ITEM
+from cloudcore.errors import ApiError
+
+_CORAL_SERVICE = frozenset(("SerializationException", "UnknownOperationException"))
+
+
+class DynamoDB:
+    """The tables of one account and region.
+
+    `directory` None keeps everything in memory. `durability` is "process" (default: an acknowledged
+    item survives kill -9 of the process), "interval", "commit" (each write waits for the disk) or
+    "memory". One process owns a directory: BusyError for a second one.
+    """
+
+    operations = frozenset(CONTROL) | ITEM
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] | None = None,
+        account: str = "000000000000",
+        region: str = "us-east-1",
+        durability: str = "process",
+        clock: Clock | None = None,
+    ):
+        self.account = account
+        self.region = region
+        self.clock = clock or Clock()
+        if directory is not None:
+            os.makedirs(directory, exist_ok=True)
+        self.tables = Tables(directory, durability=durability)
+
+    def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Run one operation with boto3-shaped params (bytes for B, datetime for timestamps).
+
+        Raises ApiError with AWS's code and message.
+        """
+        if operation in ITEM:
+            return self.tables.execute(operation, params)
+        return _with_datetimes(self._control(operation, params))
+
+    def call_json(self, operation: str, body: bytes) -> tuple[int, bytes]:
+        """(HTTP status, JSON body) of one operation; a refusal is a body too, never raised."""
+        if operation in ITEM:
+            return self.tables.call_json(operation, body)
+        try:
+            return 200, json.dumps(self._control(operation, _parse(body))).encode()
+        except ApiError as error:
+            return error.status, error_body(error)
+
+    def _control(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        run = CONTROL.get(operation)
+        if run is None:
+            raise ApiError("UnknownOperationException", "")
+        return run(self, params)
+
+    def close(self) -> None:
+        """Wait for calls inside and release the directory; a second call does nothing."""
+        self.tables.close()
+
+    def __enter__(self) -> DynamoDB:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def error_body(error: ApiError) -> bytes:
+    """The JSON body of a refusal: `__type` with the prefix of the layer that refuses on AWS."""
+    if error.code in _CORAL_SERVICE:
+        body: dict[str, Any] = {"__type": f"com.amazon.coral.service#{error.code}"}
+        if error.message:
+            body["Message"] = error.message
+    elif error.code == "ValidationException":
+        body = {"__type": "com.amazon.coral.validate#ValidationException", "message": error.message}
+    else:
+        body = {"__type": f"com.amazonaws.dynamodb.v20120810#{error.code}", "message": error.message}
+    return json.dumps(body | error.fields).encode()
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        params = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ApiError("SerializationException", "The body is not valid JSON") from None
+    if not isinstance(params, dict):
+        raise ApiError("SerializationException", "Start of list found where not expected")
+    return params
+
+
+def _with_datetimes(value: Any) -> Any:
+    """Epoch seconds of members named ...DateTime become aware datetimes, as boto3 returns them."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: datetime.datetime.fromtimestamp(member, datetime.UTC)
+        if name.endswith("DateTime") and isinstance(member, (int, float))
+        else _with_datetimes(member)
+        for name, member in value.items()
+    }
