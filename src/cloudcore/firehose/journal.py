@@ -3,6 +3,7 @@
 Each entry is one log batch of JSON:
     {"t":"plan", ...Plan}          appended before the first byte of its object leaves
     {"t":"done", "id":.., ...}     the object is in the store; the counters that it moved
+    {"t":"work", "first","last"}   the cut of an invocation, before the function is called
     {"t":"schema", "schema":..}    the schema that was inferred, once, before the first conversion
     {"t":"snapshot", ...}          the whole state; everything before it can be dropped
 
@@ -18,6 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 _SNAPSHOT_EVERY = 512
+_SNAPSHOT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class Journal:
         self.counters: dict[str, int] = {}
         self.staged_counted = 0
         self.schema: str | None = None
+        self.low: dict[str, int] = {}
+        self.work = (0, 0)
+        self._done_bytes = 0
         self._next_id = 1
         self._since_snapshot = 0
         for record in log.read((log.cursor_get("journal") or 0) + 1):
@@ -70,6 +75,12 @@ class Journal:
     def set_schema(self, text: str) -> None:
         self._append({"t": "schema", "schema": text})
 
+    def set_work(self, first: int, last: int) -> None:
+        """The records of the invocation that comes next. A redelivery has the same cut: what a function
+        did under the batch's first recordId, it did for exactly these records."""
+        if self.work != (first, last):
+            self._append({"t": "work", "first": first, "last": last})
+
     def count_staged(self, sequence: int, moved: dict[str, int]) -> None:
         """Count a staged batch once; not journalled, because a replay of the staged log repeats it."""
         if sequence > self.staged_counted:
@@ -77,24 +88,28 @@ class Journal:
             self._count(moved)
 
     def snapshot_due(self) -> bool:
-        return self._since_snapshot >= _SNAPSHOT_EVERY
+        return self._since_snapshot >= _SNAPSHOT_EVERY or self._done_bytes >= _SNAPSHOT_BYTES
 
     def snapshot(self, low: dict[str, int]) -> None:
         """Write the whole state and drop what came before it. `low` is the low-water mark of each log:
-        lanes of which nothing is left are forgotten."""
+        lanes of which nothing is left are forgotten, so recovery must not look below it."""
+        least = min(low.values())
         lanes = {
-            lane: last for lane, last in self.planned_to.items() if lane in ("data", "backup") or last >= min(low.values())
+            lane: last
+            for lane, last in self.planned_to.items()
+            if lane in ("data", "backup") or last >= least
         }
         first, _ = self._append(
             {
                 "t": "snapshot", "open": [asdict(plan) for plan in self.open.values()], "planned_to": lanes,
                 "counters": self.counters, "staged_counted": self.staged_counted, "schema": self.schema,
-                "next_id": self._next_id,
+                "next_id": self._next_id, "low": low,
+                "work": list(self.work),
             }
         )  # fmt: skip
         self._log.cursor_set("journal", first - 1)
         self._log.truncate()
-        self._since_snapshot = 0
+        self._since_snapshot = self._done_bytes = 0
 
     def _append(self, entry: dict[str, Any]) -> tuple[int, int]:
         place = self._log.append(json.dumps(entry, separators=(",", ":")).encode())
@@ -110,8 +125,12 @@ class Journal:
             self.planned_to[plan.lane] = max(self.planned_to.get(plan.lane, 0), plan.ranges[-1][1])
             self._next_id = max(self._next_id, plan.id + 1)
         elif kind == "done":
-            if self.open.pop(entry["id"], None) is not None:
+            plan_done = self.open.pop(entry["id"], None)
+            if plan_done is not None:
+                self._done_bytes += plan_done.size
                 self._count(entry["moved"])
+        elif kind == "work":
+            self.work = (entry["first"], entry["last"])
         elif kind == "schema":
             self.schema = entry["schema"]
         elif kind == "snapshot":
@@ -120,6 +139,8 @@ class Journal:
             self.counters = dict(entry["counters"])
             self.staged_counted = entry["staged_counted"]
             self.schema = entry["schema"]
+            self.low = entry["low"]
+            self.work = (entry["work"][0], entry["work"][1])
             self._next_id = entry["next_id"]
 
     def _count(self, moved: dict[str, int]) -> None:

@@ -6,6 +6,8 @@
          +--> (no transform) ----------^
 
 `Pipeline.turn` is the whole way in one place. What makes it exact after kill -9 at any point:
+  * the cut of an invocation is in the journal before the function is called, so a redelivery has the
+    same records under the same ids;
   * one invocation is one append to the staged log, which carries its source range: the append is
     there, and the transform goes on behind it, or it is not, and the function is invoked again;
   * a plan (ranges, key, time) is in the journal before the first byte leaves, and recovery delivers
@@ -97,6 +99,7 @@ class Pipeline:
         if self.transform:
             work = self._next_work(flushing)
             if work is not None:
+                self.journal.set_work(work.first, work.last)
                 outcome = self.transform.run(work)  # Ok, Dropped and ProcessingFailed part here
                 self._stage(work, outcome)
                 moved = True
@@ -143,9 +146,10 @@ class Pipeline:
         processor = self.transform.processor
         now = self.clock.monotonic()
         waited = now - self._unread_since >= processor.buffer_seconds
-        if self._unread < processor.buffer_bytes and not waited and not flushing:
-            return None
         work = Work(self.position + 1)
+        cut = self.journal.work[1] if self.journal.work[0] == work.first else 0  # it was begun before
+        if self._unread < processor.buffer_bytes and not (waited or flushing or cut):
+            return None
         full = False
         backups: list[tuple[Any, int, int]] = []
         for record in self.source.read(self.position + 1):
@@ -157,7 +161,7 @@ class Pipeline:
                 return None
             records = split(record.payload)
             for data in records[max(0, work.last + 1 - record.first) :]:
-                if not self.transform.has_room(work, data):
+                if not self.transform.has_room(work, data) or (cut and work.last >= cut):
                     full = True
                     break
                 self.transform.add(work, data, record.time_ms)
@@ -165,7 +169,7 @@ class Pipeline:
                 backups.append((_Seen(record), len(record.payload), last))
             if full:
                 break
-        if not work.records or not (full or waited or flushing):
+        if not work.records or not (full or waited or flushing or cut):
             self._unread = work.size
             self._unread_since = now if not work.records else self._unread_since
             return None
@@ -278,7 +282,8 @@ class Pipeline:
             self.position = begin  # lanes skip what their plans cover already
             return
         self.position = self.source.cursor_get("transform") or 0
-        for record in self.staged.read((self.staged.cursor_get("pipeline") or 0) + 1):
+        low = max((self.staged.cursor_get("pipeline") or 0) + 1, self.journal.low.get("staged", 1))
+        for record in self.staged.read(low):
             self._enter_staged(record.first, _staged_header(record.payload)[0])
         if self.config.backup:
             for record in self.source.read(begin + 1):
