@@ -1,0 +1,31 @@
+/* columns.h: JSON records to Arrow columns, driven by a schema, in one pass.
+ *
+ * Every column is a tree node of growing buffers. A record is one or more JSON objects end to end;
+ * each object is one row. A record that is not good is undone to where it began and reported, in the
+ * same pass: its neighbours never notice. The producer's key order is learned: each field remembers
+ * which one came after it, so that the common record costs one memcmp a key.
+ *
+ * Types (Arrow format): b c s i l f g u z tdD ts{s,m,u,n} d:p,s +s +l +m.
+ * Thread rule: one thread at a time per handle; no globals. */
+#ifndef CC_INGEST_COLUMNS_H
+#define CC_INGEST_COLUMNS_H
+
+#include "base/bytes.h"
+#include "ingest/arrow.h"
+
+typedef struct cc_columns cc_columns;
+
+/* CC_ERR_UNSUPPORTED names a column type that is not in the list above. */
+CC_MUST_CHECK cc_status cc_columns_open(const struct ArrowSchema *schema, bool case_insensitive,
+                                        cc_columns **columns_out, cc_error *error);
+void cc_columns_close(cc_columns *columns);
+/* Appends one record. CC_ERR_SERIALIZATION: broken JSON; CC_ERR_VALIDATION: a value that does not
+ * fit its column; CC_ERR_LIMIT: more than 2 GiB of text in one column: finish first. After any of
+ * them the columns are as before. */
+CC_MUST_CHECK cc_status cc_columns_append(cc_columns *columns, cc_bytes record, cc_error *error);
+int64_t cc_columns_rows(const cc_columns *columns);
+/* Moves the columns out as a struct array (release frees them) and starts again empty. */
+CC_MUST_CHECK cc_status cc_columns_finish(cc_columns *columns, struct ArrowArray *array_out,
+                                          cc_error *error);
+
+#endif

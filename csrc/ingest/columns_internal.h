@@ -1,0 +1,73 @@
+/* columns_internal.h: the column tree shared by columns.c (structure), values.c (scalars) and
+ * export.c (Arrow).
+ *
+ * Invariant between records: every child of a struct is as long as its parent, a list's child as long
+ * as its last offset. So a column is undone by its length alone (cc_column_truncate). */
+#ifndef CC_INGEST_COLUMNS_INTERNAL_H
+#define CC_INGEST_COLUMNS_INTERNAL_H
+
+#include <locale.h>
+
+#include "codec/json.h"
+#include "ingest/columns.h"
+
+typedef enum {
+    COLUMN_BOOL, COLUMN_INT8, COLUMN_INT16, COLUMN_INT32, COLUMN_INT64, COLUMN_FLOAT, COLUMN_DOUBLE,
+    COLUMN_STRING, COLUMN_BINARY, COLUMN_DATE, COLUMN_TIMESTAMP, COLUMN_DECIMAL, COLUMN_STRUCT,
+    COLUMN_LIST, COLUMN_MAP
+} column_kind;
+
+typedef struct column column;
+struct column {
+    column_kind kind;
+    char *name;
+    char *token;       /* `"name":`, what a producer usually writes */
+    size_t token_size;
+    int64_t length, nulls;
+    cc_buffer valid;   /* one byte a row; packed to bits on export */
+    cc_buffer data;    /* fixed-width values; text of strings */
+    cc_buffer offsets; /* int32, length + 1: strings, lists, maps */
+    uint32_t width;    /* bytes of a fixed-width value */
+    int64_t unit;      /* timestamp: units per second */
+    int precision, scale;
+    column *children;
+    uint32_t child_count;
+    uint32_t *follows; /* struct: which child came after child i last time (0: which came first) */
+};
+
+struct cc_columns {
+    column root; /* a struct */
+    bool case_insensitive;
+    locale_t locale; /* the C locale, for strtod */
+    cc_buffer text;  /* unescaped scratch */
+};
+
+/* Appends what stands at the cursor, of whatever kind, to the column. */
+CC_MUST_CHECK cc_status cc_column_value(cc_columns *columns, column *into, cc_json_cursor *cursor,
+                                        cc_error *error);
+/* values.c: a scalar that is not null. */
+CC_MUST_CHECK cc_status cc_column_scalar(cc_columns *columns, column *into, cc_json_cursor *cursor,
+                                         cc_json_kind kind, cc_error *error);
+CC_MUST_CHECK cc_status cc_column_null(column *into, cc_error *error);
+void cc_column_truncate(column *into, int64_t length);
+/* "the value does not fit": CC_ERR_VALIDATION naming the column. */
+cc_status cc_column_mismatch(const column *into, const char *what, cc_error *error);
+/* export.c */
+CC_MUST_CHECK cc_status cc_column_export(column *from, struct ArrowArray *array_out);
+
+static inline bool cc_column_has_offsets(const column *c) {
+    return c->kind == COLUMN_STRING || c->kind == COLUMN_BINARY || c->kind == COLUMN_LIST ||
+           c->kind == COLUMN_MAP;
+}
+static inline int32_t cc_column_last_offset(const column *c) {
+    int32_t last;
+    memcpy(&last, c->offsets.data + c->offsets.size - 4, 4);
+    return last;
+}
+/* Marks one more row present. */
+CC_MUST_CHECK static inline cc_status cc_column_present(column *into) {
+    into->length++;
+    return cc_buffer_append_byte(&into->valid, 1);
+}
+
+#endif

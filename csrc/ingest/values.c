@@ -1,0 +1,407 @@
+/* values.c: JSON scalars into typed columns, with the coercions of the OpenX SerDe: numeric strings
+ * become numbers, anything becomes text in a string column. What does not fit is a mismatch. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ingest/columns_internal.h"
+
+static cc_status no_memory(cc_error *error) {
+    return cc_fail(error, CC_ERR_NOMEM, "no memory for columns");
+}
+
+static cc_status put_fixed(column *into, const void *value, cc_error *error) {
+    if (cc_buffer_append(&into->data, value, into->width) != CC_OK ||
+        cc_column_present(into) != CC_OK)
+        return no_memory(error);
+    return CC_OK;
+}
+
+static cc_status end_text(column *into, cc_error *error) {
+    if (into->data.size > INT32_MAX)
+        return cc_fail(error, CC_ERR_LIMIT, "column %s holds 2 GiB of text", into->name);
+    int32_t end = (int32_t)into->data.size;
+    if (cc_buffer_append(&into->offsets, &end, 4) != CC_OK || cc_column_present(into) != CC_OK)
+        return no_memory(error);
+    return CC_OK;
+}
+
+/* ---- text ---- */
+
+static cc_status read_text(column *into, cc_json_cursor *cursor, cc_json_kind kind,
+                           cc_error *error) {
+    cc_bytes text;
+    if (kind != CC_JSON_STRING) { /* a number, a boolean, a document: its JSON text */
+        CC_TRY(cc_json_skip(cursor, &text, error));
+        if (cc_buffer_append(&into->data, text.data, text.size) != CC_OK)
+            return no_memory(error);
+        return end_text(into, error);
+    }
+    cc_json_string string;
+    CC_TRY(cc_json_read_string(cursor, &string, error));
+    if (cc_buffer_reserve(&into->data, string.text.size) != CC_OK)
+        return no_memory(error);
+    size_t size = string.text.size;
+    if (CC_UNLIKELY(string.escaped))
+        CC_TRY(cc_json_unescape(string, into->data.data + into->data.size, &size, error));
+    else
+        memcpy(into->data.data + into->data.size, string.text.data, size);
+    into->data.size += size;
+    return end_text(into, error);
+}
+
+static cc_status read_binary(column *into, cc_json_cursor *cursor, cc_json_kind kind,
+                             cc_error *error) {
+    cc_json_string string;
+    if (kind != CC_JSON_STRING) {
+        CC_TRY(cc_json_skip(cursor, NULL, error));
+        return cc_column_mismatch(into, "expected base64 text", error);
+    }
+    CC_TRY(cc_json_read_string(cursor, &string, error));
+    if (cc_buffer_reserve(&into->data, string.text.size / 4 * 3 + 3) != CC_OK)
+        return no_memory(error);
+    size_t size;
+    if (string.escaped || !cc_base64_decode(string.text, into->data.data + into->data.size, &size))
+        return cc_column_mismatch(into, "not base64 text", error);
+    into->data.size += size;
+    return end_text(into, error);
+}
+
+/* ---- numbers ---- */
+
+/* sign, up to 19 digits, decimal exponent; `exact` false when digits had to be left out. */
+typedef struct {
+    bool negative, exact;
+    uint64_t digits;
+    int exponent;
+} scanned;
+
+static scanned scan_number(cc_bytes text) {
+    scanned s = {.exact = true};
+    const uint8_t *at = text.data, *end = at + text.size;
+    if (*at == '-') {
+        s.negative = true;
+        at++;
+    }
+    bool point = false;
+    int count = 0;
+    for (; at < end && *at != 'e' && *at != 'E'; at++) {
+        if (*at == '.') {
+            point = true;
+            continue;
+        }
+        if (count < 19) {
+            s.digits = s.digits * 10 + (uint64_t)(*at - '0');
+            count += s.digits != 0;
+            s.exponent -= point;
+        } else {
+            s.exact = s.exact && *at == '0';
+            s.exponent += !point;
+        }
+    }
+    if (at < end) {
+        at++;
+        bool down = *at == '-';
+        at += *at == '-' || *at == '+';
+        int given = 0;
+        for (; at < end; at++)
+            if (given < 100000)
+                given = given * 10 + (*at - '0');
+        s.exponent += down ? -given : given;
+    }
+    return s;
+}
+
+static bool integer_of(cc_bytes text, int64_t *value_out) {
+    scanned s = scan_number(text);
+    if (!s.exact)
+        return false;
+    for (; s.exponent < 0 && s.digits != 0; s.exponent++) { /* 5.0 and 50e-1 are integers */
+        if (s.digits % 10 != 0)
+            return false;
+        s.digits /= 10;
+    }
+    for (; s.exponent > 0 && s.digits != 0; s.exponent--)
+        if (__builtin_mul_overflow(s.digits, (uint64_t)10, &s.digits))
+            return false;
+    if (s.digits > (uint64_t)INT64_MAX + s.negative)
+        return false;
+    *value_out = s.negative ? (int64_t)((uint64_t)0 - s.digits) : (int64_t)s.digits;
+    return true;
+}
+
+/* Correctly rounded: exact powers of ten where the product is exact (Clinger 1990), else strtod. */
+static cc_status double_of(const cc_columns *columns, cc_bytes text, double *value_out,
+                           cc_error *error) {
+    static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    scanned s = scan_number(text);
+    if (s.exact && s.digits <= (uint64_t)1 << 53 && s.exponent >= -22 && s.exponent <= 22) {
+        double value = (double)s.digits;
+        value = s.exponent < 0 ? value / tens[-s.exponent] : value * tens[s.exponent];
+        *value_out = s.negative ? -value : value;
+        return CC_OK;
+    }
+    char fixed[512], *copy = fixed;
+    if (text.size >= sizeof fixed && (copy = malloc(text.size + 1)) == NULL)
+        return no_memory(error);
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    *value_out = strtod_l(copy, NULL, columns->locale);
+    if (copy != fixed)
+        free(copy);
+    return CC_OK;
+}
+
+/* The text of a number, or of a string that holds one. */
+static cc_status number_text(column *into, cc_json_cursor *cursor, cc_json_kind kind,
+                             cc_bytes *text_out, cc_error *error) {
+    if (kind == CC_JSON_NUMBER)
+        return cc_json_read_number(cursor, text_out, error);
+    if (kind != CC_JSON_STRING) {
+        CC_TRY(cc_json_skip(cursor, NULL, error));
+        return cc_column_mismatch(into, "expected a number", error);
+    }
+    cc_json_string string;
+    CC_TRY(cc_json_read_string(cursor, &string, error));
+    cc_json_cursor inner = cc_json_open(string.text);
+    if (string.escaped || cc_json_peek(&inner) != CC_JSON_NUMBER ||
+        cc_json_read_number(&inner, text_out, NULL) != CC_OK || cc_json_finish(&inner, NULL) != CC_OK)
+        return cc_column_mismatch(into, "the text is no number", error);
+    return CC_OK;
+}
+
+static cc_status read_integer(column *into, cc_json_cursor *cursor, cc_json_kind kind,
+                              cc_error *error) {
+    cc_bytes text;
+    int64_t value;
+    CC_TRY(number_text(into, cursor, kind, &text, error));
+    int bits = (int)into->width * 8;
+    if (!integer_of(text, &value) ||
+        (bits < 64 && (value < -((int64_t)1 << (bits - 1)) || value >= (int64_t)1 << (bits - 1))))
+        return cc_column_mismatch(into, "not an integer of its range", error);
+    return put_fixed(into, &value, error); /* little-endian: the low bytes */
+}
+
+static cc_status read_float(const cc_columns *columns, column *into, cc_json_cursor *cursor,
+                            cc_json_kind kind, cc_error *error) {
+    cc_bytes text;
+    double value;
+    CC_TRY(number_text(into, cursor, kind, &text, error));
+    CC_TRY(double_of(columns, text, &value, error));
+    if (!isfinite(value))
+        return cc_column_mismatch(into, "the number is out of range", error);
+    float narrow = (float)value;
+    return put_fixed(into, into->kind == COLUMN_FLOAT ? (void *)&narrow : (void *)&value, error);
+}
+
+static cc_status read_decimal(column *into, cc_json_cursor *cursor, cc_json_kind kind,
+                              cc_error *error) {
+    cc_bytes text;
+    CC_TRY(number_text(into, cursor, kind, &text, error));
+    const uint8_t *at = text.data, *end = at + text.size;
+    bool negative = *at == '-', point = false;
+    at += negative;
+    unsigned __int128 value = 0;
+    int digits = 0, exponent = 0;
+    for (; at < end && *at != 'e' && *at != 'E'; at++) {
+        if (*at == '.') {
+            point = true;
+            continue;
+        }
+        if (digits == 38)
+            return cc_column_mismatch(into, "too many digits for its precision", error);
+        value = value * 10 + (unsigned)(*at - '0');
+        digits += value != 0;
+        exponent -= point;
+    }
+    if (at < end)
+        exponent += (int)strtol((const char *)at + 1, NULL, 10) ; /* ends at a quote, brace or space */
+    for (; exponent < -into->scale && value % 10 == 0 && value != 0; exponent++, digits--)
+        value /= 10;
+    if (value != 0 && exponent < -into->scale)
+        return cc_column_mismatch(into, "too many digits behind the point", error);
+    for (; value != 0 && exponent > -into->scale; exponent--, digits++) {
+        if (digits >= 38)
+            return cc_column_mismatch(into, "too many digits for its precision", error);
+        value *= 10;
+    }
+    if (digits > into->precision)
+        return cc_column_mismatch(into, "too many digits for its precision", error);
+    unsigned __int128 stored = negative ? (unsigned __int128)0 - value : value;
+    return put_fixed(into, &stored, error);
+}
+
+/* ---- booleans, dates, timestamps ---- */
+
+static cc_status read_bool(column *into, cc_json_cursor *cursor, cc_json_kind kind,
+                           cc_error *error) {
+    bool value;
+    if (kind == CC_JSON_TRUE || kind == CC_JSON_FALSE) {
+        CC_TRY(cc_json_read_bool(cursor, &value, error));
+    } else {
+        cc_bytes text;
+        CC_TRY(cc_json_skip(cursor, &text, error));
+        value = cc_bytes_equal(text, cc_bytes_text("\"true\""));
+        if (!value && !cc_bytes_equal(text, cc_bytes_text("\"false\"")))
+            return cc_column_mismatch(into, "expected true or false", error);
+    }
+    uint8_t byte = value;
+    return put_fixed(into, &byte, error);
+}
+
+/* Days since 1970-01-01 in the proleptic Gregorian calendar (era arithmetic, no table). */
+static int64_t days_of(int64_t year, int month, int day) {
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t year_of_era = year - era * 400;
+    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
+
+/* Reads 1..`most` digits. */
+static bool take_digits(const uint8_t **at, const uint8_t *end, int least, int most, int *value_out) {
+    int count = 0;
+    *value_out = 0;
+    while (*at < end && count < most && **at >= '0' && **at <= '9') {
+        *value_out = *value_out * 10 + (*(*at)++ - '0');
+        count++;
+    }
+    return count >= least;
+}
+
+static bool take(const uint8_t **at, const uint8_t *end, char c) {
+    if (*at < end && **at == (uint8_t)c) {
+        (*at)++;
+        return true;
+    }
+    return false;
+}
+
+static bool take_date(const uint8_t **at, const uint8_t *end, int64_t *days_out) {
+    int year, month, day;
+    static const uint8_t lengths[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (!take_digits(at, end, 4, 4, &year) || !take(at, end, '-') ||
+        !take_digits(at, end, 1, 2, &month) || !take(at, end, '-') ||
+        !take_digits(at, end, 1, 2, &day) || month < 1 || month > 12 || day < 1 ||
+        day > lengths[month - 1])
+        return false;
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (month == 2 && day == 29 && !leap)
+        return false;
+    *days_out = days_of(year, month, day);
+    return true;
+}
+
+/* yyyy-M-d[T ]H:mm[:ss[.fraction]][Z|+hh:mm] to units since the epoch, fractions cut. */
+static bool timestamp_of(cc_bytes text, int64_t unit, int64_t *value_out) {
+    const uint8_t *at = text.data, *end = at + text.size;
+    int64_t days, fraction = 0, scale = 1;
+    int hour = 0, minute = 0, second = 0, offset = 0;
+    if (!take_date(&at, end, &days))
+        return false;
+    if (at < end) {
+        if (!take(&at, end, 'T') && !take(&at, end, ' '))
+            return false;
+        if (!take_digits(&at, end, 1, 2, &hour) || !take(&at, end, ':') ||
+            !take_digits(&at, end, 2, 2, &minute))
+            return false;
+        if (take(&at, end, ':') && !take_digits(&at, end, 2, 2, &second))
+            return false;
+        if (take(&at, end, '.')) {
+            const uint8_t *start = at;
+            for (; at < end && *at >= '0' && *at <= '9'; at++)
+                if (scale < unit) {
+                    fraction = fraction * 10 + (*at - '0');
+                    scale *= 10;
+                }
+            if (at == start)
+                return false;
+        }
+        if (at < end && (*at == '+' || *at == '-')) {
+            int sign = *at++ == '-' ? -1 : 1, hours, minutes;
+            if (!take_digits(&at, end, 2, 2, &hours))
+                return false;
+            (void)take(&at, end, ':');
+            if (!take_digits(&at, end, 2, 2, &minutes))
+                return false;
+            offset = sign * (hours * 3600 + minutes * 60);
+        } else {
+            (void)take(&at, end, 'Z');
+        }
+    }
+    if (at != end || hour > 23 || minute > 59 || second > 60)
+        return false;
+    for (; scale < unit; scale *= 10)
+        fraction *= 10;
+    int64_t seconds = days * 86400 + hour * 3600 + minute * 60 + second - offset;
+    return !__builtin_mul_overflow(seconds, unit, value_out) &&
+           !__builtin_add_overflow(*value_out, fraction, value_out);
+}
+
+/* Numbers: epoch seconds, or milliseconds from 1e11 on (the year 5138 in seconds); fractions count. */
+static bool timestamp_of_number(double value, int64_t unit, int64_t *value_out) {
+    double seconds = fabs(value) >= 1e11 ? value / 1000 : value;
+    double scaled = floor(seconds * (double)unit + 0.5);
+    if (!(fabs(scaled) < 9.2e18))
+        return false;
+    *value_out = (int64_t)scaled;
+    return true;
+}
+
+static cc_status read_time(const cc_columns *columns, column *into, cc_json_cursor *cursor,
+                           cc_json_kind kind, cc_error *error) {
+    int64_t value = 0;
+    bool date = into->kind == COLUMN_DATE, good = false;
+    if (kind == CC_JSON_STRING) {
+        cc_json_string string;
+        CC_TRY(cc_json_read_string(cursor, &string, error));
+        const uint8_t *at = string.text.data, *end = at + string.text.size;
+        good = date ? take_date(&at, end, &value) && at == end
+                    : timestamp_of(string.text, into->unit, &value);
+    } else if (kind == CC_JSON_NUMBER) {
+        cc_bytes text;
+        double number;
+        CC_TRY(cc_json_read_number(cursor, &text, error));
+        if (date) {
+            good = integer_of(text, &value);
+        } else {
+            CC_TRY(double_of(columns, text, &number, error));
+            good = timestamp_of_number(number, into->unit, &value);
+        }
+    } else {
+        CC_TRY(cc_json_skip(cursor, NULL, error));
+    }
+    if (!good || (date && (value < INT32_MIN || value > INT32_MAX)))
+        return cc_column_mismatch(into, date ? "not a date" : "not a timestamp", error);
+    return put_fixed(into, &value, error);
+}
+
+cc_status cc_column_scalar(cc_columns *columns, column *into, cc_json_cursor *cursor,
+                           cc_json_kind kind, cc_error *error) {
+    switch (into->kind) {
+    case COLUMN_STRING:
+        return read_text(into, cursor, kind, error);
+    case COLUMN_BINARY:
+        return read_binary(into, cursor, kind, error);
+    case COLUMN_BOOL:
+        return read_bool(into, cursor, kind, error);
+    case COLUMN_INT8:
+    case COLUMN_INT16:
+    case COLUMN_INT32:
+    case COLUMN_INT64:
+        return read_integer(into, cursor, kind, error);
+    case COLUMN_FLOAT:
+    case COLUMN_DOUBLE:
+        return read_float(columns, into, cursor, kind, error);
+    case COLUMN_DECIMAL:
+        return read_decimal(into, cursor, kind, error);
+    case COLUMN_DATE:
+    case COLUMN_TIMESTAMP:
+        return read_time(columns, into, cursor, kind, error);
+    default:
+        CC_TRY(cc_json_skip(cursor, NULL, error));
+        return cc_column_mismatch(into, "expected an object", error);
+    }
+}

@@ -1,0 +1,49 @@
+"""Records and columns (csrc/ingest, csrc/compress) from Python."""
+
+from collections.abc import Buffer, Sequence
+from typing import Any, final
+
+def frame(records: Sequence[bytes]) -> bytes:
+    """One batch payload: repeated u32 little-endian size | bytes."""
+
+def split(payload: Buffer) -> list[bytes]:
+    """The records of a batch payload. CorruptError when the sizes do not add up."""
+
+def concat(payload: Buffer, delimiter: bytes = b"") -> bytes:
+    """All records of a batch payload end to end, `delimiter` behind each."""
+
+def decode_put_records(body: bytes) -> tuple[str, bytes, int]:
+    """(DeliveryStreamName, framed payload, record count) of a PutRecord or PutRecordBatch JSON body;
+    base64 decoded straight into the payload. ApiError in AWS's words when it is malformed or too large
+    (500 records, 4 MiB in all, 1,024,000 bytes a record)."""
+
+def gzip_member(deflated: Buffer, crc32: int, size: int) -> bytes:
+    """A GZIP member (RFC 1952, mtime 0) around raw deflate data of `size` bytes with that CRC-32."""
+
+def crc32(data: Buffer, value: int = 0) -> int:
+    """CRC-32 (IEEE) as zlib.crc32, with the processor's carry-less multiply."""
+
+@final
+class ArrowBatch:
+    """A finished batch; `pyarrow.record_batch(batch)` takes it over without a copy, once."""
+
+    def __arrow_c_array__(self, requested_schema: Any = None) -> tuple[Any, Any]: ...
+
+@final
+class Columns:
+    """JSON records to Arrow columns in one pass.
+
+    schema: anything with `__arrow_c_schema__` (a pyarrow.Schema). Missing and null are null, unknown
+    keys are skipped, numbers in string columns become their text, numeric strings become numbers.
+    A bad record leaves no trace in the columns and is reported: ("DataFormatConversion.ParseError" for
+    broken JSON, "DataFormatConversion.MalformedData" for a value that does not fit its column).
+    """
+
+    rows: int
+    def __init__(self, schema: Any, *, case_insensitive: bool = True) -> None: ...
+    def append(self, payload: Buffer) -> list[tuple[int, str, str]]:
+        """Append a framed batch; (index of the record, code, reason) of each bad one. No GIL meanwhile."""
+    def append_lines(self, data: Buffer, first_line: int = 1) -> list[tuple[int, str, str]]:
+        """Append NDJSON text, one record a line; (line number, code, reason) of each bad one."""
+    def finish(self) -> ArrowBatch:
+        """The columns so far as a batch; the builder starts again empty."""
