@@ -288,13 +288,11 @@ static void write_chunk(cc_log *log, const cc_log_batch *batch, part_cursor *sou
                                .count = batch->count,
                                .type_flags = (batch->type & 0xffffff) |
                                              (uint32_t)(more ? RECORD_MORE : 0) << 24};
-    uint32_t crc = cc_crc32c(0, (uint8_t *)&header + 4, RECORD_HEADER - 4);
     uint64_t at = *offset + RECORD_HEADER;
     for (size_t left = size; left > 0;) {
         cc_bytes part = source->parts[source->index];
         size_t step = part.size - source->offset < left ? part.size - source->offset : left;
         const uint8_t *data = part.data + source->offset;
-        crc = cc_crc32c(crc, data, step);
         cc_segment_store(log, segment, at, data, step);
         at += step;
         left -= step;
@@ -304,7 +302,9 @@ static void write_chunk(cc_log *log, const cc_log_batch *batch, part_cursor *sou
             source->offset = 0;
         }
     }
-    header.crc = crc;
+    /* One long CRC over what was just stored (still in cache) beats one per part. */
+    header.crc = cc_crc32c(0, (uint8_t *)&header + 4, RECORD_HEADER - 4);
+    header.crc = cc_crc32c(header.crc, segment->data + *offset + RECORD_HEADER, size);
     cc_segment_store(log, segment, *offset, &header, RECORD_HEADER);
     *offset += cc_record_span(size);
 }
