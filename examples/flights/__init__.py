@@ -1,0 +1,1 @@
+"""The main job of cloudcore as one program: see demo.py."""
