@@ -7,7 +7,8 @@
  *   spare         a dropped segment kept to be used again (already allocated and written: half the
  *                 sync latency of a growing file)
  *
- * A segment (little-endian):
+ * All numbers are little-endian as the processor stores them; docs/internals/log.md has the tables.
+ * A segment:
  *   OFFSET SIZE  DESCRIPTION
  *        0    8  "CCLOGSG1"
  *        8    8  epoch: greater than that of any earlier use of these blocks
@@ -103,10 +104,10 @@ struct cc_log {
     uint64_t syncs;
     uint64_t spare_size; /* 0: no spare file */
     uint32_t readers;
+    bool names_changed; /* a segment was made or renamed since the directory was synced */
     bool syncing, poisoned, stopping;
     pthread_t syncer;
     bool has_syncer;
-    cc_buffer assembled; /* a chunked batch being scanned at open */
 };
 
 /* ---- segment.c ---- */
@@ -121,8 +122,8 @@ void cc_segment_path(const cc_log *log, uint64_t first, char *path_out);
 /* One store, through the vtable when the file system watches stores. */
 void cc_segment_store(cc_log *log, cc_segment *segment, uint64_t offset, const void *data,
                       size_t size);
-/* Zero from `end` on, so that nothing stale can ever follow a new record. */
-void cc_segment_wipe_tail(cc_log *log, cc_segment *segment);
+/* Makes every record behind `end` unreadable, durably, so that none can ever follow a new one. */
+CC_MUST_CHECK cc_status cc_segment_wipe_tail(cc_log *log, cc_segment *segment, cc_error *error);
 /* True when a valid record stands at `offset`. */
 bool cc_segment_record(const cc_segment *segment, uint64_t offset, cc_record_header *header_out);
 
@@ -134,9 +135,14 @@ static inline uint64_t cc_record_span(uint64_t payload) {
 CC_MUST_CHECK cc_status cc_log_state_load(cc_log *log, cc_error *error);
 CC_MUST_CHECK cc_status cc_log_state_save(cc_log *log, cc_error *error);
 
+/* ---- recover.c ---- */
+/* Fills the segment list from the directory; see the file's head for the rules. */
+CC_MUST_CHECK cc_status cc_log_recover(cc_log *log, cc_error *error);
+
 /* ---- log.c ---- */
 CC_MUST_CHECK cc_status cc_log_check_owner(const cc_log *log, cc_error *error);
 void cc_log_unpin(cc_log *log, cc_segment *segment); /* mutex held */
+void cc_log_push_newest(cc_log *log, cc_segment *segment);
 
 /* ---- sync.c ---- */
 /* Mutex held on entry and exit, released while the medium works. */

@@ -1,9 +1,4 @@
-/* log.c: open and recover, submit, cursors, truncate, close. Formats and invariants: internal.h.
- *
- * Recovery: segments in sequence order, each validated record by record. The first record that is
- * not good ends the log. Was it at or below the synced watermark, the medium lost what it had
- * confirmed: CC_ERR_CORRUPT. Otherwise the rest is a torn tail: later segments are removed, the
- * remainder of this one is zeroed so that nothing stale can follow a new record. */
+/* log.c: open, submit, cursors, truncate, close. Formats and invariants: internal.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +9,7 @@
 #include "base/hash.h"
 #include "log/internal.h"
 
-enum { SUBMIT_MAX = 64 << 20, NAME_SIZE = 24 };
+enum { SUBMIT_MAX = 64 << 20 };
 
 cc_status cc_log_check_owner(const cc_log *log, cc_error *error) {
     if (CC_LIKELY(*log->alive == 1))
@@ -22,38 +17,7 @@ cc_status cc_log_check_owner(const cc_log *log, cc_error *error) {
     return cc_fail(error, CC_ERR_FORKED, "this log was opened before fork(): open it in this process");
 }
 
-/* ---- open ---- */
-
-typedef struct {
-    char (*names)[NAME_SIZE];
-    size_t count, capacity;
-    bool failed;
-    bool has_spare;
-} name_list;
-
-static void collect(void *context, const char *name) {
-    name_list *list = context;
-    size_t size = strlen(name);
-    if (strcmp(name, "spare") == 0)
-        list->has_spare = true;
-    if (size != 24 || strcmp(name + 20, ".seg") != 0)
-        return;
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
-        void *names = realloc(list->names, capacity * (NAME_SIZE + 1));
-        if (names == NULL) {
-            list->failed = true;
-            return;
-        }
-        list->names = names;
-        list->capacity = capacity;
-    }
-    memcpy(list->names[list->count++], name, NAME_SIZE);
-}
-
-static int by_name(const void *a, const void *b) { return memcmp(a, b, NAME_SIZE); }
-
-static void push_newest(cc_log *log, cc_segment *segment) {
+void cc_log_push_newest(cc_log *log, cc_segment *segment) {
     if (log->newest != NULL)
         log->newest->next = segment;
     else
@@ -61,87 +25,7 @@ static void push_newest(cc_log *log, cc_segment *segment) {
     log->newest = segment;
 }
 
-/* Takes one more segment, or says that the log ends before it. */
-static cc_status adopt(cc_log *log, const char *name, bool is_last, bool *ended, cc_error *error) {
-    char path[PATH_SIZE];
-    snprintf(path, sizeof path, "%s/%s", log->directory, name);
-    if (*ended) {
-        return log->options.read_only ? CC_OK : log->fs->remove(log->fs, path, error);
-    }
-    cc_segment *segment = NULL;
-    bool torn = false;
-    cc_status status = cc_segment_open(log, name, &segment, &torn, error);
-    uint64_t expected = log->newest != NULL ? log->newest->last + 1 : log->state.last_dropped + 1;
-    if (status == CC_ERR_CORRUPT && is_last && expected > log->state.synced) {
-        /* A fresh segment whose header was never stored: the log ended before it. */
-        *ended = true;
-        return log->options.read_only ? CC_OK : log->fs->remove(log->fs, path, error);
-    }
-    CC_TRY(status);
-    if (log->newest != NULL && segment->first != expected) {
-        uint64_t last = log->newest->last, first = segment->first;
-        bool behind = last >= log->state.synced;
-        log->disk_bytes -= segment->size;
-        cc_segment_free(log, segment);
-        if (!behind) {
-            if (error != NULL)
-                error->position = last + 1;
-            return cc_fail(error, CC_ERR_CORRUPT,
-                           "log %s: sequence %" PRIu64 " was synced but does not check (next segment "
-                           "starts at %" PRIu64 ")",
-                           log->directory, last + 1, first);
-        }
-        *ended = true;
-        return log->options.read_only ? CC_OK : log->fs->remove(log->fs, path, error);
-    }
-    push_newest(log, segment);
-    if (segment->epoch > log->state.last_epoch)
-        log->state.last_epoch = segment->epoch;
-    if (torn)
-        log->torn_bytes += segment->size - segment->end;
-    return CC_OK;
-}
-
-static cc_status recover(cc_log *log, cc_error *error) {
-    name_list list = {0};
-    cc_status status = CC_OK;
-    CC_TRY_GOTO(log->fs->list(log->fs, log->directory, collect, &list, error));
-    if (list.failed) {
-        status = cc_fail(error, CC_ERR_NOMEM, "no memory to list a log");
-        goto cleanup;
-    }
-    if (list.count > 0)
-        qsort(list.names, list.count, NAME_SIZE, by_name);
-    if (list.has_spare) { /* its size is unknown and it is cheap: start without one */
-        char path[PATH_SIZE];
-        snprintf(path, sizeof path, "%s/spare", log->directory);
-        if (!log->options.read_only)
-            CC_TRY_GOTO(log->fs->remove(log->fs, path, error));
-    }
-    bool ended = false;
-    for (size_t i = 0; i < list.count; i++) {
-        char name[NAME_SIZE + 1];
-        memcpy(name, list.names[i], NAME_SIZE);
-        name[NAME_SIZE] = '\0';
-        CC_TRY_GOTO(adopt(log, name, i + 1 == list.count, &ended, error));
-    }
-    log->last = log->newest != NULL ? log->newest->last : log->state.last_dropped;
-    if (log->last < log->state.synced) {
-        status = cc_fail(error, CC_ERR_CORRUPT,
-                         "log %s: sequence %" PRIu64 " was synced but does not check (%020" PRIu64
-                         ".seg, offset %" PRIu64 ")",
-                         log->directory, log->last + 1, log->newest != NULL ? log->newest->first : 0,
-                         log->newest != NULL ? log->newest->end : 0);
-        if (error != NULL)
-            error->position = log->newest != NULL ? log->newest->end : 0;
-        goto cleanup;
-    }
-    if (log->newest != NULL && !log->options.read_only && (!log->state.clean || log->torn_bytes != 0))
-        cc_segment_wipe_tail(log, log->newest);
-cleanup:
-    free(list.names);
-    return status;
-}
+/* ---- open ---- */
 
 static void set_defaults(cc_log_options *options) {
     if (options->durability == CC_DURABILITY_DEFAULT)
@@ -172,10 +56,13 @@ static cc_status open_directory(cc_log *log, const char *dir, cc_error *error) {
     snprintf(path, sizeof path, "%s/state", dir);
     CC_TRY(fs->open(fs, path, writable ? CC_OPEN_CREATE : CC_OPEN_READ, &log->state_file, error));
     CC_TRY(cc_log_state_load(log, error));
-    CC_TRY(recover(log, error));
-    if (writable && log->state.clean) { /* from now on a tail may be torn */
+    CC_TRY(cc_log_recover(log, error));
+    log->names_changed = writable && log->newest == NULL; /* lock and state are new too */
+    if (writable && log->state.clean) {
+        /* From now on a tail may be torn, and the medium must know it before the first record. */
         log->state.clean = false;
         CC_TRY(cc_log_state_save(log, error));
+        CC_TRY(fs->sync(fs, log->state_file, error));
     }
     return CC_OK;
 }
@@ -231,15 +118,18 @@ cleanup:
 
 cc_status cc_log_close(cc_log *log, cc_error *error) {
     CC_TRY(cc_log_check_owner(log, error));
-    cc_log_syncer_stop(log);
     cc_status status = CC_OK;
     cc_mutex_lock(&log->mutex);
-    if (log->readers != 0) {
-        cc_mutex_unlock(&log->mutex);
-        return cc_fail(error, CC_ERR_BUSY, "%u readers are open", log->readers);
-    }
-    if (log->state_file != NULL && !log->options.read_only && !log->poisoned) {
+    uint32_t readers = log->readers;
+    cc_mutex_unlock(&log->mutex);
+    if (readers != 0)
+        return cc_fail(error, CC_ERR_BUSY, "%u readers are open", readers);
+    cc_log_syncer_stop(log);
+    cc_mutex_lock(&log->mutex);
+    if (log->state_file != NULL && !log->options.read_only) {
         status = cc_log_sync_locked(log, log->last, error);
+        if (status == CC_OK && log->poisoned)
+            status = cc_fail(error, CC_ERR_POISONED, "a sync failed: the log was read-only");
         if (status == CC_OK) {
             log->state.clean = true;
             status = cc_log_state_save(log, error);
@@ -268,7 +158,7 @@ static cc_status make_room(cc_log *log, uint64_t span, cc_error *error) {
                        (unsigned long long)bound);
     cc_segment *segment = NULL;
     CC_TRY(cc_segment_create(log, size, log->last + 1, &segment, error));
-    push_newest(log, segment);
+    cc_log_push_newest(log, segment);
     return CC_OK;
 }
 
@@ -439,8 +329,11 @@ static cc_status discard(cc_log *log, cc_segment *segment, cc_error *error) {
         snprintf(spare, sizeof spare, "%s/spare", log->directory);
         if (log->spare_size == 0 && segment->pins == 0 && size == log->newest->size) {
             status = log->fs->rename(log->fs, path, spare, error);
+            log->names_changed = true;
             if (status == CC_OK)
                 log->spare_size = size;
+            else
+                log->disk_bytes -= size; /* left behind; removed when the log is next opened */
         } else {
             status = log->fs->remove(log->fs, path, error);
             log->disk_bytes -= size;
@@ -461,33 +354,63 @@ void cc_log_unpin(cc_log *log, cc_segment *segment) {
         cc_segment_free(log, segment);
 }
 
-cc_status cc_log_truncate(cc_log *log, cc_error *error) {
-    CC_TRY(cc_log_check_owner(log, error));
-    cc_status status = CC_OK;
-    cc_mutex_lock(&log->mutex);
+/* The sequence up to which every cursor and the retention allow to forget; mutex held. */
+static uint64_t forgettable(const cc_log *log) {
     uint64_t done = log->state.cursor_count == 0 ? 0 : UINT64_MAX;
     for (uint32_t i = 0; i < log->state.cursor_count; i++)
         if (log->state.cursors[i].sequence < done)
             done = log->state.cursors[i].sequence;
-    uint64_t now = cc_clock_wall_ms();
-    while (status == CC_OK && log->oldest != NULL && log->oldest != log->newest &&
-           log->oldest->last <= done &&
-           (log->options.retention_ms == 0 ||
-            log->oldest->newest_ms + log->options.retention_ms <= now)) {
+    uint64_t now = cc_clock_wall_ms(), reached = log->state.last_dropped;
+    for (const cc_segment *segment = log->oldest;
+         segment != NULL && segment != log->newest && segment->last <= done &&
+         (log->options.retention_ms == 0 ||
+          segment->newest_ms + log->options.retention_ms <= now);
+         segment = segment->next)
+        reached = segment->last;
+    return reached;
+}
+
+cc_status cc_log_truncate(cc_log *log, cc_error *error) {
+    CC_TRY(cc_log_check_owner(log, error));
+    cc_status status = CC_OK;
+    cc_mutex_lock(&log->mutex);
+    uint64_t reached = forgettable(log);
+    if (log->poisoned || log->options.read_only) {
+        status = cc_fail(error, log->poisoned ? CC_ERR_POISONED : CC_ERR_ARGUMENT,
+                         "the log is read-only");
+        goto cleanup;
+    }
+    if (log->oldest == NULL || log->oldest == log->newest || log->oldest->last > reached)
+        goto cleanup;
+    if (log->state_file != NULL) {
+        /* The state first, and durably: a segment that is missing without it would read as a loss. */
+        uint64_t before = log->state.last_dropped;
+        log->state.last_dropped = reached;
+        status = cc_log_state_save(log, error);
+        if (status != CC_OK) {
+            log->state.last_dropped = before;
+            goto cleanup;
+        }
+        cc_mutex_unlock(&log->mutex);
+        status = log->fs->sync(log->fs, log->state_file, error);
+        cc_mutex_lock(&log->mutex);
+        log->syncs++;
+        log->poisoned = log->poisoned || status != CC_OK;
+    }
+    while (status == CC_OK && log->oldest != log->newest && log->oldest->last <= reached) {
         cc_segment *segment = log->oldest;
         log->oldest = segment->next;
-        log->state.last_dropped = segment->last;
-        /* The state first: a segment missing behind an older `last_dropped` would read as a loss. */
-        status = cc_log_state_save(log, error);
-        cc_status discarded = discard(log, segment, error);
-        if (status == CC_OK)
-            status = discarded;
+        status = discard(log, segment, error);
     }
+cleanup:
     cc_mutex_unlock(&log->mutex);
     return status;
 }
 
 void cc_log_info_get(cc_log *log, cc_log_info *info_out) {
+    *info_out = (cc_log_info){0};
+    if (cc_log_check_owner(log, NULL) != CC_OK)
+        return; /* in a forked child the mutex may be held by a thread that is not there */
     cc_mutex_lock(&log->mutex);
     *info_out = (cc_log_info){
         .first_sequence = log->oldest != NULL ? log->oldest->first : log->last + 1,

@@ -28,15 +28,21 @@ void cc_segment_store(cc_log *log, cc_segment *segment, uint64_t offset, const v
         memcpy(segment->data + offset, data, size);
 }
 
-void cc_segment_wipe_tail(cc_log *log, cc_segment *segment) {
-    static const uint8_t zeros[4096];
-    for (uint64_t at = segment->end; at < segment->size;) {
-        size_t step = segment->size - at < sizeof zeros ? (size_t)(segment->size - at) : sizeof zeros;
-        /* Reading first keeps clean pages clean. */
-        if (memcmp(segment->data + at, zeros, step) != 0)
-            cc_segment_store(log, segment, at, zeros, step);
-        at += step;
+cc_status cc_segment_wipe_tail(cc_log *log, cc_segment *segment, cc_error *error) {
+    /* A record is dead without its epoch, which stands at a multiple of 8. Only matching words are
+     * written, so an unused or recycled tail stays as clean as it was. The sync matters: were the
+     * next record to reach the medium before these zeros, a crash would bring old ones back. */
+    const uint64_t zero = 0;
+    bool wiped = false;
+    for (uint64_t at = segment->end; at + sizeof zero <= segment->size; at += sizeof zero) {
+        uint64_t word;
+        memcpy(&word, segment->data + at, sizeof word);
+        if (CC_UNLIKELY(word == segment->epoch)) {
+            cc_segment_store(log, segment, at, &zero, sizeof zero);
+            wiped = true;
+        }
     }
+    return wiped ? log->fs->sync(log->fs, segment->file, error) : CC_OK;
 }
 
 void cc_segment_free(cc_log *log, cc_segment *segment) {
@@ -53,12 +59,11 @@ void cc_segment_free(cc_log *log, cc_segment *segment) {
     free(segment);
 }
 
-static cc_status write_header(cc_log *log, cc_segment *segment) {
+static void write_header(cc_log *log, cc_segment *segment) {
     segment_header header = {.epoch = segment->epoch, .first = segment->first, .size = segment->size};
     memcpy(header.magic, MAGIC, sizeof MAGIC);
     header.crc = cc_crc32c(0, &header, offsetof(segment_header, crc));
     cc_segment_store(log, segment, 0, &header, offsetof(segment_header, crc) + 4);
-    return CC_OK;
 }
 
 static cc_status map_file(cc_log *log, const char *path, uint64_t size, cc_segment *segment,
@@ -66,23 +71,28 @@ static cc_status map_file(cc_log *log, const char *path, uint64_t size, cc_segme
     cc_fs *fs = log->fs;
     char spare[PATH_SIZE];
     snprintf(spare, sizeof spare, "%s/spare", log->directory);
+    cc_status status = CC_OK;
     bool recycle = log->spare_size >= size;
+    log->names_changed = true;
     if (recycle) {
-        size = log->spare_size;
         CC_TRY(fs->rename(fs, spare, path, error));
+        log->disk_bytes -= log->spare_size; /* counted again below, or gone on failure */
         log->spare_size = 0;
     }
-    CC_TRY(fs->open(fs, path, CC_OPEN_CREATE, &segment->file, error));
-    if (!recycle) {
-        cc_status status = fs->allocate(fs, segment->file, size, error);
-        if (status != CC_OK) {
-            (void)fs->remove(fs, path, NULL);
-            return status;
-        }
-        log->disk_bytes += size;
-    }
+    CC_TRY_GOTO(fs->open(fs, path, CC_OPEN_CREATE, &segment->file, error));
+    if (!recycle)
+        CC_TRY_GOTO(fs->allocate(fs, segment->file, size, error));
+    /* What is really there: a recycled file, or one that a failed attempt left, may be larger. */
+    CC_TRY_GOTO(fs->size(fs, segment->file, &size, error));
+    CC_TRY_GOTO(fs->map(fs, segment->file, size, true, &segment->data, error));
     segment->size = size;
-    return fs->map(fs, segment->file, size, true, &segment->data, error);
+    log->disk_bytes += size;
+    return CC_OK;
+cleanup:
+    /* Best effort: a file without a header is taken for what it is when the log is next opened. */
+    if (fs->remove(fs, path, NULL) != CC_OK)
+        log->names_changed = true;
+    return status;
 }
 
 cc_status cc_segment_create(cc_log *log, uint64_t size, uint64_t first, cc_segment **segment_out,
@@ -110,10 +120,7 @@ cc_status cc_segment_create(cc_log *log, uint64_t size, uint64_t first, cc_segme
         char path[PATH_SIZE];
         cc_segment_path(log, first, path);
         CC_TRY_GOTO(map_file(log, path, size, segment, error));
-        CC_TRY_GOTO(write_header(log, segment));
-        if (log->options.durability == CC_DURABILITY_COMMIT ||
-            log->options.durability == CC_DURABILITY_INTERVAL)
-            CC_TRY_GOTO(log->fs->sync_directory(log->fs, log->directory, error));
+        write_header(log, segment);
     }
     *segment_out = segment;
     return CC_OK;

@@ -5,14 +5,17 @@
  *   0 u32 CRC-32C of bytes 4..size   4 u32 size of the slot's used bytes   8 "CCLOGST1"
  *   16 u64 generation   24 u64 synced   32 u64 last epoch   40 u64 last dropped   48 u32 clean
  *   52 u32 cursor count   56 count x { u64 sequence, u8 name size, name }
- * A lost slot costs no record: the watermark may only lag, and a lagging cursor only re-reads. */
+ * A lost slot costs no record: the watermark may only lag, and a lagging cursor only re-reads.
+ * Up to 512 bytes (some ten cursors) a slot is one sector, which the medium writes whole or not at
+ * all, so it needs no sync. Larger slots are synced as they are written in INTERVAL and COMMIT;
+ * in PROCESS a power cut may then tear both, and the log says so when it is opened. */
 #include <stdio.h>
 
 #include "base/hash.h"
 #include "log/internal.h"
 
 static const uint8_t MAGIC[8] = {'C', 'C', 'L', 'O', 'G', 'S', 'T', '1'};
-enum { SLOT_FIXED = 56 };
+enum { SLOT_FIXED = 56, SECTOR = 512 };
 
 static void put(uint8_t *slot, size_t *at, const void *data, size_t size) {
     memcpy(slot + *at, data, size);
@@ -78,17 +81,26 @@ static bool decode(const uint8_t *slot, size_t size, cc_log_state *state_out) {
     return true;
 }
 
+/* Never written: behind the end of the file, cut off by it, or still zero. */
+static bool absent(const uint8_t *slot, size_t size) {
+    static const uint8_t zeros[SLOT_FIXED];
+    uint32_t used;
+    if (size < SLOT_FIXED || memcmp(slot, zeros, SLOT_FIXED) == 0)
+        return true;
+    memcpy(&used, slot + 4, 4);
+    return used <= STATE_SLOT && size < used && memcmp(slot + 8, MAGIC, 8) == 0;
+}
+
 cc_status cc_log_state_load(cc_log *log, cc_error *error) {
     cc_log_state candidates[2] = {{0}, {0}};
-    bool valid[2] = {false, false};
-    uint64_t size = 0;
-    CC_TRY(log->fs->size(log->fs, log->state_file, &size, error));
+    bool valid[2] = {false, false}, rotten = false;
     for (int i = 0; i < 2; i++) {
         uint8_t slot[STATE_SLOT];
         size_t got = 0;
         CC_TRY(log->fs->read_at(log->fs, log->state_file, (uint64_t)i * STATE_SLOT, slot,
                                 sizeof slot, &got, error));
         valid[i] = decode(slot, got, &candidates[i]);
+        rotten = rotten || (!valid[i] && !absent(slot, got));
     }
     if (valid[0] || valid[1]) {
         int winner = !valid[0]                                             ? 1
@@ -96,7 +108,7 @@ cc_status cc_log_state_load(cc_log *log, cc_error *error) {
                      : candidates[1].generation > candidates[0].generation ? 1
                                                                            : 0;
         log->state = candidates[winner];
-    } else if (size > STATE_SLOT) {
+    } else if (rotten) {
         return cc_fail(error, CC_ERR_CORRUPT, "log state: neither slot checks");
     }
     return CC_OK;
@@ -109,5 +121,10 @@ cc_status cc_log_state_save(cc_log *log, cc_error *error) {
     log->state.generation++;
     size_t size = encode(&log->state, slot);
     uint64_t offset = (log->state.generation & 1) * STATE_SLOT;
-    return log->fs->write_at(log->fs, log->state_file, offset, slot, size, error);
+    cc_status status = log->fs->write_at(log->fs, log->state_file, offset, slot, size, error);
+    if (status == CC_OK && size > SECTOR && log->options.durability != CC_DURABILITY_PROCESS)
+        status = log->fs->sync(log->fs, log->state_file, error);
+    if (status != CC_OK)
+        log->state.generation--; /* try this slot again: the other one is the good one */
+    return status;
 }

@@ -9,6 +9,13 @@ static cc_status lead(cc_log *log, cc_error *error) {
     uint64_t target = log->last;
     cc_status status = CC_OK;
     log->syncing = true;
+    if (log->names_changed) { /* a segment is worth nothing without its name */
+        log->names_changed = false;
+        cc_mutex_unlock(&log->mutex);
+        status = log->fs->sync_directory(log->fs, log->directory, error);
+        cc_mutex_lock(&log->mutex);
+        log->syncs++;
+    }
     for (cc_segment *segment = log->oldest; segment != NULL && status == CC_OK;) {
         if (!segment->dirty || segment->file == NULL) {
             segment = segment->next;
