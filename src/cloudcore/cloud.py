@@ -1,0 +1,143 @@
+"""Cloud: opens the services over one directory and connects them. The composition root.
+
+    DIR/<account>/<region>/dynamodb/       tables
+    DIR/<account>/<region>/firehose/       delivery streams
+    DIR/<account>/objects/<bucket>/<key>   objects, plain files
+
+Services are made when first used; none of them imports another: what one needs of another is handed
+over here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from typing import TYPE_CHECKING, Any
+
+from cloudcore.clock import Clock
+
+if TYPE_CHECKING:
+    from cloudcore.dynamodb import DynamoDB, Table
+    from cloudcore.firehose import Firehose, Stream
+    from cloudcore.objects import LocalObjects
+
+DEFAULT_ACCOUNT = "000000000000"
+DEFAULT_REGION = "us-east-1"
+
+
+class Cloud:
+    """All services of one account and region, over the directory `path` or ":memory:".
+
+    durability: "process" (default: what was acknowledged survives kill -9), "interval", "commit", "memory";
+    of the tables. Use it as a context manager or call close(). One process owns a directory: a second
+    one gets BusyError when it first touches the same service.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        account: str = DEFAULT_ACCOUNT,
+        region: str = DEFAULT_REGION,
+        durability: str = "process",
+        clock: Clock | None = None,
+    ):
+        if len(account) != 12 or not account.isdigit():
+            raise ValueError(f"an account is 12 digits, not {account!r}")
+        self.account, self.region, self.durability = account, region, durability
+        self.clock = clock or Clock()
+        self.in_memory = os.fspath(path) == ":memory:"
+        self._scratch = tempfile.mkdtemp(prefix="cloudcore-") if self.in_memory else None
+        self.path = self._scratch or os.path.abspath(os.fspath(path))
+        self._services: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self._closed = False
+
+    @property
+    def dynamodb(self) -> DynamoDB:
+        """The DynamoDB-compatible service."""
+
+        def make() -> DynamoDB:
+            from cloudcore.dynamodb import DynamoDB
+
+            return DynamoDB(self._home("dynamodb"), self.account, self.region, self.durability, self.clock)
+
+        return self._service("dynamodb", make)
+
+    @property
+    def objects(self) -> LocalObjects:
+        """The object store that streams deliver to."""
+
+        def make() -> LocalObjects:
+            from cloudcore.objects import LocalObjects
+
+            directory = os.path.join(self.path, self.account, "objects")
+            return LocalObjects(directory, durable=not self.in_memory)
+
+        return self._service("objects", make)
+
+    @property
+    def firehose(self) -> Firehose:
+        """The Firehose-compatible service."""
+
+        def make() -> Firehose:
+            from cloudcore.firehose import Firehose
+
+            return Firehose(
+                self._home("firehose"), self.account, self.region, objects=self.objects, clock=self.clock
+            )
+
+        return self._service("firehose", make)
+
+    def table(self, name: str, pk: str | None = None, sk: str | None = None) -> Table:
+        """A table with native Python types. With `pk` ("customer:S", types S N B) it is made if absent."""
+        from cloudcore.dynamodb import Table
+        from cloudcore.errors import ApiError
+
+        if pk is not None:
+            try:
+                return Table.create(self.dynamodb, name, pk, sk)
+            except ApiError as error:
+                if error.code != "ResourceInUseException":
+                    raise
+        return Table(self.dynamodb, name)
+
+    def stream(self, name: str, **configuration: Any) -> Stream:
+        """A delivery stream, made if absent; `configuration` as Firehose.stream takes it."""
+        return self.firehose.stream(name, **configuration)
+
+    def close(self) -> None:
+        """Close every service that was used, streams before what they deliver to. Idempotent."""
+        with self._lock:
+            self._closed = True
+            services, self._services = self._services, {}
+        try:
+            for name in ("firehose", "dynamodb"):
+                if name in services:
+                    services[name].close()
+        finally:
+            if self._scratch is not None:
+                shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def __enter__(self) -> Cloud:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _home(self, service: str) -> str | None:
+        if self.in_memory:
+            return None
+        return os.path.join(self.path, self.account, self.region, service)
+
+    def _service(self, name: str, make: Any) -> Any:
+        with self._lock:
+            if self._closed:
+                from cloudcore.errors import ClosedError
+
+                raise ClosedError("this cloud is closed", "closed")
+            if name not in self._services:
+                self._services[name] = make()
+            return self._services[name]
