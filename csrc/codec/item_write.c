@@ -258,6 +258,9 @@ static cc_status refuse_duplicates(const cc_item_writer *writer, struct cc_item_
     if (frame->type == CC_TYPE_M)
         return cc_fail_aws(error, CC_ERR_SERIALIZATION, "SerializationException",
                            "an attribute name appears twice in one map");
+    if (frame->type == CC_TYPE_NS)
+        return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
+                           "Input collection contains duplicates");
     if (frame->type != CC_TYPE_SS)
         return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                            "One or more parameter values were invalid: Input collection contains "

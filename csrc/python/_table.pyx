@@ -124,7 +124,8 @@ cdef class Tables:
     """
     cdef cc_tables *tables
     cdef Scratch *spare
-    cdef int active
+    cdef int active    # calls inside; close() waits for zero before it takes the tables away
+    cdef bint closing
     cdef public bint forked
     cdef object __weakref__
 
@@ -166,7 +167,7 @@ cdef class Tables:
     cdef Scratch *enter(self) except NULL:
         """Counts one call in and gives it memory of its own."""
         cdef Scratch *scratch = self.spare
-        if self.tables == NULL:
+        if self.tables == NULL or self.closing:
             raise _errors.ClosedError("the tables are closed", "closed")
         if self.forked:
             raise _errors.ForkedError("the tables were opened by the parent process", "forked")
@@ -233,12 +234,13 @@ cdef class Tables:
         cdef cc_tables *tables = self.tables
         cdef cc_error error
         cdef cc_status status
-        if tables == NULL:
+        if tables == NULL or self.closing:
             return
-        self.tables = NULL
+        self.closing = True
         while self.active > 0:
             with nogil:
                 usleep(200)
+        self.tables = NULL
         if self.forked:
             return
         error.message[0] = error.type[0] = 0
@@ -248,12 +250,12 @@ cdef class Tables:
 
     @property
     def closed(self):
-        return self.tables == NULL
+        return self.tables == NULL or self.closing
 
     @property
     def pointer(self):
         """Address of the cc_tables, for cloudcore._http; valid until close()."""
-        if self.tables == NULL:
+        if self.tables == NULL or self.closing:
             raise _errors.ClosedError("the tables are closed", "closed")
         return <size_t>self.tables
 

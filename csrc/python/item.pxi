@@ -19,6 +19,10 @@ cdef extern from "Python.h":
     bint PyUnicode_Check(object o)
     bint PyDict_Check(object o)
 
+cdef extern from *:
+    # Cython's own name for a dict with room; n <= 8 would give an empty one that grows on the way.
+    dict __Pyx_PyDict_NewPresized(Py_ssize_t n)
+
 cdef str _S = "S", _N = "N", _B = "B", _BOOL = "BOOL", _NULL = "NULL"
 cdef str _SS = "SS", _NS = "NS", _BS = "BS", _L = "L", _M = "M"
 
@@ -238,11 +242,17 @@ cdef object value_object(cc_value value):
 cdef object item_object(cc_bytes item):
     """The DynamoDB-JSON dict of an encoded item."""
     cdef uint32_t i, hash_, count = cc_item_count(item)
-    cdef cc_bytes name
+    cdef cc_bytes name, text
     cdef cc_value value
-    cdef dict result = {}
+    cdef dict one, result = __Pyx_PyDict_NewPresized(<Py_ssize_t>count if count <= 5 or count > 8 else 9)
     for i in range(count):
         cc_item_at(item, i, &name, &value)
         memcpy(&hash_, item.data + 8 + 8 * <size_t>i, 4)  # the directory of item.h starts with it
-        PyDict_SetItem(result, name_object(hash_, name), value_object(value))
+        if value.type == CC_TYPE_S:  # most attributes: without a call in between
+            text = cc_value_bytes(value)
+            one = {}
+            PyDict_SetItem(one, _S, PyUnicode_FromStringAndSize(<const char *>text.data, <Py_ssize_t>text.size))
+            PyDict_SetItem(result, name_object(hash_, name), one)
+        else:
+            PyDict_SetItem(result, name_object(hash_, name), value_object(value))
     return result
