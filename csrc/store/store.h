@@ -10,12 +10,19 @@
  *
  * Thread rule: every call between cc_store_lock and cc_store_unlock (the short shard lock; a door
  * that holds the GIL tries it and releases the GIL before it waits). Pointers to keys and values
- * are valid until the lock is released or the next write. cc_store_wait is called without the lock. */
+ * are valid until the lock is released or the next write. cc_store_wait is called without the lock.
+ *
+ * Fork: the memory of a store is not inherited. In a child cc_store_check and every call that can
+ * fail say CC_ERR_FORKED, no space is found, and the lock does nothing. */
 #ifndef CC_STORE_STORE_H
 #define CC_STORE_STORE_H
 
 #include "codec/key.h"
 #include "log/log.h"
+
+/* Limits of a key's parts and a value; over them: CC_ERR_LIMIT. */
+#define CC_SPACE_KEY_PART_MAX 65535
+#define CC_SPACE_VALUE_MAX ((uint32_t)64 << 20)
 
 typedef struct cc_store cc_store;
 typedef struct cc_space cc_space;
@@ -40,11 +47,18 @@ typedef struct {
 
 CC_MUST_CHECK cc_status cc_store_open(const char *dir, const cc_store_options *options,
                                       cc_store **store_out, cc_error *error);
+/* Frees `store` (NULL is allowed), whatever the status of the log's last sync is; only CC_ERR_BUSY,
+ * while readers of its log are open, leaves it as it was. */
 CC_MUST_CHECK cc_status cc_store_close(cc_store *store, cc_error *error);
+/* CC_ERR_FORKED in a child that inherited the handle; a load and a compare otherwise. */
+CC_MUST_CHECK cc_status cc_store_check(const cc_store *store, cc_error *error);
 void cc_store_lock(cc_store *store);
 bool cc_store_try_lock(cc_store *store);
 void cc_store_unlock(cc_store *store);
+/* NULL when nothing is logged (`dir` NULL or durability MEMORY). */
 cc_log *cc_store_log(cc_store *store);
+/* Mapped by the store's arena, used or not; spaces say what they use. */
+size_t cc_store_memory_bytes(const cc_store *store);
 
 /* Spaces: `name` 1-255 bytes; `meta` is the owner's (a table description as JSON), logged with it. */
 CC_MUST_CHECK cc_status cc_space_create(cc_store *store, cc_bytes name, cc_bytes meta,
@@ -63,11 +77,16 @@ void cc_space_info_get(const cc_space *space, cc_space_info *info_out);
 
 /* False when absent. */
 bool cc_space_get(cc_space *space, cc_key key, cc_bytes *value_out);
+/* Starts fetching what a get of `key` reads first; a batch calls it a few keys ahead. */
+void cc_space_prefetch(cc_space *space, cc_key key);
 /* Hash of a partition, the leading part of the order; segments of a parallel scan split its range. */
 uint64_t cc_space_partition_hash(const cc_space *space, cc_bytes partition);
 
-/* All changes become one log record, then visible together; on failure none is.
- * `durability`: CC_DURABILITY_DEFAULT or stricter; pass the ticket to cc_store_wait after unlocking. */
+/* All changes become one log record, then visible together; on failure none is. A key may occur more
+ * than once: the last change wins. A delete of an absent key is logged and changes nothing. After a
+ * failed sync CC_ERR_POISONED; reads go on. The ticket goes to cc_store_wait after unlocking, with
+ * CC_DURABILITY_DEFAULT or stricter. A value may lie in the store only as the old value of its own
+ * key. */
 CC_MUST_CHECK cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count,
                                        cc_log_ticket *ticket_out, cc_error *error);
 CC_MUST_CHECK cc_status cc_store_wait(cc_store *store, const cc_log_ticket *ticket,

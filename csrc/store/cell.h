@@ -1,0 +1,61 @@
+/* cell.h: how one item lies in memory: key and value in one cell of the space's heap.
+ *
+ *   | u32 value_size | u16 partition_size | u16 sort_size | u8 class | u8 flags | u16 0 |
+ *   | partition bytes | sort bytes | value bytes | slack of the size class |
+ *
+ * A point read therefore costs one miss for the hash slot and one run of lines for the item.
+ * A cell that separates two leaves (see btree.h) outlives its item: CC_CELL_SEPARATOR keeps it. */
+#ifndef CC_STORE_CELL_H
+#define CC_STORE_CELL_H
+
+#include "codec/key.h"
+#include "store/slab.h"
+
+typedef struct {
+    uint32_t value_size;
+    uint16_t partition_size;
+    uint16_t sort_size;
+    uint8_t cell_class; /* CC_CELL_LARGE: a run of its own */
+    uint8_t flags;
+    uint16_t zero;
+    uint8_t bytes[];
+} cc_cell;
+
+enum {
+    CC_CELL_LIVE = 1,      /* an item: the tree's leaf and the hash index point to it */
+    CC_CELL_SEPARATOR = 2, /* an inner node compares with its key */
+    CC_CELL_DELETING = 4,  /* a delete of the batch being written will take it */
+};
+
+static inline cc_key cc_cell_key(const cc_cell *cell) {
+    return (cc_key){{cell->bytes, cell->partition_size},
+                    {cell->bytes + cell->partition_size, cell->sort_size}};
+}
+static inline uint8_t *cc_cell_value_data(cc_cell *cell) {
+    return cell->bytes + cell->partition_size + cell->sort_size;
+}
+static inline cc_bytes cc_cell_value(cc_cell *cell) {
+    return (cc_bytes){cc_cell_value_data(cell), cell->value_size};
+}
+static inline bool cc_cell_has_key(const cc_cell *cell, cc_key key) {
+    return cell->partition_size == key.partition.size && cell->sort_size == key.sort.size &&
+           memcmp(cell->bytes, key.partition.data, key.partition.size) == 0 &&
+           (key.sort.size == 0 ||
+            memcmp(cell->bytes + cell->partition_size, key.sort.data, key.sort.size) == 0);
+}
+/* Order of keys whose partitions have the same hash. */
+static inline int cc_cell_compare(const cc_cell *cell, cc_key key) {
+    cc_key own = cc_cell_key(cell);
+    int order = cc_bytes_compare(own.partition, key.partition);
+    return order != 0 ? order : cc_bytes_compare(own.sort, key.sort);
+}
+
+/* A cell with its key written and `value_size` bytes of room behind it; NULL when memory is out. */
+cc_cell *cc_cell_new(cc_heap *heap, cc_key key, size_t value_size);
+void cc_cell_free(cc_heap *heap, cc_cell *cell);
+/* Free unless something (a leaf, a separator) still needs it. */
+void cc_cell_drop_flag(cc_heap *heap, cc_cell *cell, uint8_t flag);
+/* A value of `value_size` bytes fits, and would not waste more than half the cell. */
+bool cc_cell_fits(const cc_cell *cell, size_t value_size);
+
+#endif

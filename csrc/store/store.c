@@ -1,0 +1,340 @@
+/* store.c: opening and closing a store, its lock, control records of spaces, and the write path.
+ *
+ *   cc_store_write: check -> stage every change -> one log record -> commit every change
+ *                                                       \ refused -> undo in reverse
+ *
+ * Staging does all that can fail, so a logged record always becomes visible, whole. */
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "store/internal.h"
+#include "store/poison.h"
+
+enum { ALIVE_SIZE = 4096, SCRATCH_KEEP = 1 << 20, STAGE_AHEAD = 4 };
+
+/* ---- life ---- */
+static cc_status store_new(cc_store **store_out, cc_error *error) {
+    cc_store *store = cc_store_alloc_fails() ? NULL : calloc(1, sizeof *store);
+    if (store == NULL)
+        return cc_fail(error, CC_ERR_NOMEM, "no memory for a store");
+    void *page = mmap(NULL, ALIVE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) {
+        free(store);
+        return cc_fail_errno(error, errno, "mapping a page for a store");
+    }
+    (void)madvise(page, ALIVE_SIZE, MADV_WIPEONFORK);
+    store->alive = page;
+    *store->alive = 1;
+    store->hash_mask = UINT64_MAX;
+    cc_mutex_init(&store->mutex);
+    *store_out = store;
+    return CC_OK;
+}
+
+static cc_status submit(cc_store *store, uint32_t type, const cc_bytes *parts, size_t part_count,
+                        cc_log_ticket *ticket_out, cc_error *error) {
+    *ticket_out = (cc_log_ticket){0};
+    if (store->log == NULL)
+        return CC_OK;
+    cc_log_batch batch = {.type = type, .count = 1, .parts = parts, .part_count = part_count};
+    return cc_log_submit(store->log, &batch, CC_LOG_ANY, ticket_out, error);
+}
+
+/* The seed of a new store is its log's first record. */
+static cc_status write_init(cc_store *store, cc_error *error) {
+    uint8_t record[24];
+    cc_bytes part = cc_bytes_of(record, sizeof record);
+    cc_log_ticket ticket;
+    cc_record_init_encode(store->seed, record);
+    return submit(store, CC_RECORD_INIT, &part, 1, &ticket, error);
+}
+
+cc_status cc_store_open(const char *dir, const cc_store_options *options, cc_store **store_out,
+                        cc_error *error) {
+    cc_store_options defaults = {0};
+    cc_store *store = NULL;
+    cc_status status;
+    if (options == NULL)
+        options = &defaults;
+    CC_TRY(store_new(&store, error));
+    if (getrandom(&store->seed, sizeof store->seed, 0) != (ssize_t)sizeof store->seed) {
+        status = cc_fail_errno(error, errno, "drawing a hash seed");
+        goto cleanup;
+    }
+    if (dir != NULL && options->log.durability != CC_DURABILITY_MEMORY) {
+        uint64_t records = 0;
+        CC_TRY_GOTO(cc_log_open(dir, &options->log, &store->log, error));
+        CC_TRY_GOTO(cc_store_replay(store, &records, error));
+        if (records == 0 && !options->log.read_only)
+            CC_TRY_GOTO(write_init(store, error));
+    }
+    *store_out = store;
+    return CC_OK;
+cleanup:
+    (void)!cc_store_close(store, NULL);
+    return status;
+}
+
+cc_status cc_store_close(cc_store *store, cc_error *error) {
+    if (store == NULL)
+        return CC_OK;
+    cc_status status = store->log == NULL ? CC_OK : cc_log_close(store->log, error);
+    if (status == CC_ERR_BUSY) /* a reader of the log is open: nothing is closed yet */
+        return status;
+    for (size_t i = 0; i < store->space_count; i++)
+        cc_space_free(store->spaces[i]);
+    if (*store->alive != 0)
+        cc_slab_arena_free(&store->arena);
+    free(store->spaces);
+    free(store->by_id);
+    cc_buffer_free(&store->scratch);
+    if (*store->alive != 0)
+        cc_mutex_destroy(&store->mutex);
+    (void)munmap((void *)(uintptr_t)store->alive, ALIVE_SIZE);
+    free(store);
+    return status;
+}
+
+cc_status cc_store_check(const cc_store *store, cc_error *error) {
+    if (CC_LIKELY(*store->alive != 0))
+        return CC_OK;
+    return cc_fail(error, CC_ERR_FORKED,
+                   "this store was opened before fork(): open it in this process");
+}
+
+void cc_store_lock(cc_store *store) {
+    if (*store->alive != 0)
+        cc_mutex_lock(&store->mutex);
+}
+bool cc_store_try_lock(cc_store *store) {
+    return *store->alive == 0 || cc_mutex_try_lock(&store->mutex);
+}
+void cc_store_unlock(cc_store *store) {
+    if (*store->alive != 0)
+        cc_mutex_unlock(&store->mutex);
+}
+
+cc_log *cc_store_log(cc_store *store) { return store->log; }
+size_t cc_store_memory_bytes(const cc_store *store) {
+    return *store->alive == 0 ? 0 : cc_slab_arena_bytes(&store->arena);
+}
+
+cc_status cc_store_wait(cc_store *store, const cc_log_ticket *ticket, cc_durability durability,
+                        cc_error *error) {
+    CC_TRY(cc_store_check(store, error));
+    if (store->log == NULL || ticket->last == 0)
+        return CC_OK;
+    return cc_log_wait(store->log, ticket, durability, error);
+}
+
+/* ---- spaces ---- */
+static cc_status find_for_change(cc_store *store, cc_bytes name, cc_space **space_out,
+                                 cc_error *error) {
+    CC_TRY(cc_store_check(store, error));
+    *space_out = cc_space_find(store, name);
+    if (*space_out == NULL)
+        return cc_fail(error, CC_ERR_NOT_FOUND, "there is no space %.*s", (int)name.size,
+                       (const char *)name.data);
+    return CC_OK;
+}
+
+static cc_status check_meta(cc_bytes meta, cc_error *error) {
+    if (meta.size > CC_SPACE_VALUE_MAX)
+        return cc_fail(error, CC_ERR_LIMIT, "a space's meta has %zu bytes; the limit is %u",
+                       meta.size, (unsigned)CC_SPACE_VALUE_MAX);
+    return CC_OK;
+}
+
+static cc_status submit_control(cc_store *store, uint32_t type, const cc_bytes *parts, size_t count,
+                                cc_error *error) {
+    cc_log_ticket ticket;
+    return submit(store, type, parts, count, &ticket, error);
+}
+
+cc_status cc_space_create(cc_store *store, cc_bytes name, cc_bytes meta, cc_space **space_out,
+                          cc_error *error) {
+    CC_TRY(cc_store_check(store, error));
+    if (name.size < 1 || name.size > 255)
+        return cc_fail(error, CC_ERR_ARGUMENT, "a space's name has 1 to 255 bytes, not %zu",
+                       name.size);
+    CC_TRY(check_meta(meta, error));
+    if (cc_space_find(store, name) != NULL)
+        return cc_fail(error, CC_ERR_EXISTS, "the space %.*s exists already", (int)name.size,
+                       (const char *)name.data);
+    cc_space *space = NULL;
+    CC_TRY(cc_space_new(store, store->next_id, name, meta, &space, error));
+    uint8_t head[12];
+    cc_record_put_u32(head, space->id);
+    cc_record_put_u32(head + 4, (uint32_t)name.size);
+    cc_record_put_u32(head + 8, (uint32_t)meta.size);
+    cc_bytes parts[] = {cc_bytes_of(head, sizeof head), name, meta};
+    cc_status status = submit_control(store, CC_RECORD_CREATE, parts, 3, error);
+    if (status != CC_OK) {
+        cc_space_free(space);
+        return status;
+    }
+    cc_space_link(store, space);
+    *space_out = space;
+    return CC_OK;
+}
+
+cc_status cc_space_drop(cc_store *store, cc_bytes name, cc_error *error) {
+    cc_space *space = NULL;
+    CC_TRY(find_for_change(store, name, &space, error));
+    uint8_t head[4];
+    cc_record_put_u32(head, space->id);
+    cc_bytes part = cc_bytes_of(head, sizeof head);
+    CC_TRY(submit_control(store, CC_RECORD_DROP, &part, 1, error));
+    cc_space_unlink(store, space);
+    cc_space_free(space);
+    return CC_OK;
+}
+
+cc_status cc_space_set_meta(cc_store *store, cc_bytes name, cc_bytes meta, cc_error *error) {
+    cc_space *space = NULL;
+    cc_buffer copy = {0};
+    CC_TRY(find_for_change(store, name, &space, error));
+    CC_TRY(check_meta(meta, error));
+    if (cc_store_alloc_fails() || cc_buffer_append(&copy, meta.data, meta.size) != CC_OK)
+        return cc_fail(error, CC_ERR_NOMEM, "no memory for a space's meta");
+    uint8_t head[8];
+    cc_record_put_u32(head, space->id);
+    cc_record_put_u32(head + 4, (uint32_t)meta.size);
+    cc_bytes parts[] = {cc_bytes_of(head, sizeof head), meta};
+    cc_status status = submit_control(store, CC_RECORD_META, parts, 2, error);
+    if (status != CC_OK) {
+        cc_buffer_free(&copy);
+        return status;
+    }
+    cc_buffer_free(&space->meta);
+    space->meta = copy;
+    return CC_OK;
+}
+
+/* ---- writing ---- */
+static cc_status check_change(const cc_change *change, cc_error *error) {
+    if (change->kind != CC_CHANGE_PUT && change->kind != CC_CHANGE_DELETE)
+        return cc_fail(error, CC_ERR_ARGUMENT, "a change is a put or a delete, not %d",
+                       (int)change->kind);
+    if (change->key.partition.size > CC_SPACE_KEY_PART_MAX ||
+        change->key.sort.size > CC_SPACE_KEY_PART_MAX)
+        return cc_fail(error, CC_ERR_LIMIT, "a part of a key has more than %d bytes",
+                       CC_SPACE_KEY_PART_MAX);
+    if (change->kind == CC_CHANGE_PUT && change->value.size > CC_SPACE_VALUE_MAX)
+        return cc_fail(error, CC_ERR_LIMIT, "a value has %zu bytes; the limit is %u",
+                       change->value.size, (unsigned)CC_SPACE_VALUE_MAX);
+    return CC_OK;
+}
+
+/* Memory of one write: on the stack for a single change, in the store's scratch for more. */
+typedef struct {
+    cc_staged *staged;
+    cc_bytes *parts; /* the count, then CC_RECORD_PARTS_PER_CHANGE a change */
+    uint8_t *heads;  /* CC_RECORD_CHANGE_HEAD bytes a change */
+} write_memory;
+
+static cc_status scratch_memory(cc_store *store, size_t count, write_memory *memory_out) {
+    size_t parts = 1 + count * CC_RECORD_PARTS_PER_CHANGE;
+    size_t size = count * (sizeof(cc_staged) + CC_RECORD_CHANGE_HEAD) + parts * sizeof(cc_bytes);
+    cc_buffer_clear(&store->scratch);
+    if (cc_store_alloc_fails())
+        return CC_ERR_NOMEM;
+    CC_TRY(cc_buffer_reserve(&store->scratch, size));
+    memory_out->staged = (cc_staged *)(void *)store->scratch.data;
+    memory_out->parts = (cc_bytes *)(void *)(memory_out->staged + count);
+    memory_out->heads = (uint8_t *)(memory_out->parts + parts);
+    return CC_OK;
+}
+
+static cc_status log_changes(cc_store *store, const cc_change *changes, size_t count,
+                             const write_memory *memory, cc_log_ticket *ticket_out,
+                             cc_error *error) {
+    *ticket_out = (cc_log_ticket){0};
+    if (store->log == NULL)
+        return CC_OK;
+    uint8_t count_bytes[4];
+    cc_bytes *part = memory->parts;
+    cc_record_put_u32(count_bytes, (uint32_t)count);
+    *part++ = cc_bytes_of(count_bytes, sizeof count_bytes);
+    for (size_t i = 0; i < count; i++) {
+        const cc_change *change = &changes[i];
+        uint8_t *head = memory->heads + i * CC_RECORD_CHANGE_HEAD;
+        cc_record_change record = {.kind = (uint8_t)change->kind,
+                                   .space_id = change->space->id,
+                                   .key = change->key};
+        if (change->kind == CC_CHANGE_PUT)
+            record.value = change->value;
+        cc_record_change_encode(&record, head);
+        *part++ = cc_bytes_of(head, CC_RECORD_CHANGE_HEAD);
+        *part++ = record.key.partition;
+        *part++ = record.key.sort;
+        *part++ = record.value;
+    }
+    return submit(store, CC_RECORD_WRITE, memory->parts, (size_t)(part - memory->parts), ticket_out,
+                  error);
+}
+
+/* Change `at` puts a key that an earlier change of the same write deletes. */
+static void cancel_delete(cc_staged *staged, size_t at) {
+    const cc_cell *cell = staged[at].old != NULL ? staged[at].old : staged[at].cell;
+    for (size_t i = 0; i < at; i++)
+        if (staged[i].marked && staged[i].cell == cell)
+            staged[i].cancelled = true;
+}
+
+static cc_status write_staged(cc_store *store, const cc_change *changes, size_t count,
+                              const write_memory *memory, cc_log_ticket *ticket_out,
+                              cc_error *error) {
+    size_t staged = 0;
+    cc_status status = CC_OK;
+    for (; staged < count && status == CC_OK; staged++) {
+        if (staged + STAGE_AHEAD < count)
+            cc_space_prefetch(changes[staged + STAGE_AHEAD].space,
+                              changes[staged + STAGE_AHEAD].key);
+        status = cc_change_stage(&changes[staged], &memory->staged[staged]);
+        if (CC_UNLIKELY(memory->staged[staged].was_deleting))
+            cancel_delete(memory->staged, staged);
+    }
+    if (status != CC_OK) {
+        staged--; /* the last one changed nothing */
+        status = cc_fail(error, status, "no memory for a write of %zu changes", count);
+    } else {
+        status = log_changes(store, changes, count, memory, ticket_out, error);
+    }
+    if (CC_UNLIKELY(status != CC_OK)) {
+        while (staged-- > 0)
+            cc_change_undo(&changes[staged], &memory->staged[staged]);
+        return status;
+    }
+    for (size_t i = 0; i < count; i++)
+        cc_change_commit(&changes[i], &memory->staged[i]);
+    return CC_OK;
+}
+
+cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count,
+                         cc_log_ticket *ticket_out, cc_error *error) {
+    CC_TRY(cc_store_check(store, error));
+    *ticket_out = (cc_log_ticket){0};
+    for (size_t i = 0; i < count; i++)
+        CC_TRY(check_change(&changes[i], error));
+    if (CC_LIKELY(count == 1)) {
+        cc_staged staged;
+        cc_bytes parts[1 + CC_RECORD_PARTS_PER_CHANGE];
+        uint8_t head[CC_RECORD_CHANGE_HEAD];
+        write_memory memory = {&staged, parts, head};
+        return write_staged(store, changes, 1, &memory, ticket_out, error);
+    }
+    if (count == 0)
+        return CC_OK;
+    write_memory memory;
+    if (count > UINT32_MAX || scratch_memory(store, count, &memory) != CC_OK)
+        return cc_fail(error, CC_ERR_NOMEM, "no memory for a write of %zu changes", count);
+    cc_status status = write_staged(store, changes, count, &memory, ticket_out, error);
+    if (store->scratch.capacity > SCRATCH_KEEP)
+        cc_buffer_free(&store->scratch);
+    return status;
+}
