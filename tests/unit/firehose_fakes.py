@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from cloudcore._stream import frame
 from cloudcore.errors import ApiError, FullError
 
 
@@ -73,6 +74,9 @@ class Disk:
                 self._cursors["\0last"] = first + count - 1
                 disk.faults.after()
                 return first, first + count - 1
+
+            def append_records(self, records: Any, *, type: int = 1, time_ms: int = 0) -> tuple[int, int]:
+                return self.append(frame(records), type=type, count=len(records), time_ms=time_ms)
 
             def read(self, from_sequence: int = 1) -> Any:
                 return iter([r for r in self._records if r.first + r.count > from_sequence])

@@ -319,8 +319,7 @@ class Pipeline:
                 elif (record.type == REJECT) == plan.lane.startswith("error") or plan.lane == "backup":
                     if plan.lane == "backup" and record.type == REJECT:
                         continue
-                    sequences = list(range(record.first, record.first + record.count))
-                    yield Piece(split(record.payload), sequences, record.time_ms)
+                    yield Piece(record.payload, range(record.first, record.first + record.count), record.time_ms)
                 if record.first + record.count - 1 >= last:
                     break
 
@@ -342,11 +341,11 @@ class Pipeline:
         import pyarrow as pa
 
         from cloudcore.firehose import schema
-        from cloudcore.firehose.destinations.s3.columns import BadRecord, objects_of
+        from cloudcore.firehose.destinations.s3.rows import BadRecord, objects_of
 
         rows: list[dict[str, Any]] = []
         for piece in self._pieces(plan):
-            for record in piece.records:
+            for record in split(piece.payload):
                 try:
                     rows += objects_of(record)
                 except BadRecord:
@@ -461,7 +460,7 @@ def _staged_pieces(payload: Any, lane: str) -> Iterator[Piece]:
     for group in header["groups"]:
         if group["lane"] == lane:
             sequences = [first + n for first, count in group["sequences"] for n in range(count)]
-            yield Piece(split(view[at : at + group["size"]]), sequences, header["arrival"])
+            yield Piece(view[at : at + group["size"]], sequences, header["arrival"])
         at += group["size"]
 
 

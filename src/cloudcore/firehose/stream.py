@@ -11,7 +11,6 @@ from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, FullError
 from cloudcore.firehose.destinations.s3.config import S3Config, parse
 from cloudcore.firehose.pipeline import REJECT, Pipeline
-from cloudcore.firehose.records import batches, frame
 from cloudcore.firehose.transform import Transform
 
 RECORD_BYTES_MAX = 1_024_000
@@ -137,20 +136,21 @@ class Stream:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def put_framed(self, payload: bytes, count: int) -> tuple[int, int]:
+        """Store `count` records that are framed already (the wire's way); as put_batch otherwise."""
+        return self._stored(len(payload), lambda now: self._source.append(payload, count=count, time_ms=now))
+
     def _append(self, records: Sequence[bytes], kind: int) -> tuple[int, int]:
-        first = last = size = 0
-        now = self._clock.now_ms()
+        return self._stored(
+            sum(map(len, records)), lambda now: self._source.append_records(records, type=kind, time_ms=now)
+        )
+
+    def _stored(self, size: int, append: Callable[[int], tuple[int, int]]) -> tuple[int, int]:
         try:
             with self._put_lock:  # one call's records are neighbours
-                for part in batches(records):
-                    payload = frame(part)
-                    begin, last = self._source.append(payload, type=kind, count=len(part), time_ms=now)
-                    first = first or begin
-                    size += len(payload)
+                place = append(self._clock.now_ms())
         except FullError:
             raise ApiError("ServiceUnavailableException", "Slow down.", 503) from None
-        finally:
-            self._bytes_in += size
-            if size:
-                self._pipeline.arrived(size)
-        return first, last
+        self._bytes_in += size
+        self._pipeline.arrived(size + 1)
+        return place

@@ -5,16 +5,16 @@ A pure function of the plan, its records and the stream's schema: a redelivery g
 
 from __future__ import annotations
 
-import io
 import zlib
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from cloudcore.firehose.destinations.s3.config import Parquet
+from cloudcore.firehose.records import concat, split
 
 _BATCH_ROWS = 65_536
 CONVERSION_FAILED = "format-conversion-failed"
@@ -22,10 +22,10 @@ CONVERSION_FAILED = "format-conversion-failed"
 
 @dataclass(frozen=True)
 class Piece:
-    """Records of one log batch: with the time of arrival in ms and their source sequences."""
+    """A framed batch of records, with their source sequences and the time of arrival in ms."""
 
-    records: list[bytes]
-    sequences: list[int]
+    payload: bytes | memoryview
+    sequences: Sequence[int]
     arrival_ms: int
 
 
@@ -33,7 +33,7 @@ class Piece:
 class Encoded:
     """An object's parts (empty: there is no object) and what failed."""
 
-    parts: list[bytes] = field(default_factory=list)
+    parts: list[Any] = field(default_factory=list)
     records: int = 0
     failures: list[bytes] = field(default_factory=list)
 
@@ -46,8 +46,8 @@ def concatenate(pieces: Iterable[Piece], compression: str) -> Encoded:
     out = Encoded()
     packer = zlib.compressobj(1, zlib.DEFLATED, 31) if compression == "GZIP" else None
     for piece in pieces:
-        out.records += len(piece.records)
-        data = b"".join(piece.records)
+        out.records += len(piece.sequences)
+        data = concat(piece.payload)
         out.parts.append(packer.compress(data) if packer else data)
     if packer:
         out.parts.append(packer.flush())
@@ -58,12 +58,12 @@ def json_lines(
     pieces: Iterable[Piece], compression: str, ended_ms: int, on_failed: OnFailed | None
 ) -> Encoded:
     """Ours (ingest --format json): every JSON object on its own line, what is none goes to the failures."""
-    from cloudcore.firehose.destinations.s3.columns import BadRecord, objects_of
+    from cloudcore.firehose.destinations.s3.rows import BadRecord, objects_of
 
     out = Encoded()
 
     def good(piece: Piece) -> Iterator[bytes]:
-        for record, sequence in zip(piece.records, piece.sequences, strict=True):
+        for record, sequence in zip(split(piece.payload), piece.sequences, strict=True):
             try:
                 found = objects_of(record)
             except BadRecord as bad:
@@ -90,36 +90,36 @@ def parquet(
     pieces: Iterable[Piece], options: Parquet, schema: Any, ended_ms: int, on_failed: OnFailed | None
 ) -> Encoded:
     """One Parquet file of the records that convert."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from cloudcore.firehose.destinations.s3.columns import BadRecord, Converter
+    from cloudcore._stream import Columns
 
     out = Encoded()
-    converter = Converter(schema)
-    sink = io.BytesIO()
-    writer = pq.ParquetWriter(
-        sink, schema, compression={"UNCOMPRESSED": "none"}.get(options.compression, options.compression.lower()),
+    columns = Columns(schema)
+    pending = []
+    for piece in pieces:
+        bad = columns.append(piece.payload)
+        if bad:
+            records = split(piece.payload)
+            for at, code, reason in bad:
+                if records[at].strip():  # a blank record is no row and no failure
+                    _failed(out, piece, records[at], piece.sequences[at], code, reason, ended_ms, on_failed)
+        if columns.rows >= _BATCH_ROWS:
+            pending.append(pa.record_batch(columns.finish()))
+    if columns.rows:
+        pending.append(pa.record_batch(columns.finish()))
+    table = pa.Table.from_batches(pending, schema)
+    out.records = table.num_rows
+    if not out.records:
+        return out
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table, sink, compression={"UNCOMPRESSED": "none"}.get(options.compression, options.compression.lower()),
         use_dictionary=options.dictionary, data_page_size=options.page_bytes,
         data_page_version="2.0" if options.version == "V2" else "1.0",
     )  # fmt: skip
-    pending = []
-    for piece in pieces:
-        for record, sequence in zip(piece.records, piece.sequences, strict=True):
-            try:
-                out.records += converter.add(record)
-            except BadRecord as bad:
-                _failed(out, piece, record, sequence, bad.code, str(bad), ended_ms, on_failed)
-        if converter.rows >= _BATCH_ROWS:
-            pending.append(converter.take())
-    if converter.rows:
-        pending.append(converter.take())
-    if pending:
-        import pyarrow as pa
-
-        writer.write_table(pa.Table.from_batches(pending, schema))
-    writer.close()
-    if out.records:
-        out.parts = [sink.getvalue()]
+    out.parts = [sink.getvalue()]
     return out
 
 
