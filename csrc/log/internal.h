@@ -40,6 +40,7 @@ enum {
     SEGMENT_HEADER = 64,
     RECORD_HEADER = 40,
     RECORD_MORE = 1,
+    PREPARE_STEP = 256 << 10,
     STATE_SLOT = 8192,
     CURSOR_MAX = 64,
     CURSOR_NAME = 64,
@@ -67,6 +68,7 @@ struct cc_segment {
     uint64_t first;     /* first sequence it may hold */
     uint64_t last;      /* last complete sequence; first - 1 when empty */
     uint64_t end;       /* offset behind the last complete batch */
+    uint64_t prepared;  /* pages below this offset were made ready for stores */
     uint64_t newest_ms; /* wall time of its last batch */
     uint32_t pins;      /* readers and syncs inside; freed only at 0 */
     bool dirty;         /* holds bytes no sync has covered */
@@ -104,6 +106,7 @@ struct cc_log {
     uint64_t syncs;
     uint64_t spare_size; /* 0: no spare file */
     uint32_t readers;
+    bool spare_coming;  /* a rename to it is under way */
     bool names_changed; /* a segment was made or renamed since the directory was synced */
     bool syncing, poisoned, stopping;
     pthread_t syncer;
@@ -141,7 +144,8 @@ CC_MUST_CHECK cc_status cc_log_recover(cc_log *log, cc_error *error);
 
 /* ---- log.c ---- */
 CC_MUST_CHECK cc_status cc_log_check_owner(const cc_log *log, cc_error *error);
-void cc_log_unpin(cc_log *log, cc_segment *segment); /* mutex held */
+/* Mutex held; the caller frees the result (may be NULL) when it holds the mutex no longer. */
+CC_MUST_CHECK cc_segment *cc_log_unpin(cc_segment *segment);
 void cc_log_push_newest(cc_log *log, cc_segment *segment);
 
 /* ---- sync.c ---- */

@@ -162,6 +162,23 @@ static cc_status make_room(cc_log *log, uint64_t span, cc_error *error) {
     return CC_OK;
 }
 
+/* Faults pages in some way ahead of the stores; a step is about 64 page faults at half price. */
+static void prepare(cc_log *log, cc_segment *segment, uint64_t needed) {
+    if (segment->file == NULL || log->fs->prepare == NULL) {
+        segment->prepared = segment->size;
+        return;
+    }
+    uint64_t from = segment->prepared;
+    if (from < segment->end)
+        from = segment->end & ~(uint64_t)4095;
+    uint64_t to = (needed + PREPARE_STEP) & ~(uint64_t)4095;
+    if (to > segment->size)
+        to = segment->size;
+    if (to > from)
+        log->fs->prepare(log->fs, segment->file, segment->data + from, (size_t)(to - from));
+    segment->prepared = to;
+}
+
 /* A position in gathered parts, for cutting chunks out of them. */
 typedef struct {
     const cc_bytes *parts;
@@ -208,6 +225,8 @@ static cc_status append(cc_log *log, const cc_log_batch *batch, size_t total,
     cc_segment *segment = log->newest;
     uint64_t time_ms = batch->time_ms != 0 ? batch->time_ms : cc_clock_wall_ms();
     uint64_t offset = segment->end;
+    if (CC_UNLIKELY(offset + span > segment->prepared && segment->prepared < segment->size))
+        prepare(log, segment, offset + span);
     part_cursor source = {batch->parts, 0, 0};
     while (source.index < batch->part_count && source.parts[source.index].size == 0)
         source.index++;
@@ -319,39 +338,39 @@ cc_status cc_log_cursor_drop(cc_log *log, const char *name, cc_error *error) {
     return status;
 }
 
-/* A dropped segment becomes the spare, or goes. */
+/* A segment that is off the list becomes the spare, or goes. Mutex held on entry and exit, released
+ * while the file system works; the caller holds a pin. */
 static cc_status discard(cc_log *log, cc_segment *segment, cc_error *error) {
-    cc_status status = CC_OK;
     uint64_t size = segment->size;
-    if (segment->file != NULL) {
-        char path[PATH_SIZE], spare[PATH_SIZE];
-        cc_segment_path(log, segment->first, path);
-        snprintf(spare, sizeof spare, "%s/spare", log->directory);
-        if (log->spare_size == 0 && segment->pins == 0 && size == log->newest->size) {
-            status = log->fs->rename(log->fs, path, spare, error);
-            log->names_changed = true;
-            if (status == CC_OK)
-                log->spare_size = size;
-            else
-                log->disk_bytes -= size; /* left behind; removed when the log is next opened */
-        } else {
-            status = log->fs->remove(log->fs, path, error);
-            log->disk_bytes -= size;
-        }
-    } else {
+    if (segment->file == NULL) {
         log->disk_bytes -= size;
+        return CC_OK;
     }
-    if (segment->pins == 0)
-        cc_segment_free(log, segment);
+    char path[PATH_SIZE], spare[PATH_SIZE];
+    cc_segment_path(log, segment->first, path);
+    snprintf(spare, sizeof spare, "%s/spare", log->directory);
+    /* Only ours may pin it: a reader inside would see its bytes written anew. */
+    bool keep = log->spare_size == 0 && !log->spare_coming && segment->pins == 1 &&
+                size == log->newest->size;
+    log->spare_coming = log->spare_coming || keep;
+    cc_mutex_unlock(&log->mutex);
+    cc_status status = keep ? log->fs->rename(log->fs, path, spare, error)
+                            : log->fs->remove(log->fs, path, error);
+    cc_mutex_lock(&log->mutex);
+    if (keep) {
+        log->spare_coming = false;
+        log->names_changed = true;
+    }
+    if (keep && status == CC_OK)
+        log->spare_size = size;
     else
-        segment->dropped = true;
+        log->disk_bytes -= size; /* after a failure: removed when the log is next opened */
     return status;
 }
 
-void cc_log_unpin(cc_log *log, cc_segment *segment) {
+cc_segment *cc_log_unpin(cc_segment *segment) {
     CC_ASSERT(segment->pins > 0);
-    if (--segment->pins == 0 && segment->dropped)
-        cc_segment_free(log, segment);
+    return --segment->pins == 0 && segment->dropped ? segment : NULL;
 }
 
 /* The sequence up to which every cursor and the retention allow to forget; mutex held. */
@@ -400,7 +419,13 @@ cc_status cc_log_truncate(cc_log *log, cc_error *error) {
     while (status == CC_OK && log->oldest != log->newest && log->oldest->last <= reached) {
         cc_segment *segment = log->oldest;
         log->oldest = segment->next;
+        segment->dropped = true;
+        segment->pins++;
         status = discard(log, segment, error);
+        cc_segment *unused = cc_log_unpin(segment);
+        cc_mutex_unlock(&log->mutex);
+        cc_segment_free(log, unused); /* unmapping 64 MiB takes a while */
+        cc_mutex_lock(&log->mutex);
     }
 cleanup:
     cc_mutex_unlock(&log->mutex);

@@ -8,16 +8,18 @@ struct cc_log_reader {
     cc_log *log;
     cc_segment *segment; /* pinned; NULL before the first batch of an empty log */
     uint64_t offset;
+    uint64_t end;        /* batches below this offset are known complete: no lock needed */
     uint64_t from;       /* batches that end before this are skipped */
     cc_buffer assembled; /* a chunked batch, joined */
 };
 
-static void enter(cc_log_reader *reader, cc_segment *segment) {
+/* Mutex held. A segment that nobody stands in any more goes to *unused, to be freed without it. */
+static void enter(cc_log_reader *reader, cc_segment *segment, cc_segment **unused) {
     segment->pins++;
     if (reader->segment != NULL)
-        cc_log_unpin(reader->log, reader->segment);
+        *unused = cc_log_unpin(reader->segment);
     reader->segment = segment;
-    reader->offset = SEGMENT_HEADER;
+    reader->offset = reader->end = SEGMENT_HEADER;
 }
 
 cc_status cc_log_reader_open(cc_log *log, uint64_t from, cc_log_reader **reader_out,
@@ -33,8 +35,9 @@ cc_status cc_log_reader_open(cc_log *log, uint64_t from, cc_log_reader **reader_
     cc_segment *segment = log->oldest;
     while (segment != NULL && segment->next != NULL && segment->last < from)
         segment = segment->next;
+    cc_segment *unused = NULL; /* none: the reader comes from nowhere */
     if (segment != NULL)
-        enter(reader, segment);
+        enter(reader, segment, &unused);
     cc_mutex_unlock(&log->mutex);
     *reader_out = reader;
     return CC_OK;
@@ -44,9 +47,13 @@ void cc_log_reader_close(cc_log_reader *reader) {
     if (reader == NULL)
         return;
     if (cc_log_check_owner(reader->log, NULL) == CC_OK) {
+        cc_segment *unused = NULL;
         cc_mutex_lock(&reader->log->mutex);
         if (reader->segment != NULL)
-            cc_log_unpin(reader->log, reader->segment);
+            unused = cc_log_unpin(reader->segment);
+        cc_mutex_unlock(&reader->log->mutex);
+        cc_segment_free(reader->log, unused);
+        cc_mutex_lock(&reader->log->mutex); /* counted out last: close() may free the log now */
         reader->log->readers--;
         cc_mutex_unlock(&reader->log->mutex);
     }
@@ -54,22 +61,32 @@ void cc_log_reader_close(cc_log_reader *reader) {
     free(reader);
 }
 
-/* The offset up to which the reader may go now; moves on to the next segment at a segment's end. */
-static bool readable(cc_log_reader *reader, uint64_t *end_out) {
+/* Whether a complete batch stands at the offset; moves on to the next segment at a segment's end. */
+static bool readable(cc_log_reader *reader) {
     cc_log *log = reader->log;
-    cc_mutex_lock(&log->mutex);
-    if (reader->segment == NULL && log->oldest != NULL)
-        enter(reader, log->oldest);
-    while (reader->segment != NULL && reader->offset == reader->segment->end) {
-        cc_segment *next = reader->segment->next;
-        if (next == NULL)
-            break;
-        /* A dropped segment's `next` may have been dropped and freed too: start at the oldest. */
-        enter(reader, reader->segment->dropped ? log->oldest : next);
+    if (CC_LIKELY(reader->offset < reader->end))
+        return true;
+    bool more = false, moved = true;
+    while (moved && !more) { /* one segment a turn, so that the one left is freed without the mutex */
+        cc_segment *unused = NULL;
+        moved = false;
+        cc_mutex_lock(&log->mutex);
+        cc_segment *here = reader->segment;
+        if (here == NULL && log->oldest != NULL) {
+            enter(reader, log->oldest, &unused);
+            moved = true;
+        } else if (here != NULL && reader->offset == here->end && here->next != NULL) {
+            /* A dropped segment's `next` may have been dropped and freed too: go to the oldest. */
+            enter(reader, here->dropped ? log->oldest : here->next, &unused);
+            moved = true;
+        }
+        if (reader->segment != NULL && reader->offset < reader->segment->end) {
+            reader->end = reader->segment->end;
+            more = true;
+        }
+        cc_mutex_unlock(&log->mutex);
+        cc_segment_free(log, unused);
     }
-    bool more = reader->segment != NULL && reader->offset < reader->segment->end;
-    *end_out = more ? reader->segment->end : 0;
-    cc_mutex_unlock(&log->mutex);
     return more;
 }
 
@@ -93,8 +110,7 @@ static cc_status read_chunks(cc_log_reader *reader, cc_record_header header,
 cc_status cc_log_reader_next(cc_log_reader *reader, cc_log_record *record_out, cc_error *error) {
     CC_TRY(cc_log_check_owner(reader->log, error));
     for (;;) {
-        uint64_t end;
-        if (!readable(reader, &end))
+        if (!readable(reader))
             return CC_ERR_NOT_FOUND;
         cc_record_header header;
         memcpy(&header, reader->segment->data + reader->offset, RECORD_HEADER);

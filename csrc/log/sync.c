@@ -29,8 +29,9 @@ static cc_status lead(cc_log *log, cc_error *error) {
         log->syncs++;
         cc_segment *next = segment->next;
         bool gone = segment->dropped;
-        cc_log_unpin(log, segment);
+        cc_segment *unused = cc_log_unpin(segment);
         segment = gone ? log->oldest : next;
+        cc_segment_free(log, unused);
     }
     log->syncing = false;
     if (status == CC_OK && target > log->state.synced) {
