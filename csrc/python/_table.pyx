@@ -517,7 +517,7 @@ cdef class Tables:
                 raise _refuse(f"Parameter validation failed: {name} must be an int")
             cc_request_set_int(&scratch.builder, member.id, max(-(1 << 60), min(value, 1 << 60)))
         elif member.kind == CC_MEMBER_ITEM:
-            cc_request_set_item(&scratch.builder, member.id, self.encode(value, scratch))
+            cc_request_set_item(&scratch.builder, member.id, self.encode_member(name, value, scratch))
         elif member.kind == CC_MEMBER_NAMES:
             cc_request_set_names(&scratch.builder, name_pairs(value, scratch), <size_t>len(value))
         elif member.kind == CC_MEMBER_TABLES:
@@ -526,6 +526,25 @@ cdef class Tables:
         else:
             cc_request_refuse(&scratch.builder, member.id)
         return 0
+
+    cdef cc_bytes encode_member(self, str name, object value, Scratch *scratch) except *:
+        """As encode; a refusal says which value, or that the starting key, is at fault."""
+        try:
+            return self.encode(value, scratch)
+        except _errors.ApiError as error:
+            if error.code != "ValidationException" or not isinstance(value, dict):
+                raise
+            if name == "ExclusiveStartKey":
+                raise _refuse(f"The provided starting key is invalid: {error.message}") from None
+            if name != "ExpressionAttributeValues":
+                raise
+        for key, one in value.items():
+            try:
+                self.encode({key: one}, scratch)
+            except _errors.ApiError as error:
+                raise _refuse("ExpressionAttributeValues contains invalid value: "
+                              f"{error.message} for key {key}") from None
+        raise _refuse("ExpressionAttributeValues contains an invalid value")
 
     cdef int batch(self, Scratch *scratch, cc_verb verb, object request_items) except -1:
         cdef cc_batch_table *table = NULL
@@ -537,21 +556,33 @@ cdef class Tables:
             if verb == CC_VERB_BATCH_GET:
                 self.batch_keys(scratch, table, content)
             else:
+                if not isinstance(content, (list, tuple)):
+                    raise _refuse("Parameter validation failed: RequestItems must hold lists")
                 for entry in content:
                     self.batch_entry(scratch, entry)
         return 0
 
     cdef int batch_entry(self, Scratch *scratch, object entry) except -1:
+        if not isinstance(entry, dict):
+            raise _refuse("Parameter validation failed: a write request must be a dict")
         put, delete = entry.get("PutRequest"), entry.get("DeleteRequest")
         if (put is None) == (delete is None):
             raise _refuse("Supplied AttributeValue has more than one datatypes set, must contain exactly "
                           "one of the supported datatypes")
-        item = put["Item"] if put is not None else delete["Key"]
+        request, member = (put, "Item") if put is not None else (delete, "Key")
+        if not isinstance(request, dict) or request.get(member) is None:
+            raise _refuse("1 validation error detected: Value null at 'requestItems.member."
+                          f"{'putRequest.item' if put is not None else 'deleteRequest.key'}' failed to "
+                          "satisfy constraint: Member must not be null")
+        item = request[member]
         check(cc_request_add_entry(&scratch.builder, put is None, self.encode(item, scratch),
                                    &scratch.error), &scratch.error)
         return 0
 
     cdef int batch_keys(self, Scratch *scratch, cc_batch_table *table, object content) except -1:
+        if not isinstance(content, dict) or not isinstance(content.get("Keys"), (list, tuple)):
+            raise _refuse("1 validation error detected: Value null at 'requestItems.member.keys' failed to "
+                          "satisfy constraint: Member must not be null")
         if content.get("ConsistentRead"):
             table.consistent = True
         if content.get("ProjectionExpression") is not None:

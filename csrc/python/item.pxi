@@ -30,7 +30,12 @@ cdef str _SS = "SS", _NS = "NS", _BS = "BS", _L = "L", _M = "M"
 cdef enum:
     NAMES = 1024
 
-cdef PyObject *_names[NAMES]
+ctypedef struct Name:
+    PyObject *text
+    const char *data  # its UTF-8, borrowed from text
+    size_t size
+
+cdef Name _names[NAMES]
 
 
 cdef object _refuse(str message):
@@ -166,18 +171,19 @@ cdef int encode_item(object attributes, cc_buffer *out, cc_arena *arena, cc_erro
 # ---- out ----
 
 cdef inline object name_object(uint32_t hash_, cc_bytes name):
-    cdef PyObject *known = _names[hash_ & (NAMES - 1)]
+    cdef Name *known = &_names[hash_ & (NAMES - 1)]
+    cdef PyObject *replaced
     cdef Py_ssize_t size = 0
-    cdef const char *data
-    if known != NULL:
-        data = PyUnicode_AsUTF8AndSize(<object>known, &size)
-        if <size_t>size == name.size and memcmp(data, name.data, name.size) == 0:
-            return <object>known
+    if known.text != NULL and known.size == name.size and memcmp(known.data, name.data, name.size) == 0:
+        return <object>known.text
     text = PyUnicode_FromStringAndSize(<const char *>name.data, <Py_ssize_t>name.size)
     if name.size <= 64:
+        replaced = known.text
+        known.data = PyUnicode_AsUTF8AndSize(text, &size)
+        known.size = <size_t>size
         Py_INCREF(text)
-        _names[hash_ & (NAMES - 1)] = <PyObject *>text
-        Py_XDECREF(known)
+        known.text = <PyObject *>text
+        Py_XDECREF(replaced)
     return text
 
 

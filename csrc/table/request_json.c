@@ -2,9 +2,11 @@
  *
  * Members that the operation does not know are skipped, null counts as absent, a member of the wrong
  * JSON type is a SerializationException. Encoded items go into the request's arena. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "table/expression.h"
 #include "table/request.h"
 
 typedef struct {
@@ -107,6 +109,33 @@ static cc_status read_names(cc_json_request *self, const cc_name_pair **names_ou
     *names_out = names;
     *count_out = count;
     return CC_OK;
+}
+
+/* Says which value of ExpressionAttributeValues, or that the starting key, is at fault: the cursor
+ * stopped inside it. `start` is where the map began. */
+static cc_status name_culprit(cc_json_request *self, cc_member_id id, cc_json_cursor start,
+                              cc_status status) {
+    if (status != CC_ERR_VALIDATION || self->error == NULL ||
+        (id != CC_M_VALUES && id != CC_M_START_KEY))
+        return status;
+    char message[400];
+    snprintf(message, sizeof message, "%.399s", self->error->message);
+    if (id == CC_M_START_KEY)
+        return CC_INVALID(self->error, "The provided starting key is invalid: %s", message);
+    bool first = true, more = true;
+    cc_bytes key = {(const uint8_t *)"", 0};
+    cc_status walk = cc_json_enter(&start, CC_JSON_OBJECT, NULL);
+    while (walk == CC_OK && start.at < self->cursor.at) {
+        cc_json_string name;
+        walk = cc_json_next_member(&start, &first, &name, &more, NULL);
+        if (walk != CC_OK || !more)
+            break;
+        key = name.text;
+        walk = cc_json_skip(&start, NULL, NULL);
+    }
+    return CC_INVALID(self->error,
+                      "ExpressionAttributeValues contains invalid value: %s for key %.*s", message,
+                      (int)(key.size < 80 ? key.size : 80), (const char *)key.data);
 }
 
 /* ---- RequestItems ---- */
@@ -255,10 +284,12 @@ static cc_status read_member(cc_json_request *self, const cc_member *member) {
         CC_TRY(read_int(self, &number));
         cc_request_set_int(&self->builder, member->id, number);
         return CC_OK;
-    case CC_MEMBER_ITEM:
-        CC_TRY(read_item(self, &bytes));
+    case CC_MEMBER_ITEM: {
+        cc_json_cursor start = self->cursor;
+        CC_TRY(name_culprit(self, member->id, start, read_item(self, &bytes)));
         cc_request_set_item(&self->builder, member->id, bytes);
         return CC_OK;
+    }
     case CC_MEMBER_NAMES: {
         const cc_name_pair *names;
         size_t count;
