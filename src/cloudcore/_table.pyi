@@ -4,6 +4,9 @@ from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from os import PathLike
 from typing import Any
 
+from typing_extensions import disjoint_base
+
+@disjoint_base
 class ItemView:
     """A lazy mapping over one item: attributes are decoded when they are asked for."""
 
@@ -19,17 +22,18 @@ class ItemView:
     def to_dict(self) -> dict[str, Any]: ...
     def to_json(self) -> bytes: ...
 
+@disjoint_base
 class Tables:
     """The tables of one directory (None: in memory only)."""
 
     forked: bool
-    def __init__(
-        self,
+    def __new__(
+        cls,
         directory: str | PathLike[str] | None = None,
         durability: str = "process",
         interval_ms: int = 0,
         disk_bound: int = 0,
-    ) -> None: ...
+    ) -> Tables: ...
     def __enter__(self) -> Tables: ...
     def __exit__(self, *exc: object) -> None: ...
     def close(self) -> None: ...

@@ -23,7 +23,9 @@ def create(db: DynamoDB, name: str = "tab", pk: str = "S", sk: str | None = "N")
     )
 
 
-def refused(db: DynamoDB, operation: str, params: dict[str, Any], message: str, code: str = "ValidationException"):
+def refused(
+    db: DynamoDB, operation: str, params: dict[str, Any], message: str, code: str = "ValidationException"
+):
     """The operation must fail with exactly this code and message; gives the error."""
     with pytest.raises(ApiError) as caught:
         db.call(operation, params)

@@ -72,7 +72,10 @@ def test_numbers_are_normalised(tab, given, kept):
     [
         ("9" * 39, "Attempting to store more than 38 significant digits in a Number"),
         ("1e126", "Number overflow. Attempting to store a number with magnitude larger than supported range"),
-        ("1e-131", "Number underflow. Attempting to store a number with magnitude smaller than supported range"),
+        (
+            "1e-131",
+            "Number underflow. Attempting to store a number with magnitude smaller than supported range",
+        ),
         (
             "1E1000000000",
             "Number overflow. Attempting to store a number with magnitude larger than supported range",
@@ -120,7 +123,8 @@ def test_arithmetic_is_exact(tab):
         ({"L": [{"NS": ["1", "1.0"]}]}, "Input collection contains duplicates"),
         (
             {"S": "a", "N": "1"},
-            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported "
+            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the "
+            "supported "
             "datatypes",
         ),
         (
@@ -142,12 +146,14 @@ def test_keys_of_an_item(tab):
         ),
         (
             {"p": {"S": ""}, "s": {"N": "1"}},
-            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain "
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
+            "contain "
             "an empty string value. Key: p",
         ),
         (
             key("x" * 2049, 1),
-            "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 "
+            "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size "
+            "limit of2048 "
             "bytes",
         ),
     ]:
@@ -286,7 +292,8 @@ def test_expression_hygiene(tab):
         ),
         (
             {"ExpressionAttributeValues": one},
-            "ExpressionAttributeValues can only be specified when using expressions: ConditionExpression is null",
+            "ExpressionAttributeValues can only be specified when using expressions: ConditionExpression "
+            "is null",
         ),
         (
             {"ConditionExpression": "a = :v", "ExpressionAttributeValues": {}},
@@ -297,7 +304,11 @@ def test_expression_hygiene(tab):
             'ExpressionAttributeValues contains invalid key: Syntax error; key: "v"',
         ),
         (
-            {"ConditionExpression": "#a = :v", "ExpressionAttributeNames": {"a": "x"}, "ExpressionAttributeValues": one},
+            {
+                "ConditionExpression": "#a = :v",
+                "ExpressionAttributeNames": {"a": "x"},
+                "ExpressionAttributeValues": one,
+            },
             'ExpressionAttributeNames contains invalid key: Syntax error; key: "a"',
         ),
         (
@@ -355,23 +366,28 @@ def test_constraint_violations_are_listed_together(tab):
             "ReturnConsumedCapacity": "INVALID",
             "ReturnItemCollectionMetrics": "INVALID",
         },
-        "3 validation errors detected: Value 'INVALID' at 'returnValues' failed to satisfy constraint: Member must "
+        "3 validation errors detected: Value 'INVALID' at 'returnValues' failed to satisfy constraint: "
+        "Member must "
         "satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]; Value 'INVALID' at "
-        "'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, "
-        "NONE]; Value 'INVALID' at 'returnItemCollectionMetrics' failed to satisfy constraint: Member must satisfy "
+        "'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: "
+        "[INDEXES, TOTAL, "
+        "NONE]; Value 'INVALID' at 'returnItemCollectionMetrics' failed to satisfy constraint: Member "
+        "must satisfy "
         "enum value set: [SIZE, NONE]",
     )
     refused(
         tab,
         "PutItem",
         {"Item": key("a", 1)},
-        "1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null",
+        "1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must "
+        "not be null",
     )
     refused(
         tab,
         "GetItem",
         {"TableName": "bad table!@#", "Key": key("a", 1)},
-        "1 validation error detected: Value 'bad table!@#' at 'tableName' failed to satisfy constraint: Member must "
+        "1 validation error detected: Value 'bad table!@#' at 'tableName' failed to satisfy constraint: "
+        "Member must "
         "satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
     )
 
@@ -385,7 +401,9 @@ def test_a_table_is_found_by_its_arn(tab):
 
 def test_json_form(tab):
     def call(operation, body):
-        status, reply = tab.call_json(operation, body if isinstance(body, bytes) else json.dumps(body).encode())
+        status, reply = tab.call_json(
+            operation, body if isinstance(body, bytes) else json.dumps(body).encode()
+        )
         return status, json.loads(reply)
 
     item = key("a", 1) | {"b": {"B": "AAE="}}

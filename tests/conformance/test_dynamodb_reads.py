@@ -20,7 +20,9 @@ def query(db, condition, values, **more):
         {
             "TableName": "tab",
             "KeyConditionExpression": condition,
-            "ExpressionAttributeValues": {n: {"S": v} if isinstance(v, str) else {"N": str(v)} for n, v in values.items()},
+            "ExpressionAttributeValues": {
+                n: {"S": v} if isinstance(v, str) else {"N": str(v)} for n, v in values.items()
+            },
             **more,
         },
     )
@@ -105,7 +107,8 @@ def test_parallel_scan_is_disjoint_and_complete(tab, segments):
         start = {}
         while True:
             page = tab.call(
-                "Scan", {"TableName": "tab", "Segment": segment, "TotalSegments": segments, "Limit": 4, **start}
+                "Scan",
+                {"TableName": "tab", "Segment": segment, "TotalSegments": segments, "Limit": 4, **start},
             )
             found += [(i["p"]["S"], i["s"]["N"]) for i in page["Items"]]
             if "LastEvaluatedKey" not in page:
@@ -115,7 +118,14 @@ def test_parallel_scan_is_disjoint_and_complete(tab, segments):
 
 
 def test_projection(tab):
-    page = query(tab, "p = :p", {":p": "a"}, ProjectionExpression="s, #o", ExpressionAttributeNames={"#o": "odd"}, Limit=1)
+    page = query(
+        tab,
+        "p = :p",
+        {":p": "a"},
+        ProjectionExpression="s, #o",
+        ExpressionAttributeNames={"#o": "odd"},
+        Limit=1,
+    )
     assert page["Items"] == [{"s": {"N": "-5"}, "odd": {"BOOL": False}}]
 
 
@@ -125,7 +135,10 @@ def test_projection(tab):
         ("s = :n", "Query condition missed key schema element: p"),
         ("p = :p AND odd = :n", "Query condition missed key schema element: s"),
         ("p > :p", "Query key condition not supported"),
-        ("p = :n", "One or more parameter values were invalid: Condition parameter type does not match schema type"),
+        (
+            "p = :n",
+            "One or more parameter values were invalid: Condition parameter type does not match schema type",
+        ),
         ("p = :p OR s = :n", "Invalid operator used in KeyConditionExpression: OR"),
         ("p = :p AND s <> :n", "Invalid operator used in KeyConditionExpression: <>"),
         ("p = :p AND s.x = :n", "KeyConditionExpressions cannot have conditions on nested attributes"),
@@ -135,7 +148,9 @@ def test_projection(tab):
     ],
 )
 def test_bad_key_conditions(tab, condition, message):
-    values = {n: v for n, v in {":p": {"S": "a"}, ":n": {"N": "1"}}.items() if n in condition} or {":p": {"S": "a"}}
+    values = {n: v for n, v in {":p": {"S": "a"}, ":n": {"N": "1"}}.items() if n in condition} or {
+        ":p": {"S": "a"}
+    }
     refused(
         tab,
         "Query",
@@ -161,12 +176,14 @@ def test_bad_key_conditions(tab, condition, message):
         ),
         (
             {"Limit": 0},
-            "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value "
+            "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must "
+            "have value "
             "greater than or equal to 1",
         ),
         (
             {"Select": "ALL_PROJECTED_ATTRIBUTES"},
-            "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can be used only when Querying using "
+            "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can be used only when "
+            "Querying using "
             "an IndexName",
         ),
         (
@@ -175,7 +192,8 @@ def test_bad_key_conditions(tab, condition, message):
         ),
         (
             {"ProjectionExpression": "a, a"},
-            "Invalid ProjectionExpression: Two document paths overlap with each other; must remove or rewrite one of "
+            "Invalid ProjectionExpression: Two document paths overlap with each other; must remove or "
+            "rewrite one of "
             "these paths; path one: [a], path two: [a]",
         ),
     ],
@@ -198,17 +216,20 @@ def test_bad_scans(tab):
     for more, message in [
         (
             {"Segment": 0},
-            "The TotalSegments parameter is required but was not present in the request when Segment parameter is "
+            "The TotalSegments parameter is required but was not present in the request when Segment "
+            "parameter is "
             "present",
         ),
         (
             {"TotalSegments": 4},
-            "The Segment parameter is required but was not present in the request when parameter TotalSegments is "
+            "The Segment parameter is required but was not present in the request when parameter "
+            "TotalSegments is "
             "present",
         ),
         (
             {"Segment": 5, "TotalSegments": 5},
-            "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 5 is not less "
+            "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: "
+            "5 is not less "
             "than TotalSegments: 5",
         ),
     ]:
@@ -216,7 +237,9 @@ def test_bad_scans(tab):
 
 
 def test_batch_write_and_get(tab):
-    requests = [{"PutRequest": {"Item": key("b", i)}} for i in range(24)] + [{"DeleteRequest": {"Key": key("a", 0)}}]
+    requests = [{"PutRequest": {"Item": key("b", i)}} for i in range(24)] + [
+        {"DeleteRequest": {"Key": key("a", 0)}}
+    ]
     reply = tab.call("BatchWriteItem", {"RequestItems": {"tab": requests}, "ReturnConsumedCapacity": "TOTAL"})
     assert reply == {
         "UnprocessedItems": {},
@@ -254,11 +277,16 @@ def test_bad_batches(tab):
             {"tab": [{"PutRequest": {"Item": {"p": {"N": "1"}, "s": {"N": "1"}}}}]},
             "The provided key element does not match the schema",
         ),
-        ("BatchGetItem", {"tab": {"Keys": [key("a", 1), key("a", "1.0")]}}, "Provided list of item keys contains duplicates"),
+        (
+            "BatchGetItem",
+            {"tab": {"Keys": [key("a", 1), key("a", "1.0")]}},
+            "Provided list of item keys contains duplicates",
+        ),
         (
             "BatchGetItem",
             {"tab": {"Keys": [key("a", i) for i in range(101)]}},
-            "1 validation error detected: Value at 'RequestItems.tab.member.Keys' failed to satisfy constraint: Member "
+            "1 validation error detected: Value at 'RequestItems.tab.member.Keys' failed to satisfy "
+            "constraint: Member "
             "must have length less than or equal to 100",
         ),
     ]:

@@ -64,7 +64,8 @@ def test_list_tables_pages(db):
         db,
         "ListTables",
         {"Limit": 0},
-        "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater "
+        "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have "
+        "value greater "
         "than or equal to 1",
     )
 
@@ -75,21 +76,29 @@ def test_list_tables_pages(db):
         ({"TableName": None}, "The parameter 'TableName' is required but was not present in the request"),
         (
             {"TableName": "ab"},
-            "1 validation error detected: Value 'ab' at 'tableName' failed to satisfy constraint: Member must have length "
+            "1 validation error detected: Value 'ab' at 'tableName' failed to satisfy constraint: Member "
+            "must have length "
             "greater than or equal to 3",
         ),
         (
             {"KeySchema": [{"AttributeName": "p", "KeyType": "INVALID"}]},
-            "1 validation error detected: Value 'INVALID' at 'keySchema.1.member.keyType' failed to satisfy constraint: "
+            "1 validation error detected: Value 'INVALID' at 'keySchema.1.member.keyType' failed to "
+            "satisfy constraint: "
             "Member must satisfy enum value set: [HASH, RANGE]",
         ),
         (
             {"AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "INVALID"}]},
-            "1 validation error detected: Value 'INVALID' at 'attributeDefinitions.1.member.attributeType' failed to "
+            "1 validation error detected: Value 'INVALID' at "
+            "'attributeDefinitions.1.member.attributeType' failed to "
             "satisfy constraint: Member must satisfy enum value set: [B, N, S]",
         ),
         (
-            {"KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "p", "KeyType": "RANGE"}]},
+            {
+                "KeySchema": [
+                    {"AttributeName": "p", "KeyType": "HASH"},
+                    {"AttributeName": "p", "KeyType": "RANGE"},
+                ]
+            },
             "Invalid KeySchema: Some index key attribute have no definition",
         ),
         (
@@ -108,17 +117,20 @@ def test_list_tables_pages(db):
                     {"AttributeName": "q", "AttributeType": "S"},
                 ]
             },
-            "One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number "
+            "One or more parameter values were invalid: Number of attributes in KeySchema does not "
+            "exactly match number "
             "of attributes defined in AttributeDefinitions",
         ),
         (
             {"ProvisionedThroughput": None},
-            "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified "
+            "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must "
+            "both be specified "
             "when BillingMode is PROVISIONED",
         ),
         (
             {"BillingMode": "PAY_PER_REQUEST"},
-            "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified "
+            "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits "
+            "can be specified "
             "when BillingMode is PAY_PER_REQUEST",
         ),
         (

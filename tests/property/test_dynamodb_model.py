@@ -33,7 +33,8 @@ def step(rng, table, model):
     k = (f"p{rng.randrange(12)}", rng.randrange(-20, 20))
     action = rng.randrange(8)
     if action < 3:
-        item = {"id": k[0], "at": k[1]} | {f"a{rng.randrange(6)}": random_value(rng) for _ in range(rng.randrange(5))}
+        item = {"id": k[0], "at": k[1]}
+        item |= {f"a{rng.randrange(6)}": random_value(rng) for _ in range(rng.randrange(5))}
         table.put(item)
         model[k] = item
     elif action == 3:
@@ -45,14 +46,13 @@ def step(rng, table, model):
         old["latest"] = k[1]
         assert updated == old
     elif action == 5:
-        try:
-            table.put({"id": k[0], "at": k[1]}, condition="attribute_not_exists(id)")
-        except ApiError as error:
-            assert error.code == "ConditionalCheckFailedException"
-            assert k in model
+        new = {"id": k[0], "at": k[1]}
+        if k in model:
+            with pytest.raises(ApiError, match="ConditionalCheckFailedException"):
+                table.put(new, condition="attribute_not_exists(id)")
         else:
-            assert k not in model
-            model[k] = {"id": k[0], "at": k[1]}
+            table.put(new, condition="attribute_not_exists(id)")
+            model[k] = new
     elif action == 6:
         low, high = sorted((rng.randrange(-25, 25), rng.randrange(-25, 25)))
         forward = rng.random() < 0.5

@@ -33,7 +33,9 @@ def test_native_values():
         assert table.get("a", 2) is None
         with pytest.raises(TypeError, match="Decimal"):
             table.put({"id": "a", "at": 2, "price": 1.5})
-        assert table.update("a", 1, update="SET price = price + :p", values={":p": 1})["price"] == Decimal("2.5")
+        assert table.update("a", 1, update="SET price = price + :p", values={":p": 1})["price"] == Decimal(
+            "2.5"
+        )
         with table.batch() as batch:
             batch.extend({"id": "b", "at": i, "n": i} for i in range(130))
             batch.put({"id": "b", "at": 0, "n": 1000})

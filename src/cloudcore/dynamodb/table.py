@@ -106,7 +106,10 @@ class Table:
     def query(
         self, key_condition: str, *, limit: int | None = None, forward: bool = True, **options: Any
     ) -> Iterator[dict[str, Any]]:
-        """Items of one partition in sort order, at most `limit`. Options: filter, projection, names, values."""
+        """Items of one partition in sort order, at most `limit`.
+
+        Options: filter, projection, names, values.
+        """
         params = self._params(options)
         params |= {"KeyConditionExpression": key_condition, "ScanIndexForward": forward}
         return self._pages("Query", params, limit)

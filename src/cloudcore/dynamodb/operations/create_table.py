@@ -97,12 +97,19 @@ def _check_constraints(params: dict[str, Any]) -> None:
         found.enum(params["BillingMode"], "billingMode", ("PROVISIONED", "PAY_PER_REQUEST"))
     if params.get("TableClass") is not None:
         found.enum(params["TableClass"], "tableClass", ("STANDARD", "STANDARD_INFREQUENT_ACCESS"))
-    for member, at in (("WriteCapacityUnits", "writeCapacityUnits"), ("ReadCapacityUnits", "readCapacityUnits")):
-        units = (params.get("ProvisionedThroughput") or {"WriteCapacityUnits": 1, "ReadCapacityUnits": 1}).get(member)
+    for member, at in (
+        ("WriteCapacityUnits", "writeCapacityUnits"),
+        ("ReadCapacityUnits", "readCapacityUnits"),
+    ):
+        units = (
+            params.get("ProvisionedThroughput") or {"WriteCapacityUnits": 1, "ReadCapacityUnits": 1}
+        ).get(member)
         if units is None:
             found.add(None, f"provisionedThroughput.{at}", "Member must not be null")
         elif units < 1:
-            found.add(units, f"provisionedThroughput.{at}", "Member must have value greater than or equal to 1")
+            found.add(
+                units, f"provisionedThroughput.{at}", "Member must have value greater than or equal to 1"
+            )
     schema = params.get("KeySchema")
     if schema is None:
         found.add(None, "keySchema", "Member must not be null")
@@ -128,7 +135,8 @@ def _check_attribute_name(found: Violations, element: dict[str, Any], at: str) -
 
 def _check_schema_length(found: Violations, schema: list[dict[str, Any]]) -> None:
     shown = ", ".join(
-        f"KeySchemaElement(attributeName={e.get('AttributeName')}, keyType={e.get('KeyType')})" for e in schema
+        f"KeySchemaElement(attributeName={e.get('AttributeName')}, keyType={e.get('KeyType')})"
+        for e in schema
     )
     if not schema:
         found.add("[]", "keySchema", "Member must have length greater than or equal to 1")
@@ -174,7 +182,9 @@ def _check_keys(params: dict[str, Any]) -> None:
     if len(schema) == 2 and schema[1]["KeyType"] != "RANGE":
         raise refuse("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
     if len(set(defined)) != len(defined):
-        raise refuse("One or more parameter values were invalid: Duplicate AttributeName in AttributeDefinitions")
+        raise refuse(
+            "One or more parameter values were invalid: Duplicate AttributeName in AttributeDefinitions"
+        )
     indexed = params.get("GlobalSecondaryIndexes") or params.get("LocalSecondaryIndexes")
     if not indexed and len(keys) != len(defined):
         raise refuse(
@@ -196,5 +206,6 @@ def _check_unsupported(params: dict[str, Any]) -> None:
         )
     if params.get("DeletionProtectionEnabled"):
         raise refuse(
-            "One or more parameter values were invalid: DeletionProtectionEnabled is not supported by cloudcore"
+            "One or more parameter values were invalid: DeletionProtectionEnabled is not supported by "
+            "cloudcore"
         )
