@@ -271,7 +271,7 @@ static cc_status check_set(cc_type type, const uint8_t *at, size_t left, size_t 
 
 static cc_status check_value(cc_type type, const uint8_t *at, size_t left, uint32_t depth,
                              size_t *used_out, cc_error *error) {
-    if (depth > CC_ITEM_DEPTH_MAX)
+    if (depth >= CC_ITEM_DEPTH_MAX && (type == CC_TYPE_L || type == CC_TYPE_M))
         return corrupt(error, "nested too deeply");
     switch (type) {
     case CC_TYPE_S:

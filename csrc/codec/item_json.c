@@ -9,40 +9,82 @@ static cc_status validation(cc_error *error, const char *text) {
     return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException", "%s", text);
 }
 
-/* What AWS says when a string was wanted and something else came. */
+/* What AWS says when a String, Boolean or Blob was wanted and something else came. */
+static cc_status wrong_token(cc_json_cursor *cursor, const char *want, cc_error *error) {
+    cc_json_cursor ahead = *cursor;
+    cc_bytes text;
+    const char *token = "NULL_VALUE";
+    switch (cc_json_peek(cursor)) {
+    case CC_JSON_NUMBER:
+        CC_TRY(cc_json_read_number(&ahead, &text, error));
+        token = memchr(text.data, '.', text.size) != NULL ? "DECIMAL_VALUE" : "NUMBER_VALUE";
+        break;
+    case CC_JSON_TRUE:
+        token = "TRUE_VALUE";
+        break;
+    case CC_JSON_FALSE:
+        token = "FALSE_VALUE";
+        break;
+    case CC_JSON_NULL:
+        break;
+    case CC_JSON_OBJECT:
+        return serialization(error, "Start of structure or map found where not expected");
+    case CC_JSON_ARRAY:
+        return cc_fail_aws(error, CC_ERR_SERIALIZATION, "SerializationException",
+                           "Unrecognized collection type class java.lang.%s", want);
+    default:
+        return serialization(error, "Unexpected token received from parser");
+    }
+    return cc_fail_aws(error, CC_ERR_SERIALIZATION, "SerializationException",
+                       "%s cannot be converted to %s", token, want);
+}
+
 static cc_status read_text(cc_json_cursor *cursor, cc_arena *scratch, cc_bytes *text_out,
                            cc_error *error) {
     cc_json_string string;
-    switch (cc_json_peek(cursor)) {
-    case CC_JSON_STRING:
-        CC_TRY(cc_json_read_string(cursor, &string, error));
-        return cc_json_text(string, scratch, text_out, error);
-    case CC_JSON_NUMBER:
-        return serialization(error, "NUMBER_VALUE cannot be converted to String");
-    case CC_JSON_TRUE:
-        return serialization(error, "TRUE_VALUE cannot be converted to String");
-    case CC_JSON_FALSE:
-        return serialization(error, "FALSE_VALUE cannot be converted to String");
-    case CC_JSON_OBJECT:
-        return serialization(error, "Start of structure or map found where not expected.");
-    case CC_JSON_ARRAY:
-        return serialization(error, "Unrecognized collection type class java.lang.String");
-    default:
-        return serialization(error, "Unexpected value in payload");
+    if (CC_UNLIKELY(cc_json_peek(cursor) != CC_JSON_STRING))
+        return wrong_token(cursor, "String", error);
+    CC_TRY(cc_json_read_string(cursor, &string, error));
+    return cc_json_text(string, scratch, text_out, error);
+}
+
+static cc_status read_bool(cc_json_cursor *cursor, bool *flag_out, cc_error *error) {
+    cc_json_kind kind = cc_json_peek(cursor);
+    if (CC_UNLIKELY(kind != CC_JSON_TRUE && kind != CC_JSON_FALSE))
+        return wrong_token(cursor, "Boolean", error);
+    return cc_json_read_bool(cursor, flag_out, error);
+}
+
+/* Why a text is not strict base64, in AWS's words (its spelling, too). */
+static cc_status refuse_base64(cc_bytes text, cc_error *error) {
+    if (text.size % 4 != 0)
+        return cc_fail_aws(error, CC_ERR_SERIALIZATION, "SerializationException",
+                           "Base64 encoded length is expected a multiple of 4 bytes but found: %zu",
+                           text.size);
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                      c == '+' || c == '/';
+        bool padding = c == '=' && i + 2 >= text.size && (i + 1 == text.size || text.data[i + 1] == '=');
+        if (!letter && !padding)
+            return cc_fail_aws(error, CC_ERR_SERIALIZATION, "SerializationException",
+                               "Invalid Base64 character: '%c'", c >= 0x20 && c < 0x7f ? c : '?');
     }
+    return serialization(error, "Invalid last non-pad Base64 character dectected");
 }
 
 static cc_status read_binary(cc_json_cursor *cursor, cc_arena *scratch, cc_bytes *data_out,
                              cc_error *error) {
     cc_bytes text;
+    if (CC_UNLIKELY(cc_json_peek(cursor) != CC_JSON_STRING))
+        return serialization(error, "only base-64-encoded strings are convertible to bytes");
     CC_TRY(read_text(cursor, scratch, &text, error));
     uint8_t *data = cc_arena_alloc(scratch, text.size / 4 * 3 + 1);
     if (data == NULL)
         return cc_fail(error, CC_ERR_NOMEM, "no memory for a binary value");
     size_t size;
     if (!cc_base64_decode(text, data, &size))
-        return serialization(error, "Base64 encoded value is not properly padded or has invalid "
-                                    "characters");
+        return refuse_base64(text, error);
     *data_out = cc_bytes_of(data, size);
     return CC_OK;
 }
@@ -68,7 +110,7 @@ static cc_status read_elements(cc_json_cursor *cursor, cc_item_writer *writer, c
                                cc_error *error) {
     bool first = true, more;
     if (cc_json_peek(cursor) != CC_JSON_ARRAY)
-        return serialization(error, "Expected a list");
+        return serialization(error, "Unexpected field type");
     CC_TRY(cc_json_enter(cursor, CC_JSON_ARRAY, error));
     for (;;) {
         CC_TRY(cc_json_next_element(cursor, &first, &more, error));
@@ -102,17 +144,17 @@ static cc_status read_typed(cc_json_cursor *cursor, cc_item_writer *writer, cc_t
         CC_TRY(read_binary(cursor, writer->scratch, &text, error));
         return cc_item_put_binary(writer, text, error);
     case CC_TYPE_BOOL:
-        CC_TRY(cc_json_read_bool(cursor, &flag, error));
+        CC_TRY(read_bool(cursor, &flag, error));
         return cc_item_put_bool(writer, flag, error);
     case CC_TYPE_NULL:
-        CC_TRY(cc_json_read_bool(cursor, &flag, error));
+        CC_TRY(read_bool(cursor, &flag, error));
         if (!flag)
             return validation(error, "One or more parameter values were invalid: Null attribute "
                                      "value types must have the value of true");
         return cc_item_put_null(writer, error);
     case CC_TYPE_M:
         if (cc_json_peek(cursor) != CC_JSON_OBJECT)
-            return serialization(error, "Expected a map");
+            return serialization(error, "Unexpected field type");
         CC_TRY(cc_item_begin_map(writer, error));
         CC_TRY(read_members(cursor, writer, error));
         return cc_item_end_container(writer, error);
@@ -127,24 +169,51 @@ static cc_status read_typed(cc_json_cursor *cursor, cc_item_writer *writer, cc_t
     return cc_item_end_container(writer, error);
 }
 
-/* {"S": "..."}: exactly one type. */
+/* The type a member of an AttributeValue names; cheaper than cc_type_from_name on the hot path. */
+static inline cc_type type_of(cc_bytes name) {
+    if (CC_LIKELY(name.size == 1))
+        switch (name.data[0]) {
+        case 'S':
+            return CC_TYPE_S;
+        case 'N':
+            return CC_TYPE_N;
+        case 'B':
+            return CC_TYPE_B;
+        case 'L':
+            return CC_TYPE_L;
+        case 'M':
+            return CC_TYPE_M;
+        default:
+            return CC_TYPE_NONE;
+        }
+    return cc_type_from_name(name);
+}
+
+/* {"S": "..."}: exactly one type. As on AWS, unknown members and nulls count as not there. */
 static cc_status read_value(cc_json_cursor *cursor, cc_item_writer *writer, cc_error *error) {
-    bool first = true, more;
+    bool first = true, more, found = false;
     cc_json_string name;
     if (cc_json_peek(cursor) != CC_JSON_OBJECT)
         return serialization(error, "Unexpected value type in payload");
     CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, error));
-    CC_TRY(cc_json_next_member(cursor, &first, &name, &more, error));
-    cc_type type = more ? cc_type_from_name(name.text) : CC_TYPE_NONE;
-    if (type == CC_TYPE_NONE)
-        return validation(error, "Supplied AttributeValue is empty, must contain exactly one of "
-                                 "the supported datatypes");
-    CC_TRY(read_typed(cursor, writer, type, error));
-    CC_TRY(cc_json_next_member(cursor, &first, &name, &more, error));
-    if (more)
-        return validation(error, "Supplied AttributeValue has more than one datatypes set, must "
-                                 "contain exactly one of the supported datatypes");
-    return CC_OK;
+    for (;;) {
+        CC_TRY(cc_json_next_member(cursor, &first, &name, &more, error));
+        if (!more)
+            break;
+        cc_type type = type_of(name.text);
+        if (CC_UNLIKELY(type == CC_TYPE_NONE || cc_json_peek(cursor) == CC_JSON_NULL)) {
+            CC_TRY(cc_json_skip(cursor, NULL, error));
+            continue;
+        }
+        if (found)
+            return validation(error, "Supplied AttributeValue has more than one datatypes set, must "
+                                     "contain exactly one of the supported datatypes");
+        CC_TRY(read_typed(cursor, writer, type, error));
+        found = true;
+    }
+    return found ? CC_OK
+                 : validation(error, "Supplied AttributeValue is empty, must contain exactly one of "
+                                     "the supported datatypes");
 }
 
 cc_status cc_item_from_json(cc_json_cursor *cursor, cc_buffer *out, cc_arena *scratch,

@@ -36,10 +36,16 @@ void cc_item_writer_init(cc_item_writer *writer, cc_buffer *out, cc_arena *scrat
     *writer = (cc_item_writer){.out = out, .scratch = scratch};
 }
 
+static cc_status too_deep(cc_error *error) {
+    return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
+                       "Nesting Levels have exceeded supported limits");
+}
+
+/* Sets hold no values, so they do not count as a level (cc_item_check counts the same way). */
 static cc_status push_frame(cc_item_writer *writer, cc_type type, cc_error *error) {
-    if (writer->depth > CC_ITEM_DEPTH_MAX)
-        return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
-                           "Nesting Levels have exceeded supported limits");
+    bool document = type == CC_TYPE_M || type == CC_TYPE_L;
+    if (document && writer->depth > CC_ITEM_DEPTH_MAX)
+        return too_deep(error);
     struct cc_item_frame *frame = cc_arena_alloc(writer->scratch, sizeof *frame);
     if (frame == NULL)
         return no_memory(error);
@@ -167,7 +173,29 @@ cc_status cc_item_put_null(cc_item_writer *writer, cc_error *error) {
     return CC_OK;
 }
 
+/* Does `value` hold documents nested deeper than `levels`? Only containers are walked. */
+static bool deeper_than(cc_value value, uint32_t levels) {
+    if (value.type != CC_TYPE_M && value.type != CC_TYPE_L)
+        return false;
+    if (levels == 0)
+        return true;
+    uint32_t count = cc_value_count(value);
+    for (uint32_t i = 0; i < count; i++) {
+        cc_value inner;
+        cc_bytes name;
+        if (value.type == CC_TYPE_M)
+            cc_item_at(value.payload, i, &name, &inner);
+        else
+            (void)cc_list_at(value, i, &inner);
+        if (deeper_than(inner, levels - 1))
+            return true;
+    }
+    return false;
+}
+
 cc_status cc_item_put_value(cc_item_writer *writer, cc_value value, cc_error *error) {
+    if (deeper_than(value, CC_ITEM_DEPTH_MAX + 1 - writer->depth))
+        return too_deep(error);
     CC_TRY(begin_value(writer, value.type, error));
     if (cc_buffer_append(writer->out, value.payload.data, value.payload.size) != CC_OK)
         return no_memory(error);

@@ -114,7 +114,8 @@ bool cc_number_valid(cc_bytes number) {
 /* [+-]digits[.digits][e[+-]digits]; false when the text is not that. */
 static bool scan(cc_bytes text, decimal *d, bool *too_long) {
     const uint8_t *at = text.data, *end = text.data + text.size;
-    *d = (decimal){.count = 0};
+    d->negative = false; /* the digits need no clearing: count says which are there */
+    d->count = d->exponent = 0;
     if (at < end && (*at == '+' || *at == '-'))
         d->negative = *at++ == '-';
     bool any = false, point = false;
@@ -241,7 +242,9 @@ static void combine(const decimal *larger, const decimal *smaller, bool subtract
     int top = larger->exponent + 1; /* one place for a carry */
     int low_l = larger->exponent - larger->count, low_s = smaller->exponent - smaller->count;
     int bottom = low_l < low_s ? low_l : low_s;
-    *out = (decimal){.negative = larger->negative, .count = top - bottom, .exponent = top};
+    out->negative = larger->negative;
+    out->count = top - bottom;
+    out->exponent = top;
     CC_ASSERT(out->count <= WIDE);
     int carry = 0;
     for (int place = bottom; place < top; place++) { /* digit of weight 10^place */

@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 
 #define CC_NUMBER_MAX 22       /* encoded bytes */
-#define CC_NUMBER_TEXT_MAX 168 /* plain decimal text, no exponent, sign and point included */
+#define CC_NUMBER_TEXT_MAX 176 /* plain text without exponent: "-0." + 129 zeros + 38 digits = 170 */
 
 /* Text as DynamoDB accepts it ([+-]digits[.digits][e|E[+-]digits]) to its encoding; size_out <= CC_NUMBER_MAX.
  * CC_ERR_VALIDATION with DynamoDB's words: not a number, over 38 digits, overflow, underflow. */

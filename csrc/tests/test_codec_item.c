@@ -64,8 +64,15 @@ TEST(refusals) {
             "Input collection contains duplicates");
     refused("{\"a\":{\"N\":1}}", "SerializationException", "NUMBER_VALUE cannot be converted to String");
     refused("{\"a\":{\"N\":\"x\"}}", "ValidationException", "cannot be converted to a numeric value: x");
-    refused("{\"a\":{\"B\":\"AB\"}}", "SerializationException", "Base64");
-    refused("{\"a\":{\"B\":\"AB==\"}}", "SerializationException", "Base64");
+    refused("{\"a\":{\"B\":\"AB\"}}", "SerializationException",
+            "Base64 encoded length is expected a multiple of 4 bytes but found: 2");
+    refused("{\"a\":{\"B\":\"AB==\"}}", "SerializationException", "Invalid last non-pad Base64 character");
+    refused("{\"a\":{\"B\":\"A-==\"}}", "SerializationException", "Invalid Base64 character: '-'");
+    refused("{\"a\":{\"B\":1}}", "SerializationException", "only base-64-encoded strings");
+    refused("{\"a\":{\"N\":1.5}}", "SerializationException", "DECIMAL_VALUE cannot be converted to String");
+    refused("{\"a\":{\"BOOL\":\"true\"}}", "SerializationException", "Unexpected token received from parser");
+    refused("{\"a\":{\"X\":1,\"S\":null}}", "ValidationException", "AttributeValue is empty");
+    refused("{\"a\":{\"S\":\"\\q\"}}", "SerializationException", "bad escape");
     refused("{\"a\":{\"S\":\"\xff\"}}", "SerializationException", "invalid UTF-8");
     refused("{\"a\":{\"S\":\"\\ud800\"}}", "SerializationException", "bad escape");
     refused("{\"a\":{\"S\":\"x\"},}", "SerializationException", "comma");
