@@ -95,5 +95,8 @@ def expected(flights: int | None, transformed: bool) -> dict[str, Any]:
         table = table.append_column("gained", pc.subtract(table["dep_delay"], table["arr_delay"]))
         table = table.append_column("late", pc.greater(table["arr_delay"], 15))
     return {
-        "records": rows + BROKEN_LINES, "dropped": rows - table.num_rows, "failed": BROKEN_LINES, **figures(table)
-    }  # fmt: skip
+        "records": rows + BROKEN_LINES,
+        "dropped": rows - table.num_rows,
+        "failed": BROKEN_LINES,
+        **figures(table),
+    }

@@ -3,9 +3,10 @@
     python -m examples.flights [--data DIR] [--records N] [--quiet]
 
 336,776 flights go as JSON through PutRecordBatch into a delivery stream. A function transforms them
-and keeps per-carrier totals in a table (as soon as this build has functions); the stream converts to Parquet and writes by carrier and
-month, backs the source up, and sets failures aside. At the end every count and sum is checked against
-what pyarrow computes from the package's CSV. Exit status 1 when anything disagrees.
+and keeps per-carrier totals in a table (as soon as this build has functions); the stream converts to
+Parquet and writes by carrier and month, backs the source up, and sets failures aside. At the end every
+count and sum is checked against what pyarrow computes from the package's CSV. Exit status 1 when
+anything disagrees.
 
 With --data the state stays: killed at any moment and started again, the demo goes on where it was.
 """
@@ -211,7 +212,11 @@ class Bar:
         done = status["delivered"] + status["dropped"] + status["failed"]
         width = 40
         cells = "".join(
-            "#" if at * self.total < done * width else "-" if at * self.total < status["records_in"] * width else "."
+            "#"
+            if at * self.total < done * width
+            else "-"
+            if at * self.total < status["records_in"] * width
+            else "."
             for at in range(width)
         )
         end = "\n" if last else ""
@@ -224,7 +229,8 @@ def report(cloud: Any, stream: Any, seconds: float, new: int) -> None:
     status = stream.status()
     print(f"records in {status['records_in']:,}, delivered {status['delivered']:,}, "
           f"dropped {status['dropped']:,}, failed {status['failed']:,}")  # fmt: skip
-    print(f"{new / max(seconds, 1e-9):,.0f} records/s over {seconds:.1f} s, {status['bytes_in'] / 1e6:.1f} MB in, "
+    print(f"{new / max(seconds, 1e-9):,.0f} records/s over {seconds:.1f} s, "
+          f"{status['bytes_in'] / 1e6:.1f} MB in, "
           f"{status['bytes_out'] / 1e6:.1f} MB out in {status['objects']:,} objects")  # fmt: skip
     if not TRANSFORMS:
         return

@@ -5,6 +5,7 @@ rest get delay fields and partition keys. Per-carrier totals go to a table, exac
 """
 
 import base64
+import contextlib
 import json
 import os
 
@@ -52,7 +53,8 @@ def count(carrier, batch, flights, delay, distance):
 
     Batches come in order and recordIds grow, so the newest batch that was counted is enough to know.
     """
-    try:
+    # A batch that was counted before the process was killed fails the condition: nothing to do.
+    with contextlib.suppress(dynamodb.exceptions.ConditionalCheckFailedException):
         dynamodb.update_item(
             TableName=TABLE,
             Key={"carrier": {"S": carrier}},
@@ -65,5 +67,3 @@ def count(carrier, batch, flights, delay, distance):
                 ":b": {"S": batch},
             },
         )
-    except dynamodb.exceptions.ConditionalCheckFailedException:
-        pass  # this batch was counted before the process was killed

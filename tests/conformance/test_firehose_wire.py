@@ -46,7 +46,11 @@ def test_create_describe_list_delete(firehose: Firehose) -> None:
     arn = "arn:aws:firehose:us-east-1:000000000000:deliverystream/s"
     assert create(firehose, Prefix="p/") == {"DeliveryStreamARN": arn}
     found = firehose.call("DescribeDeliveryStream", {"DeliveryStreamName": "s"})["DeliveryStreamDescription"]
-    assert (found["DeliveryStreamStatus"], found["VersionId"], found["DeliveryStreamARN"]) == ("ACTIVE", "1", arn)
+    assert (found["DeliveryStreamStatus"], found["VersionId"], found["DeliveryStreamARN"]) == (
+        "ACTIVE",
+        "1",
+        arn,
+    )
     (destination,) = found["Destinations"]
     extended = destination["ExtendedS3DestinationDescription"]
     assert extended["BufferingHints"] == {"SizeInMBs": 5, "IntervalInSeconds": 300}
@@ -77,7 +81,10 @@ def test_put_and_deliver_over_a_restart(tmp_path: Path, objects: LocalObjects) -
     assert len(answer["RecordId"]) == 56
     service.close()
     service = Firehose(tmp_path / "firehose", objects=objects)
-    body = {"DeliveryStreamName": "s", "Records": [{"Data": base64.b64encode(d).decode()} for d in (b"two", b"")]}
+    body = {
+        "DeliveryStreamName": "s",
+        "Records": [{"Data": base64.b64encode(d).decode()} for d in (b"two", b"")],
+    }
     status, raw = service.call_json("PutRecordBatch", json.dumps(body).encode())
     reply = json.loads(raw)
     assert (status, reply["FailedPutCount"], len(reply["RequestResponses"])) == (200, 0, 2)
@@ -143,7 +150,10 @@ def test_limits_of_a_batch(firehose: Firehose) -> None:
         ({"DataFormatConversionConfiguration": {"SchemaConfiguration": {"TableName": "t"}}}, "Glue"),
         ({"BucketARN": "arn:aws:s3:::"}, "bucketARN"),
         ({"Surprise": 1}, "Surprise is not supported"),
-        ({"ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "Decompression"}]}}, "Decompression"),
+        (
+            {"ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "Decompression"}]}},
+            "Decompression",
+        ),
     ],
 )
 def test_what_is_refused_at_create(firehose: Firehose, destination: dict[str, Any], words: str) -> None:
@@ -158,7 +168,10 @@ def test_other_destinations_and_sources_are_refused(firehose: Firehose) -> None:
         {"RedshiftDestinationConfiguration": {}},
         {"DeliveryStreamType": "KinesisStreamAsSource"},
         {},
-        {"ExtendedS3DestinationConfiguration": S3, "DeliveryStreamEncryptionConfigurationInput": {"KeyType": "x"}},
+        {
+            "ExtendedS3DestinationConfiguration": S3,
+            "DeliveryStreamEncryptionConfigurationInput": {"KeyType": "x"},
+        },
     ):
         error = refused(firehose.call, "CreateDeliveryStream", {"DeliveryStreamName": "s", **params})
         assert error.code == "InvalidArgumentException"

@@ -26,7 +26,8 @@ KILLS_PER_DIRECTORY = 10
 def start(directory: Path) -> subprocess.Popen[str]:
     """The demo, in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "examples.capture", "--data", str(directory / "data"), "--records", str(RECORDS),
+        [sys.executable, "-m", "examples.capture", "--data", str(directory / "data"),
+         "--records", str(RECORDS),
          "--acknowledged", str(directory / "acknowledged"), "--quiet"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
@@ -72,7 +73,9 @@ def test_demo_survives_kills(tmp_path: Path) -> None:
                 killed = may_kill
                 assert killed, f"the demo hangs (seed {SEED}): {output}"
             behind = resumed_behind(output)
-            assert behind in (-1,) or behind >= known, f"acknowledged records were lost (seed {SEED}): {output}"
+            assert behind in (-1,) or behind >= known, (
+                f"acknowledged records were lost (seed {SEED}): {output}"
+            )
             if killed:
                 kills += 1
                 here += 1

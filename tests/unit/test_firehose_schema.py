@@ -12,9 +12,12 @@ from cloudcore.firehose.schema import dump, infer, load, to_arrow
 
 
 def test_ddl_with_nested_types() -> None:
-    schema = to_arrow("a int, `b c` array<string>, s struct<x:double,y:map<string,bigint>>, d decimal(10,2), v varchar(20)")
+    schema = to_arrow(
+        "a int, `b c` array<string>, s struct<x:double,y:map<string,bigint>>, d decimal(10,2), v varchar(20)"
+    )
     assert [str(field.type) for field in schema] == [
-        "int32", "list<item: string>", "struct<x: double, y: map<string, int64>>", "decimal128(10, 2)", "string",
+        "int32", "list<item: string>", "struct<x: double, y: map<string, int64>>",
+        "decimal128(10, 2)", "string",
     ]  # fmt: skip
     assert load(dump(schema)) == schema
 
@@ -26,7 +29,9 @@ def test_dict_list_and_schema() -> None:
     assert to_arrow(wanted) is wanted
 
 
-@pytest.mark.parametrize("bad", ["", "a", "a nothing", "a int,", "a int b", "a array<int", "a int, a int", "a;b", 5, []])
+@pytest.mark.parametrize(
+    "bad", ["", "a", "a nothing", "a int,", "a int b", "a array<int", "a int, a int", "a;b", 5, []]
+)
 def test_bad_schemas(bad: Any) -> None:
     with pytest.raises(ValueError, match="schema"):
         to_arrow(bad)
@@ -35,7 +40,16 @@ def test_bad_schemas(bad: Any) -> None:
 def test_inference() -> None:
     rows = [
         {"i": 1, "f": 1, "s": "x", "n": None, "t": "2013-01-01T10:00:00Z", "o": {"a": 1}, "l": [1, None]},
-        {"i": 2, "f": 1.5, "s": 3, "n": None, "t": "2013-01-01 10:00:00", "o": {"b": True}, "l": [2.5], "late": "z"},
+        {
+            "i": 2,
+            "f": 1.5,
+            "s": 3,
+            "n": None,
+            "t": "2013-01-01 10:00:00",
+            "o": {"b": True},
+            "l": [2.5],
+            "late": "z",
+        },
     ]
     assert {f.name: str(f.type) for f in infer(rows)} == {
         "i": "int64", "f": "double", "s": "string", "n": "string", "t": "timestamp[ms]",

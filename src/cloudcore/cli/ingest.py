@@ -36,17 +36,25 @@ _NULLS = ("", "NA", "null", "NULL")
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Hang `ingest` under the command line."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
-        "ingest", help="write NDJSON or CSV as Parquet or JSON objects", description=(__doc__ or "").split("\n")[0]
+        "ingest",
+        help="write NDJSON or CSV as Parquet or JSON objects",
+        description=(__doc__ or "").split("\n")[0],
     )
     parser.add_argument("file", metavar="FILE", help="the input, or - for standard input")
     parser.add_argument("--to", required=True, metavar="DIR", help="where the objects go")
     parser.add_argument("--format", choices=("parquet", "json"), default="parquet")
     parser.add_argument("--input-format", choices=("ndjson", "csv"), help="by extension, else by content")
     parser.add_argument(
-        "--compression", choices=("snappy", "gzip", "zstd", "none"), help="parquet: snappy; json: none by default"
+        "--compression",
+        choices=("snappy", "gzip", "zstd", "none"),
+        help="parquet: snappy; json: none by default",
     )
-    parser.add_argument("--transform", metavar="MODULE.HANDLER", help="a Lambda handler to run records through")
-    parser.add_argument("--schema", metavar="DDL|FILE", help="columns; inferred from the first records if absent")
+    parser.add_argument(
+        "--transform", metavar="MODULE.HANDLER", help="a Lambda handler to run records through"
+    )
+    parser.add_argument(
+        "--schema", metavar="DDL|FILE", help="columns; inferred from the first records if absent"
+    )
     parser.add_argument("--strict", action="store_true", help="exit status 1 when a line was rejected")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser
@@ -103,7 +111,9 @@ class _Ingest:
         state = self.to / ".cloudcore"
         function = _Function(self.options.transform, state) if self.options.transform else None
         service = Firehose(
-            state / "firehose", objects=LocalObjects(self.to.parent), invoke=function.invoke if function else None
+            state / "firehose",
+            objects=LocalObjects(self.to.parent),
+            invoke=function.invoke if function else None,
         )
         service.on_failed = self._failed
         start = time.monotonic()
@@ -272,7 +282,9 @@ class _Csv:
 
     def __init__(self, ingest: _Ingest, source: BinaryIO, first: bytes):
         self.ingest = ingest
-        text = io.TextIOWrapper(_Chained(first, source), "utf-8-sig", errors="surrogateescape", newline="")
+        text = io.TextIOWrapper(
+            io.BufferedReader(_Chained(first, source)), "utf-8-sig", errors="surrogateescape", newline=""
+        )
         delimiter = "\t" if ingest.name.lower().endswith(".tsv") else ","
         self.reader = csv.reader(text, delimiter=delimiter)
         csv.field_size_limit(_RECORD_MAX)
@@ -287,7 +299,10 @@ class _Csv:
             self.sample.append(row)
             if len(self.sample) == _SAMPLE_ROWS:
                 break
-        cells = [[row[at] for row, _, _ in self.sample if len(row) == len(self.names)] for at in range(len(self.names))]
+        cells = [
+            [row[at] for row, _, _ in self.sample if len(row) == len(self.names)]
+            for at in range(len(self.names))
+        ]
         self.kinds = [_cell_kind(column) for column in cells]
 
     def schema(self) -> Any:
@@ -401,7 +416,9 @@ class _Function:
         import cloudcore
         from cloudcore.errors import ApiError
 
-        module, _, handler = target.rpartition(".")
+        if not hasattr(cloudcore.Cloud, "lambda_"):
+            raise _Refusal("--transform: this build of cloudcore has no functions yet")
+        module = target.rpartition(".")[0]
         if not module:
             raise _Refusal(f"--transform is MODULE.HANDLER, not {target}")
         path = Path(*module.split("."))
@@ -412,13 +429,14 @@ class _Function:
         with zipfile.ZipFile(packed, "w") as archive:
             for found in sorted(Path(module.split(".")[0]).rglob("*.py")) if len(path.parts) > 1 else [file]:
                 archive.write(found, str(found))
-        self.cloud = cloudcore.open(str(state / "cloud"))
+        self.cloud: Any = cloudcore.open(str(state / "cloud"))
+        functions: Any = getattr(self.cloud, "lambda_")  # noqa: B009
         try:
-            self.cloud.lambda_.call("DeleteFunction", {"FunctionName": "ingest"})
+            functions.call("DeleteFunction", {"FunctionName": "ingest"})
         except ApiError as error:
             if error.code != "ResourceNotFoundException":
                 raise
-        self.cloud.lambda_.call(
+        functions.call(
             "CreateFunction",
             {"FunctionName": "ingest", "Runtime": f"python3.{sys.version_info[1]}", "Handler": target,
              "Role": "arn:aws:iam::000000000000:role/ingest", "Timeout": 300,

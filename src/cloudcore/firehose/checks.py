@@ -16,7 +16,8 @@ def failed(value: Any, member: str, constraint: str) -> ApiError:
     """The ValidationException of a member that breaks a constraint of the model."""
     return ApiError(
         "ValidationException",
-        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}",
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
+        f"{constraint}",
     )
 
 
@@ -24,7 +25,9 @@ def invalid(message: str) -> ApiError:
     return ApiError("InvalidArgumentException", message)
 
 
-def member(params: dict[str, Any], name: str, kind: type, *, required: bool = False, default: Any = None) -> Any:
+def member(
+    params: dict[str, Any], name: str, kind: type, *, required: bool = False, default: Any = None
+) -> Any:
     """The value of a member, its type checked; `default` when it is absent."""
     value = params.get(name)
     if value is None:
@@ -37,9 +40,7 @@ def member(params: dict[str, Any], name: str, kind: type, *, required: bool = Fa
     return value
 
 
-def number(
-    params: dict[str, Any], name: str, low: int, high: int, default: int, unit: str = ""
-) -> int:
+def number(params: dict[str, Any], name: str, low: int, high: int, default: int, unit: str = "") -> int:
     """An integer member within [low, high]."""
     value = member(params, name, int, default=default)
     path = name[0].lower() + name[1:]

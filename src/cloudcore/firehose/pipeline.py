@@ -244,7 +244,7 @@ class Pipeline:
                     self.clock.now_ms(), buffer.records, buffer.size)  # fmt: skip
 
     def _deliver(self, plan: Plan) -> bool:
-        """Write a plan's object. A store that is down is tried again later; meanwhile the log holds the data."""
+        """Write a plan's object. A store that is down is tried again later; the log holds the data."""
         try:
             schema = self._schema_for(plan)
             moved = s3.deliver(plan, self._pieces(plan), self.config, schema, self.objects, self.name,
@@ -269,7 +269,9 @@ class Pipeline:
             if self.staged is not None:
                 self.staged.cursor_set("pipeline", low["staged"] - 1)
                 self.staged.truncate()
-                live = {b.lane for b in self.buffers.open.values()} | {p.lane for p in self.journal.open.values()}
+                live = {b.lane for b in self.buffers.open.values()} | {
+                    p.lane for p in self.journal.open.values()
+                }
                 self._keys = {lane: keys for lane, keys in self._keys.items() if lane in live}
         self.source.truncate()
 
@@ -309,7 +311,7 @@ class Pipeline:
         return [plan for plan in self.journal.open.values() if self._retry.get(plan.id, (0.0, 0.0))[0] <= now]
 
     def _pieces(self, plan: Plan) -> Iterator[Piece]:
-        log = self.source if plan.log == "source" else self.staged
+        log: Any = self.source if plan.log == "source" else self.staged
         for first, last in plan.ranges:
             for record in log.read(first):
                 if record.first > last:
@@ -319,7 +321,9 @@ class Pipeline:
                 elif (record.type == REJECT) == plan.lane.startswith("error") or plan.lane == "backup":
                     if plan.lane == "backup" and record.type == REJECT:
                         continue
-                    yield Piece(record.payload, range(record.first, record.first + record.count), record.time_ms)
+                    yield Piece(
+                        record.payload, range(record.first, record.first + record.count), record.time_ms
+                    )
                 if record.first + record.count - 1 >= last:
                     break
 
@@ -330,7 +334,9 @@ class Pipeline:
         if self._schema is None:
             from cloudcore.firehose import schema
 
-            text = self.config.parquet.schema if self.config.parquet.schema != "infer" else self.journal.schema
+            text = (
+                self.config.parquet.schema if self.config.parquet.schema != "infer" else self.journal.schema
+            )
             if text is None:
                 text = schema.dump(self._infer(plan))
                 self.journal.set_schema(text)
@@ -370,7 +376,7 @@ class Pipeline:
             self._thread.join()
 
     def arrived(self, size: int) -> None:
-        """Records of `size` bytes were appended to the source. Cheap: wakes the thread only when it matters."""
+        """Records of `size` bytes were appended to the source. Wakes the thread only when it matters."""
         before = self._unread
         self._unread = before + size
         wake_at = self.transform.processor.buffer_bytes if self.transform else 1

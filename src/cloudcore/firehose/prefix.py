@@ -27,8 +27,21 @@ EVALUATED_MAX = 512
 _EXPRESSION = re.compile(r"!\{([^{}]*)\}")
 _HOURS = "yyyy/MM/dd/HH/"
 _RANDOM_LETTERS = string.ascii_letters + string.digits
-_MONTHS = ("January February March April May June July August September October November December").split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,8 @@ def _expression(body: str, member: str, for_errors: bool) -> tuple[str, str]:
     if namespace == "partitionKeyFromQuery":
         raise ApiError(
             "InvalidArgumentException",
-            f"{member}: partitionKeyFromQuery needs a MetadataExtraction processor, which is not supported yet",
+            f"{member}: partitionKeyFromQuery needs a MetadataExtraction processor, "
+            "which is not supported yet",
         )
     raise ApiError("InvalidArgumentException", f"{member} has an invalid expression: !{{{body}}}")
 
@@ -174,8 +188,10 @@ def _field(letter: str, width: int, when: datetime) -> str:
         return f"{when.year % 100:02d}" if width == 2 else str(when.year).zfill(width)
     if letter in "ML":
         name = _MONTHS[when.month - 1]
-        return (name[0] if width >= 5 else name if width == 4 else name[:3]) if width >= 3 else (
-            str(when.month).zfill(width)
+        return (
+            (name[0] if width >= 5 else name if width == 4 else name[:3])
+            if width >= 3
+            else (str(when.month).zfill(width))
         )
     if letter == "E":
         name = _DAYS[when.weekday()]
@@ -203,6 +219,8 @@ def _rare_field(letter: str, width: int, when: datetime) -> str:
         return "Z"
     if letter == "O":
         return "GMT" if offset == "+0000" else f"GMT{offset[:3]}:{offset[3:]}"
-    return offset[:3] if letter in "Xx" and width == 1 else (
-        f"{offset[:3]}:{offset[3:]}" if letter in "Xx" and width == 3 else offset
+    return (
+        offset[:3]
+        if letter in "Xx" and width == 1
+        else (f"{offset[:3]}:{offset[3:]}" if letter in "Xx" and width == 3 else offset)
     )

@@ -62,7 +62,7 @@ class _Ddl:
         while text[at:].strip():
             match = _TOKEN.match(text, at)
             if match is None:
-                raise ValueError(f"schema: cannot read {text[at:at + 20]!r} in {text!r}")
+                raise ValueError(f"schema: cannot read {text[at : at + 20]!r} in {text!r}")
             self.tokens.append(match[1])
             at = match.end()
         self.tokens.append("")

@@ -70,7 +70,9 @@ class Firehose:
                 return 200, self._put(operation, body)
             params = json.loads(body or b"{}")
             if not isinstance(params, dict):
-                raise ApiError("SerializationException", "Start of structure or map found where not expected.")
+                raise ApiError(
+                    "SerializationException", "Start of structure or map found where not expected."
+                )
             answer = self.call(operation, params)
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
             return _error(ApiError("SerializationException", "The request body is not valid JSON."))

@@ -62,7 +62,8 @@ class Stream:
                 self.config, self.arn, region, invoke, clock, lambda s: self._pipeline.sleep(s), on_failed
             )
         self._pipeline = Pipeline(
-            self.name, int(description["VersionId"]), description["Identity"], self.config, self._logs, objects,
+            self.name, int(description["VersionId"]), description["Identity"], self.config,
+            self._logs, objects,
             transform, clock, on_failed=on_failed,
         )  # fmt: skip
         self._bytes_in = 0
@@ -93,9 +94,9 @@ class Stream:
             size = max(map(len, records))
             raise ApiError(
                 "ValidationException",
-                f"1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]' at "
-                "'record.data' failed to satisfy constraint: Member must have length less than or equal to "
-                f"{RECORD_BYTES_MAX}",
+                f"1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]' "
+                "at 'record.data' failed to satisfy constraint: Member must have length less than "
+                f"or equal to {RECORD_BYTES_MAX}",
             )
         return self._append(records, 1)
 

@@ -123,7 +123,7 @@ class Transform:
             outcome.failed = len(work.records)
             outcome.groups = list(groups.values())
             return outcome
-        for at, record in enumerate(work.records):
+        for at in range(len(work.records)):
             reply = replies.get(record_id(work.first + at))
             try:
                 lane, keys, data = self._fate(reply)
@@ -148,8 +148,8 @@ class Transform:
         if reply is None:
             raise Refused(
                 "Lambda.MissingRecordId",
-                "One or more record Ids were not returned. Ensure that the Lambda function returns all received "
-                "record Ids.", 1,
+                "One or more record Ids were not returned. Ensure that the Lambda function returns all "
+                "received record Ids.", 1,
             )  # fmt: skip
         result = reply.get("result")
         if result == "Dropped":
@@ -159,15 +159,15 @@ class Transform:
         if result == "__doubled__":
             raise Refused(
                 "Lambda.DuplicatedRecordId",
-                "Multiple records were returned with the same record Id. Ensure that the Lambda function returns "
-                "unique record Ids for each record.", 1,
+                "Multiple records were returned with the same record Id. Ensure that the Lambda function "
+                "returns unique record Ids for each record.", 1,
             )  # fmt: skip
         data = reply.get("data")
         if result != "Ok" or not isinstance(data, str):
             raise Refused(
                 "Lambda.JsonProcessingException",
-                "There was an error parsing the returned records: result must be Ok, Dropped or ProcessingFailed, "
-                "and data a base64 string.", 1,
+                "There was an error parsing the returned records: result must be Ok, Dropped or "
+                "ProcessingFailed, and data a base64 string.", 1,
             )  # fmt: skip
         try:
             raw = binascii.a2b_base64(data, strict_mode=bool(data))
@@ -262,8 +262,8 @@ class Transform:
         except (orjson.JSONDecodeError, KeyError, TypeError):
             raise Refused(
                 "Lambda.JsonProcessingException",
-                "There was an error parsing returned records from the Lambda function. Ensure that the returned "
-                "records follow the status model required by Amazon Data Firehose.", attempt,
+                "There was an error parsing returned records from the Lambda function. Ensure that the "
+                "returned records follow the status model required by Amazon Data Firehose.", attempt,
             ) from None  # fmt: skip
 
     def _event(self, work: Work) -> bytes:

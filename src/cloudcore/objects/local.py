@@ -52,7 +52,7 @@ class LocalObjects:
         self._serial = itertools.count()
 
     def path_of(self, bucket: str, key: str) -> str:
-        """The file that holds (or would hold) an object. Raises ApiError InvalidBucketName, KeyTooLongError."""
+        """The file of an object, there or not. Raises ApiError InvalidBucketName, KeyTooLongError."""
         return os.path.join(self._bucket(bucket), *_segments(key))
 
     def put(
@@ -101,7 +101,9 @@ class LocalObjects:
         except (FileNotFoundError, NotADirectoryError):
             raise _no_such_key(key) from None
         try:
-            with open(_head_path(os.path.join(self._bucket(bucket), _PRIVATE), key), encoding="utf-8") as file:
+            with open(
+                _head_path(os.path.join(self._bucket(bucket), _PRIVATE), key), encoding="utf-8"
+            ) as file:
                 fields = json.load(file)
         except FileNotFoundError:
             fields = {}

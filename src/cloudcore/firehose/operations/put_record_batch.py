@@ -18,7 +18,9 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     if not given:
         raise failed("[]", "records", "Member must have length greater than or equal to 1")
     if len(given) > RECORDS_MAX:
-        raise failed(f"[{len(given)} records]", "records", "Member must have length less than or equal to 500")
+        raise failed(
+            f"[{len(given)} records]", "records", "Member must have length less than or equal to 500"
+        )
     records = [record_data(record, f"records.{at}.member") for at, record in enumerate(given, 1)]
     if sum(map(len, records)) > BATCH_BYTES_MAX:
         raise invalid("Records size exceeds 4 MB limit")

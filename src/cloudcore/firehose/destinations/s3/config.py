@@ -106,7 +106,11 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
         float(ours.get("buffer_seconds", seconds)), compression, extension,
     )  # fmt: skip
     error_text = raw.get("ErrorOutputPrefix")
-    if error_text is None and data_prefix.has_expressions and prefix.parse(_text(raw, "Prefix"), "").has_expressions:
+    if (
+        error_text is None
+        and data_prefix.has_expressions
+        and prefix.parse(_text(raw, "Prefix"), "").has_expressions
+    ):
         raise invalid("ErrorOutputPrefix cannot be null or empty when Prefix contains expressions")
     return S3Config(
         data, prefix.error_prefix(_text(raw, "ErrorOutputPrefix"), plain=plain), zone, processor, delimiter,
@@ -116,7 +120,9 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
 
 def describe(raw: dict[str, Any]) -> dict[str, Any]:
     """The ExtendedS3DestinationDescription: the configuration with AWS's defaults filled in."""
-    out = {name: value for name, value in raw.items() if name != "S3BackupConfiguration" and value is not None}
+    out = {
+        name: value for name, value in raw.items() if name != "S3BackupConfiguration" and value is not None
+    }
     converted = _enabled(raw.get("DataFormatConversionConfiguration"))
     out["BufferingHints"] = {
         "SizeInMBs": 128 if converted else 5, "IntervalInSeconds": 300, **(raw.get("BufferingHints") or {}),
@@ -155,7 +161,9 @@ def _bucket(raw: dict[str, Any]) -> str:
     arn = member(raw, "BucketARN", str, required=True)
     match = _ARN.fullmatch(arn)
     if not match or match[1] in (".", ".."):
-        raise failed(arn, "bucketARN", "Member must satisfy regular expression pattern: arn:.*:s3:::[\\w\\.\\-]{1,255}")
+        raise failed(
+            arn, "bucketARN", "Member must satisfy regular expression pattern: arn:.*:s3:::[\\w\\.\\-]{1,255}"
+        )
     return match[1]
 
 
@@ -192,7 +200,9 @@ def _extension(raw: dict[str, Any]) -> str:
     extension = member(raw, "FileExtension", str, default="")
     if extension and not re.fullmatch(r"\.[0-9a-z!\-_.*'()]+", extension):
         raise failed(
-            extension, "fileExtension", "Member must satisfy regular expression pattern: ^$|\\.[0-9a-z!\\-_.*'()]+"
+            extension,
+            "fileExtension",
+            "Member must satisfy regular expression pattern: ^$|\\.[0-9a-z!\\-_.*'()]+",
         )
     return extension
 
@@ -213,7 +223,8 @@ def _parquet(raw: dict[str, Any], ours: dict[str, Any]) -> Parquet | None:
     )
     if block.get("SchemaConfiguration"):
         raise invalid(
-            "SchemaConfiguration needs AWS Glue, which is not supported yet; give the schema through the library"
+            "SchemaConfiguration needs AWS Glue, which is not supported yet; "
+            "give the schema through the library"
         )
     if not ours.get("schema"):
         raise invalid("SchemaConfiguration is required when data format conversion is enabled")
@@ -224,7 +235,11 @@ def _parquet(raw: dict[str, Any], ours: dict[str, Any]) -> Parquet | None:
     if set(writer) != {"ParquetSerDe"}:
         raise invalid("Only the ParquetSerDe serializer is supported")
     options = writer["ParquetSerDe"] or {}
-    only(options, {"Compression", "PageSizeBytes", "EnableDictionaryCompression", "WriterVersion"}, "ParquetSerDe")
+    only(
+        options,
+        {"Compression", "PageSizeBytes", "EnableDictionaryCompression", "WriterVersion"},
+        "ParquetSerDe",
+    )
     return Parquet(
         ours["schema"],
         ours.get("parquet_compression") or one_of(options, "Compression", _PARQUET, "SNAPPY"),
@@ -250,7 +265,9 @@ def _processing(raw: dict[str, Any], ours: dict[str, Any]) -> tuple[Processor | 
             only(values, {"Delimiter"}, "AppendDelimiterToRecord")
             delimiter = (values.get("Delimiter") or "\\n").replace("\\n", "\n").encode()
         else:
-            raise invalid(f"Processor type {kind} is not supported" if kind != "Lambda" else "Only one Lambda processor")
+            raise invalid(
+                f"Processor type {kind} is not supported" if kind != "Lambda" else "Only one Lambda processor"
+            )
     return found, delimiter
 
 
@@ -289,7 +306,8 @@ def _partitioning(raw: dict[str, Any], data_prefix: Prefix, processor: Processor
         raise invalid("Prefix must use partition keys when dynamic partitioning is enabled")
     if data_prefix.partition_keys and not (enabled and processor):
         raise invalid(
-            "partitionKeyFromLambda in the Prefix needs dynamic partitioning and a Lambda processor to be enabled"
+            "partitionKeyFromLambda in the Prefix needs dynamic partitioning and a Lambda processor "
+            "to be enabled"
         )
     return enabled, number(block.get("RetryOptions") or {}, "DurationInSeconds", 0, 7200, 300)
 

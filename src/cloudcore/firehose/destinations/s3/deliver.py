@@ -47,7 +47,9 @@ def deliver(
     if found.parts:
         moved["objects"] += 1
         moved["bytes_out"] += sum(map(len, found.parts))
-        objects.put(plan.bucket, plan.key, found.parts, content_encoding="gzip" if compression == "GZIP" else None)
+        objects.put(
+            plan.bucket, plan.key, found.parts, content_encoding="gzip" if compression == "GZIP" else None
+        )
     if found.failures:
         when = prefix.moment(plan.time_ms, config.zone)
         key = config.errors.evaluate(when, error_type=encode.CONVERSION_FAILED) + prefix.object_name(

@@ -115,7 +115,8 @@ def parquet(
         return out
     sink = pa.BufferOutputStream()
     pq.write_table(
-        table, sink, compression={"UNCOMPRESSED": "none"}.get(options.compression, options.compression.lower()),
+        table, sink,
+        compression={"UNCOMPRESSED": "none"}.get(options.compression, options.compression.lower()),
         use_dictionary=options.dictionary, data_page_size=options.page_bytes,
         data_page_version="2.0" if options.version == "V2" else "1.0",
     )  # fmt: skip
