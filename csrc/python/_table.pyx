@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Mapping
 
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 from posix.unistd cimport usleep
 
 ctypedef struct Scratch:
@@ -353,11 +354,18 @@ cdef class Tables:
             self.leave(scratch)
 
     def info(self):
-        """The log under the tables: sequences, bytes on disk, segments, syncs, torn bytes."""
+        """The log under the tables: sequences, bytes on disk, segments, syncs, torn bytes.
+
+        All zero when nothing is logged (tables in memory).
+        """
         cdef Scratch *scratch = self.enter()
         cdef cc_log_info info
+        cdef cc_log *log
         try:
-            cc_log_info_get(cc_store_log(cc_tables_store(self.tables)), &info)
+            memset(&info, 0, sizeof(info))
+            log = cc_store_log(cc_tables_store(self.tables))
+            if log != NULL:
+                cc_log_info_get(log, &info)
             return {"first_sequence": info.first_sequence, "last_sequence": info.last_sequence,
                     "disk_bytes": info.disk_bytes, "synced_sequence": info.synced_sequence,
                     "torn_bytes": info.torn_bytes, "segments": info.segments, "syncs": info.syncs}
@@ -605,10 +613,6 @@ cdef void _scratch_free(Scratch *scratch) noexcept:
     cc_arena_free(&scratch.arena)
     cc_buffer_free(&scratch.buffer)
     free(scratch)
-
-
-cdef extern from "string.h" nogil:
-    void *memset(void *target, int value, size_t size)
 
 
 cdef inline void memset_request(cc_request *request) noexcept:

@@ -48,6 +48,20 @@ def test_native_values():
         assert table.delete("a", 1) is None
 
 
+@pytest.mark.parametrize("durability", ["memory", "process", "interval", "commit"])
+def test_every_durability_mode(tmp_path, durability):
+    with DynamoDB(tmp_path / "store", durability=durability) as db:
+        table = Table.create(db, "things", pk="id")
+        for i in range(10):
+            table.put({"id": str(i)})
+        assert len(list(table.scan())) == 10
+        assert db.tables.info()["syncs"] >= (10 if durability == "commit" else 0)
+    with DynamoDB() as db:
+        assert db.tables.info()["disk_bytes"] == 0
+    with pytest.raises(ValueError, match="durability"):
+        DynamoDB(durability="sometimes")
+
+
 def test_threads_add_up():
     with DynamoDB() as db:
         table = Table.create(db, "counters", pk="id")
