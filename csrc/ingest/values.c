@@ -44,7 +44,7 @@ static cc_status read_text(column *into, cc_json_cursor *cursor, cc_json_kind ki
     size_t size = string.text.size;
     if (CC_UNLIKELY(string.escaped))
         CC_TRY(cc_json_unescape(string, into->data.data + into->data.size, &size, error));
-    else
+    else if (size != 0)
         memcpy(into->data.data + into->data.size, string.text.data, size);
     into->data.size += size;
     return end_text(into, error);
