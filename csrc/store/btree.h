@@ -5,14 +5,14 @@
  *   head   { partition hash, first 8 bytes of the sort key, big-endian }: 16 bytes, packed apart
  *          from the pointers, compared as one 128-bit number
  *
- * A search reads heads alone and touches a cell only where two heads tie. The lines of a node's heads
- * are fetched together before the branchless search, so a node costs about one miss.
+ * A search reads heads alone and touches a cell only where two heads tie. The lines of a node's
+ * heads are fetched together before the branchless search, so a node costs about one miss.
  *
- * Separator i lies between child i and child i + 1: all keys left of it are smaller, all right of it
- * greater or equal. Where the partition hashes on its sides differ it is (hash of the right side, 0)
- * without a cell. Else it is the head of the right side's first key with that item's cell, whose
- * full key decides ties; the cell is flagged CC_CELL_SEPARATOR and outlives its item if need be, so
- * a split allocates nothing but nodes.
+ * Separator i lies between child i and child i + 1: all keys left of it are smaller, all right of
+ * it greater or equal. Where the partition hashes on its sides differ it is (hash of the right
+ * side, 0) without a cell. Else it is the head of the right side's first key with that item's cell,
+ * whose full key decides ties; the cell is flagged CC_CELL_SEPARATOR and outlives its item if need
+ * be, so a split allocates nothing but nodes.
  *
  * Two partitions with one 64-bit hash would break the order of heads (sort before partition). The
  * insert that would bring the second one sets `collided`: from then on keys of equal hash are
@@ -68,7 +68,8 @@ static inline cc_head cc_head_of(uint64_t hash, cc_bytes sort) {
         memcpy(&word, sort.data, 8);
     else if (sort.size != 0)
         memcpy(&word, sort.data, sort.size);
-    return (cc_head){hash, __builtin_bswap64(word)}; /* little-endian machines: the format is memory only */
+    return (cc_head){
+        hash, __builtin_bswap64(word)}; /* little-endian machines: the format is memory only */
 }
 
 void cc_btree_init(cc_btree *tree, cc_heap *heap);

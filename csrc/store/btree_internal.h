@@ -26,11 +26,9 @@ static inline cc_head_number cc_head_number_of(cc_head head) {
 }
 
 /* Number of heads < number, without a branch on the data. */
-static inline uint32_t cc_heads_below(const cc_head *heads, uint32_t count,
-                                      cc_head_number number) {
+static inline uint32_t cc_heads_below(const cc_head *heads, uint32_t count, cc_head_number number) {
     uint32_t base = 0;
-    if (count == 0)
-        return 0;
+    if (count == 0) return 0;
     while (count > 1) {
         uint32_t half = count / 2;
         base += cc_head_number_of(heads[base + half - 1]) < number ? half : 0;

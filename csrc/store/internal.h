@@ -41,10 +41,11 @@ uint64_t cc_store_key_hash(const cc_store *store, uint64_t partition_hash, cc_by
 /* ---- one change, in two steps around the log (change.c) ----
  * Stage makes room so that the second step cannot fail: a new key is put into both indexes, a value
  * that does not fit gets a new cell in the old one's place. Commit writes values and takes deleted
- * keys out; undo, in reverse order, leaves all as it was. Nobody looks in between: the lock is held. */
+ * keys out; undo, in reverse order, leaves all as it was. Nobody looks in between: the lock is
+ * held. */
 typedef struct {
-    cc_cell *cell;  /* PUT: receives the value; DELETE: goes; NULL: nothing to delete */
-    cc_cell *old;   /* replaced by `cell` */
+    cc_cell *cell; /* PUT: receives the value; DELETE: goes; NULL: nothing to delete */
+    cc_cell *old;  /* replaced by `cell` */
     uint64_t partition_hash, key_hash;
     bool inserted;
     bool was_deleting; /* the put cleared the mark of an earlier delete of its key */

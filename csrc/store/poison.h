@@ -1,4 +1,5 @@
-/* poison.h: what only test builds see: AddressSanitizer marks on freed cells, and failing allocations.
+/* poison.h: what only test builds see: AddressSanitizer marks on freed cells, and failing
+ * allocations.
  *
  * A program that defines cc_store_fault_hook is asked before each allocation of the room; in every
  * other the hook is an absent weak symbol and costs a test of a constant. */

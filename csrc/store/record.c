@@ -1,12 +1,15 @@
 /* record.c: encoding and decoding of the store's log records; see record.h for the bytes.
- * The decoder trusts nothing: the log's checksum guards against the disk, not against other writers. */
+ * The decoder trusts nothing: the log's checksum guards against the disk, not against other
+ * writers. */
 #include "store/record.h"
 
 #include "store/store.h"
 
 static const char record_magic[] = "ccstore1";
 
-static uint32_t get_u16(const uint8_t *data) { return data[0] | (uint32_t)data[1] << 8; }
+static uint32_t get_u16(const uint8_t *data) {
+    return data[0] | (uint32_t)data[1] << 8;
+}
 static uint32_t get_u32(const uint8_t *data) {
     return get_u16(data) | get_u16(data + 2) << 16;
 }
@@ -31,17 +34,16 @@ static cc_status decode_init(cc_bytes payload, cc_record *record, cc_error *erro
     if (payload.size != 24 || memcmp(payload.data, record_magic, 8) != 0)
         return corrupt(error, "not a store's first record");
     if (get_u32(payload.data + 8) != CC_RECORD_VERSION)
-        return cc_fail(error, CC_ERR_FORMAT, "the store is of format version %u; this build knows %u",
+        return cc_fail(error, CC_ERR_FORMAT,
+                       "the store is of format version %u; this build knows %u",
                        (unsigned)get_u32(payload.data + 8), (unsigned)CC_RECORD_VERSION);
-    if (get_u32(payload.data + 12) != 0)
-        return corrupt(error, "filler of the first record");
+    if (get_u32(payload.data + 12) != 0) return corrupt(error, "filler of the first record");
     record->seed = get_u64(payload.data + 16);
     return CC_OK;
 }
 
 static cc_status decode_create(cc_bytes payload, cc_record *record, cc_error *error) {
-    if (payload.size < 12)
-        return corrupt(error, "short create");
+    if (payload.size < 12) return corrupt(error, "short create");
     uint64_t name_size = get_u32(payload.data + 4), meta_size = get_u32(payload.data + 8);
     if (name_size < 1 || name_size > 255 || payload.size - 12 != name_size + meta_size)
         return corrupt(error, "sizes of a create");
@@ -51,7 +53,8 @@ static cc_status decode_create(cc_bytes payload, cc_record *record, cc_error *er
     return CC_OK;
 }
 
-cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_out, cc_error *error) {
+cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_out,
+                           cc_error *error) {
     *record_out = (cc_record){.type = type};
     switch (type) {
     case CC_RECORD_INIT:
@@ -59,8 +62,7 @@ cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_ou
     case CC_RECORD_CREATE:
         return decode_create(payload, record_out, error);
     case CC_RECORD_DROP:
-        if (payload.size != 4)
-            return corrupt(error, "size of a drop");
+        if (payload.size != 4) return corrupt(error, "size of a drop");
         record_out->space_id = get_u32(payload.data);
         return CC_OK;
     case CC_RECORD_META:
@@ -70,8 +72,7 @@ cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_ou
         record_out->meta = cc_bytes_of(payload.data + 8, payload.size - 8);
         return CC_OK;
     case CC_RECORD_WRITE:
-        if (payload.size < 4)
-            return corrupt(error, "short write");
+        if (payload.size < 4) return corrupt(error, "short write");
         record_out->count = get_u32(payload.data);
         record_out->changes = cc_bytes_of(payload.data + 4, payload.size - 4);
         if (record_out->count == 0 ||
@@ -86,8 +87,7 @@ cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_ou
 
 cc_status cc_record_next_change(cc_bytes *changes, cc_record_change *change_out, cc_error *error) {
     const uint8_t *data = changes->data;
-    if (changes->size < CC_RECORD_CHANGE_HEAD)
-        return corrupt(error, "short change");
+    if (changes->size < CC_RECORD_CHANGE_HEAD) return corrupt(error, "short change");
     uint64_t partition = get_u16(data + 2), sort = get_u16(data + 4), value = get_u32(data + 12);
     if ((data[0] != CC_CHANGE_PUT && data[0] != CC_CHANGE_DELETE) || data[1] != 0 ||
         get_u16(data + 6) != 0)
@@ -115,7 +115,8 @@ void cc_record_init_encode(uint64_t seed, uint8_t target[24]) {
     cc_record_put_u32(target + 20, (uint32_t)(seed >> 32));
 }
 
-void cc_record_change_encode(const cc_record_change *change, uint8_t target[CC_RECORD_CHANGE_HEAD]) {
+void cc_record_change_encode(const cc_record_change *change,
+                             uint8_t target[CC_RECORD_CHANGE_HEAD]) {
     target[0] = change->kind;
     target[1] = 0;
     put_u16(target + 2, (uint32_t)change->key.partition.size);

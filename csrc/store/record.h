@@ -1,9 +1,8 @@
 /* record.h: what the store writes to its log. Little-endian; every record stands for one sequence.
  *
  *   type  payload
- *   1 INIT     8 bytes "ccstore1" | u32 version = 1 | u32 0 | u64 hash seed      first record of a log
- *   2 CREATE   u32 space id | u32 name size | u32 meta size | name | meta
- *   3 DROP     u32 space id
+ *   1 INIT     8 bytes "ccstore1" | u32 version = 1 | u32 0 | u64 hash seed      first record of a
+ * log 2 CREATE   u32 space id | u32 name size | u32 meta size | name | meta 3 DROP     u32 space id
  *   4 META     u32 space id | u32 meta size | meta
  *   5 WRITE    u32 count | count x { u8 kind | u8 0 | u16 partition size | u16 sort size | u16 0
  *                                    | u32 space id | u32 value size | partition | sort | value }
@@ -28,12 +27,12 @@ enum { CC_RECORD_VERSION = 1, CC_RECORD_CHANGE_HEAD = 16, CC_RECORD_PARTS_PER_CH
 /* A decoded INIT, CREATE, DROP or META, or the head of a WRITE; borrowed from the payload. */
 typedef struct {
     uint32_t type;
-    uint64_t seed;      /* INIT */
-    uint32_t space_id;  /* CREATE, DROP, META */
-    cc_bytes name;      /* CREATE */
-    cc_bytes meta;      /* CREATE, META */
-    uint32_t count;     /* WRITE */
-    cc_bytes changes;   /* WRITE: walk with cc_record_next_change */
+    uint64_t seed;     /* INIT */
+    uint32_t space_id; /* CREATE, DROP, META */
+    cc_bytes name;     /* CREATE */
+    cc_bytes meta;     /* CREATE, META */
+    uint32_t count;    /* WRITE */
+    cc_bytes changes;  /* WRITE: walk with cc_record_next_change */
 } cc_record;
 
 typedef struct {

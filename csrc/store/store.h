@@ -1,9 +1,9 @@
 /* store.h: the item store: many ordered spaces (one per table) in memory, one log under them.
  *
- * A space maps (partition bytes, sort bytes) -> value bytes. Point operations go through a hash index
- * on the full key; ordered ones through a B+tree ordered by (hash of partition, partition, sort), so a
- * partition is one run in sort order and a scan segment is a range of hashes. Values live in an arena
- * of size-classed slabs and are overwritten in place when they fit.
+ * A space maps (partition bytes, sort bytes) -> value bytes. Point operations go through a hash
+ * index on the full key; ordered ones through a B+tree ordered by (hash of partition, partition,
+ * sort), so a partition is one run in sort order and a scan segment is a range of hashes. Values
+ * live in an arena of size-classed slabs and are overwritten in place when they fit.
  *
  * Every change is one record of the store's log (csrc/log) before it is visible in memory; open
  * replays the log. One process owns a directory. `dir` NULL: nothing on disk.
@@ -60,7 +60,8 @@ cc_log *cc_store_log(cc_store *store);
 /* Mapped by the store's arena, used or not; spaces say what they use. */
 size_t cc_store_memory_bytes(const cc_store *store);
 
-/* Spaces: `name` 1-255 bytes; `meta` is the owner's (a table description as JSON), logged with it. */
+/* Spaces: `name` 1-255 bytes; `meta` is the owner's (a table description as JSON), logged with it.
+ */
 CC_MUST_CHECK cc_status cc_space_create(cc_store *store, cc_bytes name, cc_bytes meta,
                                         cc_space **space_out, cc_error *error);
 CC_MUST_CHECK cc_status cc_space_drop(cc_store *store, cc_bytes name, cc_error *error);
@@ -79,14 +80,15 @@ void cc_space_info_get(const cc_space *space, cc_space_info *info_out);
 bool cc_space_get(cc_space *space, cc_key key, cc_bytes *value_out);
 /* Starts fetching what a get of `key` reads first; a batch calls it a few keys ahead. */
 void cc_space_prefetch(cc_space *space, cc_key key);
-/* Hash of a partition, the leading part of the order; segments of a parallel scan split its range. */
+/* Hash of a partition, the leading part of the order; segments of a parallel scan split its range.
+ */
 uint64_t cc_space_partition_hash(const cc_space *space, cc_bytes partition);
 
-/* All changes become one log record, then visible together; on failure none is. A key may occur more
- * than once: the last change wins. A delete of an absent key is logged and changes nothing. After a
- * failed sync CC_ERR_POISONED; reads go on. The ticket goes to cc_store_wait after unlocking, with
- * CC_DURABILITY_DEFAULT or stricter. A value may lie in the store only as the old value of its own
- * key. */
+/* All changes become one log record, then visible together; on failure none is. A key may occur
+ * more than once: the last change wins. A delete of an absent key is logged and changes nothing.
+ * After a failed sync CC_ERR_POISONED; reads go on. The ticket goes to cc_store_wait after
+ * unlocking, with CC_DURABILITY_DEFAULT or stricter. A value may lie in the store only as the old
+ * value of its own key. */
 CC_MUST_CHECK cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count,
                                        cc_log_ticket *ticket_out, cc_error *error);
 CC_MUST_CHECK cc_status cc_store_wait(cc_store *store, const cc_log_ticket *ticket,

@@ -1,9 +1,9 @@
 /* test_store_bench.c: what a store operation costs: prints ns, and checks every answer it times.
  *
- * `test_store_bench [items] [directory]`: default 100,000 items in memory (quick, for the gate); the
- * figures in docs/internals/store.md are of 1000000. Items are 400 B values, keys of 17 + 4 bytes:
- * 10,000 partitions' worth of 100 sort keys, written in random order. With a directory the store is
- * logged there (it must not exist), reopened and timed too. */
+ * `test_store_bench [items] [directory]`: default 100,000 items in memory (quick, for the gate);
+ * the figures in docs/internals/store.md are of 1000000. Items are 400 B values, keys of 17 + 4
+ * bytes: 10,000 partitions' worth of 100 sort keys, written in random order. With a directory the
+ * store is logged there (it must not exist), reopened and timed too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,7 +29,8 @@ static cc_key make_key(uint32_t number, bench_key *memory) {
     for (int i = 0; i < 16; i++, partition /= 10)
         memory->partition[16 - i] = (uint8_t)('0' + partition % 10);
     memcpy(memory->sort, &sort, sizeof sort);
-    return (cc_key){{memory->partition, sizeof memory->partition}, {memory->sort, sizeof memory->sort}};
+    return (cc_key){{memory->partition, sizeof memory->partition},
+                    {memory->sort, sizeof memory->sort}};
 }
 
 /* The first and last words say whose value and which version it is. */
@@ -82,8 +83,8 @@ static void put_batches(cc_space *space, cc_store *store) {
     for (uint32_t i = 0; i + BATCH <= items; i += BATCH) {
         for (uint32_t j = 0; j < BATCH; j++) {
             memcpy(values[j], make_value(order[i + j], 1).data, VALUE);
-            changes[j] = (cc_change){CC_CHANGE_PUT, space, make_key(order[i + j], &memory[j]),
-                                     {values[j], VALUE}};
+            changes[j] = (cc_change){
+                CC_CHANGE_PUT, space, make_key(order[i + j], &memory[j]), {values[j], VALUE}};
         }
         cc_store_lock(store);
         CHECK_OK(cc_store_write(store, changes, BATCH, &ticket, NULL));
@@ -127,8 +128,7 @@ static void gets_ahead(cc_space *space, uint32_t version) {
     for (uint32_t i = 0; i < items; i++) {
         bench_key memory;
         cc_bytes value;
-        if (i + 8 < items)
-            cc_space_prefetch(space, make_key(order[i + 8], &memory));
+        if (i + 8 < items) cc_space_prefetch(space, make_key(order[i + 8], &memory));
         right += cc_space_get(space, make_key(order[i], &memory), &value) &&
                  value_is(value, order[i], version);
     }
@@ -147,8 +147,7 @@ static void queries(cc_space *space) {
         for (; more; more = cc_space_next(&cursor)) {
             cc_bytes value;
             cc_space_entry(&cursor, NULL, &found, &value);
-            if (!cc_bytes_equal(found.partition, key.partition))
-                break;
+            if (!cc_bytes_equal(found.partition, key.partition)) break;
             for (size_t line = 0; line < VALUE; line += 64)
                 sum += value.data[line];
             seen++;
@@ -192,13 +191,11 @@ static void memory(cc_space *space) {
     double payload = (double)info.item_count * (VALUE + 21), used = (double)info.memory_bytes;
     printf("%-34s %9.1f MB for %.1f MB of keys and values: x %.3f\n", "memory", used / 1e6,
            payload / 1e6, used / payload);
-    if (items >= 100000)
-        CHECK(used < 1.35 * payload);
+    if (items >= 100000) CHECK(used < 1.35 * payload);
 }
 
 int main(int argc, char **argv) {
-    if (argc > 1)
-        items = (uint32_t)strtoul(argv[1], NULL, 10) / PER_PARTITION * PER_PARTITION;
+    if (argc > 1) items = (uint32_t)strtoul(argv[1], NULL, 10) / PER_PARTITION * PER_PARTITION;
     const char *dir = argc > 2 ? argv[2] : NULL;
     cc_store *store = NULL;
     cc_space *space = NULL;

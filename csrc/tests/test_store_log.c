@@ -1,5 +1,6 @@
-/* test_store_log.c: a store over its log: reopen equality, kill -9, refused and poisoned logs, records
- * that do not replay, a second owner, failing disk calls and failing allocations at every point. */
+/* test_store_log.c: a store over its log: reopen equality, kill -9, refused and poisoned logs,
+ * records that do not replay, a second owner, failing disk calls and failing allocations at every
+ * point. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,9 @@ static void fresh_directory(void) {
     CHECK(mkdtemp(directory) != NULL);
 }
 
-static cc_bytes text(const char *word) { return cc_bytes_text(word); }
+static cc_bytes text(const char *word) {
+    return cc_bytes_text(word);
+}
 
 static cc_store *open_with(const char *dir, const cc_store_options *options) {
     cc_store *store = NULL;
@@ -53,8 +56,8 @@ static cc_status write_one(cc_space *space, uint32_t number, uint32_t version, b
     memcpy(bytes, &number, 4);
     memcpy(bytes + 4, &version, 4);
     uint32_t partition = number % 13;
-    cc_change change = {CC_CHANGE_PUT, space, {cc_bytes_of(&partition, 4), cc_bytes_of(&number, 4)},
-                        {bytes, size}};
+    cc_change change = {
+        CC_CHANGE_PUT, space, {cc_bytes_of(&partition, 4), cc_bytes_of(&number, 4)}, {bytes, size}};
     cc_log_ticket ticket;
     CC_TRY(cc_store_write(space->store, &change, 1, &ticket, error));
     return wait ? cc_store_wait(space->store, &ticket, CC_DURABILITY_DEFAULT, error) : CC_OK;
@@ -62,8 +65,8 @@ static cc_status write_one(cc_space *space, uint32_t number, uint32_t version, b
 
 static cc_status delete_one(cc_space *space, uint32_t number) {
     uint32_t partition = number % 13;
-    cc_change change = {CC_CHANGE_DELETE, space, {cc_bytes_of(&partition, 4),
-                        cc_bytes_of(&number, 4)}, {NULL, 0}};
+    cc_change change = {
+        CC_CHANGE_DELETE, space, {cc_bytes_of(&partition, 4), cc_bytes_of(&number, 4)}, {NULL, 0}};
     cc_log_ticket ticket;
     return cc_store_write(space->store, &change, 1, &ticket, NULL);
 }
@@ -156,8 +159,10 @@ static cc_status write_batch(cc_space *space, uint32_t version, cc_error *error)
     cc_change changes[BATCH];
     for (uint32_t i = 0; i < BATCH; i++) {
         numbers[i] = i;
-        changes[i] = (cc_change){CC_CHANGE_PUT, space, {cc_bytes_of(&partition, 4),
-                                 cc_bytes_of(&numbers[i], 4)}, cc_bytes_of(&version, 4)};
+        changes[i] = (cc_change){CC_CHANGE_PUT,
+                                 space,
+                                 {cc_bytes_of(&partition, 4), cc_bytes_of(&numbers[i], 4)},
+                                 cc_bytes_of(&version, 4)};
     }
     cc_log_ticket ticket;
     CC_TRY(cc_store_write(space->store, changes, BATCH, &ticket, error));
@@ -168,10 +173,9 @@ static int64_t batch_version(cc_space *space) {
     uint32_t partition = 99, first = 0, version = 0;
     for (uint32_t i = 0; i < BATCH; i++) {
         cc_bytes value = {NULL, 0};
-        bool there = cc_space_get(space, (cc_key){cc_bytes_of(&partition, 4), cc_bytes_of(&i, 4)},
-                                  &value);
-        if (!there)
-            return i == 0 ? -1 : -2;
+        bool there =
+            cc_space_get(space, (cc_key){cc_bytes_of(&partition, 4), cc_bytes_of(&i, 4)}, &value);
+        if (!there) return i == 0 ? -1 : -2;
         memcpy(&version, value.data, 4);
         if (i == 0)
             first = version;
@@ -189,8 +193,7 @@ static void child_writes(int pipe_end) {
     int64_t newest = version_of(space, 0);
     for (uint32_t version = (uint32_t)(newest + 1);; version++) {
         for (uint32_t number = 0; number < 50; number++)
-            if (write_one(space, number, version, true, NULL) != CC_OK)
-                _exit(3);
+            if (write_one(space, number, version, true, NULL) != CC_OK) _exit(3);
         if (write_batch(space, version, NULL) != CC_OK ||
             write(pipe_end, &version, sizeof version) != sizeof version)
             _exit(4);
@@ -309,8 +312,8 @@ TEST(every_disk_call_fails_once) {
     uint64_t points = 0, poisoned = 0, reopened = 0;
     for (uint64_t nth = 1; nth < 400 && check.failures_here == 0; nth++) {
         fault_fs *disk = fault_fs_new();
-        cc_store_options options = {.log = {.durability = CC_DURABILITY_COMMIT,
-                                            .fs = fault_fs_table(disk)}};
+        cc_store_options options = {
+            .log = {.durability = CC_DURABILITY_COMMIT, .fs = fault_fs_table(disk)}};
         cc_store *store = NULL;
         cc_space *space = NULL;
         int64_t acknowledged = -1;
@@ -328,8 +331,7 @@ TEST(every_disk_call_fails_once) {
         }
         fault_fs_fail(disk, 0, FAULT_EIO, false);
         fault_fs *after = fault_fs_crash(disk, nth);
-        if (opened)
-            (void)!cc_store_close(store, NULL);
+        if (opened) (void)!cc_store_close(store, NULL);
         options.log.fs = fault_fs_table(after);
         store = open_with("d", &options);
         space = cc_space_find(store, text("t"));
@@ -342,8 +344,7 @@ TEST(every_disk_call_fails_once) {
         CHECK_OK(cc_store_close(store, NULL));
         fault_fs_free(after);
         fault_fs_free(disk);
-        if (done)
-            break;
+        if (done) break;
     }
     printf("%llu fault points, %llu poisoned, %llu reopened with data\n",
            (unsigned long long)points, (unsigned long long)poisoned, (unsigned long long)reopened);
@@ -356,7 +357,8 @@ static void mixed_batch(cc_space *space, uint32_t round, cc_change changes[30],
     for (uint32_t i = 0; i < 30; i++) {
         numbers[i] = (round * 17 + i * 5) % 90;
         bool delete = (i + round) % 4 == 3;
-        changes[i] = (cc_change){delete ? CC_CHANGE_DELETE : CC_CHANGE_PUT, space,
+        changes[i] = (cc_change){delete ? CC_CHANGE_DELETE : CC_CHANGE_PUT,
+                                 space,
                                  {cc_bytes_of(&numbers[i], 1), cc_bytes_of(&numbers[i], 4)},
                                  {values, delete ? 0 : (round * 61 + i * 97) % 700}};
     }
@@ -404,11 +406,9 @@ TEST(every_allocation_fails_once) {
         }
         fail_at = 0;
         failed += !clean;
-        if (store != NULL)
-            CHECK_OK(cc_store_close(store, NULL));
+        if (store != NULL) CHECK_OK(cc_store_close(store, NULL));
         CHECK_OK(cc_store_close(twin_store, NULL));
-        if (clean)
-            break;
+        if (clean) break;
     }
     printf("%llu failing allocations, each undone\n", (unsigned long long)failed);
     CHECK(failed > 100);

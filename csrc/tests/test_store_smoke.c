@@ -6,7 +6,9 @@
 #include "store/internal.h"
 #include "support/check.h"
 
-static cc_bytes text(const char *word) { return cc_bytes_text(word); }
+static cc_bytes text(const char *word) {
+    return cc_bytes_text(word);
+}
 static cc_key key_of(const char *partition, const char *sort) {
     return (cc_key){text(partition), text(sort)};
 }
@@ -88,8 +90,7 @@ TEST(one_key_many_times_in_a_write) {
                 }
                 cc_change delete = {CC_CHANGE_DELETE, space, key_of("k", ""), {NULL, 0}};
                 CHECK_OK(cc_store_write(store, &delete, 1, &ticket, NULL));
-                if (present)
-                    CHECK_OK(put(space, "k", "", "before"));
+                if (present) CHECK_OK(put(space, "k", "", "before"));
                 CHECK_OK(cc_store_write(store, changes, length, &ticket, NULL));
                 CHECK(last ? has(space, "k", "", last) : absent(space, "k", ""));
                 CHECK_EQ(count_of(space), last != NULL);
@@ -136,8 +137,8 @@ TEST(limits) {
     cc_log_ticket ticket;
     CHECK_OK(cc_space_create(store, text("t"), text(""), &space, NULL));
     uint8_t *long_key = calloc(1, CC_SPACE_KEY_PART_MAX + 1);
-    cc_change change = {CC_CHANGE_PUT, space, {{long_key, CC_SPACE_KEY_PART_MAX + 1}, {NULL, 0}},
-                        {NULL, 0}};
+    cc_change change = {
+        CC_CHANGE_PUT, space, {{long_key, CC_SPACE_KEY_PART_MAX + 1}, {NULL, 0}}, {NULL, 0}};
     CHECK_EQ(cc_store_write(store, &change, 1, &ticket, &error), CC_ERR_LIMIT);
     change.key.partition.size--;
     change.key.sort = change.key.partition;
