@@ -58,6 +58,9 @@ typedef struct {
 } cc_record_header;
 _Static_assert(sizeof(cc_record_header) == RECORD_HEADER, "the record header has no padding");
 
+/* Far beyond use; keeps sums of stored numbers from wrapping, whatever a file claims. */
+#define CC_LOG_SEQUENCE_MAX ((uint64_t)INT64_MAX - 1)
+
 typedef struct cc_segment cc_segment;
 struct cc_segment {
     cc_segment *next;   /* newer */
@@ -135,6 +138,7 @@ static inline uint64_t cc_record_span(uint64_t payload) {
 }
 
 /* ---- state.c ---- */
+bool cc_log_name_valid(const char *name, size_t size); /* 1-64 of [A-Za-z0-9_.-] */
 CC_MUST_CHECK cc_status cc_log_state_load(cc_log *log, cc_error *error);
 CC_MUST_CHECK cc_status cc_log_state_save(cc_log *log, cc_error *error);
 

@@ -221,6 +221,8 @@ static cc_status append(cc_log *log, const cc_log_batch *batch, size_t total,
     size_t chunks = total <= CC_LOG_BATCH_MAX ? 1 : (total + CC_LOG_BATCH_MAX - 1) / CC_LOG_BATCH_MAX;
     uint64_t span = (uint64_t)(chunks - 1) * cc_record_span(CC_LOG_BATCH_MAX) +
                     cc_record_span(total - (chunks - 1) * CC_LOG_BATCH_MAX);
+    if (log->last + batch->count > CC_LOG_SEQUENCE_MAX)
+        return cc_fail(error, CC_ERR_LIMIT, "the log's sequence numbers are used up");
     CC_TRY(make_room(log, span, error));
     cc_segment *segment = log->newest;
     uint64_t time_ms = batch->time_ms != 0 ? batch->time_ms : cc_clock_wall_ms();
@@ -270,19 +272,6 @@ cc_status cc_log_submit(cc_log *log, const cc_log_batch *batch, uint64_t expecte
 
 /* ---- cursors and truncation ---- */
 
-static bool valid_name(const char *name) {
-    size_t size = strlen(name);
-    if (size == 0 || size > CURSOR_NAME)
-        return false;
-    for (size_t i = 0; i < size; i++) {
-        char c = name[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '_' || c == '.' || c == '-'))
-            return false;
-    }
-    return true;
-}
-
 static cc_cursor *find_cursor(cc_log *log, const char *name) {
     for (uint32_t i = 0; i < log->state.cursor_count; i++)
         if (strcmp(log->state.cursors[i].name, name) == 0)
@@ -292,7 +281,7 @@ static cc_cursor *find_cursor(cc_log *log, const char *name) {
 
 cc_status cc_log_cursor_set(cc_log *log, const char *name, uint64_t sequence, cc_error *error) {
     CC_TRY(cc_log_check_owner(log, error));
-    if (!valid_name(name))
+    if (!cc_log_name_valid(name, strlen(name)))
         return cc_fail(error, CC_ERR_ARGUMENT, "a cursor name is 1-64 of [A-Za-z0-9_.-]");
     cc_status status = CC_OK;
     cc_mutex_lock(&log->mutex);

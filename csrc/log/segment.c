@@ -146,7 +146,8 @@ static void validate(cc_segment *segment, bool *torn_out) {
     uint64_t offset = SEGMENT_HEADER;
     cc_record_header header;
     while (cc_segment_record(segment, offset, &header)) {
-        if (header.first != segment->last + 1)
+        if (header.first != segment->last + 1 ||
+            header.first + header.count - 1 > CC_LOG_SEQUENCE_MAX)
             break;
         offset += cc_record_span(header.size);
         if (((header.type_flags >> 24) & RECORD_MORE) == 0) {
@@ -182,7 +183,8 @@ cc_status cc_segment_open(cc_log *log, const char *name, cc_segment **segment_ou
     snprintf(expected, sizeof expected, "%020" PRIu64 ".seg", header.first);
     if (got != sizeof header || memcmp(header.magic, MAGIC, sizeof MAGIC) != 0 ||
         header.crc != cc_crc32c(0, &header, offsetof(segment_header, crc)) ||
-        header.size != segment->size || strcmp(expected, name) != 0) {
+        header.size != segment->size || header.first == 0 || header.first - 1 > CC_LOG_SEQUENCE_MAX ||
+        header.epoch == 0 || header.epoch > CC_LOG_SEQUENCE_MAX || strcmp(expected, name) != 0) {
         status = cc_fail(error, CC_ERR_CORRUPT, "log segment %s: bad header", name);
         goto cleanup;
     }

@@ -17,6 +17,18 @@
 static const uint8_t MAGIC[8] = {'C', 'C', 'L', 'O', 'G', 'S', 'T', '1'};
 enum { SLOT_FIXED = 56, SECTOR = 512 };
 
+bool cc_log_name_valid(const char *name, size_t size) {
+    if (size == 0 || size > CURSOR_NAME)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        char c = name[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '_' || c == '.' || c == '-'))
+            return false;
+    }
+    return true;
+}
+
 static void put(uint8_t *slot, size_t *at, const void *data, size_t size) {
     memcpy(slot + *at, data, size);
     *at += size;
@@ -62,7 +74,9 @@ static bool decode(const uint8_t *slot, size_t size, cc_log_state *state_out) {
     memcpy(&clean, slot + 48, 4);
     memcpy(&state_out->cursor_count, slot + 52, 4);
     state_out->clean = clean == 1;
-    if (state_out->cursor_count > CURSOR_MAX)
+    if (state_out->cursor_count > CURSOR_MAX || state_out->synced > CC_LOG_SEQUENCE_MAX ||
+        state_out->last_dropped > CC_LOG_SEQUENCE_MAX ||
+        state_out->last_epoch > CC_LOG_SEQUENCE_MAX)
         return false;
     size_t at = SLOT_FIXED;
     for (uint32_t i = 0; i < state_out->cursor_count; i++) {
@@ -72,7 +86,7 @@ static bool decode(const uint8_t *slot, size_t size, cc_log_state *state_out) {
         memcpy(&cursor->sequence, slot + at, 8);
         uint8_t name_size = slot[at + 8];
         at += 9;
-        if (name_size == 0 || name_size > CURSOR_NAME || at + name_size > used)
+        if (at + name_size > used || !cc_log_name_valid((const char *)slot + at, name_size))
             return false;
         memcpy(cursor->name, slot + at, name_size);
         cursor->name[name_size] = '\0';
