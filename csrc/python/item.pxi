@@ -188,7 +188,7 @@ cdef inline object name_object(uint32_t hash_, cc_bytes name):
 
 
 cdef inline object number_object(cc_bytes number):
-    cdef char text[168]
+    cdef char text[176]
     return PyUnicode_FromStringAndSize(text, <Py_ssize_t>cc_number_text(number, text))
 
 
