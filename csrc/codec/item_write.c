@@ -75,6 +75,10 @@ static cc_status push_entry(cc_item_writer *writer, entry **entry_out, cc_error 
 
 cc_status cc_item_name(cc_item_writer *writer, cc_bytes name, cc_error *error) {
     CC_ASSERT(writer->frame != NULL && writer->frame->type == CC_TYPE_M && !writer->frame->named);
+    if (name.size == 0)
+        return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
+                           "One or more parameter values were invalid: An attribute name may not be "
+                           "empty");
     if (name.size > UINT16_MAX)
         return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                            "Attribute name is too large, must be less than 65536 bytes");

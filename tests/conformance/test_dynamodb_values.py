@@ -56,3 +56,18 @@ def test_odd_batches(db, items):
     assert db.call_json("BatchWriteItem", json.dumps({"RequestItems": items}).encode())[0] == 400
     with pytest.raises(ApiError):
         db.call("BatchGetItem", {"RequestItems": {"tab": {"Keys": None}}})
+
+
+def test_attribute_names(db):
+    create(db)
+    empty = "One or more parameter values were invalid: An attribute name may not be empty"
+    for item in ({"": {"S": "x"}}, {"m": {"M": {"": {"S": "x"}}}}):
+        refused(db, "PutItem", {"TableName": "tab", "Item": key("a", 1) | item}, empty)
+    long = {"n" * 65_535: {"S": "x"}}
+    db.call("PutItem", {"TableName": "tab", "Item": key("a", 1) | long})
+    refused(
+        db,
+        "PutItem",
+        {"TableName": "tab", "Item": key("a", 1) | {"n" * 65_536: {"S": "x"}}},
+        "Attribute name is too large, must be less than 65536 bytes",
+    )
