@@ -110,6 +110,67 @@ TEST(many_attributes_are_found) {
     cc_buffer_free(&item);
 }
 
+/* A set of n numbers given in falling order; n log n, or the test would take minutes. */
+TEST(large_sets_are_sorted) {
+    cc_buffer json = {0}, item = {0};
+    char text[32];
+    CHECK_OK(cc_buffer_append_text(&json, "{\"s\":{\"NS\":["));
+    for (int i = 20000; i > 0; i--) {
+        snprintf(text, sizeof text, "\"%d\"%s", i, i > 1 ? "," : "]}}");
+        CHECK_OK(cc_buffer_append_text(&json, text));
+    }
+    CHECK_OK(cc_buffer_append_byte(&json, 0));
+    CHECK_OK(encode((const char *)json.data, &item, NULL));
+    CHECK_OK(cc_item_check(cc_buffer_bytes(&item), NULL));
+    cc_value set;
+    cc_bytes member;
+    size_t position = 0;
+    int64_t number, expected = 1;
+    CHECK(cc_item_find(cc_buffer_bytes(&item), cc_bytes_text("s"), &set) && cc_value_count(set) == 20000);
+    while (cc_set_next(set, &position, &member)) {
+        CHECK(cc_number_to_int64(member, &number) && number == expected);
+        expected++;
+    }
+    CHECK_EQ(expected, 20001);
+    cc_buffer_free(&json);
+    cc_buffer_free(&item);
+}
+
+/* `levels` lists around a set: DynamoDB's 32 levels fit, also when a deep value is put into a shallow item. */
+TEST(depth_is_the_same_for_writer_check_and_copies) {
+    for (int levels = 30; levels <= 34; levels++) {
+        char json[2048] = "{\"a\":";
+        for (int i = 0; i < levels; i++)
+            strcat(json, "{\"L\":[");
+        strcat(json, "{\"SS\":[\"x\"]}");
+        for (int i = 0; i < levels; i++)
+            strcat(json, "]}");
+        strcat(json, "}");
+        cc_buffer item = {0}, copy = {0};
+        cc_status status = encode(json, &item, NULL);
+        CHECK((status == CC_OK) == (levels <= CC_ITEM_DEPTH_MAX));
+        if (status == CC_OK) {
+            CHECK_OK(cc_item_check(cc_buffer_bytes(&item), NULL));
+            cc_value value;
+            CHECK(cc_item_find(cc_buffer_bytes(&item), cc_bytes_text("a"), &value));
+            cc_item_writer writer;
+            cc_item_writer_init(&writer, &copy, &arena);
+            CHECK_OK(cc_item_begin(&writer, NULL));
+            CHECK_OK(cc_item_name(&writer, cc_bytes_text("m"), NULL));
+            CHECK_OK(cc_item_begin_list(&writer, NULL));
+            status = cc_item_put_value(&writer, value, NULL);
+            CHECK((status == CC_OK) == (levels < CC_ITEM_DEPTH_MAX));
+            if (status == CC_OK) {
+                CHECK_OK(cc_item_end_container(&writer, NULL));
+                CHECK_OK(cc_item_end(&writer, NULL));
+                CHECK_OK(cc_item_check(cc_buffer_bytes(&copy), NULL));
+            }
+        }
+        cc_buffer_free(&item);
+        cc_buffer_free(&copy);
+    }
+}
+
 TEST(size_counts_as_dynamodb) {
     cc_buffer item = {0};
     CHECK_OK(encode("{\"ab\":{\"S\":\"xyz\"},\"n\":{\"N\":\"1234\"},\"l\":{\"L\":[{\"BOOL\":true}]}}", &item, NULL));
@@ -193,6 +254,8 @@ int main(void) {
     RUN(round_trip);
     RUN(refusals);
     RUN(many_attributes_are_found);
+    RUN(large_sets_are_sorted);
+    RUN(depth_is_the_same_for_writer_check_and_copies);
     RUN(size_counts_as_dynamodb);
     RUN(mutated_bytes_never_harm);
     RUN(keys);

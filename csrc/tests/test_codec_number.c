@@ -46,6 +46,18 @@ TEST(canonical_text) {
     CHECK(strcmp(canonical("-9.9999999999999999999999999999999999999E125"), "refused") != 0);
 }
 
+TEST(the_longest_text_fits) {
+    const char *text = canonical("-1.2345678901234567890123456789012345678E-130");
+    CHECK_EQ(strlen(text), 170);
+    CHECK(strlen(text) <= CC_NUMBER_TEXT_MAX);
+    char digits[4000]; /* leading and trailing zeros in any number cost nothing but time */
+    memset(digits, '0', sizeof digits);
+    digits[1999] = '7';
+    digits[2000] = '.';
+    digits[sizeof digits - 1] = '\0';
+    CHECK(strcmp(canonical(digits), "7") == 0);
+}
+
 TEST(messages) {
     cc_error error = {0};
     uint8_t out[CC_NUMBER_MAX];
@@ -127,6 +139,7 @@ TEST(precision_is_refused_not_rounded) {
 
 int main(void) {
     RUN(canonical_text);
+    RUN(the_longest_text_fits);
     RUN(messages);
     RUN(order_and_sums_match_integers);
     RUN(int64_round_trip);
