@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cloudcore.dynamodb import DynamoDB, Table
     from cloudcore.firehose import Firehose, Stream
     from cloudcore.objects import LocalObjects
+    from cloudcore.wire import Endpoint
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
@@ -107,6 +108,12 @@ class Cloud:
     def stream(self, name: str, **configuration: Any) -> Stream:
         """A delivery stream, made if absent; `configuration` as Firehose.stream takes it."""
         return self.firehose.stream(name, **configuration)
+
+    def serve(self, port: int = 0, host: str = "127.0.0.1") -> Endpoint:
+        """Serve this cloud over HTTP on a loopback address; close the endpoint before the cloud."""
+        from cloudcore.wire import Endpoint
+
+        return Endpoint(self, host, port)
 
     def close(self) -> None:
         """Close every service that was used, streams before what they deliver to. Idempotent."""

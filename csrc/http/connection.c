@@ -1,0 +1,277 @@
+/* connection.c: one connection: bytes in, head, body, answer, bytes out. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/internal.h"
+
+enum { READ_STEP = 16 * 1024, KEEP_BUFFER = 256 * 1024 };
+
+static const char *reason(int status) {
+    switch (status) {
+    case 200:
+        return "OK";
+    case 400:
+        return "Bad Request";
+    case 404:
+        return "Not Found";
+    case 413:
+        return "Content Too Large";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
+    case 503:
+        return "Service Unavailable";
+    case 505:
+        return "HTTP Version Not Supported";
+    default:
+        return "-";
+    }
+}
+
+cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status,
+                               const char *content_type, bool keep_alive, cc_bytes headers,
+                               cc_bytes body) {
+    char head[512];
+    int size = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\nServer: cloudcore\r\nDate: %s\r\n%s%s%s%s",
+                        status, reason(status), server->date,
+                        content_type != NULL ? "Content-Type: " : "",
+                        content_type != NULL ? content_type : "", content_type != NULL ? "\r\n" : "",
+                        keep_alive ? "" : "Connection: close\r\n");
+    CC_TRY(cc_buffer_append(out, head, (size_t)size));
+    CC_TRY(cc_buffer_append(out, headers.data, headers.size));
+    bool bodiless = status == 204 || status == 304 || (status >= 100 && status < 200);
+    size = bodiless ? snprintf(head, sizeof head, "\r\n")
+                    : snprintf(head, sizeof head, "Content-Length: %zu\r\n\r\n", body.size);
+    CC_TRY(cc_buffer_append(out, head, (size_t)size));
+    return bodiless ? CC_OK : cc_buffer_append(out, body.data, body.size);
+}
+
+static void enter(cc_http_server *server, connection *c, connection_state state) {
+    c->state = state;
+    c->since_ns = server->now_ns;
+}
+
+/* Refuses what is no request and closes behind the answer. */
+static bool refuse(cc_http_server *server, connection *c, int status) {
+    c->keep_alive = false;
+    cc_bytes nothing = {NULL, 0};
+    if (cc_connection_format(server, &c->out, status, NULL, false, nothing, nothing) != CC_OK)
+        return false;
+    enter(server, c, CLOSING);
+    return cc_connection_write(server, c);
+}
+
+/* Forgets the request at the front of `in`, keeps what was pipelined behind it. */
+static void consume(connection *c, size_t used) {
+    size_t rest = c->in.size - used;
+    if (rest != 0)
+        memmove(c->in.data, c->in.data + used, rest);
+    c->in.size = rest;
+    if (rest == 0 && c->in.capacity > KEEP_BUFFER) {
+        cc_buffer_free(&c->in);
+        cc_buffer_init(&c->in);
+    }
+}
+
+/* Decodes chunks in place behind body_at. 0: more bytes needed, 200: complete, else refuse. */
+static int decode_chunks(cc_http_server *server, connection *c, size_t *end_out) {
+    for (;;) {
+        if (c->chunk_open) {
+            size_t here = c->in.size - c->chunk_at;
+            size_t step = here < c->chunk_left ? here : (size_t)c->chunk_left;
+            memmove(c->in.data + c->body_at + c->body_size, c->in.data + c->chunk_at, step);
+            c->body_size += step;
+            c->chunk_at += step;
+            c->chunk_left -= step;
+            if (c->chunk_left != 0 || c->in.size - c->chunk_at < 2)
+                return 0;
+            if (memcmp(c->in.data + c->chunk_at, "\r\n", 2) != 0)
+                return 400;
+            c->chunk_at += 2;
+            c->chunk_open = false;
+        }
+        const uint8_t *line = c->in.data + c->chunk_at;
+        const uint8_t *end = memchr(line, '\n', c->in.size - c->chunk_at);
+        if (end == NULL)
+            return c->in.size - c->chunk_at > 4096 ? 400 : 0;
+        if (end == line || end[-1] != '\r')
+            return 400;
+        uint64_t size = 0;
+        const uint8_t *at = line;
+        for (; at < end - 1 && *at != ';'; at++) {
+            int digit = *at >= '0' && *at <= '9'   ? *at - '0'
+                        : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
+                        : *at >= 'A' && *at <= 'F' ? *at - 'A' + 10
+                                                   : -1;
+            if (digit < 0 || at - line >= 15)
+                return 400;
+            size = size << 4 | (unsigned)digit;
+        }
+        if (at == line)
+            return 400;
+        size_t behind = (size_t)(end - c->in.data) + 1;
+        if (size == 0) { /* no trailers: the blank line follows */
+            if (c->in.size - behind < 2)
+                return 0;
+            *end_out = behind + 2;
+            return memcmp(c->in.data + behind, "\r\n", 2) == 0 ? 200 : 400;
+        }
+        if (c->body_size + size > server->options.body_max)
+            return 413;
+        c->chunk_at = behind;
+        c->chunk_left = size;
+        c->chunk_open = true;
+    }
+}
+
+static bool dispatch(cc_http_server *server, connection *c, bool *answered_out) {
+    cc_bytes body = cc_bytes_of(c->in.data + c->body_at, c->body_size);
+    cc_http_reply_parts *parts = &server->parts;
+    enter(server, c, ANSWERING);
+    *answered_out = false;
+    if (server->options.fast != NULL) {
+        cc_buffer_clear(&parts->headers);
+        cc_buffer_clear(&parts->body);
+        parts->content_type = NULL;
+        if (server->options.fast(server->options.fast_context, &c->head, body, parts)) {
+            if (cc_connection_format(server, &c->out, parts->status, parts->content_type, c->keep_alive,
+                                     cc_buffer_bytes(&parts->headers),
+                                     cc_buffer_bytes(&parts->body)) != CC_OK)
+                return false;
+            *answered_out = true;
+            return true;
+        }
+    }
+    cc_server_watch(server, c, c->out.size != 0 ? EPOLLOUT : 0u); /* nothing to read until the reply */
+    cc_server_queue(server, c);
+    return true;
+}
+
+static bool start_body(cc_http_server *server, connection *c) {
+    c->keep_alive = c->head.keep_alive;
+    c->body_at = c->head.size;
+    c->body_size = c->head.chunked ? 0 : (size_t)c->head.length;
+    c->chunk_at = c->head.size;
+    c->chunk_open = false;
+    if (c->head.length > server->options.body_max)
+        return refuse(server, c, 413);
+    enter(server, c, READING_BODY);
+    size_t here = c->in.size - c->head.size;
+    if (c->head.expects_continue && (c->head.chunked || here < c->head.length)) {
+        if (cc_buffer_append_text(&c->out, "HTTP/1.1 100 Continue\r\n\r\n") != CC_OK)
+            return false;
+        return cc_connection_write(server, c);
+    }
+    return true;
+}
+
+/* Goes as far as the bytes at hand allow. */
+static bool advance(cc_http_server *server, connection *c) {
+    for (;;) {
+        if (c->state == READING_HEAD) {
+            while (c->in.size >= 2 && memcmp(c->in.data, "\r\n", 2) == 0)
+                consume(c, 2); /* RFC 9112 2.2: an empty line before a request is ignored */
+            if (c->in.size == 0)
+                return true;
+            int result = cc_http_head_parse(cc_buffer_bytes(&c->in), &c->head);
+            if (result == 0)
+                return true;
+            if (result != 200)
+                return refuse(server, c, result);
+            if (!start_body(server, c))
+                return false;
+        }
+        if (c->state == READING_BODY) {
+            size_t end = c->body_at + c->body_size;
+            if (c->head.chunked) {
+                int result = decode_chunks(server, c, &end);
+                if (result != 200)
+                    return result == 0 ? true : refuse(server, c, result);
+            } else if (c->in.size < end) {
+                return true;
+            }
+            c->chunk_at = end; /* where the next request starts */
+            /* The head points into `in`, which may have moved while the body came. */
+            bool answered;
+            if (cc_http_head_parse(cc_bytes_of(c->in.data, c->head.size), &c->head) != 200 ||
+                !dispatch(server, c, &answered))
+                return false;
+            if (!answered)
+                return true; /* Python answers */
+            consume(c, c->chunk_at);
+            enter(server, c, c->keep_alive ? READING_HEAD : CLOSING);
+            if (!cc_connection_write(server, c))
+                return false;
+            continue;
+        }
+        return true;
+    }
+}
+
+bool cc_connection_answered(cc_http_server *server, connection *c) {
+    consume(c, c->chunk_at);
+    enter(server, c, c->keep_alive ? READING_HEAD : CLOSING);
+    return cc_connection_write(server, c) && (c->state == CLOSING || advance(server, c));
+}
+
+bool cc_connection_readable(cc_http_server *server, connection *c) {
+    for (;;) {
+        if (cc_buffer_reserve(&c->in, READ_STEP) != CC_OK)
+            return false;
+        ssize_t got = recv(c->descriptor, c->in.data + c->in.size, c->in.capacity - c->in.size, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return true;
+        if (got <= 0)
+            return false;
+        bool full = (size_t)got == c->in.capacity - c->in.size;
+        c->in.size += (size_t)got;
+        if (c->state == CLOSING) {
+            c->in.size = 0; /* whatever a refused peer still sends */
+            return true;
+        }
+        if (!advance(server, c))
+            return false;
+        if (!full || c->state == ANSWERING)
+            return true;
+    }
+}
+
+bool cc_connection_write(cc_http_server *server, connection *c) {
+    while (c->written < c->out.size) {
+        ssize_t put = send(c->descriptor, c->out.data + c->written, c->out.size - c->written, MSG_NOSIGNAL);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            cc_server_watch(server, c, EPOLLOUT | (c->state == ANSWERING ? 0u : EPOLLIN));
+            return true;
+        }
+        if (put < 0)
+            return false;
+        c->written += (size_t)put;
+    }
+    c->written = 0;
+    cc_buffer_clear(&c->out);
+    if (c->out.capacity > KEEP_BUFFER) {
+        cc_buffer_free(&c->out);
+        cc_buffer_init(&c->out);
+    }
+    if (c->state == CLOSING) {
+        /* Closing with unread input would reset the connection and lose the answer: say that
+         * nothing more comes, and read on until the peer is done or its time is up. */
+        if (!c->shut && shutdown(c->descriptor, SHUT_WR) != 0)
+            return false;
+        c->shut = true;
+        cc_server_watch(server, c, EPOLLIN);
+        return true;
+    }
+    cc_server_watch(server, c, c->state == ANSWERING ? 0 : EPOLLIN);
+    return true;
+}

@@ -1,0 +1,72 @@
+/* internal.h: connections and the server, shared by server.c (thread, queue) and connection.c (one
+ * connection's states). Everything here belongs to the epoll thread, but for what `mutex` guards. */
+#ifndef CC_HTTP_INTERNAL_H
+#define CC_HTTP_INTERNAL_H
+
+#include "base/thread.h"
+#include "http/server.h"
+
+typedef enum { READING_HEAD, READING_BODY, ANSWERING, CLOSING } connection_state;
+
+typedef struct connection connection;
+struct cc_http_exchange {
+    connection *of;
+    cc_http_exchange *next; /* in the queue, then in the list of replies */
+    cc_buffer reply;        /* the whole answer's bytes */
+};
+
+struct connection {
+    connection *previous, *next;
+    int descriptor;
+    connection_state state;
+    bool keep_alive, gone; /* gone: the peer left while Python answers */
+    bool shut;              /* closing: our side is done */
+    bool queued;            /* Python has it, or will */
+    cc_http_head head;
+    cc_buffer in, out;
+    size_t written;     /* of out */
+    size_t body_at;     /* offset of the body in `in` */
+    size_t body_size;   /* decoded so far (chunked) or wanted (length) */
+    size_t chunk_at;    /* chunked: where decoding goes on */
+    uint64_t chunk_left;
+    bool chunk_open;    /* inside a chunk's data */
+    uint64_t since_ns;  /* when the state began */
+    uint32_t events;
+    cc_http_exchange exchange;
+};
+
+struct cc_http_server {
+    cc_http_options options;
+    int listener, epoll, wake;
+    uint16_t port;
+    connection *connections; /* a list */
+    uint32_t connection_count;
+    bool accepting;
+    uint64_t now_ns;
+    uint64_t serial; /* for request ids */
+    char date[40];
+    uint64_t date_second;
+    cc_arena arena;
+    cc_http_reply_parts parts;
+    pthread_t thread;
+    cc_mutex mutex; /* guards below */
+    cc_cond queued;
+    cc_http_exchange *queue_first, *queue_last, *replies;
+    uint32_t answering; /* exchanges that Python holds or that wait */
+    bool stopping, ended;
+    uint64_t stop_by_ns;
+};
+
+/* connection.c: true while the connection lives. */
+bool cc_connection_readable(cc_http_server *server, connection *c);
+bool cc_connection_write(cc_http_server *server, connection *c);
+/* The answer is in `out`: write it, then the next pipelined request. */
+bool cc_connection_answered(cc_http_server *server, connection *c);
+CC_MUST_CHECK cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status,
+                                             const char *content_type, bool keep_alive,
+                                             cc_bytes headers, cc_bytes body);
+/* server.c */
+void cc_server_queue(cc_http_server *server, connection *c);
+void cc_server_watch(cc_http_server *server, connection *c, uint32_t events);
+
+#endif

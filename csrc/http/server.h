@@ -1,0 +1,56 @@
+/* server.h: an HTTP/1.1 server on one epoll thread that never holds the GIL.
+ *
+ * A complete request first goes to `fast` (on the epoll thread: the item verbs). What fast leaves is
+ * queued for cc_http_next, which worker threads call; they answer with cc_http_reply from any thread.
+ *
+ *   accept -> read head -> read body (length or chunked) -> fast, or queue -> reply -> write -> again
+ *
+ * One request at a time per connection; pipelined ones wait in its buffer. Limits and time-outs
+ * bound every state. Thread rule: open, stop, close from one thread; next and reply from any. */
+#ifndef CC_HTTP_SERVER_H
+#define CC_HTTP_SERVER_H
+
+#include "http/head.h"
+
+typedef struct cc_http_server cc_http_server;
+typedef struct cc_http_exchange cc_http_exchange; /* one request until its reply */
+
+typedef struct {
+    int status;
+    const char *content_type; /* NULL: none */
+    cc_buffer headers;        /* further lines, each "Name: value\r\n" */
+    cc_buffer body;
+} cc_http_reply_parts;
+
+/* True when it filled `reply`; false leaves the request to Python. */
+typedef bool (*cc_http_fast)(void *context, const cc_http_head *head, cc_bytes body,
+                             cc_http_reply_parts *reply);
+
+typedef struct {
+    const char *host;   /* IPv4 or IPv6 address; default 127.0.0.1 */
+    uint16_t port;      /* 0: any free one */
+    uint64_t body_max;  /* default 64 MiB; larger is 413 */
+    uint32_t connections_max; /* default 20,000; further ones wait in the backlog */
+    uint32_t head_timeout_ms, body_timeout_ms, idle_timeout_ms; /* defaults 10 s, 60 s, 120 s */
+    cc_http_fast fast;
+    void *fast_context;
+} cc_http_options;
+
+CC_MUST_CHECK cc_status cc_http_open(const cc_http_options *options, cc_http_server **server_out,
+                                     cc_error *error);
+uint16_t cc_http_port(const cc_http_server *server);
+/* Waits for a request that Python has to answer. CC_ERR_TIMEOUT, or CC_ERR_CLOSED once stopped. */
+CC_MUST_CHECK cc_status cc_http_next(cc_http_server *server, uint64_t timeout_ns,
+                                     cc_http_exchange **exchange_out);
+/* Valid until the reply. */
+const cc_http_head *cc_http_exchange_head(const cc_http_exchange *exchange);
+cc_bytes cc_http_exchange_body(const cc_http_exchange *exchange);
+/* Ends the exchange; `headers` as in cc_http_reply_parts. */
+CC_MUST_CHECK cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int status,
+                                      cc_bytes headers, cc_bytes body);
+/* No new connections or requests; what is in flight is answered (at most `grace_ms`). */
+void cc_http_stop(cc_http_server *server, uint32_t grace_ms);
+/* After stop, when no thread is inside next or holds an exchange. */
+void cc_http_close(cc_http_server *server);
+
+#endif

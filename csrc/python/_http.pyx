@@ -1,0 +1,179 @@
+"""The door to csrc/http: a server thread in C, requests for Python, replies back. See _http.pyi."""
+cimport cython
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+include "errors.pxi"
+
+cdef extern from "stdbool.h" nogil:
+    ctypedef bint c_bool "bool"
+
+cdef extern from "http/head.h" nogil:
+    ctypedef struct cc_http_header:
+        cc_bytes name
+        cc_bytes value
+    ctypedef struct cc_http_head:
+        cc_bytes method
+        cc_bytes target
+        cc_http_header *headers
+        uint32_t header_count
+
+cdef extern from "http/server.h" nogil:
+    ctypedef struct cc_http_server:
+        pass
+    ctypedef struct cc_http_exchange:
+        pass
+    ctypedef struct cc_http_reply_parts:
+        pass
+    ctypedef c_bool (*cc_http_fast)(void *context, const cc_http_head *head, cc_bytes body,
+                                    cc_http_reply_parts *reply) noexcept nogil
+    ctypedef struct cc_http_options:
+        const char *host
+        uint16_t port
+        uint64_t body_max
+        uint32_t connections_max
+        uint32_t head_timeout_ms
+        uint32_t body_timeout_ms
+        uint32_t idle_timeout_ms
+        cc_http_fast fast
+        void *fast_context
+    cc_status cc_http_open(const cc_http_options *options, cc_http_server **out, cc_error *error)
+    uint16_t cc_http_port(const cc_http_server *server)
+    cc_status cc_http_next(cc_http_server *server, uint64_t timeout_ns, cc_http_exchange **out)
+    const cc_http_head *cc_http_exchange_head(const cc_http_exchange *exchange)
+    cc_bytes cc_http_exchange_body(const cc_http_exchange *exchange)
+    cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int status, cc_bytes headers,
+                            cc_bytes body)
+    void cc_http_stop(cc_http_server *server, uint32_t grace_ms)
+    void cc_http_close(cc_http_server *server)
+
+cdef extern from "table/table.h" nogil:
+    ctypedef struct cc_tables:
+        pass
+
+cdef extern from "http/dynamodb.h" nogil:
+    ctypedef struct cc_http_dynamodb:
+        pass
+    void cc_http_dynamodb_init(cc_http_dynamodb *door, cc_tables *tables, const char *account, const char *region)
+    void cc_http_dynamodb_free(cc_http_dynamodb *door)
+    c_bool cc_http_dynamodb_fast(void *door, const cc_http_head *head, cc_bytes body, cc_http_reply_parts *reply) noexcept
+    void cc_http_request_id(uint64_t serial, char *out)
+
+
+cdef bytes _bytes(cc_bytes view):
+    return PyBytes_FromStringAndSize(<const char *>view.data, <Py_ssize_t>view.size)
+
+
+def request_id(uint64_t serial):
+    """52 upper-case characters that follow from `serial`."""
+    cdef char out[53]
+    cc_http_request_id(serial, out)
+    return (<bytes>out).decode("ascii")
+
+
+@cython.final
+cdef class Request:
+    """One HTTP request; answer it once with Server.reply."""
+    cdef cc_http_exchange *exchange
+    cdef readonly str method
+    cdef readonly str target
+    cdef readonly dict headers
+    cdef readonly bytes body
+
+
+@cython.final
+cdef class Server:
+    """An HTTP/1.1 server on a C thread."""
+    cdef cc_http_server *server
+    cdef cc_http_dynamodb door
+    cdef object tables  # keeps the tables open while the server answers from them
+    cdef readonly int port
+    cdef bint stopped
+
+    def __cinit__(self, str host="127.0.0.1", uint16_t port=0, *, tables=None, str account="000000000000",
+                  str region="us-east-1", uint64_t body_max=0, uint32_t head_timeout_ms=0,
+                  uint32_t body_timeout_ms=0, uint32_t idle_timeout_ms=0, uint32_t connections_max=0):
+        cdef cc_http_options options
+        cdef cc_error error
+        cdef bytes c_host = host.encode(), c_account = account.encode(), c_region = region.encode()
+        memset(&options, 0, sizeof(options))
+        options.host = c_host
+        options.port = port
+        options.body_max = body_max
+        options.head_timeout_ms = head_timeout_ms
+        options.body_timeout_ms = body_timeout_ms
+        options.idle_timeout_ms = idle_timeout_ms
+        options.connections_max = connections_max
+        cc_http_dynamodb_init(&self.door, <cc_tables *><size_t>(tables.pointer if tables is not None else 0),
+                              c_account, c_region)
+        if tables is not None:
+            self.tables = tables
+            options.fast = cc_http_dynamodb_fast
+            options.fast_context = &self.door
+        check(cc_http_open(&options, &self.server, &error), &error)
+        self.port = cc_http_port(self.server)
+
+    def __dealloc__(self):
+        if self.server is not NULL:
+            if not self.stopped:
+                with nogil:
+                    cc_http_stop(self.server, 0)
+            cc_http_close(self.server)
+        cc_http_dynamodb_free(&self.door)
+
+    def next(self, double timeout):
+        """The next request for Python, None after `timeout` seconds. ClosedError once stopped."""
+        cdef cc_http_exchange *exchange = NULL
+        cdef cc_status status
+        cdef uint64_t ns = <uint64_t>(timeout * 1e9)
+        cdef const cc_http_head *head
+        cdef uint32_t i
+        with nogil:
+            status = cc_http_next(self.server, ns, &exchange)
+        if status == CC_ERR_TIMEOUT:
+            return None
+        if status != CC_OK:
+            raise _errors.ClosedError("the server has stopped", "closed")
+        head = cc_http_exchange_head(exchange)
+        cdef Request request = Request.__new__(Request)
+        request.exchange = exchange
+        request.method = _bytes(head.method).decode("ascii")
+        request.target = _bytes(head.target).decode("ascii")
+        request.headers = {}
+        for i in range(head.header_count):
+            request.headers[_bytes(head.headers[i].name).decode("ascii").lower()] = (
+                _bytes(head.headers[i].value).decode("latin-1"))
+        request.body = _bytes(cc_http_exchange_body(exchange))
+        return request
+
+    def reply(self, Request request, int status, list headers, bytes body):
+        """Answer: headers is a list of (name, value) without CR or LF; Content-Length and Date are added."""
+        cdef cc_http_exchange *exchange = request.exchange
+        cdef bytes lines
+        cdef const char *c_lines
+        cdef const char *c_body = body
+        cdef size_t lines_size, body_size = <size_t>len(body)
+        cdef cc_status result
+        if exchange is NULL:
+            raise ValueError("this request was answered already")
+        text = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        if text.count("\n") != len(headers) or text.count("\r") != len(headers):
+            raise ValueError("a header holds CR or LF")
+        lines = text.encode("latin-1")
+        c_lines = lines
+        lines_size = <size_t>len(lines)
+        request.exchange = NULL
+        with nogil:
+            result = cc_http_reply(self.server, exchange, status, cc_bytes_of(c_lines, lines_size),
+                                   cc_bytes_of(c_body, body_size))
+        if result != CC_OK:
+            raise MemoryError()
+
+    def stop(self, uint32_t grace_ms=5000):
+        """Take nothing new, answer what is in flight, end the thread. Idempotent."""
+        if self.stopped:
+            return
+        self.stopped = True
+        with nogil:
+            cc_http_stop(self.server, grace_ms)

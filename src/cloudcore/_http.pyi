@@ -1,0 +1,42 @@
+"""The HTTP/1.1 server (csrc/http) from Python."""
+
+from typing import Any, final
+
+def request_id(serial: int) -> str:
+    """52 upper-case characters that follow from `serial`."""
+
+@final
+class Request:
+    """One request: header names in lower case, the body whole."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+@final
+class Server:
+    """A server on a C thread that never holds the GIL.
+
+    With `tables` (cloudcore._table.Tables) the item verbs of that account and region are answered in C;
+    everything else waits for `next`. Limits: head 64 KiB and 100 headers, body `body_max` bytes (64 MiB).
+    """
+
+    port: int
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        tables: Any = None,
+        account: str = "000000000000",
+        region: str = "us-east-1",
+        body_max: int = 0,
+        head_timeout_ms: int = 0,
+        body_timeout_ms: int = 0,
+        idle_timeout_ms: int = 0,
+        connections_max: int = 0,
+    ) -> None: ...
+    def next(self, timeout: float) -> Request | None: ...
+    def reply(self, request: Request, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
+    def stop(self, grace_ms: int = 5000) -> None: ...

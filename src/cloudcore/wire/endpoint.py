@@ -1,0 +1,154 @@
+"""The endpoint: one port for all services of a Cloud.
+
+Item verbs never come here: csrc/http answers them in C. A request that does is looked up by its
+X-Amz-Target in one table and handed to the service as bytes; the service's own body goes back.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import json
+import logging
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from cloudcore import errors
+from cloudcore._http import Request, Server, request_id
+
+LOOPBACK = ("127.0.0.1", "::1")
+_BODY_MAX = 16 << 20
+_log = logging.getLogger("cloudcore.wire")
+Reply = tuple[int, list[tuple[str, str]], bytes]
+
+
+class Endpoint:
+    """An HTTP endpoint over `cloud`, on a loopback address.
+
+    `port` 0 takes any free one. `threads` answer what C does not. Signatures are not checked, so another
+    address than loopback is refused (ValueError).
+    """
+
+    def __init__(self, cloud: Any, host: str = "127.0.0.1", port: int = 0, threads: int = 2):
+        if host not in LOOPBACK:
+            raise ValueError(f"{host} is not loopback: requests are not authenticated, so only {LOOPBACK} are served")
+        self._cloud = cloud
+        self._serial = itertools.count(time.monotonic_ns())
+        self._server = Server(
+            host, port, tables=cloud.dynamodb.tables, account=cloud.account, region=cloud.region
+        )
+        self.host, self.port = host, self._server.port
+        self.url = f"http://{'[' + host + ']' if ':' in host else host}:{self.port}"
+        self._services: dict[str, Callable[[], Any]] = {
+            "DynamoDB_20120810": lambda: cloud.dynamodb,
+            "Firehose_20150804": lambda: cloud.firehose,
+        }
+        self._threads = [
+            threading.Thread(target=self._work, name=f"cloudcore-wire-{n}", daemon=True) for n in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self, grace_seconds: float = 5) -> None:
+        """Answer what is in flight, then stop. Idempotent; the Cloud stays open."""
+        self._server.stop(int(grace_seconds * 1000))
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _work(self) -> None:
+        while True:
+            try:
+                request = self._server.next(1.0)
+            except errors.ClosedError:
+                return
+            if request is None:
+                continue
+            try:
+                status, headers, body = self._answer(request)
+            except Exception:
+                _log.exception("%s %s failed", request.method, request.target)
+                status, headers, body = _error(500, "InternalServerError", "The request processing has failed")
+            self._server.reply(request, status, headers, body)
+
+    def _answer(self, request: Request) -> Reply:
+        path = request.target.partition("?")[0]
+        if request.method == "GET" and path in ("/", "/_cloudcore/health"):
+            return 200, [("Content-Type", "application/json")], b'{"status":"ok","services":["dynamodb","firehose"]}'
+        if request.method == "OPTIONS":
+            return 200, _cors(request), b""
+        prefix, _, operation = request.headers.get("x-amz-target", "").partition(".")
+        version = "1.1" if prefix.startswith("Firehose") else "1.0"
+        status, body = self._call(request, prefix, operation)
+        headers = [
+            ("Content-Type", f"application/x-amz-json-{version}"),
+            ("x-amzn-RequestId", request_id(next(self._serial))),
+            *(_cors(request) if "origin" in request.headers else ()),
+        ]
+        if version == "1.0":
+            headers.append(("x-amz-crc32", str(zlib.crc32(body))))
+        return status, headers, body
+
+    def _call(self, request: Request, prefix: str, operation: str) -> tuple[int, bytes]:
+        body = request.body
+        if request.headers.get("content-encoding", "").lower() == "gzip":
+            try:
+                body = _gunzip(body)
+            except (OSError, EOFError, zlib.error):
+                return _plain(400, "SerializationException", "The request body is not valid gzip")
+        if len(body) > _BODY_MAX:
+            return _plain(413, "RequestEntityTooLargeException", "Request size exceeds 16 MB")
+        service = self._services.get(prefix)
+        if request.method != "POST" or service is None:
+            return _plain(400, "UnknownOperationException", "")
+        account, region = _scope(request.headers.get("authorization", ""))
+        if account not in (None, self._cloud.account) or region not in (None, self._cloud.region):
+            return _plain(
+                400, "UnrecognizedClientException",
+                f"This endpoint serves account {self._cloud.account} in {self._cloud.region} only",
+            )  # fmt: skip
+        return service().call_json(operation, body)
+
+
+def _gunzip(data: bytes) -> bytes:
+    """At most one byte over the limit is ever made of a bomb."""
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+        return packed.read(_BODY_MAX + 1)
+
+
+def _scope(authorization: str) -> tuple[str | None, str | None]:
+    """(account, region) of a SigV4 credential scope; a 12-digit access key names the account."""
+    _, found, scope = authorization.partition("Credential=")
+    parts = scope.split("/")
+    if not found or len(parts) < 5:
+        return None, None
+    key = parts[0]
+    return (key if len(key) == 12 and key.isdigit() else None), parts[2]
+
+
+def _cors(request: Request) -> list[tuple[str, str]]:
+    asked = request.headers.get("access-control-request-headers", "*")
+    return [
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Allow-Headers", asked),
+        ("Access-Control-Allow-Methods", "DELETE, GET, HEAD, OPTIONS, POST, PUT"),
+        ("Access-Control-Max-Age", "172800"),
+    ]
+
+
+def _plain(status: int, code: str, message: str) -> tuple[int, bytes]:
+    kind = "com.amazon.coral.service#" + code
+    return status, json.dumps({"__type": kind, "message": message} if message else {"__type": kind}).encode()
+
+
+def _error(status: int, code: str, message: str) -> Reply:
+    return status, [("Content-Type", "application/x-amz-json-1.0")], _plain(status, code, message)[1]
