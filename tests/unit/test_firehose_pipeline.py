@@ -8,6 +8,7 @@ import io
 import json
 import re
 import sys
+import time
 import types
 from typing import Any
 
@@ -334,3 +335,58 @@ def test_a_redelivered_invocation_has_the_same_records(world: World, tmp_path: A
     first, again, *_ = world.function.events
     assert again["records"] == first["records"]
     assert stream.status()["delivered"] == 40
+
+
+def test_partition_values_that_no_store_takes_fail_in_the_transform(world: World, tmp_path: Any) -> None:
+    def answer(event: dict[str, Any]) -> Reply:
+        records = [world.function.one(sent) for sent in event["records"]]
+        for reply, value in zip(records, ["x" * 300, "../..", "", 7, "ok"], strict=True):
+            reply["metadata"] = {"partitionKeys": {"k": value}}
+        return Reply(json.dumps({"records": records}).encode())
+
+    world.function.script = [answer]
+    stream = world.open(tmp_path, **TRANSFORM)
+    stream.put_batch([record(n) for n in range(5)])
+    world.drain(stream)
+    codes = [json.loads(line)["errorCode"] for line in world.joined("errors/").splitlines()]
+    assert codes == [
+        "DynamicPartitioning.PrefixEvaluationFailed", "DynamicPartitioning.MetadataExtractionFailed"
+    ]  # fmt: skip
+    assert stream.status()["delivered"] == 3
+
+
+def test_a_destination_that_stays_down_fills_the_bound_and_no_more(world: World, tmp_path: Any) -> None:
+    stream = world.open(tmp_path, **TRANSFORM, disk_bound=4000)
+    world.objects.down = True
+    put = 0
+
+    def fill() -> None:
+        nonlocal put
+        while put < 200:
+            stream.put_batch([record(n) for n in range(10)])
+            put += 1
+            while stream._pipeline.turn():
+                pass
+
+    with pytest.raises(ApiError, match="Slow down"):
+        fill()
+    world.objects.down = False
+    world.clock.advance(200)
+    world.drain(stream)
+    assert stream.status()["backed_up"] == put * 10
+
+
+def test_the_thread_delivers_by_itself(world: World, tmp_path: Any) -> None:
+    from cloudcore.clock import Clock
+
+    world.clock = Clock()  # type: ignore[assignment]
+    for options in ({"buffer_seconds": 0}, {**TRANSFORM, "transform_buffer_seconds": 0, "buffer_seconds": 0}):
+        stream = world.open(tmp_path / str(len(options)), **options)
+        stream._pipeline.start()
+        for n in range(30):
+            stream.put(record(n))
+            deadline = time.monotonic() + 5
+            while sum(stream.status()[name] for name in ("delivered", "dropped", "failed")) < n + 1:
+                assert time.monotonic() < deadline, f"record {n} was not delivered"
+                time.sleep(0.001)
+        stream.close()

@@ -43,7 +43,7 @@ logger = logging.getLogger("cloudcore.firehose")
 REJECT = 2  # log record type: records that the producer itself refused (ours, for ingest)
 _READ_BYTES = 8 << 20  # without a transform: how much of the source one turn takes in
 _RETRY_FIRST_S, _RETRY_MAX_S = 1.0, 120.0
-_SAMPLE_RECORDS = 10_000
+_SAMPLE_RECORDS = 4_000
 _IDLE_S = 3600.0
 _HEADER = struct.Struct("<I")
 
@@ -63,6 +63,7 @@ class Pipeline:
         clock: Clock,
         *,
         buffered_bytes_max: int = 1 << 30,
+        held_bytes_max: int = 1 << 62,
         on_failed: Callable[[int, str, str, bytes], None] | None = None,
     ):
         self.name, self.version, self.identity = name, version, identity
@@ -74,6 +75,7 @@ class Pipeline:
         if config.backup:
             hints["backup"] = (config.backup.buffer_bytes, config.backup.buffer_seconds)
         self.buffers = Buffers(hints, buffered_bytes_max)
+        self._held_max = held_bytes_max
         self.on_failed = on_failed
         self.position = 0  # last source sequence that was taken in
         self._keys: dict[str, dict[str, str]] = {}
@@ -82,6 +84,7 @@ class Pipeline:
         self._changed = threading.Condition()
         self._unread = 1 << 62  # bytes that wait in the source, unknown at the start
         self._unread_since = 0.0
+        self._idle = False  # the thread sleeps and knows of nothing that waits in the source
         self._flush_to = self._flushed_to = 0
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -96,7 +99,9 @@ class Pipeline:
         """
         flushing = self._flush_to > self._flushed_to
         moved = False
-        if self.transform:
+        if self._held() >= self._held_max:
+            pass  # a destination that stays down: the source fills up to its bound, and producers slow down
+        elif self.transform:
             work = self._next_work(flushing)
             if work is not None:
                 self.journal.set_work(work.first, work.last)
@@ -120,6 +125,10 @@ class Pipeline:
                 self._changed.notify_all()
         return moved
 
+    def _held(self) -> int:
+        """Bytes that are transformed or planned, and not delivered yet."""
+        return self.buffers.total + sum(plan.size for plan in self.journal.open.values())
+
     def _take_source(self) -> bool:
         """Without a transform: batches of the source go straight into their lanes, unread."""
         taken = 0
@@ -136,8 +145,6 @@ class Pipeline:
             taken += size
             if taken >= _READ_BYTES:
                 break
-        if not taken:
-            self._mark_read()
         return taken > 0
 
     def _next_work(self, flushing: bool) -> Work | None:
@@ -171,7 +178,6 @@ class Pipeline:
                 break
         if not work.records or not (full or waited or flushing or cut):
             self._unread = work.size
-            self._unread_since = now if not work.records else self._unread_since
             return None
         for seen, size, last in backups:
             self._buffer_backup(seen, size, last)
@@ -377,12 +383,11 @@ class Pipeline:
 
     def arrived(self, size: int) -> None:
         """Records of `size` bytes were appended to the source. Wakes the thread only when it matters."""
-        before = self._unread
-        self._unread = before + size
-        wake_at = self.transform.processor.buffer_bytes if self.transform else 1
-        if before == 0 or before < wake_at <= before + size:
+        self._unread += size  # a hint: an update that is lost costs a batch its size, never its time
+        if self._idle or (self.transform and self._unread >= self.transform.processor.buffer_bytes):
             with self._changed:
-                if before == 0:
+                if self._idle:
+                    self._idle = False
                     self._unread_since = self.clock.monotonic()
                 self._changed.notify_all()
 
@@ -428,23 +433,22 @@ class Pipeline:
     def _wait(self) -> None:
         now = self.clock.monotonic()
         dues = [self.buffers.next_due()] + [due for due, _ in self._retry.values()]
-        if self.transform and self._unread:
-            dues.append(self._unread_since + self.transform.processor.buffer_seconds)
-        due = min((d for d in dues if d is not None), default=now + _IDLE_S)
         with self._changed:
             if self._stopping or self._something_to_do():
                 return
+            self._idle = self.source.last_sequence <= self.position
+            if self.transform and not self._idle:
+                dues.append(self._unread_since + self.transform.processor.buffer_seconds)
+            due = min((d for d in dues if d is not None), default=now + _IDLE_S)
             self.clock.wait(self._changed, max(0.001, due - now))
+            self._idle = False
 
     def _something_to_do(self) -> bool:
         if self._flush_to > self._flushed_to and not self._retry:
             return True
-        if self.transform:
-            return self._unread >= self.transform.processor.buffer_bytes
-        return self.source.last_sequence > self.position
-
-    def _mark_read(self) -> None:
-        self._unread = 0 if self.source.last_sequence <= self.position else 1
+        if self._held() >= self._held_max or self.source.last_sequence <= self.position:
+            return False
+        return not self.transform or self._unread >= self.transform.processor.buffer_bytes
 
 
 class _Seen:

@@ -149,10 +149,18 @@ def infer(rows: Iterable[dict[str, Any]]) -> pa.Schema:
     found: dict[str, Any] = {}
     for row in rows:
         for name, value in row.items():
-            found[name] = _merge(found.get(name), _kind(value))
+            known = found.get(name)
+            if known == "string" or (known is not None and known == _QUICK.get(type(value))):
+                continue  # nothing that a scalar could add
+            if known == "int" and type(value) is int and -(1 << 63) <= value < 1 << 63:
+                continue
+            found[name] = _merge(known, _kind(value))
     if not found:
         raise ValueError("no record to infer a schema from")
     return pa.schema([(name, _arrow(kind)) for name, kind in found.items()])
+
+
+_QUICK = {bool: "bool", float: "double"}
 
 
 def _kind(value: Any) -> Any:

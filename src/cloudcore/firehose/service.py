@@ -203,7 +203,8 @@ class Firehose:
             }
             path = self._path(name)
             if path is not None:
-                os.makedirs(path, exist_ok=True)
+                shutil.rmtree(path, ignore_errors=True)  # what a deletion left when it was killed
+                os.makedirs(path)
                 _write_atomically(os.path.join(path, "stream.json"), json.dumps(description, indent=1))
             self._descriptions[name] = description
             self._open(description)
@@ -270,9 +271,14 @@ def library_configuration(service: Firehose, **o: Any) -> tuple[dict[str, Any], 
     if o["file_extension"] is not None:
         raw["FileExtension"] = o["file_extension"]
     if o["format"] == "parquet":
+        from cloudcore._stream import Columns
         from cloudcore.firehose import schema
 
-        ours["schema"] = "infer" if o["schema"] is None else schema.dump(schema.to_arrow(o["schema"]))
+        ours["schema"] = "infer"
+        if o["schema"] is not None:
+            given = schema.to_arrow(o["schema"])
+            Columns(given)  # a type that cannot be converted is refused now
+            ours["schema"] = schema.dump(given)
         raw["DataFormatConversionConfiguration"] = {"Enabled": True}
         if o["compression"] is not None:
             ours["parquet_compression"] = o["compression"].upper()

@@ -64,7 +64,7 @@ class Stream:
         self._pipeline = Pipeline(
             self.name, int(description["VersionId"]), description["Identity"], self.config,
             self._logs, objects,
-            transform, clock, on_failed=on_failed,
+            transform, clock, on_failed=on_failed, held_bytes_max=bound or 1 << 62,
         )  # fmt: skip
         self._bytes_in = 0
         if run:

@@ -22,9 +22,12 @@ import orjson
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError
 from cloudcore.firehose.destinations.s3.config import S3Config
+from cloudcore.firehose.prefix import EVALUATED_MAX, moment
 from cloudcore.firehose.records import record_id
 
 REQUEST_BYTES_MAX = 6 * 1000 * 1000
+_SEGMENT_MAX = 255  # bytes of a file name
+_LANES_KEPT = 10_000
 _RECORD_OVERHEAD = 150  # the JSON around one record's base64
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.1, 5.0
 
@@ -97,6 +100,7 @@ class Transform:
         self._sleep = sleep
         self._on_failed = on_failed
         self._needed = config.data.prefix.partition_keys
+        self._lanes: set[str] = set()  # whose names were checked already
 
     def has_room(self, work: Work, record: bytes) -> bool:
         """Whether one more record fits the invocation's request."""
@@ -134,9 +138,7 @@ class Transform:
             if lane is None:
                 outcome.dropped += 1
                 continue
-            group = groups.get(lane)
-            if group is None:
-                group = groups[lane] = Group(lane, keys)
+            group = groups.get(lane) or groups.setdefault(lane, Group(lane, keys))
             group.records.append(data + self.config.delimiter if self.config.delimiter else data)
             group.sequences.append(work.first + at)
             outcome.ok += 1
@@ -176,7 +178,13 @@ class Transform:
         if not self._needed:
             return "data", {}, raw
         keys = self._keys(reply)
-        return "data:" + json.dumps(keys, sort_keys=True, ensure_ascii=False), keys, raw
+        lane = "data:" + json.dumps(keys, sort_keys=True, ensure_ascii=False)
+        if lane not in self._lanes:
+            self._check_prefix(keys)
+            if len(self._lanes) >= _LANES_KEPT:
+                self._lanes.clear()
+            self._lanes.add(lane)
+        return lane, keys, raw
 
     def _keys(self, reply: dict[str, Any]) -> dict[str, str]:
         metadata = reply.get("metadata")
@@ -192,9 +200,14 @@ class Transform:
                     f"partitionKeys values cannot be null or empty: {name}", 1,
                 )  # fmt: skip
             keys[name] = value
-        if sum(len(value.encode("utf-8", "replace")) for value in keys.values()) > 400:
-            raise Refused("DynamicPartitioning.PrefixEvaluationFailed", "The evaluated prefix is too long", 1)
         return keys
+
+    def _check_prefix(self, keys: dict[str, str]) -> None:
+        """An object name that no store takes must fail here, not when it is written."""
+        text = self.config.data.prefix.evaluate(moment(self._clock.now_ms(), self.config.zone), keys)
+        segments = [len(segment.encode()) for segment in text.split("/")]
+        if sum(segments) + len(segments) > EVALUATED_MAX or max(segments) > _SEGMENT_MAX or segments[-1] > 90:
+            raise Refused("DynamicPartitioning.PrefixEvaluationFailed", "The evaluated prefix is too long", 1)
 
     def _fail(
         self, groups: dict[str, Group], work: Work, at: int, code: str, message: str, attempts: int
