@@ -291,12 +291,18 @@ cc_status cc_log_cursor_set(cc_log *log, const char *name, uint64_t sequence, cc
     } else if (cursor == NULL && log->state.cursor_count == CURSOR_MAX) {
         status = cc_fail(error, CC_ERR_LIMIT, "a log has at most 64 cursors");
     } else {
-        if (cursor == NULL) {
+        bool made = cursor == NULL;
+        if (made) {
             cursor = &log->state.cursors[log->state.cursor_count++];
             snprintf(cursor->name, sizeof cursor->name, "%s", name);
         }
+        uint64_t before = cursor->sequence;
         cursor->sequence = sequence;
         status = cc_log_state_save(log, error);
+        if (status != CC_OK) { /* what is not stored is not done */
+            cursor->sequence = before;
+            log->state.cursor_count -= made;
+        }
     }
     cc_mutex_unlock(&log->mutex);
     return status;
@@ -320,8 +326,13 @@ cc_status cc_log_cursor_drop(cc_log *log, const char *name, cc_error *error) {
     if (cursor == NULL) {
         status = cc_fail(error, CC_ERR_NOT_FOUND, "no cursor named %s", name);
     } else {
+        cc_cursor dropped = *cursor;
         *cursor = log->state.cursors[--log->state.cursor_count];
         status = cc_log_state_save(log, error);
+        if (status != CC_OK) {
+            log->state.cursors[log->state.cursor_count++] = *cursor;
+            *cursor = dropped;
+        }
     }
     cc_mutex_unlock(&log->mutex);
     return status;

@@ -2,7 +2,7 @@
  *
  * Segments in sequence order, each validated record by record. The first thing that is not good
  * ends the log: a bad record, a bad segment header, a gap between two segments. Was it at or below
- * the synced watermark, the medium lost what it had confirmed: CC_ERR_CORRUPT, nothing is touched.
+ * the synced watermark, the medium lost what it had confirmed: CC_ERR_CORRUPT, no record is touched.
  * Otherwise the rest is a torn tail: later segments are removed, records behind the end of the last
  * one are made unreadable, both durably, before the log takes a new record; torn_bytes says so.
  *

@@ -309,6 +309,37 @@ TEST(fault_at_every_call) {
     CHECK_EQ(unclean + refused + lost + wrong + unpoisoned, 0);
 }
 
+TEST(failed_cursor_changes_nothing) {
+    fault_fs *disk = fault_fs_new();
+    cc_log *log = NULL;
+    cc_log_options options = small_options(disk, CC_DURABILITY_PROCESS);
+    CHECK_OK(cc_log_open(DIR, &options, &log, NULL));
+    cc_log_ticket ticket = {0};
+    for (int i = 0; i < 5; i++)
+        CHECK_OK(append(log, ticket.last + 1, 0, &ticket));
+    CHECK_OK(cc_log_cursor_set(log, "a", 2, NULL));
+    CHECK_OK(cc_log_cursor_set(log, "b", 3, NULL));
+    uint64_t sequence = 0;
+    for (int kind = FAULT_EIO; kind <= FAULT_SHORT; kind++) {
+        fault_fs_fail(disk, 1, (fault_kind)kind, true);
+        CHECK(cc_log_cursor_set(log, "a", 4, NULL) != CC_OK);
+        CHECK(cc_log_cursor_set(log, "c", 4, NULL) != CC_OK);
+        CHECK(cc_log_cursor_drop(log, "a", NULL) != CC_OK);
+        fault_fs_fail(disk, 0, FAULT_EIO, false);
+        CHECK_OK(cc_log_cursor_get(log, "a", &sequence, NULL));
+        CHECK_EQ(sequence, 2);
+        CHECK_OK(cc_log_cursor_get(log, "b", &sequence, NULL));
+        CHECK_EQ(sequence, 3);
+        CHECK(cc_log_cursor_get(log, "c", &sequence, NULL) == CC_ERR_NOT_FOUND);
+    }
+    CHECK_OK(cc_log_close(log, NULL));
+    CHECK_OK(cc_log_open(DIR, &options, &log, NULL));
+    CHECK_OK(cc_log_cursor_get(log, "a", &sequence, NULL));
+    CHECK_EQ(sequence, 2);
+    CHECK_OK(cc_log_close(log, NULL));
+    fault_fs_free(disk);
+}
+
 /* ---- bit flips ---- */
 
 /* A synced, open log; every bit of every used byte of every file flips once. Silent means: open says
@@ -362,6 +393,7 @@ int main(void) {
     RUN(crash_images_commit);
     RUN(crash_images_process);
     RUN(fault_at_every_call);
+    RUN(failed_cursor_changes_nothing);
     RUN(bit_flips_never_silent);
     return REPORT();
 }
