@@ -37,8 +37,8 @@ def record(n: int, dice: random.Random) -> bytes:
         "kind": dice.choice(["view", "click", "buy"]),
         "price": round(dice.random() * 100, 2), "count": dice.randrange(9), "ok": n % 3 == 0, "note": None,
         "lat": round(dice.uniform(-90, 90), 5), "lon": round(dice.uniform(-180, 180), 5),
-        "country": "DE",
-        "agent": "Mozilla/5.0 (X11; Linux x86_64)", "tags": ["a", "b"], "geo": {"city": "Köln", "zip": "50667"},
+        "country": "DE", "agent": "Mozilla/5.0 (X11; Linux x86_64)", "tags": ["a", "b"],
+        "geo": {"city": "Köln", "zip": "50667"},
         "path": f"/shop/item/{n % 9999}", "ms": dice.randrange(5000), "bytes": dice.randrange(1 << 20),
         "code": 200, "ref": "https://example.org/",
     }  # fmt: skip

@@ -55,7 +55,8 @@ def child(home: Path) -> None:
     acknowledged = os.open(home / "acknowledged", os.O_WRONLY | os.O_CREAT)
     print(f"found {stream.last_sequence}", flush=True)
     for start in range(stream.last_sequence, RECORDS, 250):
-        stream.put_batch([b'{"n":%d,"pad":"%s"}\n' % (n, b"x" * 60) for n in range(start, min(start + 250, RECORDS))])
+        numbers = range(start, min(start + 250, RECORDS))
+        stream.put_batch([b'{"n":%d,"pad":"%s"}\n' % (n, b"x" * 60) for n in numbers])
         os.pwrite(acknowledged, b"%012d" % stream.last_sequence, 0)
     assert stream.flush(60)
     print(json.dumps(stream.status()))
@@ -71,7 +72,7 @@ def fate(record: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def numbers(home: Path, prefix: str) -> list[int]:
+def delivered(home: Path, prefix: str) -> list[int]:
     out: list[int] = []
     for path in (home / "objects" / "b" / prefix).rglob("*"):
         if path.is_file():
@@ -84,9 +85,9 @@ def numbers(home: Path, prefix: str) -> list[int]:
 
 
 def check(home: Path, status: dict[str, int]) -> None:
-    assert numbers(home, "raw") == list(range(RECORDS))
-    assert numbers(home, "data") == [n for n in range(RECORDS) if n % 10 < 8]
-    assert numbers(home, "errors") == list(range(8, RECORDS, 10))
+    assert delivered(home, "raw") == list(range(RECORDS))
+    assert delivered(home, "data") == [n for n in range(RECORDS) if n % 10 < 8]
+    assert delivered(home, "errors") == list(range(8, RECORDS, 10))
     tenth = RECORDS // 10
     assert (status["delivered"], status["dropped"], status["failed"], status["backed_up"]) == (
         8 * tenth, tenth, tenth, RECORDS,
@@ -110,8 +111,8 @@ def test_stream_with_transform_survives_kills(tmp_path: Path) -> None:
         while True:
             known = int((home / "acknowledged").read_text() or 0) if (home / "acknowledged").exists() else 0
             process = subprocess.Popen(
-                [sys.executable, __file__, str(home)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                start_new_session=True,
+                [sys.executable, __file__, str(home)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                text=True, start_new_session=True,
             )  # fmt: skip
             may_kill = kills < CYCLES and here < KILLS_PER_DIRECTORY
             try:
