@@ -123,17 +123,6 @@ static void system_unmap(cc_fs *fs, cc_file *file, uint8_t *data, uint64_t size)
     (void)munmap(data, (size_t)size);
 }
 
-/* One call instead of a page fault per 4 KiB: less than half the cost of touching a fresh page. */
-static void system_prepare(cc_fs *fs, cc_file *file, uint8_t *target, size_t size) {
-    (void)fs;
-    (void)file;
-#ifdef MADV_POPULATE_WRITE
-    (void)madvise(target, size, MADV_POPULATE_WRITE);
-#else
-    (void)madvise(target, size, 23); /* Linux 5.14; older ones refuse, and the stores fault */
-#endif
-}
-
 static cc_status system_rename(cc_fs *fs, const char *from, const char *to, cc_error *error) {
     (void)fs;
     if (rename(from, to) != 0)
@@ -213,7 +202,6 @@ cc_fs *cc_fs_system(void) {
         .sync = system_sync,
         .map = system_map,
         .unmap = system_unmap,
-        .prepare = system_prepare,
         .rename = system_rename,
         .remove = system_remove,
         .make_directory = system_make_directory,

@@ -37,8 +37,6 @@ struct cc_fs {
     void (*unmap)(cc_fs *fs, cc_file *file, uint8_t *data, uint64_t size);
     /* NULL for the real one (the log then uses memcpy); the double records the store here. */
     void (*store)(cc_fs *fs, cc_file *file, uint8_t *target, const void *data, size_t size);
-    /* May be NULL. A hint: stores into this page-aligned range of a mapping follow soon. */
-    void (*prepare)(cc_fs *fs, cc_file *file, uint8_t *target, size_t size);
     cc_status (*rename)(cc_fs *fs, const char *from, const char *to, cc_error *error);
     cc_status (*remove)(cc_fs *fs, const char *path, cc_error *error);
     cc_status (*make_directory)(cc_fs *fs, const char *path, cc_error *error); /* parents too */

@@ -40,7 +40,6 @@ enum {
     SEGMENT_HEADER = 64,
     RECORD_HEADER = 40,
     RECORD_MORE = 1,
-    PREPARE_STEP = 256 << 10,
     STATE_SLOT = 8192,
     CURSOR_MAX = 64,
     CURSOR_NAME = 64,
@@ -71,7 +70,6 @@ struct cc_segment {
     uint64_t first;     /* first sequence it may hold */
     uint64_t last;      /* last complete sequence; first - 1 when empty */
     uint64_t end;       /* offset behind the last complete batch */
-    uint64_t prepared;  /* pages below this offset were made ready for stores */
     uint64_t newest_ms; /* wall time of its last batch */
     uint32_t pins;      /* readers and syncs inside; freed only at 0 */
     bool dirty;         /* holds bytes no sync has covered */

@@ -162,23 +162,6 @@ static cc_status make_room(cc_log *log, uint64_t span, cc_error *error) {
     return CC_OK;
 }
 
-/* Faults pages in some way ahead of the stores; a step is about 64 page faults at half price. */
-static void prepare(cc_log *log, cc_segment *segment, uint64_t needed) {
-    if (segment->file == NULL || log->fs->prepare == NULL) {
-        segment->prepared = segment->size;
-        return;
-    }
-    uint64_t from = segment->prepared;
-    if (from < segment->end)
-        from = segment->end & ~(uint64_t)4095;
-    uint64_t to = (needed + PREPARE_STEP) & ~(uint64_t)4095;
-    if (to > segment->size)
-        to = segment->size;
-    if (to > from)
-        log->fs->prepare(log->fs, segment->file, segment->data + from, (size_t)(to - from));
-    segment->prepared = to;
-}
-
 /* A position in gathered parts, for cutting chunks out of them. */
 typedef struct {
     const cc_bytes *parts;
@@ -227,8 +210,6 @@ static cc_status append(cc_log *log, const cc_log_batch *batch, size_t total,
     cc_segment *segment = log->newest;
     uint64_t time_ms = batch->time_ms != 0 ? batch->time_ms : cc_clock_wall_ms();
     uint64_t offset = segment->end;
-    if (CC_UNLIKELY(offset + span > segment->prepared && segment->prepared < segment->size))
-        prepare(log, segment, offset + span);
     part_cursor source = {batch->parts, 0, 0};
     while (source.index < batch->part_count && source.parts[source.index].size == 0)
         source.index++;
