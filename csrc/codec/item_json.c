@@ -189,6 +189,20 @@ static inline cc_type type_of(cc_bytes name) {
     return cc_type_from_name(name);
 }
 
+/* AWS checks a number in the second type before it counts the types. */
+static cc_status refuse_second_type(cc_json_cursor *cursor, cc_item_writer *writer, cc_type type,
+                                    cc_error *error) {
+    if (type == CC_TYPE_N) {
+        cc_bytes text;
+        uint8_t number[CC_NUMBER_MAX];
+        size_t size;
+        CC_TRY(read_text(cursor, writer->scratch, &text, error));
+        CC_TRY(cc_number_parse(text, number, &size, error));
+    }
+    return validation(error, "Supplied AttributeValue has more than one datatypes set, must contain "
+                             "exactly one of the supported datatypes");
+}
+
 /* {"S": "..."}: exactly one type. As on AWS, unknown members and nulls count as not there. */
 static cc_status read_value(cc_json_cursor *cursor, cc_item_writer *writer, cc_error *error) {
     bool first = true, more, found = false;
@@ -206,8 +220,7 @@ static cc_status read_value(cc_json_cursor *cursor, cc_item_writer *writer, cc_e
             continue;
         }
         if (found)
-            return validation(error, "Supplied AttributeValue has more than one datatypes set, must "
-                                     "contain exactly one of the supported datatypes");
+            return refuse_second_type(cursor, writer, type, error);
         CC_TRY(read_typed(cursor, writer, type, error));
         found = true;
     }

@@ -284,7 +284,32 @@ static int by_order(const void *left, const void *right) {
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
-/* DynamoDB names the collection of an SS, in the order given. */
+/* The members of an SS or BS in the order given, BS in base64, as AWS lists them; cut to `capacity`. */
+static void list_members(const cc_item_writer *writer, struct cc_item_frame *frame, char *text,
+                         size_t capacity) {
+    size_t at = 0;
+    qsort(frame->entries, frame->count, sizeof *frame->entries, by_order);
+    for (uint32_t i = 0; i < frame->count && at + 8 < capacity; i++) {
+        const entry *one = &frame->entries[i];
+        if (i > 0) {
+            text[at++] = ',';
+            text[at++] = ' ';
+        }
+        cc_bytes member = cc_bytes_of(writer->out->data + one->offset + 4, one->name_size);
+        size_t room = capacity - at - 1;
+        if (frame->type == CC_TYPE_BS) {
+            member.size = member.size < room / 4 * 3 ? member.size : room / 4 * 3;
+            cc_base64_encode(member, (uint8_t *)text + at);
+            at += cc_base64_encoded_size(member.size);
+        } else if (member.size != 0) {
+            member.size = member.size < room ? member.size : room;
+            memcpy(text + at, member.data, member.size);
+            at += member.size;
+        }
+    }
+    text[at] = '\0';
+}
+
 static cc_status refuse_duplicates(const cc_item_writer *writer, struct cc_item_frame *frame,
                                    cc_error *error) {
     if (frame->type == CC_TYPE_M)
@@ -293,28 +318,12 @@ static cc_status refuse_duplicates(const cc_item_writer *writer, struct cc_item_
     if (frame->type == CC_TYPE_NS)
         return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                            "Input collection contains duplicates");
-    if (frame->type != CC_TYPE_SS)
-        return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
-                           "One or more parameter values were invalid: Input collection contains "
-                           "duplicates");
-    char text[300] = "";
-    size_t at = 0;
-    qsort(frame->entries, frame->count, sizeof *frame->entries, by_order);
-    for (uint32_t i = 0; i < frame->count && at + 4 < sizeof text; i++) {
-        const entry *one = &frame->entries[i];
-        const char *separator = i > 0 ? ", " : "";
-        size_t room = sizeof text - at - strlen(separator) - 1;
-        size_t size = one->name_size < room ? one->name_size : room;
-        memcpy(text + at, separator, strlen(separator));
-        at += strlen(separator);
-        memcpy(text + at, writer->out->data + one->offset + 4, size);
-        at += size;
-        text[at] = '\0';
-    }
+    char text[300];
+    list_members(writer, frame, text, sizeof text);
     return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
-                       "One or more parameter values were invalid: Input collection [%s] contains "
+                       "One or more parameter values were invalid: Input collection [%s]%s contains "
                        "duplicates.",
-                       text);
+                       text, frame->type == CC_TYPE_BS ? "of type BS" : "");
 }
 
 static cc_status refuse_empty_set(cc_type type, cc_error *error) {

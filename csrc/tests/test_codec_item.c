@@ -62,6 +62,11 @@ TEST(refusals) {
             "Input collection [x, y, x] contains duplicates.");
     refused("{\"a\":{\"NS\":[\"1\",\"1.0\"]}}", "ValidationException",
             "Input collection contains duplicates");
+    refused("{\"a\":{\"BS\":[\"Yg==\",\"\",\"Yg==\"]}}", "ValidationException",
+            "Input collection [Yg==, , Yg==]of type BS contains duplicates.");
+    refused("{\"a\":{\"NS\":[]}}", "ValidationException", "An number set  may not be empty");
+    refused("{\"a\":{\"BS\":[]}}", "ValidationException", "Binary sets should not be empty");
+    refused("{\"a\":{\"S\":\"a\",\"N\":\"b\"}}", "ValidationException", "cannot be converted to a numeric value: b");
     refused("{\"a\":{\"N\":1}}", "SerializationException", "NUMBER_VALUE cannot be converted to String");
     refused("{\"a\":{\"N\":\"x\"}}", "ValidationException", "cannot be converted to a numeric value: x");
     refused("{\"a\":{\"B\":\"AB\"}}", "SerializationException",
@@ -86,6 +91,18 @@ TEST(refusals) {
         strcat(deep, "]}");
     strcat(deep, "}");
     refused(deep, "ValidationException", "Nesting Levels");
+}
+
+/* The list of members in the message is cut to its room at any length. */
+TEST(long_duplicates_are_cut) {
+    for (int length = 0; length < 400; length++)
+        for (int binary = 0; binary < 2; binary++) {
+            char member[401], json[1300];
+            memset(member, 'A', sizeof member);
+            snprintf(json, sizeof json, "{\"a\":{\"%s\":[\"%.*s\",\"%s\",\"%.*s\"]}}", binary ? "BS" : "SS",
+                     binary ? length / 4 * 4 : length, member, "BBBB", binary ? length / 4 * 4 : length, member);
+            refused(json, "ValidationException", "Input collection [");
+        }
 }
 
 TEST(many_attributes_are_found) {
@@ -253,6 +270,7 @@ int main(void) {
     cc_arena_init(&arena, 0);
     RUN(round_trip);
     RUN(refusals);
+    RUN(long_duplicates_are_cut);
     RUN(many_attributes_are_found);
     RUN(large_sets_are_sorted);
     RUN(depth_is_the_same_for_writer_check_and_copies);
