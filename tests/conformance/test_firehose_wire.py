@@ -182,3 +182,39 @@ def test_library_keeps_a_streams_configuration(firehose: Firehose) -> None:
     assert firehose.stream("s", bucket="b", prefix="p/", format="parquet", schema="a int") is stream
     error = refused(firehose.stream, "s", bucket="b", prefix="q/")
     assert error.code == "ResourceInUseException"
+
+
+def test_the_largest_batch_and_record_go_through_transform_and_logs(
+    tmp_path: Path, objects: LocalObjects
+) -> None:
+    class Reply:
+        function_error = None
+
+        def __init__(self, payload: bytes):
+            self.payload = payload
+
+    def invoke(arn: str, payload: bytes) -> Reply:
+        records = [
+            {"recordId": record["recordId"], "result": "Ok", "data": record["data"]}
+            for record in json.loads(payload)["records"]
+        ]
+        return Reply(json.dumps({"records": records}).encode())
+
+    for directory in (tmp_path / "firehose", None):
+        service = Firehose(directory, objects=objects, invoke=invoke)
+        stream = service.stream(
+            "s",
+            bucket=f"b{directory is None}",
+            transform="f",
+            transform_buffer_bytes=3 << 20,
+            plain_prefix=True,
+        )
+        data = [bytes([65 + n]) * 1_024_000 for n in range(4)]
+        records = [{"Data": base64.b64encode(part).decode()} for part in data]
+        body = json.dumps({"DeliveryStreamName": "s", "Records": records})
+        assert service.call_json("PutRecordBatch", body.encode())[0] == 200
+        assert stream.flush(30)
+        assert stream.status()["delivered"] == 4
+        (key,) = objects.list(f"b{directory is None}")
+        assert objects.get(f"b{directory is None}", key) == b"".join(data)
+        service.close()

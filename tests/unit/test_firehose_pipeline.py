@@ -248,6 +248,18 @@ def test_schema_is_inferred_once(world: World, tmp_path: Any) -> None:
     assert [str(table.schema.field("a").type) for table in tables] == ["double", "double"]
 
 
+def test_a_bad_beginning_infers_nothing(world: World, tmp_path: Any) -> None:
+    import pyarrow.parquet as pq
+
+    stream = world.open(tmp_path, format="parquet", buffer_bytes=1)
+    for record_ in (b"bad", b"{}", b'{"a":7}'):
+        stream.put(record_)
+        world.drain(stream)
+    found = [data for (_, key), data in world.objects.objects.items() if key.endswith(".parquet")]
+    assert [pq.read_table(io.BytesIO(data)).to_pylist() for data in found] == [[{"a": 7}]]
+    assert (stream.status()["delivered"], stream.status()["failed"]) == (1, 2)
+
+
 def test_a_store_that_is_down_loses_nothing(world: World, tmp_path: Any) -> None:
     stream = world.open(tmp_path)
     world.objects.down = True

@@ -344,7 +344,10 @@ class Pipeline:
                 self.config.parquet.schema if self.config.parquet.schema != "infer" else self.journal.schema
             )
             if text is None:
-                text = schema.dump(self._infer(plan))
+                found = self._infer(plan)
+                if not found:
+                    return found  # no record of the plan can be read: the next plan may know better
+                text = schema.dump(found)
                 self.journal.set_schema(text)
             self._schema = schema.load(text)
         return self._schema
@@ -364,7 +367,7 @@ class Pipeline:
                     continue
             if len(rows) >= _SAMPLE_RECORDS:
                 break
-        return schema.infer(rows[:_SAMPLE_RECORDS]) if rows else pa.schema([])
+        return schema.infer(rows[:_SAMPLE_RECORDS]) if any(rows) else pa.schema([])
 
     # -- the thread ------------------------------------------------------------------------------
 

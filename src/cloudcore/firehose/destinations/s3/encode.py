@@ -96,6 +96,8 @@ def parquet(
     from cloudcore._stream import Columns
 
     out = Encoded()
+    if not len(schema):
+        return _without_columns(out, pieces, ended_ms, on_failed)
     columns = Columns(schema)
     pending = []
     for piece in pieces:
@@ -121,6 +123,24 @@ def parquet(
         data_page_version="2.0" if options.version == "V2" else "1.0",
     )  # fmt: skip
     out.parts = [sink.getvalue()]
+    return out
+
+
+def _without_columns(
+    out: Encoded, pieces: Iterable[Piece], ended_ms: int, on_failed: OnFailed | None
+) -> Encoded:
+    """No record told of any column yet: nothing can be a row, everything but blank records is set aside."""
+    from cloudcore.firehose.destinations.s3.rows import BadRecord, objects_of
+
+    for piece in pieces:
+        for record, sequence in zip(split(piece.payload), piece.sequences, strict=True):
+            code, reason = "DataFormatConversion.MalformedData", "the record has no column"
+            try:
+                if not objects_of(record):
+                    continue
+            except BadRecord as bad:
+                code, reason = bad.code, str(bad)
+            _failed(out, piece, record, sequence, code, reason, ended_ms, on_failed)
     return out
 
 
