@@ -7,7 +7,11 @@
 
 #include "http/internal.h"
 
-enum { READ_STEP = 16 * 1024, KEEP_BUFFER = 256 * 1024 };
+enum { READ_STEP = 16 * 1024, KEEP_BUFFER = 256 * 1024, OUT_MAX = 1024 * 1024 };
+
+/* A peer that pipelines requests and reads no answers must not fill memory: past this much unsent
+ * output its requests wait, parsed or not. */
+static bool is_clogged(const connection *c) { return c->out.size - c->written > OUT_MAX; }
 
 static const char *reason(int status) {
     switch (status) {
@@ -174,6 +178,8 @@ static bool start_body(cc_http_server *server, connection *c) {
 /* Goes as far as the bytes at hand allow. */
 static bool advance(cc_http_server *server, connection *c) {
     for (;;) {
+        if (is_clogged(c))
+            return true; /* goes on once the peer has read: cc_connection_writable */
         if (c->state == READING_HEAD) {
             while (c->in.size >= 2 && memcmp(c->in.data, "\r\n", 2) == 0)
                 consume(c, 2); /* RFC 9112 2.2: an empty line before a request is ignored */
@@ -220,6 +226,13 @@ bool cc_connection_answered(cc_http_server *server, connection *c) {
     return cc_connection_write(server, c) && (c->state == CLOSING || advance(server, c));
 }
 
+bool cc_connection_writable(cc_http_server *server, connection *c) {
+    bool clogged = is_clogged(c);
+    if (!cc_connection_write(server, c))
+        return false;
+    return !clogged || is_clogged(c) || advance(server, c);
+}
+
 bool cc_connection_readable(cc_http_server *server, connection *c) {
     for (;;) {
         if (cc_buffer_reserve(&c->in, READ_STEP) != CC_OK)
@@ -232,6 +245,8 @@ bool cc_connection_readable(cc_http_server *server, connection *c) {
         if (got <= 0)
             return false;
         bool full = (size_t)got == c->in.capacity - c->in.size;
+        if (c->state == READING_HEAD && c->in.size == 0)
+            c->since_ns = server->now_ns; /* idle until now: the head's time starts here */
         c->in.size += (size_t)got;
         if (c->state == CLOSING) {
             c->in.size = 0; /* whatever a refused peer still sends */
@@ -239,7 +254,7 @@ bool cc_connection_readable(cc_http_server *server, connection *c) {
         }
         if (!advance(server, c))
             return false;
-        if (!full || c->state == ANSWERING)
+        if (!full || c->state == ANSWERING || is_clogged(c))
             return true;
     }
 }
@@ -250,12 +265,15 @@ bool cc_connection_write(cc_http_server *server, connection *c) {
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            cc_server_watch(server, c, EPOLLOUT | (c->state == ANSWERING ? 0u : EPOLLIN));
+            bool reads = c->state != ANSWERING && !is_clogged(c);
+            cc_server_watch(server, c, EPOLLOUT | (reads ? EPOLLIN : 0u));
             return true;
         }
         if (put < 0)
             return false;
         c->written += (size_t)put;
+        if (c->state == READING_HEAD)
+            c->since_ns = server->now_ns; /* a long answer that is being read is not idle */
     }
     c->written = 0;
     cc_buffer_clear(&c->out);

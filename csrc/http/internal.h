@@ -49,6 +49,7 @@ struct cc_http_server {
     cc_arena arena;
     cc_http_reply_parts parts;
     pthread_t thread;
+    pid_t owner; /* a forked child has the memory but not the thread */
     cc_mutex mutex; /* guards below */
     cc_cond queued;
     cc_http_exchange *queue_first, *queue_last, *replies;
@@ -60,6 +61,8 @@ struct cc_http_server {
 /* connection.c: true while the connection lives. */
 bool cc_connection_readable(cc_http_server *server, connection *c);
 bool cc_connection_write(cc_http_server *server, connection *c);
+/* As write, and goes on with requests that waited because the peer did not read its answers. */
+bool cc_connection_writable(cc_http_server *server, connection *c);
 /* The answer is in `out`: write it, then the next pipelined request. */
 bool cc_connection_answered(cc_http_server *server, connection *c);
 CC_MUST_CHECK cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status,

@@ -62,7 +62,7 @@ static void drop(cc_http_server *server, connection *c) {
 }
 
 static void set_accepting(cc_http_server *server, bool accepting) {
-    if (server->accepting == accepting)
+    if (server->accepting == accepting || server->listener < 0)
         return;
     struct epoll_event event = {.events = accepting ? EPOLLIN : 0, .data.ptr = &server->listener};
     CC_ASSERT(epoll_ctl(server->epoll, EPOLL_CTL_MOD, server->listener, &event) == 0);
@@ -72,8 +72,11 @@ static void set_accepting(cc_http_server *server, bool accepting) {
 static void accept_all(cc_http_server *server) {
     while (server->connection_count < server->options.connections_max) {
         int descriptor = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (descriptor < 0)
+        if (descriptor < 0) {
+            if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ECONNABORTED && errno != EINTR)
+                set_accepting(server, false); /* out of descriptors: the next sweep tries again */
             return;
+        }
         int yes = 1;
         (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         connection *c = calloc(1, sizeof *c);
@@ -185,7 +188,7 @@ static void *run(void *context) {
                 connection *c = events[i].data.ptr;
                 bool alive = (events[i].events & EPOLLIN) == 0 || cc_connection_readable(server, c);
                 if (alive && (events[i].events & EPOLLOUT) != 0)
-                    alive = cc_connection_write(server, c);
+                    alive = cc_connection_writable(server, c);
                 if (!alive || (events[i].events & (EPOLLERR | EPOLLHUP)) != 0)
                     drop(server, c);
             }
@@ -195,8 +198,10 @@ static void *run(void *context) {
         bool stopping;
         if (finished(server, &stopping))
             break;
-        if (stopping)
-            set_accepting(server, false);
+        if (stopping && server->listener >= 0) {
+            close(server->listener); /* nobody may connect and wait for an answer that never comes */
+            server->listener = -1;
+        }
         if (stopping || server->now_ns - swept_ns > (uint64_t)SWEEP_MS * 1000000) {
             swept_ns = server->now_ns;
             sweep(server, stopping);
@@ -213,6 +218,8 @@ static void *run(void *context) {
 
 cc_status cc_http_next(cc_http_server *server, uint64_t timeout_ns, cc_http_exchange **exchange_out) {
     cc_status status = CC_OK;
+    if (getpid() != server->owner)
+        return CC_ERR_FORKED;
     cc_mutex_lock(&server->mutex);
     if (server->queue_first == NULL && !server->ended)
         (void)cc_cond_wait_for(&server->queued, &server->mutex, timeout_ns);
@@ -322,6 +329,7 @@ cc_status cc_http_open(const cc_http_options *options, cc_http_server **server_o
     o->body_timeout_ms = o->body_timeout_ms != 0 ? o->body_timeout_ms : 60000;
     o->idle_timeout_ms = o->idle_timeout_ms != 0 ? o->idle_timeout_ms : 120000;
     server->listener = server->epoll = server->wake = -1;
+    server->owner = getpid();
     cc_mutex_init(&server->mutex);
     cc_cond_init(&server->queued);
     cc_status status = start(server, error);
@@ -337,6 +345,8 @@ cc_status cc_http_open(const cc_http_options *options, cc_http_server **server_o
 uint16_t cc_http_port(const cc_http_server *server) { return server->port; }
 
 void cc_http_stop(cc_http_server *server, uint32_t grace_ms) {
+    if (getpid() != server->owner)
+        return; /* a forked child: the thread is its parent's */
     cc_mutex_lock(&server->mutex);
     server->stopping = true;
     server->stop_by_ns = cc_clock_monotonic_ns() + (uint64_t)grace_ms * 1000000;
@@ -346,4 +356,17 @@ void cc_http_stop(cc_http_server *server, uint32_t grace_ms) {
     CC_ASSERT(pthread_join(server->thread, NULL) == 0);
 }
 
-void cc_http_close(cc_http_server *server) { release(server); }
+void cc_http_close(cc_http_server *server) {
+    if (getpid() == server->owner) {
+        release(server);
+        return;
+    }
+    /* A forked child's copy: its locks may be held by a thread that is not here, so the memory stays. */
+    for (connection *c = server->connections; c != NULL; c = c->next)
+        if (c->descriptor >= 0)
+            close(c->descriptor);
+    if (server->listener >= 0)
+        close(server->listener);
+    close(server->epoll);
+    close(server->wake);
+}

@@ -39,7 +39,8 @@ typedef struct {
 CC_MUST_CHECK cc_status cc_http_open(const cc_http_options *options, cc_http_server **server_out,
                                      cc_error *error);
 uint16_t cc_http_port(const cc_http_server *server);
-/* Waits for a request that Python has to answer. CC_ERR_TIMEOUT, or CC_ERR_CLOSED once stopped. */
+/* Waits for a request that Python has to answer. CC_ERR_TIMEOUT, CC_ERR_CLOSED once stopped, or
+ * CC_ERR_FORKED in a child that inherited the server. */
 CC_MUST_CHECK cc_status cc_http_next(cc_http_server *server, uint64_t timeout_ns,
                                      cc_http_exchange **exchange_out);
 /* Valid until the reply. */
@@ -48,7 +49,8 @@ cc_bytes cc_http_exchange_body(const cc_http_exchange *exchange);
 /* Ends the exchange; `headers` as in cc_http_reply_parts. */
 CC_MUST_CHECK cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int status,
                                       cc_bytes headers, cc_bytes body);
-/* No new connections or requests; what is in flight is answered (at most `grace_ms`). */
+/* No new connections or requests; what is in flight is answered (at most `grace_ms`). The port is free
+ * afterwards. Nothing happens in a forked child. */
 void cc_http_stop(cc_http_server *server, uint32_t grace_ms);
 /* After stop, when no thread is inside next or holds an exchange. */
 void cc_http_close(cc_http_server *server);
