@@ -302,7 +302,7 @@ static void list_members(const cc_item_writer *writer, struct cc_item_frame *fra
             cc_base64_encode(member, (uint8_t *)text + at);
             at += cc_base64_encoded_size(member.size);
         } else if (member.size != 0) {
-            member.size = member.size < room ? member.size : room;
+            member.size = cc_utf8_cut(member, room);
             memcpy(text + at, member.data, member.size);
             at += member.size;
         }

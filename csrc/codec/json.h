@@ -58,6 +58,14 @@ CC_MUST_CHECK cc_status cc_json_unescape(cc_json_string string, uint8_t *out, si
 CC_MUST_CHECK cc_status cc_json_text(cc_json_string string, cc_arena *arena, cc_bytes *text_out,
                                      cc_error *error);
 bool cc_utf8_valid(cc_bytes text);
+/* Bytes of the longest prefix of UTF-8 `text` that is at most `limit` long and splits no character. */
+static inline size_t cc_utf8_cut(cc_bytes text, size_t limit) {
+    if (text.size <= limit)
+        return text.size;
+    while (limit > 0 && (text.data[limit] & 0xc0) == 0x80)
+        limit--;
+    return limit;
+}
 
 /* ---- writing ---- */
 /* `"text"` with the escapes JSON needs; text must be UTF-8. */

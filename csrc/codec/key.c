@@ -5,7 +5,7 @@
 
 static cc_status invalid(cc_error *error, const char *format, cc_bytes name) {
     char text[300];
-    snprintf(text, sizeof text, format, (int)(name.size > 255 ? 255 : name.size),
+    snprintf(text, sizeof text, format, (int)cc_utf8_cut(name, 255),
              (const char *)name.data);
     return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                        "One or more parameter values were invalid: %s", text);
@@ -58,14 +58,14 @@ static cc_status key_attribute(cc_bytes item, cc_bytes name, cc_type want, bool 
         return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                            "One or more parameter values were invalid: Type mismatch for key %.*s "
                            "expected: %s actual: %s",
-                           (int)(name.size > 255 ? 255 : name.size), (const char *)name.data,
+                           (int)cc_utf8_cut(name, 255), (const char *)name.data,
                            cc_type_name(want), cc_type_name(value.type));
     if (want != CC_TYPE_N && cc_value_bytes(value).size == 0)
         return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                            "One or more parameter values are not valid. The AttributeValue for a "
                            "key attribute cannot contain an empty %s value. Key: %.*s",
                            want == CC_TYPE_S ? "string" : "binary",
-                           (int)(name.size > 255 ? 255 : name.size), (const char *)name.data);
+                           (int)cc_utf8_cut(name, 255), (const char *)name.data);
     return part_of(is_sort, value, arena, part_out, error);
 }
 

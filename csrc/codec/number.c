@@ -4,6 +4,8 @@
  * and the exponent e of 0.d1d2.. x 10^e. Zero has no digits. */
 #include "codec/number.h"
 
+#include "codec/json.h"
+
 enum {
     DIGITS_MAX = 38,
     EXPONENT_MAX = 126,  /* 9.99E+125 = 0.999 x 10^126 */
@@ -190,7 +192,7 @@ cc_status cc_number_parse(cc_bytes text, uint8_t *number_out, size_t *size_out, 
     if (!scan(text, &d, &too_long))
         return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                            "The parameter cannot be converted to a numeric value%s%.*s",
-                           text.size == 0 ? "" : ": ", (int)(text.size > 200 ? 200 : text.size),
+                           text.size == 0 ? "" : ": ", (int)cc_utf8_cut(text, 200),
                            (const char *)text.data);
     normalise(&d);
     if (too_long)

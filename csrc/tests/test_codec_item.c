@@ -105,6 +105,26 @@ TEST(long_duplicates_are_cut) {
         }
 }
 
+/* A message stays UTF-8 wherever a long text is cut. */
+TEST(messages_are_utf8) {
+    for (int lead = 0; lead < 4; lead++)
+        for (int type = 0; type < 2; type++) {
+            char text[600] = "xxxx", json[1400];
+            text[lead] = '\0';
+            for (int i = 0; i < 100; i++)
+                strcat(text, "\xf0\x9f\x98\x80");
+            if (type == 0)
+                snprintf(json, sizeof json, "{\"a\":{\"N\":\"%s\"}}", text);
+            else
+                snprintf(json, sizeof json, "{\"a\":{\"SS\":[\"%s\",\"%s\"]}}", text, text);
+            cc_buffer out = {0};
+            cc_error error = {0};
+            CHECK(encode(json, &out, &error) == CC_ERR_VALIDATION);
+            CHECK(strlen(error.message) > 200 && cc_utf8_valid(cc_bytes_text(error.message)));
+            cc_buffer_free(&out);
+        }
+}
+
 TEST(many_attributes_are_found) {
     cc_buffer json = {0}, item = {0};
     char text[64];
@@ -271,6 +291,7 @@ int main(void) {
     RUN(round_trip);
     RUN(refusals);
     RUN(long_duplicates_are_cut);
+    RUN(messages_are_utf8);
     RUN(many_attributes_are_found);
     RUN(large_sets_are_sorted);
     RUN(depth_is_the_same_for_writer_check_and_copies);
