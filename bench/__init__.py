@@ -1,0 +1,1 @@
+"""Benches: one adapter per peer, every answer checked equal before it is timed."""
