@@ -86,9 +86,7 @@ def test_wire_body_in_process(benchmark: Any, stream: Any, calls: list[list[byte
     assert status == 200
     assert len(json.loads(answer)["RequestResponses"]) == CALL
     more = itertools.cycle(bodies)
-    benchmark.pedantic(
-        lambda: service.call_json("PutRecordBatch", next(more)), rounds=500, warmup_rounds=10
-    )
+    benchmark.pedantic(lambda: service.call_json("PutRecordBatch", next(more)), rounds=500, warmup_rounds=10)
     rate(benchmark, CALL)
 
 
