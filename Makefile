@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-crash crash fuzz bench lint typecheck clean
+.PHONY: help build demo test test-c test-python test-sanitize test-crash crash fuzz bench lint clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -67,7 +67,7 @@ $(VENV)/.lint-tools: $(BIN)/python pyproject.toml
 
 lint: $(VENV)/.lint-tools ## formatters and linters, as the gate runs them
 	ruff check src tests bench tools examples
-	lint-imports
+
 
 demo: $(VENV)/.installed $(VENV)/.demo-data ## the main job on real flights
 	$(BIN)/python -m examples.capture

@@ -31,7 +31,17 @@ SCHEMA = (
     "sched_arr_time int, arr_delay int, carrier string, flight int, tailnum string, origin string, "
     "dest string, air_time int, distance int, hour int, minute int, time_hour timestamp"
 )
-NUMBERS = ("dep_time", "dep_delay", "arr_time", "arr_delay", "flight", "air_time", "distance", "hour", "minute")
+NUMBERS = (
+    "dep_time",
+    "dep_delay",
+    "arr_time",
+    "arr_delay",
+    "flight",
+    "air_time",
+    "distance",
+    "hour",
+    "minute",
+)
 
 
 def produce(cloud: Any, stream: Any, options: argparse.Namespace, total: int) -> None:
@@ -55,7 +65,11 @@ def produce(cloud: Any, stream: Any, options: argparse.Namespace, total: int) ->
             put()
             if not options.quiet and sys.stderr.isatty() and time.monotonic() - shown > 0.1:
                 shown = time.monotonic()
-                print(f"\r[{'#' * (40 * number // total):.<40}] {number:,} of {total:,}", end="", file=sys.stderr)
+                print(
+                    f"\r[{'#' * (40 * number // total):.<40}] {number:,} of {total:,}",
+                    end="",
+                    file=sys.stderr,
+                )
     if batch:
         put()
     if shown:
@@ -74,7 +88,9 @@ def wanted(flights: int | None) -> dict[str, int]:
         pa.BufferReader(data.text()), convert_options=csv.ConvertOptions(null_values=["NA", ""])
     ).slice(0, flights)
     sums = {f"sum of {name}": pc.sum(table[name]).as_py() for name in NUMBERS}
-    carriers = {f"flights of {row['values']}": row["counts"] for row in table["carrier"].value_counts().to_pylist()}
+    carriers = {
+        f"flights of {row['values']}": row["counts"] for row in table["carrier"].value_counts().to_pylist()
+    }
     return {"delivered": table.num_rows, "backed up": table.num_rows + data.BROKEN_LINES,
             "failed": data.BROKEN_LINES, **sums, **carriers}  # fmt: skip
 
@@ -91,10 +107,23 @@ def found(cloud: Any) -> dict[str, int]:
         pq.read_table(pa.BufferReader(body)) for key, body in objects.items() if key.startswith("flights/")
     )
     backup = b"".join(gzip.decompress(body) for key, body in objects.items() if key.startswith("raw/"))
-    failed = [json.loads(line) for key, body in objects.items() if key.startswith("errors/") for line in body.splitlines()]
+    failed = [
+        json.loads(line)
+        for key, body in objects.items()
+        if key.startswith("errors/")
+        for line in body.splitlines()
+    ]
     sums = {f"sum of {name}": pc.sum(table[name]).as_py() for name in NUMBERS}
-    carriers = {f"flights of {row['values']}": row["counts"] for row in table["carrier"].value_counts().to_pylist()}
-    return {"delivered": table.num_rows, "backed up": backup.count(b"\n"), "failed": len(failed), **sums, **carriers}
+    carriers = {
+        f"flights of {row['values']}": row["counts"] for row in table["carrier"].value_counts().to_pylist()
+    }
+    return {
+        "delivered": table.num_rows,
+        "backed up": backup.count(b"\n"),
+        "failed": len(failed),
+        **sums,
+        **carriers,
+    }
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -110,7 +139,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with cloudcore.open(directory) as cloud:
             stream = cloud.stream(
-                "flights", bucket=BUCKET, prefix="flights/!{timestamp:yyyy-MM-dd}/", format="parquet", schema=SCHEMA,
+                "flights", bucket=BUCKET, prefix="flights/!{timestamp:yyyy-MM-dd}/", format="parquet",
+                schema=SCHEMA,
                 error_prefix="errors/!{firehose:error-output-type}/", backup_prefix="raw/",
                 buffer_bytes=32 << 20, buffer_seconds=60,
             )  # fmt: skip
@@ -121,7 +151,8 @@ def main(argv: list[str] | None = None) -> int:
             stream.flush()
             seconds, status = time.monotonic() - start, stream.status()
             print(
-                f"records in {status['records_in']:,}, delivered {status['delivered']:,}, failed {status['failed']:,}\n"
+                f"records in {status['records_in']:,}, delivered {status['delivered']:,}, "
+                f"failed {status['failed']:,}\n"
                 f"{(stream.last_sequence - before) / seconds:,.0f} records/s over {seconds:.1f} s, "
                 f"{status['bytes_in'] / 1e6:.1f} MB in, {status['bytes_out'] / 1e6:.1f} MB out "
                 f"in {status['objects']:,} objects"
@@ -130,7 +161,11 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         if not options.data:
             shutil.rmtree(directory, ignore_errors=True)
-    wrong = [f"{name}: {got.get(name)!r}, expected {want!r}" for name, want in expect.items() if got.get(name) != want]
+    wrong = [
+        f"{name}: {got.get(name)!r}, expected {want!r}"
+        for name, want in expect.items()
+        if got.get(name) != want
+    ]
     for line in wrong:
         print(f"DISAGREES: {line}", file=sys.stderr)
     print("check: " + ("FAILED" if wrong else f"{len(expect)} counts and sums agree with pyarrow's own"))

@@ -43,11 +43,17 @@ class Log:
     ) -> None: ...
     last_sequence: int
     def append(
-        self, payload: Buffer, *, type: int = 1, count: int = 1, time_ms: int = 0, expected_last: int | None = None
+        self,
+        payload: Buffer,
+        *,
+        type: int = 1,
+        count: int = 1,
+        time_ms: int = 0,
+        expected_last: int | None = None,
     ) -> tuple[int, int]:
-        """Append one batch of `count` sequences; its (first, last). StaleError if expected_last does not match."""
+        """Append a batch of `count` sequences; its (first, last). StaleError if expected_last differs."""
     def append_records(self, records: Sequence[bytes], *, type: int = 1, time_ms: int = 0) -> tuple[int, int]:
-        """Append records, framed (u32 size | bytes) into batches of at most 1 MiB; (first, last) of all."""
+        """Append records, framed (u32 size | bytes) in batches of <= 1 MiB; (first, last) of all."""
     def read(self, from_sequence: int = 1) -> LogReader:
         """Batches from the one that holds `from_sequence` on."""
     def cursor_set(self, name: str, sequence: int) -> None: ...

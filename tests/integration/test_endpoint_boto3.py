@@ -70,9 +70,17 @@ def test_items_round_trip(dynamodb):
 
 
 def test_query_scan_batch_and_paginators(dynamodb):
-    requests = [{"PutRequest": {"Item": {"pk": {"S": "q"}, "sk": {"N": str(i)}, "v": {"N": str(i * i)}}}} for i in range(100)]
+    requests = [
+        {"PutRequest": {"Item": {"pk": {"S": "q"}, "sk": {"N": str(i)}, "v": {"N": str(i * i)}}}}
+        for i in range(100)
+    ]
     for start in range(0, 100, 25):
-        assert dynamodb.batch_write_item(RequestItems={"orders": requests[start : start + 25]})["UnprocessedItems"] == {}
+        assert (
+            dynamodb.batch_write_item(RequestItems={"orders": requests[start : start + 25]})[
+                "UnprocessedItems"
+            ]
+            == {}
+        )
     pages = dynamodb.get_paginator("query").paginate(
         TableName="orders", KeyConditionExpression="pk = :p AND sk BETWEEN :a AND :b", FilterExpression="v > :v",
         ExpressionAttributeValues={":p": {"S": "q"}, ":a": {"N": "10"}, ":b": {"N": "90"}, ":v": {"N": "400"}},
@@ -119,7 +127,9 @@ def test_firehose_over_the_wire(endpoint):
     )  # fmt: skip
     stream = firehose.describe_delivery_stream(DeliveryStreamName="clicks")["DeliveryStreamDescription"]
     assert stream["DeliveryStreamStatus"] in ("CREATING", "ACTIVE")
-    answer = firehose.put_record_batch(DeliveryStreamName="clicks", Records=[{"Data": b"a\n"}, {"Data": b"b\n"}])
+    answer = firehose.put_record_batch(
+        DeliveryStreamName="clicks", Records=[{"Data": b"a\n"}, {"Data": b"b\n"}]
+    )
     assert answer["FailedPutCount"] == 0 and len(answer["RequestResponses"]) == 2
     assert firehose.put_record(DeliveryStreamName="clicks", Record={"Data": b"c\n"})["RecordId"]
     with pytest.raises(firehose.exceptions.ResourceNotFoundException):
@@ -170,7 +180,10 @@ def test_http_edges(endpoint, request_bytes, status):
 
 def test_pipelining_and_mixed_paths(endpoint, dynamodb):
     body = json.dumps({"TableName": "orders", "Key": {"pk": {"S": "none"}, "sk": {"N": "1"}}}).encode()
-    get = b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.GetItem\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    get = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.GetItem\r\nContent-Length: %d\r\n\r\n%b"
+        % (len(body), body)
+    )
     slow = HEAD + b"Content-Length: 2\r\n\r\n{}"
     last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     out = raw(endpoint, get * 50 + slow + get * 3 + slow * 2 + last)
@@ -215,10 +228,17 @@ def test_many_connections(endpoint):
 
 
 def test_unknown_things(endpoint):
-    out = raw(endpoint, b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Amz-Target: Nope.Op\r\nContent-Length: 0\r\n\r\n")
+    out = raw(
+        endpoint,
+        b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Amz-Target: Nope.Op\r\nContent-Length: 0\r\n\r\n",
+    )
     assert b"UnknownOperationException" in out
     body = base64.b64encode(b"x")
-    out = raw(endpoint, HEAD.replace(b"ListTables", b"Sing") + b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    out = raw(
+        endpoint,
+        HEAD.replace(b"ListTables", b"Sing")
+        + b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body),
+    )
     assert b" 400 " in out
 
 

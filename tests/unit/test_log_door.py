@@ -112,6 +112,7 @@ def test_memory_log():
 
 def test_many_threads(tmp_path):
     with Log(tmp_path / "log") as log:
+
         def work(tag: bytes) -> None:
             for _ in range(300):
                 log.append_records([tag * 50] * 7)

@@ -39,7 +39,9 @@ def test_files_and_functions_stay_small():
                 if line == "}" and start is not None:
                     assert number - start <= 75, f"{path}:{start + 1}: a function of {number - start} lines"
                     start = None
-                elif re.match(r"\w.*\)? \{$", line) and not line.startswith(("typedef", "struct", "enum", "static const", "union")):
+                elif re.match(r"\w.*\)? \{$", line) and not line.startswith(
+                    ("typedef", "struct", "enum", "static const", "union")
+                ):
                     start = number
 
 

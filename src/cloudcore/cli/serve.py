@@ -14,7 +14,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("serve", help="serve tables and delivery streams over HTTP")
     parser.add_argument("--port", type=int, default=4566, help="0 for any free one (default 4566)")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
-    parser.add_argument("--data", default="cloudcore.d", metavar="DIR", help="where everything is kept, or :memory:")
+    parser.add_argument(
+        "--data", default="cloudcore.d", metavar="DIR", help="where everything is kept, or :memory:"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,9 +28,13 @@ def run(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with cloudcore.open(options.data) as cloud, cloud.serve(port=options.port, host=options.host) as endpoint:
-            print(f"export AWS_ENDPOINT_URL={endpoint.url} AWS_REGION={cloud.region} "
-                  f"AWS_DEFAULT_REGION={cloud.region} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test")  # fmt: skip
+        with (
+            cloudcore.open(options.data) as cloud,
+            cloud.serve(port=options.port, host=options.host) as endpoint,
+        ):
+            region = f"AWS_REGION={cloud.region} AWS_DEFAULT_REGION={cloud.region}"
+            keys = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
+            print(f"export AWS_ENDPOINT_URL={endpoint.url} {region} {keys}")
             print("signatures are not checked: loopback only", flush=True)
             stop.wait()
     except (BusyError, OSError, ValueError) as error:

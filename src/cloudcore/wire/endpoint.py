@@ -35,7 +35,9 @@ class Endpoint:
 
     def __init__(self, cloud: Any, host: str = "127.0.0.1", port: int = 0, threads: int = 2):
         if host not in LOOPBACK:
-            raise ValueError(f"{host} is not loopback: requests are not authenticated, so only {LOOPBACK} are served")
+            raise ValueError(
+                f"{host} is not loopback: requests are not authenticated, so only {LOOPBACK} are served"
+            )
         self._cloud = cloud
         self._serial = itertools.count(time.monotonic_ns())
         self._server = Server(
@@ -48,7 +50,8 @@ class Endpoint:
             "Firehose_20150804": lambda: cloud.firehose,
         }
         self._threads = [
-            threading.Thread(target=self._work, name=f"cloudcore-wire-{n}", daemon=True) for n in range(threads)
+            threading.Thread(target=self._work, name=f"cloudcore-wire-{n}", daemon=True)
+            for n in range(threads)
         ]
         for thread in self._threads:
             thread.start()
@@ -77,13 +80,19 @@ class Endpoint:
                 status, headers, body = self._answer(request)
             except Exception:
                 _log.exception("%s %s failed", request.method, request.target)
-                status, headers, body = _error(500, "InternalServerError", "The request processing has failed")
+                status, headers, body = _error(
+                    500, "InternalServerError", "The request processing has failed"
+                )
             self._server.reply(request, status, headers, body)
 
     def _answer(self, request: Request) -> Reply:
         path = request.target.partition("?")[0]
         if request.method == "GET" and path in ("/", "/_cloudcore/health"):
-            return 200, [("Content-Type", "application/json")], b'{"status":"ok","services":["dynamodb","firehose"]}'
+            return (
+                200,
+                [("Content-Type", "application/json")],
+                b'{"status":"ok","services":["dynamodb","firehose"]}',
+            )
         if request.method == "OPTIONS":
             return 200, _cors(request), b""
         prefix, _, operation = request.headers.get("x-amz-target", "").partition(".")
