@@ -70,7 +70,7 @@ lint: $(VENV)/.lint-tools ## formatters and linters, as the gate runs them
 
 
 demo: $(VENV)/.installed $(VENV)/.demo-data ## the main job on real flights
-	$(BIN)/python -m examples.capture
+	$(BIN)/python -m examples.flights
 
 clean: ## remove what was built
 	rm -rf build $(VENV) .pytest_cache

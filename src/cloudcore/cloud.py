@@ -113,6 +113,7 @@ class Cloud:
         """Serve this cloud over HTTP on a loopback address; close the endpoint before the cloud."""
         from cloudcore.wire import Endpoint
 
+        self.firehose.resume()  # streams of an earlier run go on delivering
         return Endpoint(self, host, port)
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ KILLS_PER_DIRECTORY = 10
 def start(directory: Path) -> subprocess.Popen[str]:
     """The demo, in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "examples.capture", "--data", str(directory / "data"),
+        [sys.executable, "-m", "examples.flights", "--data", str(directory / "data"),
          "--records", str(RECORDS),
          "--acknowledged", str(directory / "acknowledged"), "--quiet"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
