@@ -58,7 +58,7 @@ crash: $(VENV)/.installed $(VENV)/.test-tools ## the long kill -9 loops
 	CLOUDCORE_CRASH_CYCLES=1000 $(BIN)/python -m pytest -q -m crash
 
 bench: $(VENV)/.installed $(VENV)/.test-tools ## the benches, beside their peers
-	$(BIN)/pip install --quiet duckdb lmdb
+	$(BIN)/pip install --quiet duckdb lmdb ministack
 	$(BIN)/python -m pytest -q bench --benchmark-only
 
 $(VENV)/.lint-tools: $(BIN)/python pyproject.toml
