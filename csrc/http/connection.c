@@ -242,6 +242,14 @@ bool cc_connection_readable(cc_http_server *server, connection *c) {
             continue;
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return true;
+        if (got == 0 && c->written < c->out.size) {
+            /* The peer asks no more, but its answer is still going out. */
+            c->ended = true;
+            c->keep_alive = false;
+            enter(server, c, CLOSING);
+            cc_server_watch(server, c, EPOLLOUT);
+            return true;
+        }
         if (got <= 0)
             return false;
         bool full = (size_t)got == c->in.capacity - c->in.size;
@@ -265,14 +273,14 @@ bool cc_connection_write(cc_http_server *server, connection *c) {
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            bool reads = c->state != ANSWERING && !is_clogged(c);
+            bool reads = c->state != ANSWERING && !c->ended && !is_clogged(c);
             cc_server_watch(server, c, EPOLLOUT | (reads ? EPOLLIN : 0u));
             return true;
         }
         if (put < 0)
             return false;
         c->written += (size_t)put;
-        if (c->state == READING_HEAD)
+        if (c->state == READING_HEAD || (c->state == CLOSING && !c->shut))
             c->since_ns = server->now_ns; /* a long answer that is being read is not idle */
     }
     c->written = 0;
@@ -286,6 +294,8 @@ bool cc_connection_write(cc_http_server *server, connection *c) {
          * nothing more comes, and read on until the peer is done or its time is up. */
         if (!c->shut && shutdown(c->descriptor, SHUT_WR) != 0)
             return false;
+        if (!c->shut)
+            c->since_ns = server->now_ns;
         c->shut = true;
         cc_server_watch(server, c, EPOLLIN);
         return true;

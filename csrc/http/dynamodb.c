@@ -65,12 +65,18 @@ bool cc_http_dynamodb_fast(void *context, const cc_http_head *head, cc_bytes bod
         !is_ours(door, cc_http_head_find(head, "authorization")))
         return false;
     cc_arena_reset(&door->arena);
-    if (cc_table_call_json(door->tables, verb, body, &door->arena, &reply->body, &reply->status) != CC_OK)
-        return false; /* out of memory: let the general path say so */
+    if (cc_table_call_json(door->tables, verb, body, &door->arena, &reply->body, &reply->status) != CC_OK) {
+        /* Out of memory, perhaps after the write: never hand it on, it would be done twice. */
+        cc_buffer_clear(&reply->body);
+        reply->status = 500;
+        return true;
+    }
     char id[53], lines[160];
     cc_http_request_id(++door->serial, id);
     int size = snprintf(lines, sizeof lines, "x-amzn-RequestId: %s\r\nx-amz-crc32: %u\r\n", id,
                         cc_crc32(0, reply->body.data, reply->body.size));
     reply->content_type = "application/x-amz-json-1.0";
-    return cc_buffer_append(&reply->headers, lines, (size_t)size) == CC_OK;
+    if (cc_buffer_append(&reply->headers, lines, (size_t)size) != CC_OK)
+        cc_buffer_clear(&reply->headers); /* it is done: answer without them */
+    return true;
 }

@@ -20,6 +20,7 @@ struct connection {
     int descriptor;
     connection_state state;
     bool keep_alive, gone; /* gone: the peer left while Python answers */
+    bool ended;             /* the peer has sent its last byte */
     bool shut;              /* closing: our side is done */
     bool queued;            /* Python has it, or will */
     cc_http_head head;

@@ -41,8 +41,12 @@ void cc_server_queue(cc_http_server *server, connection *c) {
 }
 
 static void drop(cc_http_server *server, connection *c) {
-    if (c->descriptor >= 0)
+    if (c->descriptor >= 0) {
+        /* A forked child may hold the socket too: close alone would leave it in the epoll set. */
+        (void)epoll_ctl(server->epoll, EPOLL_CTL_DEL, c->descriptor, NULL);
+        (void)shutdown(c->descriptor, SHUT_RDWR);
         close(c->descriptor);
+    }
     c->descriptor = -1;
     if (c->queued) {
         c->gone = true; /* Python still reads the request: freed with its reply */
@@ -130,7 +134,7 @@ static uint64_t limit_of(const cc_http_server *server, const connection *c) {
     case READING_HEAD:
         return c->in.size == 0 ? server->options.idle_timeout_ms : server->options.head_timeout_ms;
     case CLOSING:
-        return LINGER_MS;
+        return c->shut ? LINGER_MS : server->options.idle_timeout_ms;
     case READING_BODY:
         return server->options.body_timeout_ms;
     default:
@@ -196,12 +200,14 @@ static void *run(void *context) {
         if (replies)
             take_replies(server);
         bool stopping;
-        if (finished(server, &stopping))
-            break;
+        bool end = finished(server, &stopping);
         if (stopping && server->listener >= 0) {
+            (void)epoll_ctl(server->epoll, EPOLL_CTL_DEL, server->listener, NULL);
             close(server->listener); /* nobody may connect and wait for an answer that never comes */
             server->listener = -1;
         }
+        if (end)
+            break;
         if (stopping || server->now_ns - swept_ns > (uint64_t)SWEEP_MS * 1000000) {
             swept_ns = server->now_ns;
             sweep(server, stopping);

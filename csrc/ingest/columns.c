@@ -74,6 +74,7 @@ static cc_status build(const struct ArrowSchema *schema, int depth, column *out,
     }
     out->token = (char *)token.data;
     out->token_size = token.size;
+    out->nullable = (schema->flags & ARROW_FLAG_NULLABLE) != 0;
     CC_TRY(read_format(schema->format, out, error));
     if (cc_column_has_offsets(out)) {
         int32_t zero = 0;
@@ -267,8 +268,11 @@ static cc_status read_struct(cc_columns *columns, column *into, cc_json_cursor *
         CC_TRY(cc_column_value(columns, child, cursor, error));
     }
     for (uint32_t i = 0; i < into->child_count; i++)
-        if (into->children[i].length == into->length)
+        if (into->children[i].length == into->length) {
+            if (CC_UNLIKELY(!into->children[i].nullable))
+                return cc_column_mismatch(&into->children[i], "is missing and must not be null", error);
             CC_TRY(cc_column_null(&into->children[i], error));
+        }
     return cc_column_present(into) == CC_OK ? CC_OK : no_memory(error);
 }
 
@@ -319,6 +323,8 @@ cc_status cc_column_value(cc_columns *columns, column *into, cc_json_cursor *cur
     cc_json_kind kind = cc_json_peek(cursor);
     if (kind == CC_JSON_NULL) {
         CC_TRY(cc_json_read_null(cursor, error));
+        if (CC_UNLIKELY(!into->nullable))
+            return cc_column_mismatch(into, "must not be null", error);
         return cc_column_null(into, error);
     }
     switch (into->kind) {

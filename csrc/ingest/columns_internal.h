@@ -27,6 +27,7 @@ struct column {
     cc_buffer valid;   /* one byte a row; packed to bits on export */
     cc_buffer data;    /* fixed-width values; text of strings */
     cc_buffer offsets; /* int32, length + 1: strings, lists, maps */
+    bool nullable;     /* false: a null, or a key that is missing, is a mismatch */
     uint32_t width;    /* bytes of a fixed-width value */
     int64_t unit;      /* timestamp: units per second */
     int precision, scale;

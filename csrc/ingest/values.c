@@ -76,6 +76,20 @@ typedef struct {
     int exponent;
 } scanned;
 
+/* What stands from the `e` of a number on (nothing: 0), held small enough never to overflow. */
+static int scan_exponent(const uint8_t *at, const uint8_t *end) {
+    if (at == end)
+        return 0;
+    at++;
+    bool down = *at == '-';
+    at += *at == '-' || *at == '+';
+    int given = 0;
+    for (; at < end; at++)
+        if (given < 100000)
+            given = given * 10 + (*at - '0');
+    return down ? -given : given;
+}
+
 static scanned scan_number(cc_bytes text) {
     scanned s = {.exact = true};
     const uint8_t *at = text.data, *end = at + text.size;
@@ -99,16 +113,7 @@ static scanned scan_number(cc_bytes text) {
             s.exponent += !point;
         }
     }
-    if (at < end) {
-        at++;
-        bool down = *at == '-';
-        at += *at == '-' || *at == '+';
-        int given = 0;
-        for (; at < end; at++)
-            if (given < 100000)
-                given = given * 10 + (*at - '0');
-        s.exponent += down ? -given : given;
-    }
+    s.exponent += scan_exponent(at, end);
     return s;
 }
 
@@ -130,7 +135,43 @@ static bool integer_of(cc_bytes text, int64_t *value_out) {
     return true;
 }
 
-/* Correctly rounded: exact powers of ten where the product is exact (Clinger 1990), else strtod. */
+/* Correctly rounded digits * 10^exponent for |exponent| <= 27: 5^27 < 2^63, so the product is exact
+ * in 128 bits and the quotient's remainder is known; one rounding follows, half to even. The value
+ * lies between 1e-27 and 2e46: never subnormal, never infinite. */
+static double scaled_by_integers(uint64_t digits, int exponent) {
+    uint64_t power = 1;
+    for (int i = exponent < 0 ? -exponent : exponent; i > 0; i--)
+        power *= 5;
+    unsigned __int128 wide;
+    uint64_t head; /* the leading 62..64 bits; the lowest one also stands for all that follow */
+    int binary;    /* value = head * 2^binary */
+    if (exponent >= 0) {
+        wide = (unsigned __int128)digits * power;
+        uint64_t high = (uint64_t)(wide >> 64);
+        int drop = high != 0 ? 64 - __builtin_clzll(high) : 0;
+        head = (uint64_t)(wide >> drop);
+        head |= drop != 0 && (wide & (((unsigned __int128)1 << drop) - 1)) != 0;
+        binary = exponent + drop;
+    } else {
+        int up = __builtin_clzll(digits), power_up = __builtin_clzll(power);
+        wide = (unsigned __int128)(digits << up) << 63; /* its high half is below the divisor */
+        uint64_t divisor = power << power_up;
+        head = (uint64_t)(wide / divisor);
+        head |= (uint64_t)(wide % divisor) != 0;
+        binary = exponent - up - 63 + power_up;
+    }
+    int extra = 64 - __builtin_clzll(head) - 53;
+    if (extra > 0) {
+        uint64_t rest = head & (((uint64_t)1 << extra) - 1), half = (uint64_t)1 << (extra - 1);
+        head >>= extra;
+        head += rest > half || (rest == half && (head & 1) != 0);
+        binary += extra;
+    }
+    return ldexp((double)head, binary);
+}
+
+/* Correctly rounded: exact powers of ten where the product is exact (Clinger 1990), then integers
+ * for what producers print (up to 19 digits), else strtod. */
 static cc_status double_of(const cc_columns *columns, cc_bytes text, double *value_out,
                            cc_error *error) {
     static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -140,6 +181,11 @@ static cc_status double_of(const cc_columns *columns, cc_bytes text, double *val
     if (s.exact && s.digits <= (uint64_t)1 << 53 && s.exponent >= -22 && s.exponent <= 22) {
         double value = (double)s.digits;
         value = s.exponent < 0 ? value / tens[-s.exponent] : value * tens[s.exponent];
+        *value_out = s.negative ? -value : value;
+        return CC_OK;
+    }
+    if (s.exact && s.digits != 0 && s.exponent >= -27 && s.exponent <= 27) {
+        double value = scaled_by_integers(s.digits, s.exponent);
         *value_out = s.negative ? -value : value;
         return CC_OK;
     }
@@ -190,9 +236,9 @@ static cc_status read_float(const cc_columns *columns, column *into, cc_json_cur
     double value;
     CC_TRY(number_text(into, cursor, kind, &text, error));
     CC_TRY(double_of(columns, text, &value, error));
-    if (!isfinite(value))
-        return cc_column_mismatch(into, "the number is out of range", error);
     float narrow = (float)value;
+    if (!isfinite(into->kind == COLUMN_FLOAT ? (double)narrow : value))
+        return cc_column_mismatch(into, "the number is out of range", error);
     return put_fixed(into, into->kind == COLUMN_FLOAT ? (void *)&narrow : (void *)&value, error);
 }
 
@@ -216,8 +262,7 @@ static cc_status read_decimal(column *into, cc_json_cursor *cursor, cc_json_kind
         digits += value != 0;
         exponent -= point;
     }
-    if (at < end)
-        exponent += (int)strtol((const char *)at + 1, NULL, 10) ; /* ends at a quote, brace or space */
+    exponent += scan_exponent(at, end);
     for (; exponent < -into->scale && value % 10 == 0 && value != 0; exponent++, digits--)
         value /= 10;
     if (value != 0 && exponent < -into->scale)
@@ -324,7 +369,7 @@ static bool timestamp_of(cc_bytes text, int64_t unit, int64_t *value_out) {
             if (!take_digits(&at, end, 2, 2, &hours))
                 return false;
             (void)take(&at, end, ':');
-            if (!take_digits(&at, end, 2, 2, &minutes))
+            if (!take_digits(&at, end, 2, 2, &minutes) || hours > 23 || minutes > 59)
                 return false;
             offset = sign * (hours * 3600 + minutes * 60);
         } else {
@@ -350,6 +395,17 @@ static bool timestamp_of_number(double value, int64_t unit, int64_t *value_out) 
     return true;
 }
 
+/* The same for a whole number, exact at any unit. */
+static bool timestamp_of_integer(int64_t number, int64_t unit, int64_t *value_out) {
+    const int64_t milliseconds = 100000000000;
+    if (number < milliseconds && number > -milliseconds)
+        return !__builtin_mul_overflow(number, unit, value_out);
+    if (unit >= 1000)
+        return !__builtin_mul_overflow(number, unit / 1000, value_out);
+    *value_out = number / 1000 - (number % 1000 < 0); /* seconds: towards the past, as text is cut */
+    return true;
+}
+
 static cc_status read_time(const cc_columns *columns, column *into, cc_json_cursor *cursor,
                            cc_json_kind kind, cc_error *error) {
     int64_t value = 0;
@@ -366,6 +422,8 @@ static cc_status read_time(const cc_columns *columns, column *into, cc_json_curs
         CC_TRY(cc_json_read_number(cursor, &text, error));
         if (date) {
             good = integer_of(text, &value);
+        } else if (integer_of(text, &value)) {
+            good = timestamp_of_integer(value, into->unit, &value);
         } else {
             CC_TRY(double_of(columns, text, &number, error));
             good = timestamp_of_number(number, into->unit, &value);

@@ -10,6 +10,7 @@ over here.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -53,6 +54,7 @@ class Cloud:
         self._scratch = tempfile.mkdtemp(prefix="cloudcore-") if self.in_memory else None
         self.path = self._scratch or os.path.abspath(os.fspath(path))
         self._services: dict[str, Any] = {}
+        self._endpoints: list[Endpoint] = []
         self._lock = threading.RLock()
         self._closed = False
 
@@ -110,24 +112,30 @@ class Cloud:
         return self.firehose.stream(name, **configuration)
 
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Endpoint:
-        """Serve this cloud over HTTP on a loopback address; close the endpoint before the cloud."""
+        """Serve this cloud over HTTP on a loopback address; closing the cloud closes it too."""
         from cloudcore.wire import Endpoint
 
         self.firehose.resume()  # streams of an earlier run go on delivering
-        return Endpoint(self, host, port)
+        with self._lock:
+            endpoint = Endpoint(self, host, port)
+            self._endpoints.append(endpoint)
+        return endpoint
 
     def close(self) -> None:
         """Close every service that was used, streams before what they deliver to. Idempotent."""
         with self._lock:
+            endpoints, self._endpoints = self._endpoints, []
+        for endpoint in endpoints:  # they answer from the tables: first they stop
+            endpoint.close()
+        with self._lock:
             self._closed = True
             services, self._services = self._services, {}
-        try:
-            for name in ("firehose", "dynamodb"):
-                if name in services:
-                    services[name].close()
-        finally:
+        with contextlib.ExitStack() as stack:
             if self._scratch is not None:
-                shutil.rmtree(self._scratch, ignore_errors=True)
+                stack.callback(shutil.rmtree, self._scratch, ignore_errors=True)
+            for name in ("dynamodb", "firehose"):  # closed in the opposite order
+                if name in services:
+                    stack.callback(services[name].close)
 
     def __enter__(self) -> Cloud:
         return self

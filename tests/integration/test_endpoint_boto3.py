@@ -270,3 +270,12 @@ def test_serve_command_keeps_items_over_sigterm(tmp_path):
         getattr(child, kill)()
         assert child.wait(timeout=20) == (0 if kill == "terminate" else -9)
         child.stdout.close()
+
+
+def test_closing_the_cloud_closes_its_endpoints():
+    cloud = cloudcore.open(":memory:")
+    endpoint = cloud.serve()
+    cloud.close()
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection((endpoint.host, endpoint.port), timeout=5)
+    endpoint.close()

@@ -83,7 +83,10 @@ class Endpoint:
                 status, headers, body = _error(
                     500, "InternalServerError", "The request processing has failed"
                 )
-            self._server.reply(request, status, headers, body)
+            try:
+                self._server.reply(request, status, headers, body)
+            except Exception:
+                _log.exception("no reply to %s %s", request.method, request.target)
 
     def _answer(self, request: Request) -> Reply:
         path = request.target.partition("?")[0]
