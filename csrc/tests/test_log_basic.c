@@ -11,19 +11,7 @@
 #include "base/clock.h"
 #include "log/log.h"
 #include "support/check.h"
-
-static char directory[256];
-
-static void fresh_directory(void) {
-    char command[600];
-    if (directory[0] != '\0') {
-        snprintf(command, sizeof command, "rm -rf '%s'", directory);
-        CHECK(system(command) == 0);
-    }
-    const char *base = getenv("TMPDIR");
-    snprintf(directory, sizeof directory, "%s/cclogXXXXXX", base != NULL ? base : "/tmp");
-    CHECK(mkdtemp(directory) != NULL);
-}
+#include "support/directory.h"
 
 static cc_status submit(cc_log *log, const void *data, size_t size, uint32_t count,
                         cc_log_ticket *ticket) {

@@ -7,21 +7,9 @@
 #include "base/thread.h"
 #include "log/log.h"
 #include "support/check.h"
+#include "support/directory.h"
 
 enum { WRITERS = 3, READERS = 2, BATCHES = 3000, COMMITS = 60 };
-
-static char directory[256];
-
-static void fresh_directory(void) {
-    char command[600];
-    if (directory[0] != '\0') {
-        snprintf(command, sizeof command, "rm -rf '%s'", directory);
-        CHECK(system(command) == 0);
-    }
-    const char *base = getenv("TMPDIR");
-    snprintf(directory, sizeof directory, "%s/cclogXXXXXX", base != NULL ? base : "/tmp");
-    CHECK(mkdtemp(directory) != NULL);
-}
 
 typedef struct {
     cc_log *log;

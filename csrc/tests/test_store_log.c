@@ -10,6 +10,7 @@
 #include "store/internal.h"
 #include "store/poison.h"
 #include "support/check.h"
+#include "support/directory.h"
 #include "support/fault_fs.h"
 
 /* ---- failing allocations: the hook that the store room asks (store/poison.h) ---- */
@@ -17,19 +18,6 @@ static uint64_t fail_at, allocations;
 bool cc_store_fault_hook(void) {
     allocations++;
     return fail_at != 0 && allocations >= fail_at;
-}
-
-static char directory[256];
-
-static void fresh_directory(void) {
-    char command[600];
-    if (directory[0] != '\0') {
-        snprintf(command, sizeof command, "rm -rf '%s'", directory);
-        CHECK(system(command) == 0);
-    }
-    const char *base = getenv("TMPDIR");
-    snprintf(directory, sizeof directory, "%s/ccstoreXXXXXX", base != NULL ? base : "/tmp");
-    CHECK(mkdtemp(directory) != NULL);
 }
 
 static cc_bytes text(const char *word) {

@@ -8,12 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from cloudcore.firehose import Firehose
 from cloudcore.objects import LocalObjects
-
-boto3 = pytest.importorskip("boto3")
 
 
 class Raw(io.BytesIO):
