@@ -118,11 +118,11 @@ def test_closed_descriptors_harm_only_that_environment(tmp_path):
         assert any(ask(functions)[0].function_error is None for _ in range(3))
 
 
-def test_the_tail_has_the_output_and_the_report(tmp_path):
+def test_the_log_has_the_output_and_the_report(tmp_path):
     with pool(tmp_path) as functions:
-        tail = functions.invoke(b'{"do": "print"}', log_type="Tail").log_tail
-        assert tail.startswith(b"START RequestId: ") and b"\nsaid\nEND RequestId: " in b"\n" + tail
-        assert b"Billed Duration: " in tail
+        log = functions.invoke(b'{"do": "print"}').log
+        assert log.startswith(b"START RequestId: ") and b"\nsaid\nEND RequestId: " in b"\n" + log
+        assert b"Billed Duration: " in log
 
 
 def test_nothing_is_left_after_close_or_idling(tmp_path):

@@ -30,7 +30,6 @@ from cloudcore.lambda_ import zygote
 
 REQUEST_MAX = 6 * 1024 * 1024 + 64 * 1024
 RESPONSE_ROOM = 6 * 1024 * 1024 + 64 * 1024
-TAIL_BYTES = 4096
 _OUTPUT_KEPT = 1 << 20
 _SLICE_MS = 20
 
@@ -46,18 +45,23 @@ class Spec:
     timeout_s: int = 3
     memory_mb: int = 128
     environment: dict[str, str] = field(default_factory=dict)
+    version: str = "$LATEST"
 
 
 @dataclass
 class Result:
-    """One invocation. `function_error` is None or "Unhandled"; `log_tail` at most 4 KB of its log."""
+    """One invocation. `function_error` is None or "Unhandled"; `log` holds the START, END and REPORT
+    lines around the function's output (about 1 MiB of it, the end kept); `init_ms` is set on the call
+    that initialised the environment; `max_memory_mb` is the environment's peak."""
 
     payload: bytes
     function_error: str | None
     request_id: str
     duration_ms: float
     billed_ms: int
-    log_tail: bytes | None = None
+    init_ms: float | None = None
+    max_memory_mb: int = 0
+    log: bytes = b""
     status_code: int = 200
     executed_version: str = "$LATEST"
 
@@ -125,13 +129,21 @@ class _Environment:
         size = os.fstat(self.output).st_size
         if size == 0:
             return b""
-        kept = os.pread(self.output, TAIL_BYTES, max(0, size - TAIL_BYTES))
+        kept = os.pread(self.output, _OUTPUT_KEPT, max(0, size - _OUTPUT_KEPT))
         os.ftruncate(self.output, 0)
         return kept
 
     def bound_output(self) -> None:
-        if os.fstat(self.output).st_size > _OUTPUT_KEPT:
+        if os.fstat(self.output).st_size > 16 * _OUTPUT_KEPT:
             self.drain()
+
+    def peak_mb(self) -> int:
+        """The largest resident size that the process had, in MB; 0 when it has ended."""
+        with contextlib.suppress(OSError), open(f"/proc/{self.pid}/status", "rb") as status:
+            for line in status:
+                if line.startswith(b"VmHWM:"):
+                    return -(-int(line.split()[1]) // 1024)
+        return 0
 
     def end(self) -> int:
         """Kill the whole process group and reap; the waitpid status."""
@@ -167,17 +179,50 @@ class Pool:
         self._warm: list[_Environment] = []
         self._zygote: _Zygote | None = None
         self._closed = False
+        self._active = 0
 
-    def invoke(self, payload: bytes, *, log_type: str = "None") -> Result:
-        """Call the function with a JSON event; whatever the function does, there is a Result."""
-        request_id = str(uuid.uuid4())
+    @property
+    def warm(self) -> int:
+        """How many environments are idle."""
+        return len(self._warm)
+
+    @property
+    def active(self) -> int:
+        """How many environments run a call now."""
+        return self._active
+
+    def invoke(
+        self,
+        payload: bytes,
+        *,
+        request_id: str | None = None,
+        client_context: bytes | None = None,
+        arn: str | None = None,
+    ) -> Result:
+        """Call the function with a JSON event; whatever the function does, there is a Result.
+
+        `client_context` is JSON text; `arn` is the invoked ARN when it has a qualifier.
+        """
         if len(payload) > 6 * 1024 * 1024:
             raise ValueError("an event has at most 6291456 bytes")
+        request_id = request_id or str(uuid.uuid4())
+        head = {"id": request_id, "arn": arn or self.spec.arn}
+        if client_context:
+            head["client"] = client_context.decode()
+        with self._lock:
+            self._active += 1
+        try:
+            return self._invoke(request_id, head, payload)
+        finally:
+            with self._lock:
+                self._active -= 1
+
+    def _invoke(self, request_id: str, head: dict[str, Any], payload: bytes) -> Result:
         environment = self._take()
         start = time.perf_counter()
-        response, timed_out = self._call(environment, request_id, payload)
+        response, timed_out = self._call(environment, head, payload)
         duration = (time.perf_counter() - start) * 1000
-        log = environment.drain()
+        output, peak = environment.drain(), environment.peak_mb()
         error: str | None = "Unhandled"
         if response is None:
             body = self._failure(request_id, environment.end(), timed_out)
@@ -190,22 +235,21 @@ class Pool:
             else:
                 self._put(environment)
         billed = math.ceil(duration)
-        tail = None
-        if log_type == "Tail":
-            lines = (
-                f"START RequestId: {request_id} Version: $LATEST\n".encode()
-                + log
-                + f"END RequestId: "
-                f"{request_id}\nREPORT RequestId: {request_id}\tDuration: {duration:.2f} ms\t"
-                f"Billed Duration: {billed} ms\tMemory Size: {self.spec.memory_mb} MB\t\n".encode()
-            )
-            tail = lines[-TAIL_BYTES:]
-        return Result(body, error, request_id, duration, billed, tail)
+        start_line = f"START RequestId: {request_id} Version: {self.spec.version}\n".encode()
+        report = (
+            f"END RequestId: {request_id}\nREPORT RequestId: {request_id}\tDuration: {duration:.2f} ms\t"
+            f"Billed Duration: {billed} ms\tMemory Size: {self.spec.memory_mb} MB\t"
+            f"Max Memory Used: {peak} MB\t\n"
+        )
+        log = start_line + output + report.encode()
+        version = self.spec.version
+        return Result(body, error, request_id, duration, billed, None, peak, log, executed_version=version)
 
-    def _call(self, environment: _Environment, request_id: str, payload: bytes) -> tuple[bytes | None, bool]:
+    def _call(
+        self, environment: _Environment, head: dict[str, Any], payload: bytes
+    ) -> tuple[bytes | None, bool]:
         """The response and False, or None and whether the time ran out (else the process ended)."""
-        deadline = time.time() + self.spec.timeout_s
-        head = {"id": request_id, "deadline": int(deadline * 1000), "arn": self.spec.arn}
+        head["deadline"] = int((time.time() + self.spec.timeout_s) * 1000)
         end = time.monotonic() + self.spec.timeout_s
         environment.channel.send(json.dumps(head).encode() + b"\n", payload)
         while (left := end - time.monotonic()) > 0:
