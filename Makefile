@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-crash crash fuzz bench lint clean
+.PHONY: help build demo test test-c test-python test-sanitize test-crash crash fuzz bench format lint clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -61,13 +61,18 @@ bench: $(VENV)/.installed $(VENV)/.test-tools ## the benches, beside their peers
 	$(BIN)/pip install --quiet duckdb lmdb ministack
 	$(BIN)/python -m pytest -q bench --benchmark-only
 
-$(VENV)/.lint-tools: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet ruff mypy import-linter clang-format cython-lint codespell
+$(VENV)/.lint-tools: $(BIN)/python tools/lint-requirements.txt
+	$(BIN)/pip install --quiet -r tools/lint-requirements.txt
 	@touch $@
+
+C_SOURCES = $(shell find csrc -name '*.[ch]')
+
+format: $(VENV)/.lint-tools ## apply the one style to C
+	clang-format -i $(C_SOURCES)
 
 lint: $(VENV)/.lint-tools ## formatters and linters, as the gate runs them
 	ruff check src tests bench tools examples
-
+	clang-format --dry-run -Werror $(C_SOURCES)
 
 demo: $(VENV)/.installed $(VENV)/.demo-data ## the main job on real flights
 	$(BIN)/python -m examples.flights

@@ -51,8 +51,7 @@ CC_MUST_CHECK static inline cc_status cc_buffer_reserve(cc_buffer *buffer, size_
         return CC_OK;
     return cc_buffer_grow(buffer, extra);
 }
-CC_MUST_CHECK static inline cc_status cc_buffer_append(cc_buffer *buffer, const void *data,
-                                                       size_t size) {
+CC_MUST_CHECK static inline cc_status cc_buffer_append(cc_buffer *buffer, const void *data, size_t size) {
     CC_TRY(cc_buffer_reserve(buffer, size));
     if (size != 0)
         memcpy(buffer->data + buffer->size, data, size);

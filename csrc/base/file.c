@@ -60,8 +60,7 @@ static cc_status system_read_at(cc_fs *fs, cc_file *file, uint64_t offset, void 
     (void)fs;
     size_t done = 0;
     while (done < size) {
-        ssize_t got = pread(file->descriptor, (uint8_t *)data + done, size - done,
-                            (off_t)(offset + done));
+        ssize_t got = pread(file->descriptor, (uint8_t *)data + done, size - done, (off_t)(offset + done));
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -74,8 +73,8 @@ static cc_status system_read_at(cc_fs *fs, cc_file *file, uint64_t offset, void 
     return CC_OK;
 }
 
-static cc_status system_write_at(cc_fs *fs, cc_file *file, uint64_t offset, const void *data,
-                                 size_t size, cc_error *error) {
+static cc_status system_write_at(cc_fs *fs, cc_file *file, uint64_t offset, const void *data, size_t size,
+                                 cc_error *error) {
     (void)fs;
     size_t done = 0;
     while (done < size) {
@@ -105,8 +104,8 @@ static cc_status system_sync(cc_fs *fs, cc_file *file, cc_error *error) {
     return CC_OK;
 }
 
-static cc_status system_map(cc_fs *fs, cc_file *file, uint64_t size, bool writable,
-                            uint8_t **data_out, cc_error *error) {
+static cc_status system_map(cc_fs *fs, cc_file *file, uint64_t size, bool writable, uint8_t **data_out,
+                            cc_error *error) {
     (void)fs;
     int protection = PROT_READ | (writable ? PROT_WRITE : 0);
     void *data = mmap(NULL, (size_t)size, protection, MAP_SHARED, file->descriptor, 0);
@@ -167,9 +166,8 @@ static cc_status system_sync_directory(cc_fs *fs, const char *path, cc_error *er
     return result == 0 ? CC_OK : cc_fail_errno(error, reason, "cannot sync directory %s", path);
 }
 
-static cc_status system_list(cc_fs *fs, const char *path,
-                             void (*visit)(void *context, const char *name), void *context,
-                             cc_error *error) {
+static cc_status system_list(cc_fs *fs, const char *path, void (*visit)(void *context, const char *name),
+                             void *context, cc_error *error) {
     (void)fs;
     DIR *directory = opendir(path);
     if (directory == NULL)

@@ -18,13 +18,12 @@ typedef enum { CC_OPEN_READ = 0, CC_OPEN_WRITE = 1, CC_OPEN_CREATE = 3 } cc_open
 
 struct cc_fs {
     void *context;
-    cc_status (*open)(cc_fs *fs, const char *path, cc_open_mode mode, cc_file **file_out,
-                      cc_error *error);
+    cc_status (*open)(cc_fs *fs, const char *path, cc_open_mode mode, cc_file **file_out, cc_error *error);
     void (*close)(cc_fs *fs, cc_file *file);
     cc_status (*size)(cc_fs *fs, cc_file *file, uint64_t *size_out, cc_error *error);
     /* Reads exactly `size` bytes, or fewer at the end of the file (*read_out). */
-    cc_status (*read_at)(cc_fs *fs, cc_file *file, uint64_t offset, void *data, size_t size,
-                         size_t *read_out, cc_error *error);
+    cc_status (*read_at)(cc_fs *fs, cc_file *file, uint64_t offset, void *data, size_t size, size_t *read_out,
+                         cc_error *error);
     cc_status (*write_at)(cc_fs *fs, cc_file *file, uint64_t offset, const void *data, size_t size,
                           cc_error *error);
     /* The file is `size` bytes of allocated blocks afterwards: no store into it can fail for space. */

@@ -19,8 +19,7 @@ static const uint32_t crc32_nibble[16] = {
     0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
     0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
 
-static uint32_t crc_portable(const uint32_t table[16], uint32_t crc, const uint8_t *data,
-                             size_t size) {
+static uint32_t crc_portable(const uint32_t table[16], uint32_t crc, const uint8_t *data, size_t size) {
     for (size_t i = 0; i < size; i++) {
         crc ^= data[i];
         crc = table[crc & 15] ^ (crc >> 4);
@@ -41,15 +40,14 @@ static uint64_t load64(const uint8_t *data) {
 enum { LANE = 1024 }; /* bytes per interleaved CRC-32C lane */
 
 /* The CRC as if LANE or 2 * LANE zero bytes followed; `power` is x^(8n-33) mod P, reflected. */
-__attribute__((target("sse4.2,pclmul"))) static uint32_t crc32c_shift(uint64_t crc,
-                                                                      uint32_t power) {
+__attribute__((target("sse4.2,pclmul"))) static uint32_t crc32c_shift(uint64_t crc, uint32_t power) {
     __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)crc),
                                            _mm_cvtsi64_si128((long long)power), 0);
     return (uint32_t)_mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
 }
 
-__attribute__((target("sse4.2,pclmul"))) static uint32_t
-crc32c_hardware(uint32_t crc, const uint8_t *data, size_t size) {
+__attribute__((target("sse4.2,pclmul"))) static uint32_t crc32c_hardware(uint32_t crc, const uint8_t *data,
+                                                                         size_t size) {
     uint64_t a = crc;
     for (; size >= 3 * LANE; data += 3 * LANE, size -= 3 * LANE) {
         uint64_t b = 0, c = 0;
@@ -67,15 +65,14 @@ crc32c_hardware(uint32_t crc, const uint8_t *data, size_t size) {
     return (uint32_t)a;
 }
 
-__attribute__((target("sse4.2,pclmul"))) static __m128i fold(__m128i lane, __m128i next,
-                                                             __m128i powers) {
+__attribute__((target("sse4.2,pclmul"))) static __m128i fold(__m128i lane, __m128i next, __m128i powers) {
     __m128i low = _mm_clmulepi64_si128(lane, powers, 0x00);
     __m128i high = _mm_clmulepi64_si128(lane, powers, 0x11);
     return _mm_xor_si128(_mm_xor_si128(low, high), next);
 }
 
-__attribute__((target("sse4.2,pclmul"))) static uint32_t
-crc32_hardware(uint32_t crc, const uint8_t *data, size_t size) {
+__attribute__((target("sse4.2,pclmul"))) static uint32_t crc32_hardware(uint32_t crc, const uint8_t *data,
+                                                                        size_t size) {
     if (size < 64)
         return crc_portable(crc32_nibble, crc, data, size);
     const __m128i by_512 = _mm_set_epi64x(0x1c6e41596, 0x154442bd4);
@@ -86,8 +83,7 @@ crc32_hardware(uint32_t crc, const uint8_t *data, size_t size) {
     lanes[0] = _mm_xor_si128(lanes[0], _mm_cvtsi32_si128((int)crc));
     for (data += 64, size -= 64; size >= 64; data += 64, size -= 64)
         for (int i = 0; i < 4; i++)
-            lanes[i] = fold(lanes[i],
-                            _mm_loadu_si128((const __m128i *)(const void *)(data + 16 * i)),
+            lanes[i] = fold(lanes[i], _mm_loadu_si128((const __m128i *)(const void *)(data + 16 * i)),
                             by_512);
     __m128i lane = lanes[0];
     for (int i = 1; i < 4; i++)
@@ -127,8 +123,7 @@ uint32_t cc_crc32_portable(uint32_t crc, const void *data, size_t size) {
 }
 
 /* Odd constants with balanced bits (fractional parts of square roots of primes). */
-static const uint64_t SALT_A = 0x6a09e667f3bcc909, SALT_B = 0xbb67ae8584caa73b,
-                      SALT_C = 0x3c6ef372fe94f82b;
+static const uint64_t SALT_A = 0x6a09e667f3bcc909, SALT_B = 0xbb67ae8584caa73b, SALT_C = 0x3c6ef372fe94f82b;
 
 static uint64_t mix(uint64_t a, uint64_t b) {
     unsigned __int128 product = (unsigned __int128)a * b;

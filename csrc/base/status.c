@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void fill(cc_error *error, cc_status status, int sys_errno, const char *type,
-                 const char *format, va_list arguments) {
+static void fill(cc_error *error, cc_status status, int sys_errno, const char *type, const char *format,
+                 va_list arguments) {
     error->status = status;
     error->sys_errno = sys_errno;
     error->position = 0;
@@ -26,8 +26,7 @@ cc_status cc_fail(cc_error *error, cc_status status, const char *format, ...) {
     return status;
 }
 
-cc_status cc_fail_aws(cc_error *error, cc_status status, const char *type, const char *format,
-                      ...) {
+cc_status cc_fail_aws(cc_error *error, cc_status status, const char *type, const char *format, ...) {
     if (error != NULL) {
         va_list arguments;
         va_start(arguments, format);

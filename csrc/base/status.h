@@ -37,10 +37,10 @@ typedef enum {
 
 typedef struct cc_error {
     cc_status status;
-    int sys_errno;       /* 0 if none */
-    uint64_t position;   /* byte offset or sequence, where the status has one */
-    char type[64];       /* AWS exception name without prefix, or "" */
-    char message[512];   /* one sentence, UTF-8, no trailing newline */
+    int sys_errno;     /* 0 if none */
+    uint64_t position; /* byte offset or sequence, where the status has one */
+    char type[64];     /* AWS exception name without prefix, or "" */
+    char message[512]; /* one sentence, UTF-8, no trailing newline */
 } cc_error;
 
 #define CC_MUST_CHECK __attribute__((warn_unused_result))
@@ -59,22 +59,21 @@ cc_status cc_fail_errno(cc_error *error, int sys_errno, const char *format, ...)
 const char *cc_status_name(cc_status status);
 
 /* Return early on failure. */
-#define CC_TRY(expression)                                                                         \
-    do {                                                                                           \
-        cc_status cc_try_status_ = (expression);                                                   \
-        if (CC_UNLIKELY(cc_try_status_ != CC_OK))                                                  \
-            return cc_try_status_;                                                                 \
+#define CC_TRY(expression)                                                                                   \
+    do {                                                                                                     \
+        cc_status cc_try_status_ = (expression);                                                             \
+        if (CC_UNLIKELY(cc_try_status_ != CC_OK))                                                            \
+            return cc_try_status_;                                                                           \
     } while (0)
 /* Jump to `cleanup` on failure; needs `cc_status status` in scope. */
-#define CC_TRY_GOTO(expression)                                                                    \
-    do {                                                                                           \
-        status = (expression);                                                                     \
-        if (CC_UNLIKELY(status != CC_OK))                                                          \
-            goto cleanup;                                                                          \
+#define CC_TRY_GOTO(expression)                                                                              \
+    do {                                                                                                     \
+        status = (expression);                                                                               \
+        if (CC_UNLIKELY(status != CC_OK))                                                                    \
+            goto cleanup;                                                                                    \
     } while (0)
 
 _Noreturn void cc_assert_failed(const char *expression, const char *file, int line);
-#define CC_ASSERT(expression)                                                                      \
-    ((expression) ? (void)0 : cc_assert_failed(#expression, __FILE__, __LINE__))
+#define CC_ASSERT(expression) ((expression) ? (void)0 : cc_assert_failed(#expression, __FILE__, __LINE__))
 
 #endif

@@ -37,8 +37,8 @@ bool cc_cond_wait_for(cc_cond *cond, cc_mutex *mutex, uint64_t timeout_ns) {
 
 bool cc_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns) {
     struct timespec timeout = timespec_of(timeout_ns);
-    long result = syscall(SYS_futex, word, FUTEX_WAIT, expected,
-                          timeout_ns == UINT64_MAX ? NULL : &timeout, NULL, 0);
+    long result = syscall(SYS_futex, word, FUTEX_WAIT, expected, timeout_ns == UINT64_MAX ? NULL : &timeout,
+                          NULL, 0);
     return !(result == -1 && errno == ETIMEDOUT);
 }
 

@@ -37,8 +37,7 @@ struct cc_channel {
 };
 
 static cc_status map(int fd, uint32_t request_max, uint32_t response_max, cc_channel **channel_out,
-                     cc_error *error)
-{
+                     cc_error *error) {
     cc_channel *channel = calloc(1, sizeof *channel);
     if (channel == NULL)
         return cc_fail(error, CC_ERR_NOMEM, "no memory for a channel");
@@ -61,8 +60,7 @@ static cc_status map(int fd, uint32_t request_max, uint32_t response_max, cc_cha
 }
 
 cc_status cc_channel_create(uint32_t request_max, uint32_t response_max, cc_channel **channel_out,
-                            cc_error *error)
-{
+                            cc_error *error) {
     int fd = memfd_create("cloudcore-channel", MFD_CLOEXEC);
     if (fd < 0)
         return cc_fail_errno(error, errno, "cannot make a channel");
@@ -84,8 +82,7 @@ cc_status cc_channel_create(uint32_t request_max, uint32_t response_max, cc_chan
     return CC_OK;
 }
 
-cc_status cc_channel_attach(int fd, cc_channel **channel_out, cc_error *error)
-{
+cc_status cc_channel_attach(int fd, cc_channel **channel_out, cc_error *error) {
     control head;
     struct stat found;
     if (pread(fd, &head, sizeof head, 0) != (ssize_t)sizeof head || fstat(fd, &found) != 0)
@@ -98,15 +95,13 @@ cc_status cc_channel_attach(int fd, cc_channel **channel_out, cc_error *error)
 
 int cc_channel_fd(const cc_channel *channel) { return channel->fd; }
 
-static uint64_t now_ns(void)
-{
+static uint64_t now_ns(void) {
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);
     return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
 }
 
-static void relax(void)
-{
+static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -114,16 +109,14 @@ static void relax(void)
 #endif
 }
 
-static void wake(control *shared, int side)
-{
+static void wake(control *shared, int side) {
     /* Sequentially consistent with the sleeper's store of the flag and its look at the state. */
     if (atomic_load(&shared->sleeping[side]))
         syscall(SYS_futex, &shared->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 /* Spinning pays only while the peer runs on another core; the budget follows what spinning achieved. */
-static bool spin_for(cc_channel *channel, int side, uint32_t wanted)
-{
+static bool spin_for(cc_channel *channel, int side, uint32_t wanted) {
     control *shared = channel->shared;
     uint32_t here = (uint32_t)sched_getcpu();
     atomic_store_explicit(&shared->cpu[side], here + 1, memory_order_relaxed);
@@ -144,9 +137,7 @@ static bool spin_for(cc_channel *channel, int side, uint32_t wanted)
     return false;
 }
 
-static cc_status wait_for(cc_channel *channel, int side, uint32_t wanted, uint32_t wait_ms,
-                          cc_error *error)
-{
+static cc_status wait_for(cc_channel *channel, int side, uint32_t wanted, uint32_t wait_ms, cc_error *error) {
     control *shared = channel->shared;
     uint32_t state = atomic_load(&shared->state);
     if (state != wanted && state != CLOSED)
@@ -170,8 +161,7 @@ static cc_status wait_for(cc_channel *channel, int side, uint32_t wanted, uint32
 }
 
 /* Move the state on unless somebody shut the channel meanwhile. */
-static cc_status advance(cc_channel *channel, uint32_t from, uint32_t to, int peer, cc_error *error)
-{
+static cc_status advance(cc_channel *channel, uint32_t from, uint32_t to, int peer, cc_error *error) {
     if (!atomic_compare_exchange_strong(&channel->shared->state, &from, to))
         return from == CLOSED ? cc_fail(error, CC_ERR_CLOSED, "the channel is shut")
                               : cc_fail(error, CC_ERR_ARGUMENT, "out of turn on a channel");
@@ -180,11 +170,10 @@ static cc_status advance(cc_channel *channel, uint32_t from, uint32_t to, int pe
 }
 
 cc_status cc_channel_send(cc_channel *channel, const void *head, size_t head_size, const void *body,
-                          size_t body_size, cc_error *error)
-{
+                          size_t body_size, cc_error *error) {
     if (head_size > channel->request_max || body_size > channel->request_max - head_size)
-        return cc_fail(error, CC_ERR_LIMIT, "a request of %zu bytes, at most %u fit",
-                       head_size + body_size, channel->request_max);
+        return cc_fail(error, CC_ERR_LIMIT, "a request of %zu bytes, at most %u fit", head_size + body_size,
+                       channel->request_max);
     if (atomic_load(&channel->shared->state) == REQUEST)
         return cc_fail(error, CC_ERR_ARGUMENT, "out of turn on a channel");
     if (head_size > 0)
@@ -196,8 +185,7 @@ cc_status cc_channel_send(cc_channel *channel, const void *head, size_t head_siz
 }
 
 cc_status cc_channel_wait(cc_channel *channel, uint32_t wait_ms, const void **data_out, size_t *size_out,
-                          cc_error *error)
-{
+                          cc_error *error) {
     CC_TRY(wait_for(channel, CALLER, RESPONSE, wait_ms, error));
     uint32_t size = atomic_load(&channel->shared->response_size);
     if (size > channel->response_max)
@@ -207,15 +195,13 @@ cc_status cc_channel_wait(cc_channel *channel, uint32_t wait_ms, const void **da
     return CC_OK;
 }
 
-void cc_channel_done(cc_channel *channel)
-{
+void cc_channel_done(cc_channel *channel) {
     uint32_t from = RESPONSE;
     atomic_compare_exchange_strong(&channel->shared->state, &from, IDLE);
 }
 
-cc_status cc_channel_receive(cc_channel *channel, uint32_t wait_ms, const void **data_out,
-                             size_t *size_out, cc_error *error)
-{
+cc_status cc_channel_receive(cc_channel *channel, uint32_t wait_ms, const void **data_out, size_t *size_out,
+                             cc_error *error) {
     CC_TRY(wait_for(channel, WORKER, REQUEST, wait_ms, error));
     uint32_t size = atomic_load(&channel->shared->request_size);
     if (size > channel->request_max)
@@ -225,8 +211,7 @@ cc_status cc_channel_receive(cc_channel *channel, uint32_t wait_ms, const void *
     return CC_OK;
 }
 
-cc_status cc_channel_reply(cc_channel *channel, const void *data, size_t size, cc_error *error)
-{
+cc_status cc_channel_reply(cc_channel *channel, const void *data, size_t size, cc_error *error) {
     if (size > channel->response_max)
         return cc_fail(error, CC_ERR_LIMIT, "a response of %zu bytes, at most %u fit", size,
                        channel->response_max);
@@ -236,14 +221,12 @@ cc_status cc_channel_reply(cc_channel *channel, const void *data, size_t size, c
     return advance(channel, REQUEST, RESPONSE, CALLER, error);
 }
 
-void cc_channel_shut(cc_channel *channel)
-{
+void cc_channel_shut(cc_channel *channel) {
     atomic_store(&channel->shared->state, CLOSED);
     syscall(SYS_futex, &channel->shared->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-void cc_channel_free(cc_channel *channel)
-{
+void cc_channel_free(cc_channel *channel) {
     if (channel == NULL)
         return;
     munmap(channel->shared, channel->mapped);

@@ -36,8 +36,7 @@ void cc_channel_done(cc_channel *channel);
 CC_MUST_CHECK cc_status cc_channel_receive(cc_channel *channel, uint32_t wait_ms, const void **data_out,
                                            size_t *size_out, cc_error *error);
 /* Worker: publish the response to the request received last. */
-CC_MUST_CHECK cc_status cc_channel_reply(cc_channel *channel, const void *data, size_t size,
-                                         cc_error *error);
+CC_MUST_CHECK cc_status cc_channel_reply(cc_channel *channel, const void *data, size_t size, cc_error *error);
 
 /* Wake both sides for good; any thread. */
 void cc_channel_shut(cc_channel *channel);

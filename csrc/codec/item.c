@@ -23,8 +23,7 @@ const char *cc_type_name(cc_type type) { return (unsigned)type <= CC_TYPE_M ? ty
 
 cc_type cc_type_from_name(cc_bytes name) {
     for (int type = CC_TYPE_S; type <= CC_TYPE_M; type++)
-        if (name.size == strlen(type_names[type]) &&
-            memcmp(name.data, type_names[type], name.size) == 0)
+        if (name.size == strlen(type_names[type]) && memcmp(name.data, type_names[type], name.size) == 0)
             return (cc_type)type;
     return CC_TYPE_NONE;
 }
@@ -180,8 +179,8 @@ static cc_status corrupt(cc_error *error, const char *what) {
     return cc_fail(error, CC_ERR_CORRUPT, "encoded item: %s", what);
 }
 
-static cc_status check_value(cc_type type, const uint8_t *at, size_t left, uint32_t depth,
-                             size_t *used_out, cc_error *error);
+static cc_status check_value(cc_type type, const uint8_t *at, size_t left, uint32_t depth, size_t *used_out,
+                             cc_error *error);
 
 static cc_status check_map(const uint8_t *at, size_t left, uint32_t depth, size_t *used_out,
                            cc_error *error) {
@@ -230,8 +229,7 @@ static cc_status check_list(const uint8_t *at, size_t left, uint32_t depth, size
         if ((word >> 8) != expected || expected > size)
             return corrupt(error, "element offset");
         size_t used;
-        CC_TRY(check_value((cc_type)(word & 0xff), at + expected, size - expected, depth, &used,
-                           error));
+        CC_TRY(check_value((cc_type)(word & 0xff), at + expected, size - expected, depth, &used, error));
         expected += used;
     }
     if (expected != size)
@@ -240,8 +238,7 @@ static cc_status check_list(const uint8_t *at, size_t left, uint32_t depth, size
     return CC_OK;
 }
 
-static cc_status check_set(cc_type type, const uint8_t *at, size_t left, size_t *used_out,
-                           cc_error *error) {
+static cc_status check_set(cc_type type, const uint8_t *at, size_t left, size_t *used_out, cc_error *error) {
     if (left < ITEM_HEADER)
         return corrupt(error, "short set");
     size_t size = load32(at), count = load32(at + 4), position = ITEM_HEADER;
@@ -269,8 +266,8 @@ static cc_status check_set(cc_type type, const uint8_t *at, size_t left, size_t 
     return CC_OK;
 }
 
-static cc_status check_value(cc_type type, const uint8_t *at, size_t left, uint32_t depth,
-                             size_t *used_out, cc_error *error) {
+static cc_status check_value(cc_type type, const uint8_t *at, size_t left, uint32_t depth, size_t *used_out,
+                             cc_error *error) {
     if (depth >= CC_ITEM_DEPTH_MAX && (type == CC_TYPE_L || type == CC_TYPE_M))
         return corrupt(error, "nested too deeply");
     switch (type) {

@@ -29,8 +29,17 @@
 #define CC_ITEM_SIZE_LIMIT (400 * 1024) /* DynamoDB's item size limit, by cc_item_size */
 
 typedef enum {
-    CC_TYPE_NONE = 0, CC_TYPE_S, CC_TYPE_N, CC_TYPE_B, CC_TYPE_BOOL, CC_TYPE_NULL, CC_TYPE_SS,
-    CC_TYPE_NS, CC_TYPE_BS, CC_TYPE_L, CC_TYPE_M
+    CC_TYPE_NONE = 0,
+    CC_TYPE_S,
+    CC_TYPE_N,
+    CC_TYPE_B,
+    CC_TYPE_BOOL,
+    CC_TYPE_NULL,
+    CC_TYPE_SS,
+    CC_TYPE_NS,
+    CC_TYPE_BS,
+    CC_TYPE_L,
+    CC_TYPE_M
 } cc_type;
 
 /* A value inside an encoded item; `payload` is the whole payload as pictured (sizes included). */
@@ -50,9 +59,9 @@ uint32_t cc_name_hash(cc_bytes name);
 bool cc_item_find(cc_bytes item, cc_bytes name, cc_value *value_out);
 /* i-th attribute in stored order. */
 void cc_item_at(cc_bytes item, uint32_t index, cc_bytes *name_out, cc_value *value_out);
-cc_bytes cc_value_bytes(cc_value value);  /* S, B: the bytes; N: the number encoding */
+cc_bytes cc_value_bytes(cc_value value); /* S, B: the bytes; N: the number encoding */
 bool cc_value_bool(cc_value value);
-uint32_t cc_value_count(cc_value value);  /* SS NS BS L M */
+uint32_t cc_value_count(cc_value value); /* SS NS BS L M */
 bool cc_list_at(cc_value list, uint32_t index, cc_value *value_out);
 /* Iterate a set: start with *position 0; false at the end. Members come as raw bytes / number encodings. */
 bool cc_set_next(cc_value set, size_t *position, cc_bytes *member_out);
@@ -80,7 +89,8 @@ CC_MUST_CHECK cc_status cc_item_end(cc_item_writer *writer, cc_error *error);
 CC_MUST_CHECK cc_status cc_item_name(cc_item_writer *writer, cc_bytes name, cc_error *error);
 CC_MUST_CHECK cc_status cc_item_put_string(cc_item_writer *writer, cc_bytes text, cc_error *error);
 CC_MUST_CHECK cc_status cc_item_put_binary(cc_item_writer *writer, cc_bytes data, cc_error *error);
-CC_MUST_CHECK cc_status cc_item_put_number(cc_item_writer *writer, cc_bytes number, cc_error *error); /* encoding */
+/* `number` is a number encoding. */
+CC_MUST_CHECK cc_status cc_item_put_number(cc_item_writer *writer, cc_bytes number, cc_error *error);
 CC_MUST_CHECK cc_status cc_item_put_number_text(cc_item_writer *writer, cc_bytes text, cc_error *error);
 CC_MUST_CHECK cc_status cc_item_put_bool(cc_item_writer *writer, bool value, cc_error *error);
 CC_MUST_CHECK cc_status cc_item_put_null(cc_item_writer *writer, cc_error *error);
@@ -88,7 +98,8 @@ CC_MUST_CHECK cc_status cc_item_put_value(cc_item_writer *writer, cc_value value
 CC_MUST_CHECK cc_status cc_item_begin_map(cc_item_writer *writer, cc_error *error);
 CC_MUST_CHECK cc_status cc_item_begin_list(cc_item_writer *writer, cc_error *error);
 CC_MUST_CHECK cc_status cc_item_begin_set(cc_item_writer *writer, cc_type set_type, cc_error *error);
-CC_MUST_CHECK cc_status cc_item_set_member(cc_item_writer *writer, cc_bytes member, cc_error *error); /* NS: text */
+/* A member of a number set is given as text. */
+CC_MUST_CHECK cc_status cc_item_set_member(cc_item_writer *writer, cc_bytes member, cc_error *error);
 CC_MUST_CHECK cc_status cc_item_end_container(cc_item_writer *writer, cc_error *error); /* map, list or set */
 
 /* ---- DynamoDB JSON ({"name": {"S": "..."}, ...}) ----

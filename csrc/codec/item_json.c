@@ -35,12 +35,11 @@ static cc_status wrong_token(cc_json_cursor *cursor, const char *want, cc_error 
     default:
         return serialization(error, "Unexpected token received from parser");
     }
-    return cc_fail_aws(error, CC_ERR_SERIALIZATION, "SerializationException",
-                       "%s cannot be converted to %s", token, want);
+    return cc_fail_aws(error, CC_ERR_SERIALIZATION, "SerializationException", "%s cannot be converted to %s",
+                       token, want);
 }
 
-static cc_status read_text(cc_json_cursor *cursor, cc_arena *scratch, cc_bytes *text_out,
-                           cc_error *error) {
+static cc_status read_text(cc_json_cursor *cursor, cc_arena *scratch, cc_bytes *text_out, cc_error *error) {
     cc_json_string string;
     if (CC_UNLIKELY(cc_json_peek(cursor) != CC_JSON_STRING))
         return wrong_token(cursor, "String", error);
@@ -73,8 +72,7 @@ static cc_status refuse_base64(cc_bytes text, cc_error *error) {
     return serialization(error, "Invalid last non-pad Base64 character dectected");
 }
 
-static cc_status read_binary(cc_json_cursor *cursor, cc_arena *scratch, cc_bytes *data_out,
-                             cc_error *error) {
+static cc_status read_binary(cc_json_cursor *cursor, cc_arena *scratch, cc_bytes *data_out, cc_error *error) {
     cc_bytes text;
     if (CC_UNLIKELY(cc_json_peek(cursor) != CC_JSON_STRING))
         return serialization(error, "only base-64-encoded strings are convertible to bytes");
@@ -129,8 +127,7 @@ static cc_status read_elements(cc_json_cursor *cursor, cc_item_writer *writer, c
     }
 }
 
-static cc_status read_typed(cc_json_cursor *cursor, cc_item_writer *writer, cc_type type,
-                            cc_error *error) {
+static cc_status read_typed(cc_json_cursor *cursor, cc_item_writer *writer, cc_type type, cc_error *error) {
     cc_bytes text;
     bool flag = false;
     switch (type) {
@@ -229,8 +226,7 @@ static cc_status read_value(cc_json_cursor *cursor, cc_item_writer *writer, cc_e
                                      "the supported datatypes");
 }
 
-cc_status cc_item_from_json(cc_json_cursor *cursor, cc_buffer *out, cc_arena *scratch,
-                            cc_error *error) {
+cc_status cc_item_from_json(cc_json_cursor *cursor, cc_buffer *out, cc_arena *scratch, cc_error *error) {
     cc_item_writer writer;
     cc_item_writer_init(&writer, out, scratch);
     if (cc_json_peek(cursor) != CC_JSON_OBJECT)

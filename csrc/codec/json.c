@@ -12,8 +12,8 @@
 
 static cc_status bad(const cc_json_cursor *cursor, cc_error *error, const char *what) {
     cc_status status = cc_fail_aws(error, CC_ERR_SERIALIZATION, "SerializationException",
-                                   "invalid JSON at byte %zu: %s",
-                                   (size_t)(cursor->at - cursor->begin), what);
+                                   "invalid JSON at byte %zu: %s", (size_t)(cursor->at - cursor->begin),
+                                   what);
     if (error != NULL)
         error->position = (uint64_t)(cursor->at - cursor->begin);
     return status;
@@ -44,8 +44,16 @@ cc_json_kind cc_json_peek(cc_json_cursor *cursor) {
     case 'n':
         return CC_JSON_NULL;
     case '-':
-    case '0': case '1': case '2': case '3': case '4':
-    case '5': case '6': case '7': case '8': case '9':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
         return CC_JSON_NUMBER;
     default:
         return CC_JSON_BAD;
@@ -60,8 +68,7 @@ cc_status cc_json_enter(cc_json_cursor *cursor, cc_json_kind kind, cc_error *err
 }
 
 /* Consumes `,` between and `close` behind; shared by objects and arrays. */
-static cc_status next(cc_json_cursor *cursor, uint8_t close, bool *first, bool *more_out,
-                      cc_error *error) {
+static cc_status next(cc_json_cursor *cursor, uint8_t close, bool *first, bool *more_out, cc_error *error) {
     skip_space(cursor);
     if (cursor->at == cursor->end)
         return bad(cursor, error, "unexpected end");
@@ -83,8 +90,8 @@ static cc_status next(cc_json_cursor *cursor, uint8_t close, bool *first, bool *
     return CC_OK;
 }
 
-cc_status cc_json_next_member(cc_json_cursor *cursor, bool *first, cc_json_string *name_out,
-                              bool *more_out, cc_error *error) {
+cc_status cc_json_next_member(cc_json_cursor *cursor, bool *first, cc_json_string *name_out, bool *more_out,
+                              cc_error *error) {
     CC_TRY(next(cursor, '}', first, more_out, error));
     if (!*more_out)
         return CC_OK;
@@ -96,8 +103,7 @@ cc_status cc_json_next_member(cc_json_cursor *cursor, bool *first, cc_json_strin
     return CC_OK;
 }
 
-cc_status cc_json_next_element(cc_json_cursor *cursor, bool *first, bool *more_out,
-                               cc_error *error) {
+cc_status cc_json_next_element(cc_json_cursor *cursor, bool *first, bool *more_out, cc_error *error) {
     return next(cursor, ']', first, more_out, error);
 }
 
@@ -105,8 +111,7 @@ enum { LONG_STRING = 64 }; /* plain bytes after which a string counts as long */
 
 #if defined(__x86_64__)
 /* The AVX2 form of plain_end: stops at the first block that is not all plain. */
-__attribute__((target("avx2"))) static const uint8_t *plain_blocks(const uint8_t *at,
-                                                                   const uint8_t *end) {
+__attribute__((target("avx2"))) static const uint8_t *plain_blocks(const uint8_t *at, const uint8_t *end) {
     const __m256i quote = _mm256_set1_epi8('"'), slash = _mm256_set1_epi8('\\'),
                   space = _mm256_set1_epi8(0x20);
     for (; end - at >= 32; at += 32) {
@@ -127,13 +132,11 @@ static const uint8_t *plain_end(const uint8_t *at, const uint8_t *end) {
     const uint8_t *start = at;
     bool tried = false;
 #endif
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'),
-                  space = _mm_set1_epi8(0x20);
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(0x20);
     for (; end - at >= 16; at += 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
         /* Signed compare: bytes below 0x20 and all of 0x80..0xff are "less than a space". */
-        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote),
-                                                 _mm_cmpeq_epi8(bytes, slash)),
+        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)),
                                     _mm_cmplt_epi8(bytes, space));
         int mask = _mm_movemask_epi8(stop);
         if (mask != 0)
@@ -212,7 +215,14 @@ static size_t escape_size(const uint8_t *at, const uint8_t *end) {
     if (end - at < 2)
         return 0;
     switch (at[1]) {
-    case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
         return 2;
     case 'u':
         return end - at >= 6 && hex4(at + 2) >= 0 ? 6 : 0;
@@ -244,9 +254,10 @@ cc_status cc_json_read_string(cc_json_cursor *cursor, cc_json_string *string_out
         }
         if (step == 0) {
             cursor->at = at;
-            return bad(cursor, error, *at == '\\'  ? "a bad escape in a string"
-                                      : *at < 0x20 ? "a control character in a string"
-                                                   : "invalid UTF-8");
+            return bad(cursor, error,
+                       *at == '\\'  ? "a bad escape in a string"
+                       : *at < 0x20 ? "a control character in a string"
+                                    : "invalid UTF-8");
         }
         at += step;
     }
@@ -371,8 +382,7 @@ cc_status cc_json_skip(cc_json_cursor *cursor, cc_bytes *value_out, cc_error *er
 }
 
 cc_status cc_json_finish(cc_json_cursor *cursor, cc_error *error) {
-    return cc_json_peek(cursor) == CC_JSON_END ? CC_OK
-                                               : bad(cursor, error, "something behind the value");
+    return cc_json_peek(cursor) == CC_JSON_END ? CC_OK : bad(cursor, error, "something behind the value");
 }
 
 static size_t put_utf8(uint32_t point, uint8_t *out) {
@@ -446,8 +456,7 @@ cc_status cc_json_unescape(cc_json_string string, uint8_t *out, size_t *size_out
     return CC_OK;
 }
 
-cc_status cc_json_text(cc_json_string string, cc_arena *arena, cc_bytes *text_out,
-                       cc_error *error) {
+cc_status cc_json_text(cc_json_string string, cc_arena *arena, cc_bytes *text_out, cc_error *error) {
     if (CC_LIKELY(!string.escaped)) {
         *text_out = string.text;
         return CC_OK;

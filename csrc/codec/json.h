@@ -13,8 +13,15 @@
 #define CC_JSON_DEPTH_MAX 128
 
 typedef enum {
-    CC_JSON_END = 0, CC_JSON_OBJECT, CC_JSON_ARRAY, CC_JSON_STRING, CC_JSON_NUMBER, CC_JSON_TRUE,
-    CC_JSON_FALSE, CC_JSON_NULL, CC_JSON_BAD
+    CC_JSON_END = 0,
+    CC_JSON_OBJECT,
+    CC_JSON_ARRAY,
+    CC_JSON_STRING,
+    CC_JSON_NUMBER,
+    CC_JSON_TRUE,
+    CC_JSON_FALSE,
+    CC_JSON_NULL,
+    CC_JSON_BAD
 } cc_json_kind;
 
 typedef struct {
@@ -34,16 +41,14 @@ cc_json_kind cc_json_peek(cc_json_cursor *cursor);
 /* Consume `{` / `[`. Then call next_member / next_element until *more_out is false (closing consumed). */
 CC_MUST_CHECK cc_status cc_json_enter(cc_json_cursor *cursor, cc_json_kind kind, cc_error *error);
 /* First call after enter with *first true; sets it false. On *more_out the name and colon are consumed. */
-CC_MUST_CHECK cc_status cc_json_next_member(cc_json_cursor *cursor, bool *first,
-                                            cc_json_string *name_out, bool *more_out,
-                                            cc_error *error);
+CC_MUST_CHECK cc_status cc_json_next_member(cc_json_cursor *cursor, bool *first, cc_json_string *name_out,
+                                            bool *more_out, cc_error *error);
 CC_MUST_CHECK cc_status cc_json_next_element(cc_json_cursor *cursor, bool *first, bool *more_out,
                                              cc_error *error);
 CC_MUST_CHECK cc_status cc_json_read_string(cc_json_cursor *cursor, cc_json_string *string_out,
                                             cc_error *error);
 /* The number's text, checked against the JSON grammar. */
-CC_MUST_CHECK cc_status cc_json_read_number(cc_json_cursor *cursor, cc_bytes *text_out,
-                                            cc_error *error);
+CC_MUST_CHECK cc_status cc_json_read_number(cc_json_cursor *cursor, cc_bytes *text_out, cc_error *error);
 CC_MUST_CHECK cc_status cc_json_read_bool(cc_json_cursor *cursor, bool *value_out, cc_error *error);
 CC_MUST_CHECK cc_status cc_json_read_null(cc_json_cursor *cursor, cc_error *error);
 /* Skip one whole value of any kind, checked; its span in *value_out (may be NULL). */

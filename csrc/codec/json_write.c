@@ -18,8 +18,7 @@
 
 #if defined(__x86_64__)
 /* The AVX2 form of clean_end for long text: stops at the first block that is not all clean. */
-__attribute__((target("avx2"))) static const uint8_t *clean_blocks(const uint8_t *at,
-                                                                   const uint8_t *end) {
+__attribute__((target("avx2"))) static const uint8_t *clean_blocks(const uint8_t *at, const uint8_t *end) {
     const __m256i quote = _mm256_set1_epi8('"'), slash = _mm256_set1_epi8('\\'),
                   limit = _mm256_set1_epi8(0x1f);
     for (; end - at >= 32; at += 32) {
@@ -40,13 +39,12 @@ static const uint8_t *clean_end(const uint8_t *at, const uint8_t *end) {
         at = clean_blocks(at, end);
 #endif
 #if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'),
-                  limit = _mm_set1_epi8(0x1f);
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), limit = _mm_set1_epi8(0x1f);
     for (; end - at >= 16; at += 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
         __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, limit), bytes);
-        __m128i stop = _mm_or_si128(
-            _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)), control);
+        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)),
+                                    control);
         int mask = _mm_movemask_epi8(stop);
         if (mask != 0)
             return at + __builtin_ctz((unsigned)mask);
@@ -125,16 +123,14 @@ size_t cc_base64_encoded_size(size_t size) { return (size + 2) / 3 * 4; }
 
 #if defined(__x86_64__)
 /* Consumes 24 bytes per step and returns how many it took; reads 28, so it stops before the end. */
-__attribute__((target("avx2"))) static size_t encode_avx2(const uint8_t *data, size_t size,
-                                                          uint8_t *out) {
-    const __m256i spread = _mm256_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10, 1, 0, 2,
-                                            1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10);
+__attribute__((target("avx2"))) static size_t encode_avx2(const uint8_t *data, size_t size, uint8_t *out) {
+    const __m256i spread = _mm256_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10, 1, 0, 2, 1, 4,
+                                            3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10);
     /* What to add to a 6-bit value, by its range: a-z, 0-9 (ten times), +, /, A-Z. */
     const __m256i shift = _mm256_setr_epi8(
-        'a' - 26, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52,
-        '0' - 52, '0' - 52, '+' - 62, '/' - 63, 'A', 0, 0, 'a' - 26, '0' - 52, '0' - 52, '0' - 52,
-        '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '+' - 62, '/' - 63, 'A',
-        0, 0);
+        'a' - 26, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52,
+        '0' - 52, '+' - 62, '/' - 63, 'A', 0, 0, 'a' - 26, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52,
+        '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '+' - 62, '/' - 63, 'A', 0, 0);
     size_t done = 0;
     for (; size - done >= 28; done += 24, out += 32) {
         __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(data + done));
@@ -157,15 +153,12 @@ __attribute__((target("avx2"))) static size_t encode_avx2(const uint8_t *data, s
 
 /* Decodes 32 characters per step while they are plain and at least 48 are left (so that the 32
  * bytes it stores fit); returns the characters taken. A foreign character ends it: the scalar code decides. */
-__attribute__((target("avx2"))) static size_t decode_avx2(const uint8_t *text, size_t size,
-                                                          uint8_t *out) {
+__attribute__((target("avx2"))) static size_t decode_avx2(const uint8_t *text, size_t size, uint8_t *out) {
     /* A character is wrong when the classes of its low and its high nibble share a bit. */
-    const __m256i low_class = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(0x15, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x13, 0x1a, 0x1b,
-                      0x1b, 0x1b, 0x1a));
-    const __m256i high_class = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(0x10, 0x10, 0x01, 0x02, 0x04, 0x08, 0x04, 0x08, 0x10, 0x10, 0x10, 0x10, 0x10,
-                      0x10, 0x10, 0x10));
+    const __m256i low_class = _mm256_broadcastsi128_si256(_mm_setr_epi8(
+        0x15, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x13, 0x1a, 0x1b, 0x1b, 0x1b, 0x1a));
+    const __m256i high_class = _mm256_broadcastsi128_si256(_mm_setr_epi8(
+        0x10, 0x10, 0x01, 0x02, 0x04, 0x08, 0x04, 0x08, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10));
     const __m256i roll = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0));
     const __m256i pack = _mm256_broadcastsi128_si256(
@@ -176,8 +169,7 @@ __attribute__((target("avx2"))) static size_t decode_avx2(const uint8_t *text, s
         __m256i in = _mm256_loadu_si256((const __m256i *)(const void *)(text + done));
         __m256i high = _mm256_and_si256(_mm256_srli_epi32(in, 4), nibble);
         __m256i low = _mm256_and_si256(in, nibble);
-        if (!_mm256_testz_si256(_mm256_shuffle_epi8(low_class, low),
-                                _mm256_shuffle_epi8(high_class, high)))
+        if (!_mm256_testz_si256(_mm256_shuffle_epi8(low_class, low), _mm256_shuffle_epi8(high_class, high)))
             break;
         __m256i slash = _mm256_cmpeq_epi8(in, _mm256_set1_epi8('/'));
         in = _mm256_add_epi8(in, _mm256_shuffle_epi8(roll, _mm256_add_epi8(slash, high)));
@@ -200,8 +192,7 @@ void cc_base64_encode(cc_bytes data, uint8_t *out) {
     }
 #endif
     for (; i + 3 <= data.size; i += 3, out += 4) {
-        uint32_t three = (uint32_t)data.data[i] << 16 | (uint32_t)data.data[i + 1] << 8 |
-                         data.data[i + 2];
+        uint32_t three = (uint32_t)data.data[i] << 16 | (uint32_t)data.data[i + 1] << 8 | data.data[i + 2];
         out[0] = (uint8_t)ALPHABET[three >> 18];
         out[1] = (uint8_t)ALPHABET[(three >> 12) & 63];
         out[2] = (uint8_t)ALPHABET[(three >> 6) & 63];
@@ -221,18 +212,17 @@ void cc_base64_encode(cc_bytes data, uint8_t *out) {
 static const uint8_t *values(void) {
 #define X 255
     static const uint8_t table[256] = {
-        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  62,
-        X,  X,  X,  63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, X,  X,  X,  X,  X,  X,  X,  0,
-        1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
-        23, 24, 25, X,  X,  X,  X,  X,  X,  26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38,
-        39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, X,  X,  X,  X,  X,  X,  X,  X,  X,
-        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X};
+        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
+        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  62, X,  X,  X,  63,
+        52, 53, 54, 55, 56, 57, 58, 59, 60, 61, X,  X,  X,  X,  X,  X,  X,  0,  1,  2,  3,  4,  5,  6,
+        7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, X,  X,  X,  X,  X,
+        X,  26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48,
+        49, 50, 51, X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
+        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
+        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
+        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
+        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
+        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X};
 #undef X
     return table;
 }

@@ -5,8 +5,7 @@
 
 static cc_status invalid(cc_error *error, const char *format, cc_bytes name) {
     char text[300];
-    snprintf(text, sizeof text, format, (int)cc_utf8_cut(name, 255),
-             (const char *)name.data);
+    snprintf(text, sizeof text, format, (int)cc_utf8_cut(name, 255), (const char *)name.data);
     return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                        "One or more parameter values were invalid: %s", text);
 }
@@ -23,8 +22,7 @@ static cc_status check_size(bool is_sort, cc_bytes bytes, cc_error *error) {
 }
 
 /* The stored form of a key value whose type fits. */
-static cc_status part_of(bool is_sort, cc_value value, cc_arena *arena, cc_bytes *part_out,
-                         cc_error *error) {
+static cc_status part_of(bool is_sort, cc_value value, cc_arena *arena, cc_bytes *part_out, cc_error *error) {
     cc_bytes bytes = cc_value_bytes(value);
     CC_TRY(check_size(is_sort, bytes, error));
     if (is_sort) {
@@ -40,8 +38,8 @@ static cc_status part_of(bool is_sort, cc_value value, cc_arena *arena, cc_bytes
     return CC_OK;
 }
 
-cc_status cc_key_part(cc_type want, bool is_sort, cc_value value, cc_arena *arena,
-                      cc_bytes *part_out, cc_error *error) {
+cc_status cc_key_part(cc_type want, bool is_sort, cc_value value, cc_arena *arena, cc_bytes *part_out,
+                      cc_error *error) {
     if (value.type != want)
         return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                            "One or more parameter values were invalid: Condition parameter type "
@@ -49,8 +47,8 @@ cc_status cc_key_part(cc_type want, bool is_sort, cc_value value, cc_arena *aren
     return part_of(is_sort, value, arena, part_out, error);
 }
 
-static cc_status key_attribute(cc_bytes item, cc_bytes name, cc_type want, bool is_sort,
-                               cc_arena *arena, cc_bytes *part_out, cc_error *error) {
+static cc_status key_attribute(cc_bytes item, cc_bytes name, cc_type want, bool is_sort, cc_arena *arena,
+                               cc_bytes *part_out, cc_error *error) {
     cc_value value;
     if (!cc_item_find(item, name, &value))
         return invalid(error, "Missing the key %.*s in the item", name);
@@ -58,25 +56,24 @@ static cc_status key_attribute(cc_bytes item, cc_bytes name, cc_type want, bool 
         return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                            "One or more parameter values were invalid: Type mismatch for key %.*s "
                            "expected: %s actual: %s",
-                           (int)cc_utf8_cut(name, 255), (const char *)name.data,
-                           cc_type_name(want), cc_type_name(value.type));
+                           (int)cc_utf8_cut(name, 255), (const char *)name.data, cc_type_name(want),
+                           cc_type_name(value.type));
     if (want != CC_TYPE_N && cc_value_bytes(value).size == 0)
         return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                            "One or more parameter values are not valid. The AttributeValue for a "
                            "key attribute cannot contain an empty %s value. Key: %.*s",
-                           want == CC_TYPE_S ? "string" : "binary",
-                           (int)cc_utf8_cut(name, 255), (const char *)name.data);
+                           want == CC_TYPE_S ? "string" : "binary", (int)cc_utf8_cut(name, 255),
+                           (const char *)name.data);
     return part_of(is_sort, value, arena, part_out, error);
 }
 
-cc_status cc_key_from_item(const cc_key_schema *schema, cc_bytes item, cc_arena *arena,
-                           cc_key *key_out, cc_error *error) {
+cc_status cc_key_from_item(const cc_key_schema *schema, cc_bytes item, cc_arena *arena, cc_key *key_out,
+                           cc_error *error) {
     *key_out = (cc_key){0};
     CC_TRY(key_attribute(item, schema->partition_name, schema->partition_type, false, arena,
                          &key_out->partition, error));
     if (schema->sort_name.size != 0)
-        CC_TRY(key_attribute(item, schema->sort_name, schema->sort_type, true, arena,
-                             &key_out->sort, error));
+        CC_TRY(key_attribute(item, schema->sort_name, schema->sort_type, true, arena, &key_out->sort, error));
     return CC_OK;
 }
 
@@ -84,8 +81,7 @@ cc_status cc_key_from_key_item(const cc_key_schema *schema, cc_bytes key_item, c
                                cc_key *key_out, cc_error *error) {
     cc_value value;
     uint32_t parts = schema->sort_name.size != 0 ? 2 : 1;
-    bool fits = cc_item_count(key_item) == parts &&
-                cc_item_find(key_item, schema->partition_name, &value) &&
+    bool fits = cc_item_count(key_item) == parts && cc_item_find(key_item, schema->partition_name, &value) &&
                 value.type == schema->partition_type;
     if (fits && parts == 2)
         fits = cc_item_find(key_item, schema->sort_name, &value) && value.type == schema->sort_type;

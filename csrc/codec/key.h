@@ -29,8 +29,8 @@ CC_MUST_CHECK cc_status cc_key_from_item(const cc_key_schema *schema, cc_bytes i
                                          cc_key *key_out, cc_error *error);
 /* As cc_key_from_item, for a Key or ExclusiveStartKey argument: exactly the key attributes
  * ("The provided key element does not match the schema"). */
-CC_MUST_CHECK cc_status cc_key_from_key_item(const cc_key_schema *schema, cc_bytes key_item,
-                                             cc_arena *arena, cc_key *key_out, cc_error *error);
+CC_MUST_CHECK cc_status cc_key_from_key_item(const cc_key_schema *schema, cc_bytes key_item, cc_arena *arena,
+                                             cc_key *key_out, cc_error *error);
 /* One key value (partition when is_sort false) from an S, N or B value. */
 CC_MUST_CHECK cc_status cc_key_part(cc_type want, bool is_sort, cc_value value, cc_arena *arena,
                                     cc_bytes *part_out, cc_error *error);

@@ -95,8 +95,7 @@ static void decode(cc_bytes number, decimal *d) {
 bool cc_number_valid(cc_bytes number) {
     if (number.size == 1)
         return number.data[0] == 0x80;
-    if (number.size < 4 || number.size > CC_NUMBER_MAX ||
-        (number.data[0] != 0x7f && number.data[0] != 0x81))
+    if (number.size < 4 || number.size > CC_NUMBER_MAX || (number.data[0] != 0x7f && number.data[0] != 0x81))
         return false;
     uint8_t flip = number.data[0] == 0x7f ? 0xff : 0;
     if ((number.data[number.size - 1] ^ flip) != 0)
@@ -192,8 +191,7 @@ cc_status cc_number_parse(cc_bytes text, uint8_t *number_out, size_t *size_out, 
     if (!scan(text, &d, &too_long))
         return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                            "The parameter cannot be converted to a numeric value%s%.*s",
-                           text.size == 0 ? "" : ": ", (int)cc_utf8_cut(text, 200),
-                           (const char *)text.data);
+                           text.size == 0 ? "" : ": ", (int)cc_utf8_cut(text, 200), (const char *)text.data);
     normalise(&d);
     if (too_long)
         d.count = DIGITS_MAX + 1;
@@ -260,8 +258,8 @@ static void combine(const decimal *larger, const decimal *smaller, bool subtract
     normalise(out);
 }
 
-static cc_status add_signed(cc_bytes a, cc_bytes b, bool negate, uint8_t *number_out,
-                            size_t *size_out, cc_error *error) {
+static cc_status add_signed(cc_bytes a, cc_bytes b, bool negate, uint8_t *number_out, size_t *size_out,
+                            cc_error *error) {
     decimal x, y, sum;
     decode(a, &x);
     decode(b, &y);
@@ -281,13 +279,11 @@ static cc_status add_signed(cc_bytes a, cc_bytes b, bool negate, uint8_t *number
     return CC_OK;
 }
 
-cc_status cc_number_add(cc_bytes a, cc_bytes b, uint8_t *number_out, size_t *size_out,
-                        cc_error *error) {
+cc_status cc_number_add(cc_bytes a, cc_bytes b, uint8_t *number_out, size_t *size_out, cc_error *error) {
     return add_signed(a, b, false, number_out, size_out, error);
 }
 
-cc_status cc_number_subtract(cc_bytes a, cc_bytes b, uint8_t *number_out, size_t *size_out,
-                             cc_error *error) {
+cc_status cc_number_subtract(cc_bytes a, cc_bytes b, uint8_t *number_out, size_t *size_out, cc_error *error) {
     return add_signed(a, b, true, number_out, size_out, error);
 }
 

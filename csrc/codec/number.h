@@ -27,8 +27,8 @@ bool cc_number_valid(cc_bytes number);
 /* Exact sum and difference; CC_ERR_VALIDATION on overflow, underflow or more than 38 digits. */
 CC_MUST_CHECK cc_status cc_number_add(cc_bytes a, cc_bytes b, uint8_t *number_out, size_t *size_out,
                                       cc_error *error);
-CC_MUST_CHECK cc_status cc_number_subtract(cc_bytes a, cc_bytes b, uint8_t *number_out,
-                                           size_t *size_out, cc_error *error);
+CC_MUST_CHECK cc_status cc_number_subtract(cc_bytes a, cc_bytes b, uint8_t *number_out, size_t *size_out,
+                                           cc_error *error);
 size_t cc_number_from_int64(int64_t value, uint8_t *number_out);
 /* False when it is no integer or does not fit. */
 bool cc_number_to_int64(cc_bytes number, int64_t *value_out);

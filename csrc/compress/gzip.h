@@ -8,7 +8,6 @@
 #define CC_GZIP_OVERHEAD 18 /* header and trailer bytes of a member */
 
 /* Appends one member: `size` and `crc` (cc_crc32) are those of the data before compression. */
-CC_MUST_CHECK cc_status cc_gzip_member(cc_bytes deflated, uint32_t crc, uint64_t size,
-                                       cc_buffer *out);
+CC_MUST_CHECK cc_status cc_gzip_member(cc_bytes deflated, uint32_t crc, uint64_t size, cc_buffer *out);
 
 #endif

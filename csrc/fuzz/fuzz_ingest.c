@@ -18,10 +18,9 @@ static void through_columns(cc_bytes record) {
     entries.n_children = 2;
     entries.children = in_entries;
     struct ArrowSchema *in_map[] = {&entries};
-    struct ArrowSchema fields[] = {leaf("a", "l"),     leaf("b", "u"),   leaf("c", "g"),
-                                   leaf("d", "b"),     leaf("e", "tsm:"), leaf("f", "tdD"),
-                                   leaf("g", "d:9,2"), leaf("h", "z"),   leaf("i", "+l"),
-                                   leaf("j", "+m")};
+    struct ArrowSchema fields[] = {leaf("a", "l"),    leaf("b", "u"),   leaf("c", "g"),     leaf("d", "b"),
+                                   leaf("e", "tsm:"), leaf("f", "tdD"), leaf("g", "d:9,2"), leaf("h", "z"),
+                                   leaf("i", "+l"),   leaf("j", "+m")};
     enum { COUNT = sizeof fields / sizeof fields[0] };
     struct ArrowSchema *children[COUNT];
     for (int i = 0; i < COUNT; i++)
@@ -59,8 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     cc_bytes stream;
     uint32_t count;
     if (cc_records_from_put_json(bytes, &arena, &payload, &stream, &count, NULL) == CC_OK)
-        CC_ASSERT(cc_records_concat(cc_buffer_bytes(&payload), cc_bytes_text("\n"), &joined, NULL) ==
-                  CC_OK);
+        CC_ASSERT(cc_records_concat(cc_buffer_bytes(&payload), cc_bytes_text("\n"), &joined, NULL) == CC_OK);
     cc_buffer_clear(&joined);
     if (cc_records_concat(bytes, cc_bytes_text(""), &joined, NULL) == CC_OK)
         CC_ASSERT(joined.size <= size);

@@ -16,8 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const cc_type types[] = {CC_TYPE_S, CC_TYPE_N, CC_TYPE_B};
     if (size == 0)
         return 0;
-    cc_key_schema schema = {cc_bytes_text("p"), types[data[0] % 3],
-                            cc_bytes_text(data[0] & 0x40 ? "s" : ""), types[data[0] / 3 % 3]};
+    cc_key_schema schema = {cc_bytes_text("p"), types[data[0] % 3], cc_bytes_text(data[0] & 0x40 ? "s" : ""),
+                            types[data[0] / 3 % 3]};
     cc_json_cursor cursor = cc_json_open(cc_bytes_of(data + 1, size - 1));
     cc_arena arena;
     cc_arena_init(&arena, 0);

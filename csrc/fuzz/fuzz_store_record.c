@@ -10,9 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     cc_store *store = NULL;
     cc_error error;
-    if (cc_store_open(NULL, NULL, &store, &error) != CC_OK) return 0;
+    if (cc_store_open(NULL, NULL, &store, &error) != CC_OK)
+        return 0;
     store->seed = 1; /* the same input takes the same way */
-    if (size > 0) store->hash_mask = data[0] & 1 ? 3 : UINT64_MAX;
+    if (size > 0)
+        store->hash_mask = data[0] & 1 ? 3 : UINT64_MAX;
     for (size_t at = 1; at + 3 <= size;) {
         size_t wanted = data[at + 1] | (size_t)data[at + 2] << 8, left = size - at - 3;
         cc_bytes payload = {data + at + 3, wanted < left ? wanted : left};
@@ -26,8 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         CC_ASSERT(cc_btree_check(&space->tree) == space->item_count);
         cc_space_cursor cursor;
         uint64_t bytes = 0;
-        for (bool more = cc_space_seek_hash(space, 0, &cursor); more;
-             more = cc_space_next(&cursor)) {
+        for (bool more = cc_space_seek_hash(space, 0, &cursor); more; more = cc_space_next(&cursor)) {
             cc_key key;
             cc_bytes value, found;
             cc_space_entry(&cursor, NULL, &key, &value);

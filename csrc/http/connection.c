@@ -38,13 +38,11 @@ static const char *reason(int status) {
     }
 }
 
-cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status,
-                               const char *content_type, bool keep_alive, cc_bytes headers,
-                               cc_bytes body) {
+cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status, const char *content_type,
+                               bool keep_alive, cc_bytes headers, cc_bytes body) {
     char head[512];
     int size = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\nServer: cloudcore\r\nDate: %s\r\n%s%s%s%s",
-                        status, reason(status), server->date,
-                        content_type != NULL ? "Content-Type: " : "",
+                        status, reason(status), server->date, content_type != NULL ? "Content-Type: " : "",
                         content_type != NULL ? content_type : "", content_type != NULL ? "\r\n" : "",
                         keep_alive ? "" : "Connection: close\r\n");
     CC_TRY(cc_buffer_append(out, head, (size_t)size));

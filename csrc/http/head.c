@@ -81,8 +81,8 @@ static int header_line(cc_bytes line, cc_http_head *out) {
     for (size_t i = from; i < to; i++)
         if ((line.data[i] < 0x20 && line.data[i] != '\t') || line.data[i] == 0x7f)
             return BAD;
-    out->headers[out->header_count++] =
-        (cc_http_header){cc_bytes_of(line.data, colon), cc_bytes_of(line.data + from, to - from)};
+    out->headers[out->header_count++] = (cc_http_header){cc_bytes_of(line.data, colon),
+                                                         cc_bytes_of(line.data + from, to - from)};
     return COMPLETE;
 }
 

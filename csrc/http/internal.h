@@ -20,18 +20,18 @@ struct connection {
     int descriptor;
     connection_state state;
     bool keep_alive, gone; /* gone: the peer left while Python answers */
-    bool ended;             /* the peer has sent its last byte */
-    bool shut;              /* closing: our side is done */
-    bool queued;            /* Python has it, or will */
+    bool ended;            /* the peer has sent its last byte */
+    bool shut;             /* closing: our side is done */
+    bool queued;           /* Python has it, or will */
     cc_http_head head;
     cc_buffer in, out;
-    size_t written;     /* of out */
-    size_t body_at;     /* offset of the body in `in` */
-    size_t body_size;   /* decoded so far (chunked) or wanted (length) */
-    size_t chunk_at;    /* chunked: where decoding goes on */
+    size_t written;   /* of out */
+    size_t body_at;   /* offset of the body in `in` */
+    size_t body_size; /* decoded so far (chunked) or wanted (length) */
+    size_t chunk_at;  /* chunked: where decoding goes on */
     uint64_t chunk_left;
-    bool chunk_open;    /* inside a chunk's data */
-    uint64_t since_ns;  /* when the state began */
+    bool chunk_open;   /* inside a chunk's data */
+    uint64_t since_ns; /* when the state began */
     uint32_t events;
     cc_http_exchange exchange;
 };
@@ -50,7 +50,7 @@ struct cc_http_server {
     cc_arena arena;
     cc_http_reply_parts parts;
     pthread_t thread;
-    pid_t owner; /* a forked child has the memory but not the thread */
+    pid_t owner;    /* a forked child has the memory but not the thread */
     cc_mutex mutex; /* guards below */
     cc_cond queued;
     cc_http_exchange *queue_first, *queue_last, *replies;
@@ -67,8 +67,8 @@ bool cc_connection_writable(cc_http_server *server, connection *c);
 /* The answer is in `out`: write it, then the next pipelined request. */
 bool cc_connection_answered(cc_http_server *server, connection *c);
 CC_MUST_CHECK cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status,
-                                             const char *content_type, bool keep_alive,
-                                             cc_bytes headers, cc_bytes body);
+                                             const char *content_type, bool keep_alive, cc_bytes headers,
+                                             cc_bytes body);
 /* server.c */
 void cc_server_queue(cc_http_server *server, connection *c);
 void cc_server_watch(cc_http_server *server, connection *c, uint32_t events);

@@ -242,15 +242,13 @@ cc_status cc_http_next(cc_http_server *server, uint64_t timeout_ns, cc_http_exch
     return status;
 }
 
-const cc_http_head *cc_http_exchange_head(const cc_http_exchange *exchange) {
-    return &exchange->of->head;
-}
+const cc_http_head *cc_http_exchange_head(const cc_http_exchange *exchange) { return &exchange->of->head; }
 cc_bytes cc_http_exchange_body(const cc_http_exchange *exchange) {
     return cc_bytes_of(exchange->of->in.data + exchange->of->body_at, exchange->of->body_size);
 }
 
-cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int status,
-                        cc_bytes headers, cc_bytes body) {
+cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int status, cc_bytes headers,
+                        cc_bytes body) {
     cc_buffer_clear(&exchange->reply);
     cc_status formatted = cc_connection_format(server, &exchange->reply, status, NULL,
                                                exchange->of->keep_alive, headers, body);

@@ -12,9 +12,7 @@ cc_status cc_column_mismatch(const column *into, const char *what, cc_error *err
     return cc_fail(error, CC_ERR_VALIDATION, "column %s: %s", into->name, what);
 }
 
-static cc_status no_memory(cc_error *error) {
-    return cc_fail(error, CC_ERR_NOMEM, "no memory for columns");
-}
+static cc_status no_memory(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for columns"); }
 
 /* ---- open ---- */
 
@@ -34,9 +32,9 @@ static cc_status read_format(const char *format, column *out, cc_error *error) {
         const char *format;
         column_kind kind;
         uint32_t width;
-    } plain[] = {{"b", COLUMN_BOOL, 1},   {"c", COLUMN_INT8, 1},   {"s", COLUMN_INT16, 2},
-                 {"i", COLUMN_INT32, 4},  {"l", COLUMN_INT64, 8},  {"f", COLUMN_FLOAT, 4},
-                 {"g", COLUMN_DOUBLE, 8}, {"u", COLUMN_STRING, 0}, {"z", COLUMN_BINARY, 0},
+    } plain[] = {{"b", COLUMN_BOOL, 1},   {"c", COLUMN_INT8, 1},    {"s", COLUMN_INT16, 2},
+                 {"i", COLUMN_INT32, 4},  {"l", COLUMN_INT64, 8},   {"f", COLUMN_FLOAT, 4},
+                 {"g", COLUMN_DOUBLE, 8}, {"u", COLUMN_STRING, 0},  {"z", COLUMN_BINARY, 0},
                  {"tdD", COLUMN_DATE, 4}, {"+s", COLUMN_STRUCT, 0}, {"+l", COLUMN_LIST, 0},
                  {"+m", COLUMN_MAP, 0}};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
@@ -51,14 +49,13 @@ static cc_status read_format(const char *format, column *out, cc_error *error) {
         return CC_OK;
     }
     if (sscanf(format, "d:%d,%d", &out->precision, &out->scale) == 2 &&
-        strchr(strchr(format, ',') + 1, ',') == NULL && out->precision >= 1 &&
-        out->precision <= 38 && out->scale >= 0 && out->scale <= out->precision) {
+        strchr(strchr(format, ',') + 1, ',') == NULL && out->precision >= 1 && out->precision <= 38 &&
+        out->scale >= 0 && out->scale <= out->precision) {
         out->kind = COLUMN_DECIMAL;
         out->width = 16;
         return CC_OK;
     }
-    return cc_fail(error, CC_ERR_UNSUPPORTED, "column %s: type %s is not supported", out->name,
-                   format);
+    return cc_fail(error, CC_ERR_UNSUPPORTED, "column %s: type %s is not supported", out->name, format);
 }
 
 static cc_status build(const struct ArrowSchema *schema, int depth, column *out, cc_error *error) {
@@ -107,16 +104,15 @@ static void destroy(column *c) {
     cc_buffer_free(&c->offsets);
 }
 
-cc_status cc_columns_open(const struct ArrowSchema *schema, bool case_insensitive,
-                          cc_columns **columns_out, cc_error *error) {
+cc_status cc_columns_open(const struct ArrowSchema *schema, bool case_insensitive, cc_columns **columns_out,
+                          cc_error *error) {
     cc_columns *columns = calloc(1, sizeof *columns);
     if (columns == NULL)
         return no_memory(error);
     columns->case_insensitive = case_insensitive;
     columns->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    cc_status status = columns->locale == (locale_t)0
-                           ? no_memory(error)
-                           : build(schema, 0, &columns->root, error);
+    cc_status status = columns->locale == (locale_t)0 ? no_memory(error)
+                                                      : build(schema, 0, &columns->root, error);
     if (status == CC_OK && columns->root.kind != COLUMN_STRUCT)
         status = cc_fail(error, CC_ERR_ARGUMENT, "the schema of columns is a struct of fields");
     if (status != CC_OK) {
@@ -200,9 +196,8 @@ static bool same_name(const cc_columns *columns, cc_bytes text, const char *name
 }
 
 /* The child that the member at the cursor names; NULL for a key the schema does not have. */
-static cc_status find_child(cc_columns *columns, column *into, cc_json_cursor *cursor,
-                            bool *first, uint32_t *previous, column **child_out, bool *more_out,
-                            cc_error *error) {
+static cc_status find_child(cc_columns *columns, column *into, cc_json_cursor *cursor, bool *first,
+                            uint32_t *previous, column **child_out, bool *more_out, cc_error *error) {
     /* The usual case without the general reader: `,"expected":` */
     uint32_t guess = into->follows[*previous];
     const uint8_t *at = cursor->at;
@@ -244,8 +239,7 @@ static cc_status find_child(cc_columns *columns, column *into, cc_json_cursor *c
     return CC_OK;
 }
 
-static cc_status read_struct(cc_columns *columns, column *into, cc_json_cursor *cursor,
-                             cc_error *error) {
+static cc_status read_struct(cc_columns *columns, column *into, cc_json_cursor *cursor, cc_error *error) {
     CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, error));
     bool first = true, more = true;
     uint32_t previous = 0;
@@ -285,8 +279,7 @@ static cc_status end_of_list(column *into, int64_t length, cc_error *error) {
     return CC_OK;
 }
 
-static cc_status read_list(cc_columns *columns, column *into, cc_json_cursor *cursor,
-                           cc_error *error) {
+static cc_status read_list(cc_columns *columns, column *into, cc_json_cursor *cursor, cc_error *error) {
     bool first = true, more;
     CC_TRY(cc_json_enter(cursor, CC_JSON_ARRAY, error));
     for (;;) {
@@ -298,8 +291,7 @@ static cc_status read_list(cc_columns *columns, column *into, cc_json_cursor *cu
 }
 
 /* An Arrow map: a list of struct<key, value>, keys never null. */
-static cc_status read_map(cc_columns *columns, column *into, cc_json_cursor *cursor,
-                          cc_error *error) {
+static cc_status read_map(cc_columns *columns, column *into, cc_json_cursor *cursor, cc_error *error) {
     column *entries = &into->children[0], *key = &entries->children[0];
     bool first = true, more;
     CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, error));
@@ -309,8 +301,7 @@ static cc_status read_map(cc_columns *columns, column *into, cc_json_cursor *cur
         if (!more)
             return end_of_list(into, entries->length, error);
         /* The key goes through the ordinary value reader, so a map<int, ..> checks its keys too. */
-        cc_json_cursor quoted = {name.text.data - 1, name.text.data - 1,
-                                 name.text.data + name.text.size + 1};
+        cc_json_cursor quoted = {name.text.data - 1, name.text.data - 1, name.text.data + name.text.size + 1};
         CC_TRY(cc_column_scalar(columns, key, &quoted, CC_JSON_STRING, error));
         CC_TRY(cc_column_value(columns, &entries->children[1], cursor, error));
         if (cc_column_present(entries) != CC_OK)
@@ -318,8 +309,7 @@ static cc_status read_map(cc_columns *columns, column *into, cc_json_cursor *cur
     }
 }
 
-cc_status cc_column_value(cc_columns *columns, column *into, cc_json_cursor *cursor,
-                          cc_error *error) {
+cc_status cc_column_value(cc_columns *columns, column *into, cc_json_cursor *cursor, cc_error *error) {
     cc_json_kind kind = cc_json_peek(cursor);
     if (kind == CC_JSON_NULL) {
         CC_TRY(cc_json_read_null(cursor, error));

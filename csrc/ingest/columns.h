@@ -25,7 +25,6 @@ void cc_columns_close(cc_columns *columns);
 CC_MUST_CHECK cc_status cc_columns_append(cc_columns *columns, cc_bytes record, cc_error *error);
 int64_t cc_columns_rows(const cc_columns *columns);
 /* Moves the columns out as a struct array (release frees them) and starts again empty. */
-CC_MUST_CHECK cc_status cc_columns_finish(cc_columns *columns, struct ArrowArray *array_out,
-                                          cc_error *error);
+CC_MUST_CHECK cc_status cc_columns_finish(cc_columns *columns, struct ArrowArray *array_out, cc_error *error);
 
 #endif

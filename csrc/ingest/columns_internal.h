@@ -12,16 +12,28 @@
 #include "ingest/columns.h"
 
 typedef enum {
-    COLUMN_BOOL, COLUMN_INT8, COLUMN_INT16, COLUMN_INT32, COLUMN_INT64, COLUMN_FLOAT, COLUMN_DOUBLE,
-    COLUMN_STRING, COLUMN_BINARY, COLUMN_DATE, COLUMN_TIMESTAMP, COLUMN_DECIMAL, COLUMN_STRUCT,
-    COLUMN_LIST, COLUMN_MAP
+    COLUMN_BOOL,
+    COLUMN_INT8,
+    COLUMN_INT16,
+    COLUMN_INT32,
+    COLUMN_INT64,
+    COLUMN_FLOAT,
+    COLUMN_DOUBLE,
+    COLUMN_STRING,
+    COLUMN_BINARY,
+    COLUMN_DATE,
+    COLUMN_TIMESTAMP,
+    COLUMN_DECIMAL,
+    COLUMN_STRUCT,
+    COLUMN_LIST,
+    COLUMN_MAP
 } column_kind;
 
 typedef struct column column;
 struct column {
     column_kind kind;
     char *name;
-    char *token;       /* `"name":`, what a producer usually writes */
+    char *token; /* `"name":`, what a producer usually writes */
     size_t token_size;
     int64_t length, nulls;
     cc_buffer valid;   /* one byte a row; packed to bits on export */

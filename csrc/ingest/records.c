@@ -33,8 +33,7 @@ cc_status cc_records_append(cc_buffer *payload, cc_bytes record) {
     return CC_OK;
 }
 
-cc_status cc_records_concat(cc_bytes payload, cc_bytes delimiter, cc_buffer *out,
-                            cc_error *error) {
+cc_status cc_records_concat(cc_bytes payload, cc_bytes delimiter, cc_buffer *out, cc_error *error) {
     size_t position = 0;
     bool more;
     cc_bytes record;
@@ -47,13 +46,10 @@ cc_status cc_records_concat(cc_bytes payload, cc_bytes delimiter, cc_buffer *out
     }
 }
 
-static cc_status no_memory(cc_error *error) {
-    return cc_fail(error, CC_ERR_NOMEM, "no memory for records");
-}
+static cc_status no_memory(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for records"); }
 
 /* "Data": base64, decoded in place behind the size word. */
-static cc_status read_data(cc_json_cursor *cursor, cc_arena *arena, cc_buffer *payload,
-                           cc_error *error) {
+static cc_status read_data(cc_json_cursor *cursor, cc_arena *arena, cc_buffer *payload, cc_error *error) {
     cc_json_string string;
     cc_bytes text;
     if (cc_json_peek(cursor) != CC_JSON_STRING)
@@ -77,8 +73,7 @@ static cc_status read_data(cc_json_cursor *cursor, cc_arena *arena, cc_buffer *p
     return CC_OK;
 }
 
-static cc_status read_record(cc_json_cursor *cursor, cc_arena *arena, cc_buffer *payload,
-                             cc_error *error) {
+static cc_status read_record(cc_json_cursor *cursor, cc_arena *arena, cc_buffer *payload, cc_error *error) {
     bool first = true, more, found = false;
     cc_json_string name;
     CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, error));
@@ -119,8 +114,8 @@ static cc_status read_records(cc_json_cursor *cursor, cc_arena *arena, cc_buffer
     }
 }
 
-cc_status cc_records_from_put_json(cc_bytes body, cc_arena *arena, cc_buffer *payload,
-                                   cc_bytes *stream_out, uint32_t *count_out, cc_error *error) {
+cc_status cc_records_from_put_json(cc_bytes body, cc_arena *arena, cc_buffer *payload, cc_bytes *stream_out,
+                                   uint32_t *count_out, cc_error *error) {
     cc_json_cursor cursor = cc_json_open(body);
     bool first = true, more, records = false;
     cc_json_string name, stream;

@@ -7,8 +7,8 @@
 
 #include "base/bytes.h"
 
-#define CC_RECORD_SIZE_MAX 1024000u             /* bytes of one record, before base64 */
-#define CC_RECORD_BATCH_SIZE_MAX (4u << 20)     /* bytes of all records of one call */
+#define CC_RECORD_SIZE_MAX 1024000u         /* bytes of one record, before base64 */
+#define CC_RECORD_BATCH_SIZE_MAX (4u << 20) /* bytes of all records of one call */
 #define CC_RECORD_BATCH_COUNT_MAX 500u
 
 /* Iterate: start with *position 0; *more_out false at the end; CC_ERR_CORRUPT when sizes do not add up. */
@@ -21,7 +21,6 @@ CC_MUST_CHECK cc_status cc_records_concat(cc_bytes payload, cc_bytes delimiter, 
 /* {"DeliveryStreamName": "...", "Records": [{"Data": "base64"}, ..]} or {.., "Record": {"Data": ..}}.
  * stream_out lies in the arena or the body. Errors carry AWS's exception names. */
 CC_MUST_CHECK cc_status cc_records_from_put_json(cc_bytes body, cc_arena *arena, cc_buffer *payload,
-                                                 cc_bytes *stream_out, uint32_t *count_out,
-                                                 cc_error *error);
+                                                 cc_bytes *stream_out, uint32_t *count_out, cc_error *error);
 
 #endif

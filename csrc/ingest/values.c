@@ -6,13 +6,10 @@
 
 #include "ingest/columns_internal.h"
 
-static cc_status no_memory(cc_error *error) {
-    return cc_fail(error, CC_ERR_NOMEM, "no memory for columns");
-}
+static cc_status no_memory(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for columns"); }
 
 static cc_status put_fixed(column *into, const void *value, cc_error *error) {
-    if (cc_buffer_append(&into->data, value, into->width) != CC_OK ||
-        cc_column_present(into) != CC_OK)
+    if (cc_buffer_append(&into->data, value, into->width) != CC_OK || cc_column_present(into) != CC_OK)
         return no_memory(error);
     return CC_OK;
 }
@@ -28,8 +25,7 @@ static cc_status end_text(column *into, cc_error *error) {
 
 /* ---- text ---- */
 
-static cc_status read_text(column *into, cc_json_cursor *cursor, cc_json_kind kind,
-                           cc_error *error) {
+static cc_status read_text(column *into, cc_json_cursor *cursor, cc_json_kind kind, cc_error *error) {
     cc_bytes text;
     if (kind != CC_JSON_STRING) { /* a number, a boolean, a document: its JSON text */
         CC_TRY(cc_json_skip(cursor, &text, error));
@@ -50,8 +46,7 @@ static cc_status read_text(column *into, cc_json_cursor *cursor, cc_json_kind ki
     return end_text(into, error);
 }
 
-static cc_status read_binary(column *into, cc_json_cursor *cursor, cc_json_kind kind,
-                             cc_error *error) {
+static cc_status read_binary(column *into, cc_json_cursor *cursor, cc_json_kind kind, cc_error *error) {
     cc_json_string string;
     if (kind != CC_JSON_STRING) {
         CC_TRY(cc_json_skip(cursor, NULL, error));
@@ -172,11 +167,9 @@ static double scaled_by_integers(uint64_t digits, int exponent) {
 
 /* Correctly rounded: exact powers of ten where the product is exact (Clinger 1990), then integers
  * for what producers print (up to 19 digits), else strtod. */
-static cc_status double_of(const cc_columns *columns, cc_bytes text, double *value_out,
-                           cc_error *error) {
-    static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+static cc_status double_of(const cc_columns *columns, cc_bytes text, double *value_out, cc_error *error) {
+    static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     scanned s = scan_number(text);
     if (s.exact && s.digits <= (uint64_t)1 << 53 && s.exponent >= -22 && s.exponent <= 22) {
         double value = (double)s.digits;
@@ -201,8 +194,8 @@ static cc_status double_of(const cc_columns *columns, cc_bytes text, double *val
 }
 
 /* The text of a number, or of a string that holds one. */
-static cc_status number_text(column *into, cc_json_cursor *cursor, cc_json_kind kind,
-                             cc_bytes *text_out, cc_error *error) {
+static cc_status number_text(column *into, cc_json_cursor *cursor, cc_json_kind kind, cc_bytes *text_out,
+                             cc_error *error) {
     if (kind == CC_JSON_NUMBER)
         return cc_json_read_number(cursor, text_out, error);
     if (kind != CC_JSON_STRING) {
@@ -218,8 +211,7 @@ static cc_status number_text(column *into, cc_json_cursor *cursor, cc_json_kind 
     return CC_OK;
 }
 
-static cc_status read_integer(column *into, cc_json_cursor *cursor, cc_json_kind kind,
-                              cc_error *error) {
+static cc_status read_integer(column *into, cc_json_cursor *cursor, cc_json_kind kind, cc_error *error) {
     cc_bytes text;
     int64_t value;
     CC_TRY(number_text(into, cursor, kind, &text, error));
@@ -242,8 +234,7 @@ static cc_status read_float(const cc_columns *columns, column *into, cc_json_cur
     return put_fixed(into, into->kind == COLUMN_FLOAT ? (void *)&narrow : (void *)&value, error);
 }
 
-static cc_status read_decimal(column *into, cc_json_cursor *cursor, cc_json_kind kind,
-                              cc_error *error) {
+static cc_status read_decimal(column *into, cc_json_cursor *cursor, cc_json_kind kind, cc_error *error) {
     cc_bytes text;
     CC_TRY(number_text(into, cursor, kind, &text, error));
     const uint8_t *at = text.data, *end = at + text.size;
@@ -280,8 +271,7 @@ static cc_status read_decimal(column *into, cc_json_cursor *cursor, cc_json_kind
 
 /* ---- booleans, dates, timestamps ---- */
 
-static cc_status read_bool(column *into, cc_json_cursor *cursor, cc_json_kind kind,
-                           cc_error *error) {
+static cc_status read_bool(column *into, cc_json_cursor *cursor, cc_json_kind kind, cc_error *error) {
     bool value;
     if (kind == CC_JSON_TRUE || kind == CC_JSON_FALSE) {
         CC_TRY(cc_json_read_bool(cursor, &value, error));
@@ -327,9 +317,8 @@ static bool take(const uint8_t **at, const uint8_t *end, char c) {
 static bool take_date(const uint8_t **at, const uint8_t *end, int64_t *days_out) {
     int year, month, day;
     static const uint8_t lengths[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (!take_digits(at, end, 4, 4, &year) || !take(at, end, '-') ||
-        !take_digits(at, end, 1, 2, &month) || !take(at, end, '-') ||
-        !take_digits(at, end, 1, 2, &day) || month < 1 || month > 12 || day < 1 ||
+    if (!take_digits(at, end, 4, 4, &year) || !take(at, end, '-') || !take_digits(at, end, 1, 2, &month) ||
+        !take(at, end, '-') || !take_digits(at, end, 1, 2, &day) || month < 1 || month > 12 || day < 1 ||
         day > lengths[month - 1])
         return false;
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -406,8 +395,8 @@ static bool timestamp_of_integer(int64_t number, int64_t unit, int64_t *value_ou
     return true;
 }
 
-static cc_status read_time(const cc_columns *columns, column *into, cc_json_cursor *cursor,
-                           cc_json_kind kind, cc_error *error) {
+static cc_status read_time(const cc_columns *columns, column *into, cc_json_cursor *cursor, cc_json_kind kind,
+                           cc_error *error) {
     int64_t value = 0;
     bool date = into->kind == COLUMN_DATE, good = false;
     if (kind == CC_JSON_STRING) {
@@ -436,8 +425,8 @@ static cc_status read_time(const cc_columns *columns, column *into, cc_json_curs
     return put_fixed(into, &value, error);
 }
 
-cc_status cc_column_scalar(cc_columns *columns, column *into, cc_json_cursor *cursor,
-                           cc_json_kind kind, cc_error *error) {
+cc_status cc_column_scalar(cc_columns *columns, column *into, cc_json_cursor *cursor, cc_json_kind kind,
+                           cc_error *error) {
     switch (into->kind) {
     case COLUMN_STRING:
         return read_text(into, cursor, kind, error);

@@ -62,9 +62,9 @@ _Static_assert(sizeof(cc_record_header) == RECORD_HEADER, "the record header has
 
 typedef struct cc_segment cc_segment;
 struct cc_segment {
-    cc_segment *next;   /* newer */
-    cc_file *file;      /* NULL in MEMORY mode */
-    uint8_t *data;      /* the mapping */
+    cc_segment *next; /* newer */
+    cc_file *file;    /* NULL in MEMORY mode */
+    uint8_t *data;    /* the mapping */
     uint64_t size;
     uint64_t epoch;
     uint64_t first;     /* first sequence it may hold */
@@ -83,10 +83,10 @@ typedef struct {
 
 typedef struct {
     uint64_t generation;
-    uint64_t synced;      /* records up to here are certainly on the medium */
+    uint64_t synced; /* records up to here are certainly on the medium */
     uint64_t last_epoch;
     uint64_t last_dropped; /* last sequence of the newest dropped segment */
-    bool clean;           /* closed in order: no tail to doubt */
+    bool clean;            /* closed in order: no tail to doubt */
     uint32_t cursor_count;
     cc_cursor cursors[CURSOR_MAX];
 } cc_log_state;
@@ -124,8 +124,7 @@ CC_MUST_CHECK cc_status cc_segment_open(cc_log *log, const char *name, cc_segmen
 void cc_segment_free(cc_log *log, cc_segment *segment);
 void cc_segment_path(const cc_log *log, uint64_t first, char *path_out);
 /* One store, through the vtable when the file system watches stores. */
-void cc_segment_store(cc_log *log, cc_segment *segment, uint64_t offset, const void *data,
-                      size_t size);
+void cc_segment_store(cc_log *log, cc_segment *segment, uint64_t offset, const void *data, size_t size);
 /* Makes every record behind `end` unreadable, durably, so that none can ever follow a new one. */
 CC_MUST_CHECK cc_status cc_segment_wipe_tail(cc_log *log, cc_segment *segment, cc_error *error);
 /* True when a valid record stands at `offset`. */

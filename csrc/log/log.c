@@ -83,8 +83,7 @@ static void release(cc_log *log) {
     free(log);
 }
 
-cc_status cc_log_open(const char *dir, const cc_log_options *options, cc_log **log_out,
-                      cc_error *error) {
+cc_status cc_log_open(const char *dir, const cc_log_options *options, cc_log **log_out, cc_error *error) {
     cc_log *log = calloc(1, sizeof *log);
     if (log == NULL)
         return cc_fail(error, CC_ERR_NOMEM, "no memory for a log");
@@ -154,8 +153,7 @@ static cc_status make_room(cc_log *log, uint64_t span, cc_error *error) {
         size *= 2;
     uint64_t bound = log->options.disk_bound;
     if (bound != 0 && log->disk_bytes + size > bound && log->spare_size < size)
-        return cc_fail(error, CC_ERR_FULL, "the log holds its %llu bytes",
-                       (unsigned long long)bound);
+        return cc_fail(error, CC_ERR_FULL, "the log holds its %llu bytes", (unsigned long long)bound);
     cc_segment *segment = NULL;
     CC_TRY(cc_segment_create(log, size, log->last + 1, &segment, error));
     cc_log_push_newest(log, segment);
@@ -176,8 +174,8 @@ static void write_chunk(cc_log *log, const cc_log_batch *batch, part_cursor *sou
                                .first = log->last + 1,
                                .time_ms = time_ms,
                                .count = batch->count,
-                               .type_flags = (batch->type & 0xffffff) |
-                                             (uint32_t)(more ? RECORD_MORE : 0) << 24};
+                               .type_flags = (batch->type & 0xffffff) | (uint32_t)(more ? RECORD_MORE : 0)
+                                                                            << 24};
     uint64_t at = *offset + RECORD_HEADER;
     for (size_t left = size; left > 0;) {
         cc_bytes part = source->parts[source->index];
@@ -199,8 +197,8 @@ static void write_chunk(cc_log *log, const cc_log_batch *batch, part_cursor *sou
     *offset += cc_record_span(size);
 }
 
-static cc_status append(cc_log *log, const cc_log_batch *batch, size_t total,
-                        cc_log_ticket *ticket_out, cc_error *error) {
+static cc_status append(cc_log *log, const cc_log_batch *batch, size_t total, cc_log_ticket *ticket_out,
+                        cc_error *error) {
     size_t chunks = total <= CC_LOG_BATCH_MAX ? 1 : (total + CC_LOG_BATCH_MAX - 1) / CC_LOG_BATCH_MAX;
     uint64_t span = (uint64_t)(chunks - 1) * cc_record_span(CC_LOG_BATCH_MAX) +
                     cc_record_span(total - (chunks - 1) * CC_LOG_BATCH_MAX);
@@ -243,8 +241,8 @@ cc_status cc_log_submit(cc_log *log, const cc_log_batch *batch, uint64_t expecte
     else if (log->options.read_only)
         status = cc_fail(error, CC_ERR_ARGUMENT, "the log is open for reading only");
     else if (expected_last != CC_LOG_ANY && expected_last != log->last)
-        status = cc_fail(error, CC_ERR_STALE, "the last sequence is %" PRIu64 ", not %" PRIu64,
-                         log->last, expected_last);
+        status = cc_fail(error, CC_ERR_STALE, "the last sequence is %" PRIu64 ", not %" PRIu64, log->last,
+                         expected_last);
     else
         status = append(log, batch, total, ticket_out, error);
     cc_mutex_unlock(&log->mutex);
@@ -331,8 +329,7 @@ static cc_status discard(cc_log *log, cc_segment *segment, cc_error *error) {
     cc_segment_path(log, segment->first, path);
     snprintf(spare, sizeof spare, "%s/spare", log->directory);
     /* Only ours may pin it: a reader inside would see its bytes written anew. */
-    bool keep = log->spare_size == 0 && !log->spare_coming && segment->pins == 1 &&
-                size == log->newest->size;
+    bool keep = log->spare_size == 0 && !log->spare_coming && segment->pins == 1 && size == log->newest->size;
     log->spare_coming = log->spare_coming || keep;
     cc_mutex_unlock(&log->mutex);
     cc_status status = keep ? log->fs->rename(log->fs, path, spare, error)
@@ -363,8 +360,7 @@ static uint64_t forgettable(const cc_log *log) {
     uint64_t now = cc_clock_wall_ms(), reached = log->state.last_dropped;
     for (const cc_segment *segment = log->oldest;
          segment != NULL && segment != log->newest && segment->last <= done &&
-         (log->options.retention_ms == 0 ||
-          segment->newest_ms + log->options.retention_ms <= now);
+         (log->options.retention_ms == 0 || segment->newest_ms + log->options.retention_ms <= now);
          segment = segment->next)
         reached = segment->last;
     return reached;
@@ -376,8 +372,7 @@ cc_status cc_log_truncate(cc_log *log, cc_error *error) {
     cc_mutex_lock(&log->mutex);
     uint64_t reached = forgettable(log);
     if (log->poisoned || log->options.read_only) {
-        status = cc_fail(error, log->poisoned ? CC_ERR_POISONED : CC_ERR_ARGUMENT,
-                         "the log is read-only");
+        status = cc_fail(error, log->poisoned ? CC_ERR_POISONED : CC_ERR_ARGUMENT, "the log is read-only");
         goto cleanup;
     }
     if (log->oldest == NULL || log->oldest == log->newest || log->oldest->last > reached)

@@ -39,30 +39,30 @@ typedef enum {
 } cc_durability;
 
 typedef struct {
-    cc_durability durability;  /* default PROCESS */
-    uint32_t interval_ms;      /* INTERVAL: default 50 */
-    uint64_t segment_min;      /* first segment's bytes, doubling up to segment_max; default 1 MiB */
-    uint64_t segment_max;      /* default 64 MiB */
-    uint64_t disk_bound;       /* bytes of segments on disk before submit says CC_ERR_FULL; 0 = none */
-    uint64_t retention_ms;     /* truncate drops segments older than this even below... 0 = cursors only */
-    bool read_only;            /* open for check: no lock, no repair of the tail */
-    cc_fs *fs;                 /* NULL = the real file system */
+    cc_durability durability; /* default PROCESS */
+    uint32_t interval_ms;     /* INTERVAL: default 50 */
+    uint64_t segment_min;     /* first segment's bytes, doubling up to segment_max; default 1 MiB */
+    uint64_t segment_max;     /* default 64 MiB */
+    uint64_t disk_bound;      /* bytes of segments on disk before submit says CC_ERR_FULL; 0 = none */
+    uint64_t retention_ms;    /* truncate drops segments older than this even below... 0 = cursors only */
+    bool read_only;           /* open for check: no lock, no repair of the tail */
+    cc_fs *fs;                /* NULL = the real file system */
 } cc_log_options;
 
 typedef struct cc_log cc_log;
 typedef struct cc_log_reader cc_log_reader;
 
 typedef struct {
-    uint32_t type;      /* the owner's record type; 0 is reserved */
-    uint32_t count;     /* sequence numbers this batch stands for, >= 1 */
-    uint64_t time_ms;   /* wall time; 0 = now */
+    uint32_t type;         /* the owner's record type; 0 is reserved */
+    uint32_t count;        /* sequence numbers this batch stands for, >= 1 */
+    uint64_t time_ms;      /* wall time; 0 = now */
     const cc_bytes *parts; /* gathered into one payload */
     size_t part_count;
 } cc_log_batch;
 
 typedef struct {
-    uint64_t first; /* first sequence of the batch (sequences start at 1) */
-    uint64_t last;  /* first + count - 1 */
+    uint64_t first;    /* first sequence of the batch (sequences start at 1) */
+    uint64_t last;     /* first + count - 1 */
     uint64_t position; /* internal: how far the sync must reach */
 } cc_log_ticket;
 
@@ -79,9 +79,9 @@ typedef struct {
     uint64_t last_sequence;  /* 0 when nothing was ever written */
     uint64_t disk_bytes;
     uint64_t synced_sequence;
-    uint64_t torn_bytes;     /* dropped behind the last good record when it was opened */
+    uint64_t torn_bytes; /* dropped behind the last good record when it was opened */
     uint32_t segments;
-    uint64_t syncs;          /* fdatasync/msync calls since open */
+    uint64_t syncs; /* fdatasync/msync calls since open */
 } cc_log_info;
 
 /* Opens or creates `dir`. One process owns a log: a second gets CC_ERR_BUSY at once. dir NULL =
@@ -96,8 +96,8 @@ CC_MUST_CHECK cc_status cc_log_close(cc_log *log, cc_error *error);
 CC_MUST_CHECK cc_status cc_log_submit(cc_log *log, const cc_log_batch *batch, uint64_t expected_last,
                                       cc_log_ticket *ticket_out, cc_error *error);
 /* Returns when the ticket is durable in `durability` (DEFAULT: the log's mode). */
-CC_MUST_CHECK cc_status cc_log_wait(cc_log *log, const cc_log_ticket *ticket,
-                                    cc_durability durability, cc_error *error);
+CC_MUST_CHECK cc_status cc_log_wait(cc_log *log, const cc_log_ticket *ticket, cc_durability durability,
+                                    cc_error *error);
 /* Sync everything submitted so far, whatever the mode (a clean stop, a checkpoint). */
 CC_MUST_CHECK cc_status cc_log_sync(cc_log *log, cc_error *error);
 
@@ -105,14 +105,12 @@ CC_MUST_CHECK cc_status cc_log_sync(cc_log *log, cc_error *error);
 CC_MUST_CHECK cc_status cc_log_reader_open(cc_log *log, uint64_t from, cc_log_reader **reader_out,
                                            cc_error *error);
 /* CC_ERR_NOT_FOUND at the end: call again after more was submitted. */
-CC_MUST_CHECK cc_status cc_log_reader_next(cc_log_reader *reader, cc_log_record *record_out,
-                                           cc_error *error);
+CC_MUST_CHECK cc_status cc_log_reader_next(cc_log_reader *reader, cc_log_record *record_out, cc_error *error);
 void cc_log_reader_close(cc_log_reader *reader);
 
 /* Named durable cursors: "everything up to and including `sequence` is done". Survive kill -9.
  * Names: 1-64 bytes of [A-Za-z0-9_.-], at most 64 cursors. get: CC_ERR_NOT_FOUND if never set. */
-CC_MUST_CHECK cc_status cc_log_cursor_set(cc_log *log, const char *name, uint64_t sequence,
-                                          cc_error *error);
+CC_MUST_CHECK cc_status cc_log_cursor_set(cc_log *log, const char *name, uint64_t sequence, cc_error *error);
 CC_MUST_CHECK cc_status cc_log_cursor_get(cc_log *log, const char *name, uint64_t *sequence_out,
                                           cc_error *error);
 CC_MUST_CHECK cc_status cc_log_cursor_drop(cc_log *log, const char *name, cc_error *error);

@@ -22,8 +22,7 @@ static void enter(cc_log_reader *reader, cc_segment *segment, cc_segment **unuse
     reader->offset = reader->end = SEGMENT_HEADER;
 }
 
-cc_status cc_log_reader_open(cc_log *log, uint64_t from, cc_log_reader **reader_out,
-                             cc_error *error) {
+cc_status cc_log_reader_open(cc_log *log, uint64_t from, cc_log_reader **reader_out, cc_error *error) {
     CC_TRY(cc_log_check_owner(log, error));
     cc_log_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL)
@@ -90,12 +89,11 @@ static bool readable(cc_log_reader *reader) {
     return more;
 }
 
-static cc_status read_chunks(cc_log_reader *reader, cc_record_header header,
-                             cc_log_record *record_out, cc_error *error) {
+static cc_status read_chunks(cc_log_reader *reader, cc_record_header header, cc_log_record *record_out,
+                             cc_error *error) {
     cc_buffer_clear(&reader->assembled);
     for (;;) {
-        if (cc_buffer_append(&reader->assembled,
-                             reader->segment->data + reader->offset + RECORD_HEADER,
+        if (cc_buffer_append(&reader->assembled, reader->segment->data + reader->offset + RECORD_HEADER,
                              header.size) != CC_OK)
             return cc_fail(error, CC_ERR_NOMEM, "no memory to join a batch");
         reader->offset += cc_record_span(header.size);
@@ -123,8 +121,8 @@ cc_status cc_log_reader_next(cc_log_reader *reader, cc_log_record *record_out, c
         if (more) {
             CC_TRY(read_chunks(reader, header, record_out, error));
         } else {
-            record_out->payload =
-                cc_bytes_of(reader->segment->data + reader->offset + RECORD_HEADER, header.size);
+            record_out->payload = cc_bytes_of(reader->segment->data + reader->offset + RECORD_HEADER,
+                                              header.size);
             reader->offset += cc_record_span(header.size);
         }
         if (header.first + header.count > reader->from)

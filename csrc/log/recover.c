@@ -27,8 +27,7 @@ static void collect(void *context, const char *name) {
     name_list *list = context;
     if (strcmp(name, "spare") == 0)
         list->has_spare = true;
-    if (strlen(name) != NAME_SIZE || strcmp(name + 20, ".seg") != 0 ||
-        strspn(name, "0123456789") != 20)
+    if (strlen(name) != NAME_SIZE || strcmp(name + 20, ".seg") != 0 || strspn(name, "0123456789") != 20)
         return;
     if (list->count == list->capacity) {
         size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
@@ -154,8 +153,7 @@ cc_status cc_log_recover(cc_log *log, cc_error *error) {
     char where[NAME_SIZE + 8] = "no segment";
     if (newest != NULL)
         snprintf(where, sizeof where, "%020" PRIu64 ".seg", newest->first);
-    CC_TRY_GOTO(
-        check_watermark(log, log->last, where, newest != NULL ? newest->end : 0, error));
+    CC_TRY_GOTO(check_watermark(log, log->last, where, newest != NULL ? newest->end : 0, error));
     if (log->options.read_only)
         goto cleanup;
     if (newest != NULL && (!log->state.clean || log->torn_bytes != 0))

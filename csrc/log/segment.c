@@ -19,8 +19,7 @@ void cc_segment_path(const cc_log *log, uint64_t first, char *path_out) {
     snprintf(path_out, PATH_SIZE, "%s/%020" PRIu64 ".seg", log->directory, first);
 }
 
-void cc_segment_store(cc_log *log, cc_segment *segment, uint64_t offset, const void *data,
-                      size_t size) {
+void cc_segment_store(cc_log *log, cc_segment *segment, uint64_t offset, const void *data, size_t size) {
     CC_ASSERT(offset + size <= segment->size);
     if (CC_UNLIKELY(segment->file != NULL && log->fs->store != NULL))
         log->fs->store(log->fs, segment->file, segment->data + offset, data, size);
@@ -134,8 +133,7 @@ bool cc_segment_record(const cc_segment *segment, uint64_t offset, cc_record_hea
         return false;
     memcpy(header_out, segment->data + offset, RECORD_HEADER);
     if (header_out->epoch != segment->epoch || header_out->count == 0 ||
-        header_out->size > CC_LOG_BATCH_MAX ||
-        offset + cc_record_span(header_out->size) > segment->size)
+        header_out->size > CC_LOG_BATCH_MAX || offset + cc_record_span(header_out->size) > segment->size)
         return false;
     uint32_t crc = cc_crc32c(0, segment->data + offset + 4, RECORD_HEADER - 4 + header_out->size);
     return crc == header_out->crc;
@@ -146,8 +144,7 @@ static void validate(cc_segment *segment, bool *torn_out) {
     uint64_t offset = SEGMENT_HEADER;
     cc_record_header header;
     while (cc_segment_record(segment, offset, &header)) {
-        if (header.first != segment->last + 1 ||
-            header.first + header.count - 1 > CC_LOG_SEQUENCE_MAX)
+        if (header.first != segment->last + 1 || header.first + header.count - 1 > CC_LOG_SEQUENCE_MAX)
             break;
         offset += cc_record_span(header.size);
         if (((header.type_flags >> 24) & RECORD_MORE) == 0) {
@@ -182,9 +179,9 @@ cc_status cc_segment_open(cc_log *log, const char *name, cc_segment **segment_ou
     char expected[32];
     snprintf(expected, sizeof expected, "%020" PRIu64 ".seg", header.first);
     if (got != sizeof header || memcmp(header.magic, MAGIC, sizeof MAGIC) != 0 ||
-        header.crc != cc_crc32c(0, &header, offsetof(segment_header, crc)) ||
-        header.size != segment->size || header.first == 0 || header.first - 1 > CC_LOG_SEQUENCE_MAX ||
-        header.epoch == 0 || header.epoch > CC_LOG_SEQUENCE_MAX || strcmp(expected, name) != 0) {
+        header.crc != cc_crc32c(0, &header, offsetof(segment_header, crc)) || header.size != segment->size ||
+        header.first == 0 || header.first - 1 > CC_LOG_SEQUENCE_MAX || header.epoch == 0 ||
+        header.epoch > CC_LOG_SEQUENCE_MAX || strcmp(expected, name) != 0) {
         status = cc_fail(error, CC_ERR_CORRUPT, "log segment %s: bad header", name);
         goto cleanup;
     }

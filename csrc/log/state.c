@@ -22,8 +22,8 @@ bool cc_log_name_valid(const char *name, size_t size) {
         return false;
     for (size_t i = 0; i < size; i++) {
         char c = name[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '_' || c == '.' || c == '-'))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+              c == '.' || c == '-'))
             return false;
     }
     return true;
@@ -75,8 +75,7 @@ static bool decode(const uint8_t *slot, size_t size, cc_log_state *state_out) {
     memcpy(&state_out->cursor_count, slot + 52, 4);
     state_out->clean = clean == 1;
     if (state_out->cursor_count > CURSOR_MAX || state_out->synced > CC_LOG_SEQUENCE_MAX ||
-        state_out->last_dropped > CC_LOG_SEQUENCE_MAX ||
-        state_out->last_epoch > CC_LOG_SEQUENCE_MAX)
+        state_out->last_dropped > CC_LOG_SEQUENCE_MAX || state_out->last_epoch > CC_LOG_SEQUENCE_MAX)
         return false;
     size_t at = SLOT_FIXED;
     for (uint32_t i = 0; i < state_out->cursor_count; i++) {
@@ -111,8 +110,8 @@ cc_status cc_log_state_load(cc_log *log, cc_error *error) {
     for (int i = 0; i < 2; i++) {
         uint8_t slot[STATE_SLOT];
         size_t got = 0;
-        CC_TRY(log->fs->read_at(log->fs, log->state_file, (uint64_t)i * STATE_SLOT, slot,
-                                sizeof slot, &got, error));
+        CC_TRY(log->fs->read_at(log->fs, log->state_file, (uint64_t)i * STATE_SLOT, slot, sizeof slot, &got,
+                                error));
         valid[i] = decode(slot, got, &candidates[i]);
         rotten = rotten || (!valid[i] && !absent(slot, got));
     }

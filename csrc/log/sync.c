@@ -55,8 +55,7 @@ cc_status cc_log_sync_locked(cc_log *log, uint64_t sequence, cc_error *error) {
     return CC_OK;
 }
 
-cc_status cc_log_wait(cc_log *log, const cc_log_ticket *ticket, cc_durability durability,
-                      cc_error *error) {
+cc_status cc_log_wait(cc_log *log, const cc_log_ticket *ticket, cc_durability durability, cc_error *error) {
     if (durability == CC_DURABILITY_DEFAULT)
         durability = log->options.durability;
     if (durability != CC_DURABILITY_COMMIT || log->state_file == NULL)

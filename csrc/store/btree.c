@@ -4,29 +4,27 @@
 
 #include "store/btree_internal.h"
 
-void cc_btree_init(cc_btree *tree, cc_heap *heap) {
-    *tree = (cc_btree){.heap = heap};
-}
+void cc_btree_init(cc_btree *tree, cc_heap *heap) { *tree = (cc_btree){.heap = heap}; }
 
 /* ---- searching ---- */
 static bool entry_below(const cc_cell *cell, const cc_probe *probe, bool or_equal) {
-    if (cell == NULL) return true;
+    if (cell == NULL)
+        return true;
     int order = cc_cell_compare(cell, probe->key);
     return or_equal ? order <= 0 : order < 0;
 }
 
-uint32_t cc_entries_below(const cc_head *heads, cc_cell *const *cells, uint32_t count,
-                          const cc_probe *probe, bool or_equal) {
+uint32_t cc_entries_below(const cc_head *heads, cc_cell *const *cells, uint32_t count, const cc_probe *probe,
+                          bool or_equal) {
     cc_head low = probe->full ? (cc_head){probe->head.hash, 0} : probe->head;
     uint32_t from = cc_heads_below(heads, count, cc_head_number_of(low));
-    if (from == count || heads[from].hash != low.hash ||
-        (!probe->full && heads[from].sort != low.sort))
+    if (from == count || heads[from].hash != low.hash || (!probe->full && heads[from].sort != low.sort))
         return from;
     /* Heads tie in [from, to): full keys decide there. `above` wraps to 0 after the last head. */
-    cc_head_number above =
-        probe->full ? (cc_head_number)(low.hash + 1) << 64 : cc_head_number_of(low) + 1;
+    cc_head_number above = probe->full ? (cc_head_number)(low.hash + 1) << 64 : cc_head_number_of(low) + 1;
     uint32_t to = count;
-    if (above != 0) to = from + 1 + cc_heads_below(heads + from + 1, count - from - 1, above);
+    if (above != 0)
+        to = from + 1 + cc_heads_below(heads + from + 1, count - from - 1, above);
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
         if (entry_below(cells[middle], probe, or_equal))
@@ -41,8 +39,8 @@ void cc_btree_descend(const cc_btree *tree, const cc_probe *probe, cc_tree_path 
     void *node = tree->root;
     for (uint32_t level = 0; level < tree->height; level++) {
         cc_inner *inner = node;
-        uint32_t index = cc_entries_below(inner->separators, inner->separator_cells,
-                                          inner->count - 1u, probe, true);
+        uint32_t index = cc_entries_below(inner->separators, inner->separator_cells, inner->count - 1u, probe,
+                                          true);
         path_out->node[level] = inner;
         path_out->index[level] = index;
         node = inner->children[index];
@@ -55,7 +53,8 @@ void cc_btree_descend(const cc_btree *tree, const cc_probe *probe, cc_tree_path 
  * partition. True: the entry at `slot` or the one before it has the hash but not the partition, so
  * the search by heads was meaningless. */
 static bool strange_neighbour(const cc_leaf *leaf, uint32_t slot, const cc_probe *probe) {
-    if (probe->full) return false;
+    if (probe->full)
+        return false;
     const cc_cell *cell = NULL;
     if (slot < leaf->count ? leaf->heads[slot].hash == probe->head.hash
                            : leaf->next != NULL && leaf->next->heads[0].hash == probe->head.hash)
@@ -70,13 +69,14 @@ static bool strange_neighbour(const cc_leaf *leaf, uint32_t slot, const cc_probe
 
 /* ---- seeking ---- */
 static cc_place seek(const cc_btree *tree, uint64_t hash, cc_key key, bool or_equal) {
-    if (tree->root == NULL) return (cc_place){NULL, 0};
+    if (tree->root == NULL)
+        return (cc_place){NULL, 0};
     cc_probe probe = {cc_head_of(hash, key.sort), key, tree->collided};
     cc_tree_path path;
     for (;;) {
         cc_btree_descend(tree, &probe, &path);
-        uint32_t slot = cc_entries_below(path.leaf->heads, path.leaf->cells, path.leaf->count,
-                                         &probe, or_equal);
+        uint32_t slot = cc_entries_below(path.leaf->heads, path.leaf->cells, path.leaf->count, &probe,
+                                         or_equal);
         if (CC_LIKELY(!strange_neighbour(path.leaf, slot, &probe)))
             return (cc_place){path.leaf, slot};
         probe.full = true;
@@ -99,14 +99,16 @@ cc_place cc_btree_seek_last(const cc_btree *tree, uint64_t hash, cc_key key) {
         place.leaf = place.leaf->previous;
         place.slot = place.leaf == NULL ? 0 : place.leaf->count;
     }
-    if (place.leaf != NULL) place.slot--;
+    if (place.leaf != NULL)
+        place.slot--;
     return place;
 }
 
 cc_place cc_btree_seek_hash(const cc_btree *tree, uint64_t hash) {
     void *node = tree->root;
     cc_head_number wanted = cc_head_number_of((cc_head){hash, 0});
-    if (node == NULL) return (cc_place){NULL, 0};
+    if (node == NULL)
+        return (cc_place){NULL, 0};
     /* Strictly below: a separator of this very hash has keys of it on both sides, or none left. */
     for (uint32_t level = 0; level < tree->height; level++) {
         cc_inner *inner = node;
@@ -153,7 +155,8 @@ static void leaf_split(cc_leaf *leaf, cc_leaf *right, uint32_t slot, cc_head hea
     leaf->count = (uint16_t)keep;
     right->previous = leaf;
     right->next = leaf->next;
-    if (right->next != NULL) right->next->previous = right;
+    if (right->next != NULL)
+        right->next->previous = right;
     leaf->next = right;
     if (slot > keep || keep == CC_NODE_FANOUT)
         leaf_put(right, slot - keep, head, cell);
@@ -169,16 +172,14 @@ static void leaf_split(cc_leaf *leaf, cc_leaf *right, uint32_t slot, cc_head hea
 }
 
 /* Splits a full inner node; its middle separator moves up. */
-static void inner_split(cc_inner *inner, cc_inner *right, uint32_t at, cc_head *separator,
-                        cc_cell **cell, void *child) {
-    uint32_t keep =
-        at == CC_NODE_FANOUT - 1 ? CC_NODE_FANOUT - 1 : CC_NODE_FANOUT / 2; /* children */
+static void inner_split(cc_inner *inner, cc_inner *right, uint32_t at, cc_head *separator, cc_cell **cell,
+                        void *child) {
+    uint32_t keep = at == CC_NODE_FANOUT - 1 ? CC_NODE_FANOUT - 1 : CC_NODE_FANOUT / 2; /* children */
     cc_head up = inner->separators[keep - 1];
     cc_cell *up_cell = inner->separator_cells[keep - 1];
     right->count = (uint16_t)(CC_NODE_FANOUT - keep);
     memcpy(right->separators, inner->separators + keep, (right->count - 1u) * sizeof(cc_head));
-    memcpy(right->separator_cells, inner->separator_cells + keep,
-           (right->count - 1u) * sizeof(cc_cell *));
+    memcpy(right->separator_cells, inner->separator_cells + keep, (right->count - 1u) * sizeof(cc_cell *));
     memcpy(right->children, inner->children + keep, right->count * sizeof(void *));
     inner->count = (uint16_t)keep;
     if (at < keep)
@@ -190,14 +191,15 @@ static void inner_split(cc_inner *inner, cc_inner *right, uint32_t at, cc_head *
 }
 
 /* The nodes that a split needs, taken before anything changes: [0] a leaf, then inner nodes. */
-static cc_status take_nodes(cc_btree *tree, const cc_tree_path *path,
-                            void *nodes[CC_TREE_DEPTH_MAX + 2], uint32_t *count_out) {
+static cc_status take_nodes(cc_btree *tree, const cc_tree_path *path, void *nodes[CC_TREE_DEPTH_MAX + 2],
+                            uint32_t *count_out) {
     uint32_t needed = 1, level = tree->height;
     while (level > 0 && path->node[level - 1]->count == CC_NODE_FANOUT) {
         needed++;
         level--;
     }
-    if (level == 0) needed++; /* a new root */
+    if (level == 0)
+        needed++; /* a new root */
     CC_ASSERT(tree->height + 1 < CC_TREE_DEPTH_MAX);
     for (uint32_t i = 0; i < needed; i++) {
         size_t size = i == 0 ? sizeof(cc_leaf) : sizeof(cc_inner);
@@ -212,8 +214,8 @@ static cc_status take_nodes(cc_btree *tree, const cc_tree_path *path,
     return CC_OK;
 }
 
-static cc_status insert_splitting(cc_btree *tree, const cc_tree_path *path, uint32_t slot,
-                                  cc_head head, cc_cell *cell) {
+static cc_status insert_splitting(cc_btree *tree, const cc_tree_path *path, uint32_t slot, cc_head head,
+                                  cc_cell *cell) {
     void *nodes[CC_TREE_DEPTH_MAX + 2];
     uint32_t taken = 0, used = 1, level = tree->height;
     CC_TRY(take_nodes(tree, path, nodes, &taken));
@@ -247,7 +249,8 @@ cc_status cc_btree_insert(cc_btree *tree, uint64_t hash, cc_cell *cell) {
     cc_probe probe = {cc_head_of(hash, key.sort), key, tree->collided};
     if (CC_UNLIKELY(tree->root == NULL)) {
         cc_leaf *leaf = cc_heap_alloc(tree->heap, cc_cell_class(sizeof *leaf));
-        if (leaf == NULL) return CC_ERR_NOMEM;
+        if (leaf == NULL)
+            return CC_ERR_NOMEM;
         leaf->count = 0;
         leaf->previous = leaf->next = NULL;
         tree->root = leaf;
@@ -256,9 +259,9 @@ cc_status cc_btree_insert(cc_btree *tree, uint64_t hash, cc_cell *cell) {
     uint32_t slot;
     for (;;) {
         cc_btree_descend(tree, &probe, &path);
-        slot =
-            cc_entries_below(path.leaf->heads, path.leaf->cells, path.leaf->count, &probe, false);
-        if (CC_LIKELY(!strange_neighbour(path.leaf, slot, &probe))) break;
+        slot = cc_entries_below(path.leaf->heads, path.leaf->cells, path.leaf->count, &probe, false);
+        if (CC_LIKELY(!strange_neighbour(path.leaf, slot, &probe)))
+            break;
         tree->collided = probe.full = true;
     }
     if (CC_LIKELY(path.leaf->count < CC_NODE_FANOUT)) {

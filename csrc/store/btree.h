@@ -68,8 +68,7 @@ static inline cc_head cc_head_of(uint64_t hash, cc_bytes sort) {
         memcpy(&word, sort.data, 8);
     else if (sort.size != 0)
         memcpy(&word, sort.data, sort.size);
-    return (cc_head){
-        hash, __builtin_bswap64(word)}; /* little-endian machines: the format is memory only */
+    return (cc_head){hash, __builtin_bswap64(word)}; /* little-endian machines: the format is memory only */
 }
 
 void cc_btree_init(cc_btree *tree, cc_heap *heap);

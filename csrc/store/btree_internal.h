@@ -28,7 +28,8 @@ static inline cc_head_number cc_head_number_of(cc_head head) {
 /* Number of heads < number, without a branch on the data. */
 static inline uint32_t cc_heads_below(const cc_head *heads, uint32_t count, cc_head_number number) {
     uint32_t base = 0;
-    if (count == 0) return 0;
+    if (count == 0)
+        return 0;
     while (count > 1) {
         uint32_t half = count / 2;
         base += cc_head_number_of(heads[base + half - 1]) < number ? half : 0;
@@ -45,8 +46,8 @@ static inline void cc_prefetch_heads(const void *node) {
 
 /* Number of entries < probe, or <= probe when `or_equal`, in arrays sorted as the tree is. A NULL
  * cell (a separator between hashes) counts as <= every key of its hash. */
-uint32_t cc_entries_below(const cc_head *heads, cc_cell *const *cells, uint32_t count,
-                          const cc_probe *probe, bool or_equal);
+uint32_t cc_entries_below(const cc_head *heads, cc_cell *const *cells, uint32_t count, const cc_probe *probe,
+                          bool or_equal);
 /* Fills the path to the leaf where `probe` belongs. */
 void cc_btree_descend(const cc_btree *tree, const cc_probe *probe, cc_tree_path *path_out);
 

@@ -10,8 +10,7 @@ static void close_gap(void *array, size_t entry_size, uint32_t at, uint32_t coun
 }
 
 /* The path to `cell` and its slot; it must be there. */
-static uint32_t find(const cc_btree *tree, uint64_t hash, const cc_cell *cell,
-                     cc_tree_path *path_out) {
+static uint32_t find(const cc_btree *tree, uint64_t hash, const cc_cell *cell, cc_tree_path *path_out) {
     cc_key key = cc_cell_key(cell);
     cc_probe probe = {cc_head_of(hash, key.sort), key, tree->collided};
     cc_btree_descend(tree, &probe, path_out);
@@ -43,7 +42,8 @@ static void join_leaves(cc_btree *tree, cc_inner *parent, uint32_t at) {
     memcpy(left->cells + left->count, right->cells, right->count * sizeof(cc_cell *));
     left->count = (uint16_t)(left->count + right->count);
     left->next = right->next;
-    if (left->next != NULL) left->next->previous = left;
+    if (left->next != NULL)
+        left->next->previous = left;
     if (parent->separator_cells[at] != NULL)
         cc_cell_drop_flag(tree->heap, parent->separator_cells[at], CC_CELL_SEPARATOR);
     inner_take(parent, at);
@@ -57,8 +57,7 @@ static void join_inners(cc_btree *tree, cc_inner *parent, uint32_t at) {
     left->separators[end] = parent->separators[at];
     left->separator_cells[end] = parent->separator_cells[at];
     memcpy(left->separators + end + 1, right->separators, (right->count - 1u) * sizeof(cc_head));
-    memcpy(left->separator_cells + end + 1, right->separator_cells,
-           (right->count - 1u) * sizeof(cc_cell *));
+    memcpy(left->separator_cells + end + 1, right->separator_cells, (right->count - 1u) * sizeof(cc_cell *));
     memcpy(left->children + left->count, right->children, right->count * sizeof(void *));
     left->count = (uint16_t)(left->count + right->count);
     inner_take(parent, at);
@@ -74,7 +73,8 @@ static bool join(cc_btree *tree, cc_inner *parent, uint32_t at, bool is_leaf) {
     uint32_t own = count_of(parent->children[at], is_leaf);
     uint32_t least = is_leaf ? 0 : 1; /* an inner node with one child carries no separator */
     for (int side = 0; side < 2; side++) {
-        if (side == 0 ? at == 0 : at + 1 >= parent->count) continue;
+        if (side == 0 ? at == 0 : at + 1 >= parent->count)
+            continue;
         uint32_t left = side == 0 ? at - 1 : at;
         uint32_t other = count_of(parent->children[side == 0 ? at - 1 : at + 1], is_leaf);
         if (own + other > (own <= least ? (uint32_t)CC_NODE_FANOUT : (uint32_t)JOINED_MAX))
@@ -124,7 +124,8 @@ static void shrink_upwards(cc_btree *tree, const cc_tree_path *path) {
         cc_inner *parent = path->node[--level];
         uint32_t own = count_of(node, is_leaf);
         if (!join(tree, parent, path->index[level], is_leaf)) {
-            if (!is_leaf && own == 1) borrow(parent, path->index[level]);
+            if (!is_leaf && own == 1)
+                borrow(parent, path->index[level]);
             return;
         }
         node = parent;
@@ -145,7 +146,8 @@ void cc_btree_remove(cc_btree *tree, uint64_t hash, const cc_cell *cell) {
     close_gap(leaf->heads, sizeof(cc_head), slot, leaf->count);
     close_gap(leaf->cells, sizeof(cc_cell *), slot, leaf->count);
     leaf->count--;
-    if (leaf->count < THIN) shrink_upwards(tree, &path);
+    if (leaf->count < THIN)
+        shrink_upwards(tree, &path);
     if (tree->height == 0 && ((cc_leaf *)tree->root)->count == 0) {
         cc_heap_release(tree->heap, tree->root);
         tree->root = NULL;
@@ -162,7 +164,8 @@ typedef struct {
 
 /* Order of (hash a, cell a) against (hash b, key of cell b). */
 static int order_of(cc_head a, const cc_cell *cell_a, cc_head b, const cc_cell *cell_b) {
-    if (a.hash != b.hash) return a.hash < b.hash ? -1 : 1;
+    if (a.hash != b.hash)
+        return a.hash < b.hash ? -1 : 1;
     if (cell_b == NULL) /* a separator between hashes is below every key of its hash */
         return 1;
     return cc_cell_compare(cell_a, cc_cell_key(cell_b));
@@ -194,18 +197,20 @@ static void check_node(check_walk *walk, const void *node, uint32_t level) {
     CC_ASSERT(inner->count > 1 && inner->count <= CC_NODE_FANOUT);
     for (uint32_t i = 0; i < inner->count; i++) {
         check_node(walk, inner->children[i], level + 1);
-        if (i + 1u == inner->count) break;
+        if (i + 1u == inner->count)
+            break;
         const cc_cell *separator = inner->separator_cells[i];
         CC_ASSERT(separator == NULL || (separator->flags & CC_CELL_SEPARATOR) != 0);
         const cc_leaf *left = walk->previous, *right = left->next;
-        CC_ASSERT(order_of(left->heads[left->count - 1], left->cells[left->count - 1],
-                           inner->separators[i], separator) < 0);
+        CC_ASSERT(order_of(left->heads[left->count - 1], left->cells[left->count - 1], inner->separators[i],
+                           separator) < 0);
         CC_ASSERT(order_of(right->heads[0], right->cells[0], inner->separators[i], separator) >= 0);
     }
 }
 
 uint64_t cc_btree_check(const cc_btree *tree) {
-    if (tree->root == NULL) return 0;
+    if (tree->root == NULL)
+        return 0;
     check_walk walk = {.tree = tree};
     check_node(&walk, tree->root, 0);
     CC_ASSERT(walk.previous->next == NULL);

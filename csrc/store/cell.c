@@ -6,13 +6,16 @@ cc_cell *cc_cell_new(cc_heap *heap, cc_key key, size_t value_size) {
     bool large = size > CC_CELL_MAX;
     uint32_t cell_class = large ? CC_CELL_LARGE : cc_cell_class(size);
     cc_cell *cell = large ? cc_heap_alloc_large(heap, size) : cc_heap_alloc(heap, cell_class);
-    if (cell == NULL) return NULL;
+    if (cell == NULL)
+        return NULL;
     *cell = (cc_cell){.value_size = (uint32_t)value_size,
                       .partition_size = (uint16_t)key.partition.size,
                       .sort_size = (uint16_t)key.sort.size,
                       .cell_class = (uint8_t)cell_class};
-    if (key.partition.size != 0) memcpy(cell->bytes, key.partition.data, key.partition.size);
-    if (key.sort.size != 0) memcpy(cell->bytes + key.partition.size, key.sort.data, key.sort.size);
+    if (key.partition.size != 0)
+        memcpy(cell->bytes, key.partition.data, key.partition.size);
+    if (key.sort.size != 0)
+        memcpy(cell->bytes + key.partition.size, key.sort.data, key.sort.size);
     return cell;
 }
 
@@ -25,7 +28,8 @@ void cc_cell_free(cc_heap *heap, cc_cell *cell) {
 
 void cc_cell_drop_flag(cc_heap *heap, cc_cell *cell, uint8_t flag) {
     cell->flags = (uint8_t)(cell->flags & ~flag);
-    if ((cell->flags & (CC_CELL_LIVE | CC_CELL_SEPARATOR)) == 0) cc_cell_free(heap, cell);
+    if ((cell->flags & (CC_CELL_LIVE | CC_CELL_SEPARATOR)) == 0)
+        cc_cell_free(heap, cell);
 }
 
 bool cc_cell_fits(const cc_cell *cell, size_t value_size) {

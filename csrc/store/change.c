@@ -8,18 +8,21 @@ uint64_t cc_store_partition_hash(const cc_store *store, cc_bytes partition) {
 }
 
 uint64_t cc_store_key_hash(const cc_store *store, uint64_t partition_hash, cc_bytes sort) {
-    if (sort.size == 0) return partition_hash;
+    if (sort.size == 0)
+        return partition_hash;
     return cc_hash64(sort.data, sort.size, partition_hash ^ store->seed) & store->hash_mask;
 }
 
 static cc_status stage_insert(cc_space *space, const cc_change *change, cc_staged *staged) {
     cc_cell *cell = cc_cell_new(&space->heap, change->key, change->value.size);
-    if (cell == NULL) return CC_ERR_NOMEM;
+    if (cell == NULL)
+        return CC_ERR_NOMEM;
     cell->flags = CC_CELL_LIVE;
     cc_status status = cc_hash_index_insert(&space->index, staged->key_hash, cell);
     if (status == CC_OK) {
         status = cc_btree_insert(&space->tree, staged->partition_hash, cell);
-        if (status != CC_OK) cc_hash_index_remove(&space->index, staged->key_hash, cell);
+        if (status != CC_OK)
+            cc_hash_index_remove(&space->index, staged->key_hash, cell);
     }
     if (status != CC_OK) {
         cc_cell_free(&space->heap, cell);
@@ -32,18 +35,20 @@ static cc_status stage_insert(cc_space *space, const cc_change *change, cc_stage
     return CC_OK;
 }
 
-static cc_status stage_put(cc_space *space, const cc_change *change, cc_cell *found,
-                           cc_staged *staged) {
-    if (found == NULL) return stage_insert(space, change, staged);
+static cc_status stage_put(cc_space *space, const cc_change *change, cc_cell *found, cc_staged *staged) {
+    if (found == NULL)
+        return stage_insert(space, change, staged);
     if (CC_UNLIKELY((found->flags & CC_CELL_DELETING) != 0)) {
         found->flags = (uint8_t)(found->flags & ~CC_CELL_DELETING);
         staged->was_deleting = true;
     }
     staged->cell = found;
-    if (CC_LIKELY(cc_cell_fits(found, change->value.size))) return CC_OK;
+    if (CC_LIKELY(cc_cell_fits(found, change->value.size)))
+        return CC_OK;
     cc_cell *cell = cc_cell_new(&space->heap, change->key, change->value.size);
     if (cell == NULL) {
-        if (staged->was_deleting) found->flags |= CC_CELL_DELETING;
+        if (staged->was_deleting)
+            found->flags |= CC_CELL_DELETING;
         return CC_ERR_NOMEM;
     }
     cell->flags = CC_CELL_LIVE;
@@ -60,7 +65,8 @@ cc_status cc_change_stage(const cc_change *change, cc_staged *staged_out) {
     uint64_t key_hash = cc_store_key_hash(space->store, partition_hash, change->key.sort);
     *staged_out = (cc_staged){.partition_hash = partition_hash, .key_hash = key_hash};
     cc_cell *found = cc_hash_index_find(&space->index, key_hash, change->key);
-    if (change->kind == CC_CHANGE_PUT) return stage_put(space, change, found, staged_out);
+    if (change->kind == CC_CHANGE_PUT)
+        return stage_put(space, change, found, staged_out);
     if (found != NULL && (found->flags & CC_CELL_DELETING) == 0) {
         found->flags |= CC_CELL_DELETING;
         staged_out->cell = found;
@@ -84,14 +90,16 @@ void cc_change_undo(const cc_change *change, cc_staged *staged) {
         take_out(space, staged, staged->cell);
         return;
     }
-    if (staged->marked) staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_DELETING);
+    if (staged->marked)
+        staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_DELETING);
     if (staged->old != NULL) {
         cc_hash_index_replace(&space->index, staged->key_hash, staged->cell, staged->old);
         cc_btree_replace(&space->tree, staged->partition_hash, staged->cell, staged->old);
         cc_cell_drop_flag(&space->heap, staged->cell, CC_CELL_LIVE);
         staged->cell = staged->old;
     }
-    if (staged->was_deleting) staged->cell->flags |= CC_CELL_DELETING;
+    if (staged->was_deleting)
+        staged->cell->flags |= CC_CELL_DELETING;
 }
 
 void cc_change_commit(const cc_change *change, cc_staged *staged) {
@@ -109,5 +117,6 @@ void cc_change_commit(const cc_change *change, cc_staged *staged) {
     cell->value_size = (uint32_t)change->value.size;
     if (change->value.size != 0)
         memmove(cc_cell_value_data(cell), change->value.data, change->value.size);
-    if (staged->old != NULL) cc_cell_drop_flag(&space->heap, staged->old, CC_CELL_LIVE);
+    if (staged->old != NULL)
+        cc_cell_drop_flag(&space->heap, staged->old, CC_CELL_LIVE);
 }

@@ -21,19 +21,13 @@ struct cc_hash_segment {
 _Static_assert(sizeof(cc_hash_segment) == 4096, "a segment is one page, its slots keep to lines");
 
 /* Low bits place a key within its segment, top bits choose the segment. */
-static uint32_t home_of(uint64_t hash) {
-    return (uint32_t)(((hash & 0xffff) * SLOTS) >> 16);
-}
-static uint32_t following(uint32_t slot) {
-    return slot + 1 == SLOTS ? 0 : slot + 1;
-}
+static uint32_t home_of(uint64_t hash) { return (uint32_t)(((hash & 0xffff) * SLOTS) >> 16); }
+static uint32_t following(uint32_t slot) { return slot + 1 == SLOTS ? 0 : slot + 1; }
 static size_t entry_of(const cc_hash_index *index, uint64_t hash) {
     return index->depth == 0 ? 0 : (size_t)(hash >> (64 - index->depth));
 }
 
-void cc_hash_index_init(cc_hash_index *index, cc_heap *heap) {
-    *index = (cc_hash_index){.heap = heap};
-}
+void cc_hash_index_init(cc_hash_index *index, cc_heap *heap) { *index = (cc_hash_index){.heap = heap}; }
 
 void cc_hash_index_free(cc_hash_index *index) {
     free(index->directory);
@@ -45,27 +39,31 @@ size_t cc_hash_index_directory_bytes(const cc_hash_index *index) {
 }
 
 void cc_hash_index_prefetch(const cc_hash_index *index, uint64_t hash) {
-    if (index->directory == NULL) return;
+    if (index->directory == NULL)
+        return;
     const cc_hash_segment *segment = index->directory[entry_of(index, hash)];
     __builtin_prefetch(&segment->slots[home_of(hash)]);
 }
 
 cc_cell *cc_hash_index_find(const cc_hash_index *index, uint64_t hash, cc_key key) {
-    if (CC_UNLIKELY(index->directory == NULL)) return NULL;
+    if (CC_UNLIKELY(index->directory == NULL))
+        return NULL;
     const cc_hash_segment *segment = index->directory[entry_of(index, hash)];
     /* The header is needed only when the chain goes on: fetched beside the slot, not after it. */
     __builtin_prefetch(segment);
     do {
         for (uint32_t at = home_of(hash);; at = following(at)) {
             const hash_slot *slot = &segment->slots[at];
-            if (slot->cell == NULL) break;
+            if (slot->cell == NULL)
+                break;
             if (slot->hash == hash) {
                 /* Almost surely the one: its value is read next. */
                 const uint8_t *bytes = (const uint8_t *)slot->cell;
                 __builtin_prefetch(bytes + 64);
                 __builtin_prefetch(bytes + 128);
                 __builtin_prefetch(bytes + 192);
-                if (CC_LIKELY(cc_cell_has_key(slot->cell, key))) return slot->cell;
+                if (CC_LIKELY(cc_cell_has_key(slot->cell, key)))
+                    return slot->cell;
             }
         }
         segment = segment->overflow;
@@ -75,7 +73,8 @@ cc_cell *cc_hash_index_find(const cc_hash_index *index, uint64_t hash, cc_key ke
 
 static cc_hash_segment *segment_new(cc_heap *heap, uint8_t depth) {
     cc_hash_segment *segment = cc_heap_alloc(heap, cc_cell_class(sizeof *segment));
-    if (segment == NULL) return NULL;
+    if (segment == NULL)
+        return NULL;
     memset(segment, 0, sizeof *segment);
     segment->depth = depth;
     return segment;
@@ -91,9 +90,11 @@ static void place(cc_hash_segment *segment, uint64_t hash, cc_cell *cell) {
 
 static cc_status double_directory(cc_hash_index *index) {
     size_t entries = (size_t)1 << index->depth;
-    if (cc_store_alloc_fails()) return CC_ERR_NOMEM;
+    if (cc_store_alloc_fails())
+        return CC_ERR_NOMEM;
     cc_hash_segment **directory = malloc(2 * entries * sizeof *directory);
-    if (directory == NULL) return CC_ERR_NOMEM;
+    if (directory == NULL)
+        return CC_ERR_NOMEM;
     for (size_t i = 0; i < entries; i++)
         directory[2 * i] = directory[2 * i + 1] = index->directory[i];
     free(index->directory);
@@ -104,26 +105,29 @@ static cc_status double_directory(cc_hash_index *index) {
 
 /* Some keys of `segment` would go to either side of a split. */
 static bool splits(const cc_hash_segment *segment) {
-    if (segment->depth >= DEPTH_MAX || segment->overflow != NULL) return false;
+    if (segment->depth >= DEPTH_MAX || segment->overflow != NULL)
+        return false;
     uint64_t bit = (uint64_t)1 << (63 - segment->depth), seen = 0;
     for (uint32_t at = 0; at < SLOTS; at++)
-        if (segment->slots[at].cell != NULL) seen |= segment->slots[at].hash & bit ? 2 : 1;
+        if (segment->slots[at].cell != NULL)
+            seen |= segment->slots[at].hash & bit ? 2 : 1;
     return seen == 3;
 }
 
 static cc_status split(cc_hash_index *index, uint64_t hash, cc_hash_segment *segment) {
-    if (segment->depth == index->depth) CC_TRY(double_directory(index));
+    if (segment->depth == index->depth)
+        CC_TRY(double_directory(index));
     cc_hash_segment *upper = segment_new(index->heap, (uint8_t)(segment->depth + 1));
     /* The old one is rebuilt in place from a copy: probing order starts afresh on both sides. */
     cc_hash_segment old = *segment;
-    if (upper == NULL) return CC_ERR_NOMEM;
+    if (upper == NULL)
+        return CC_ERR_NOMEM;
     uint64_t bit = (uint64_t)1 << (63 - segment->depth);
     memset(segment, 0, sizeof *segment);
     segment->depth = upper->depth;
     for (uint32_t at = 0; at < SLOTS; at++)
         if (old.slots[at].cell != NULL)
-            place(old.slots[at].hash & bit ? upper : segment, old.slots[at].hash,
-                  old.slots[at].cell);
+            place(old.slots[at].hash & bit ? upper : segment, old.slots[at].hash, old.slots[at].cell);
     size_t run = (size_t)1 << (index->depth - segment->depth);
     size_t first = (entry_of(index, hash) & ~(2 * run - 1)) + run;
     for (size_t i = 0; i < run; i++)
@@ -136,7 +140,8 @@ cc_status cc_hash_index_insert(cc_hash_index *index, uint64_t hash, cc_cell *cel
         cc_hash_segment *first = segment_new(index->heap, 0);
         cc_hash_segment **directory = cc_store_alloc_fails() ? NULL : malloc(sizeof *directory);
         if (first == NULL || directory == NULL) {
-            if (first != NULL) cc_heap_release(index->heap, first);
+            if (first != NULL)
+                cc_heap_release(index->heap, first);
             free(directory);
             return CC_ERR_NOMEM;
         }
@@ -152,7 +157,8 @@ cc_status cc_hash_index_insert(cc_hash_index *index, uint64_t hash, cc_cell *cel
     while (CC_UNLIKELY(segment->count >= FILL)) {
         if (segment->overflow == NULL) {
             segment->overflow = segment_new(index->heap, segment->depth);
-            if (segment->overflow == NULL) return CC_ERR_NOMEM;
+            if (segment->overflow == NULL)
+                return CC_ERR_NOMEM;
         }
         segment = segment->overflow;
     }
@@ -167,7 +173,8 @@ static hash_slot *slot_of(const cc_hash_index *index, uint64_t hash, const cc_ce
     for (; segment != NULL; segment = segment->overflow) {
         *segment_out = segment;
         for (uint32_t at = home_of(hash); segment->slots[at].cell != NULL; at = following(at))
-            if (segment->slots[at].cell == cell) return &segment->slots[at];
+            if (segment->slots[at].cell == cell)
+                return &segment->slots[at];
     }
     CC_ASSERT(!"every live cell is in the hash index");
     return NULL;

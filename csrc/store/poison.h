@@ -29,8 +29,6 @@ void __asan_unpoison_memory_region(void const volatile *address, size_t size);
 
 /* True: this allocation must fail. Defined only by test programs. */
 __attribute__((weak)) bool cc_store_fault_hook(void);
-static inline bool cc_store_alloc_fails(void) {
-    return cc_store_fault_hook != NULL && cc_store_fault_hook();
-}
+static inline bool cc_store_alloc_fails(void) { return cc_store_fault_hook != NULL && cc_store_fault_hook(); }
 
 #endif

@@ -7,15 +7,9 @@
 
 static const char record_magic[] = "ccstore1";
 
-static uint32_t get_u16(const uint8_t *data) {
-    return data[0] | (uint32_t)data[1] << 8;
-}
-static uint32_t get_u32(const uint8_t *data) {
-    return get_u16(data) | get_u16(data + 2) << 16;
-}
-static uint64_t get_u64(const uint8_t *data) {
-    return get_u32(data) | (uint64_t)get_u32(data + 4) << 32;
-}
+static uint32_t get_u16(const uint8_t *data) { return data[0] | (uint32_t)data[1] << 8; }
+static uint32_t get_u32(const uint8_t *data) { return get_u16(data) | get_u16(data + 2) << 16; }
+static uint64_t get_u64(const uint8_t *data) { return get_u32(data) | (uint64_t)get_u32(data + 4) << 32; }
 static void put_u16(uint8_t *target, uint32_t value) {
     target[0] = (uint8_t)value;
     target[1] = (uint8_t)(value >> 8);
@@ -34,16 +28,17 @@ static cc_status decode_init(cc_bytes payload, cc_record *record, cc_error *erro
     if (payload.size != 24 || memcmp(payload.data, record_magic, 8) != 0)
         return corrupt(error, "not a store's first record");
     if (get_u32(payload.data + 8) != CC_RECORD_VERSION)
-        return cc_fail(error, CC_ERR_FORMAT,
-                       "the store is of format version %u; this build knows %u",
+        return cc_fail(error, CC_ERR_FORMAT, "the store is of format version %u; this build knows %u",
                        (unsigned)get_u32(payload.data + 8), (unsigned)CC_RECORD_VERSION);
-    if (get_u32(payload.data + 12) != 0) return corrupt(error, "filler of the first record");
+    if (get_u32(payload.data + 12) != 0)
+        return corrupt(error, "filler of the first record");
     record->seed = get_u64(payload.data + 16);
     return CC_OK;
 }
 
 static cc_status decode_create(cc_bytes payload, cc_record *record, cc_error *error) {
-    if (payload.size < 12) return corrupt(error, "short create");
+    if (payload.size < 12)
+        return corrupt(error, "short create");
     uint64_t name_size = get_u32(payload.data + 4), meta_size = get_u32(payload.data + 8);
     if (name_size < 1 || name_size > 255 || payload.size - 12 != name_size + meta_size)
         return corrupt(error, "sizes of a create");
@@ -53,8 +48,7 @@ static cc_status decode_create(cc_bytes payload, cc_record *record, cc_error *er
     return CC_OK;
 }
 
-cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_out,
-                           cc_error *error) {
+cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_out, cc_error *error) {
     *record_out = (cc_record){.type = type};
     switch (type) {
     case CC_RECORD_INIT:
@@ -62,7 +56,8 @@ cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_ou
     case CC_RECORD_CREATE:
         return decode_create(payload, record_out, error);
     case CC_RECORD_DROP:
-        if (payload.size != 4) return corrupt(error, "size of a drop");
+        if (payload.size != 4)
+            return corrupt(error, "size of a drop");
         record_out->space_id = get_u32(payload.data);
         return CC_OK;
     case CC_RECORD_META:
@@ -72,11 +67,11 @@ cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_ou
         record_out->meta = cc_bytes_of(payload.data + 8, payload.size - 8);
         return CC_OK;
     case CC_RECORD_WRITE:
-        if (payload.size < 4) return corrupt(error, "short write");
+        if (payload.size < 4)
+            return corrupt(error, "short write");
         record_out->count = get_u32(payload.data);
         record_out->changes = cc_bytes_of(payload.data + 4, payload.size - 4);
-        if (record_out->count == 0 ||
-            record_out->count > record_out->changes.size / CC_RECORD_CHANGE_HEAD)
+        if (record_out->count == 0 || record_out->count > record_out->changes.size / CC_RECORD_CHANGE_HEAD)
             return corrupt(error, "count of a write");
         return CC_OK;
     default:
@@ -87,10 +82,10 @@ cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_ou
 
 cc_status cc_record_next_change(cc_bytes *changes, cc_record_change *change_out, cc_error *error) {
     const uint8_t *data = changes->data;
-    if (changes->size < CC_RECORD_CHANGE_HEAD) return corrupt(error, "short change");
+    if (changes->size < CC_RECORD_CHANGE_HEAD)
+        return corrupt(error, "short change");
     uint64_t partition = get_u16(data + 2), sort = get_u16(data + 4), value = get_u32(data + 12);
-    if ((data[0] != CC_CHANGE_PUT && data[0] != CC_CHANGE_DELETE) || data[1] != 0 ||
-        get_u16(data + 6) != 0)
+    if ((data[0] != CC_CHANGE_PUT && data[0] != CC_CHANGE_DELETE) || data[1] != 0 || get_u16(data + 6) != 0)
         return corrupt(error, "kind or filler of a change");
     if ((data[0] == CC_CHANGE_DELETE && value != 0) || value > CC_SPACE_VALUE_MAX ||
         changes->size - CC_RECORD_CHANGE_HEAD < partition + sort + value)
@@ -115,8 +110,7 @@ void cc_record_init_encode(uint64_t seed, uint8_t target[24]) {
     cc_record_put_u32(target + 20, (uint32_t)(seed >> 32));
 }
 
-void cc_record_change_encode(const cc_record_change *change,
-                             uint8_t target[CC_RECORD_CHANGE_HEAD]) {
+void cc_record_change_encode(const cc_record_change *change, uint8_t target[CC_RECORD_CHANGE_HEAD]) {
     target[0] = change->kind;
     target[1] = 0;
     put_u16(target + 2, (uint32_t)change->key.partition.size);

@@ -17,15 +17,16 @@ static cc_status apply_write(cc_store *store, cc_record *record, cc_error *error
     for (uint32_t i = 0; i < record->count; i++) {
         cc_record_change decoded;
         CC_TRY(cc_record_next_change(&record->changes, &decoded, error));
-        cc_change change = {.kind =
-                                decoded.kind == CC_CHANGE_PUT ? CC_CHANGE_PUT : CC_CHANGE_DELETE,
+        cc_change change = {.kind = decoded.kind == CC_CHANGE_PUT ? CC_CHANGE_PUT : CC_CHANGE_DELETE,
                             .space = space_by_id(store, decoded.space_id),
                             .key = decoded.key,
                             .value = decoded.value};
-        if (change.space == NULL) return corrupt(error, "a change of an unknown space");
+        if (change.space == NULL)
+            return corrupt(error, "a change of an unknown space");
         cc_staged staged;
         cc_status status = cc_change_stage(&change, &staged);
-        if (status != CC_OK) return cc_fail(error, status, "no memory to replay the log");
+        if (status != CC_OK)
+            return cc_fail(error, status, "no memory to replay the log");
         cc_change_commit(&change, &staged);
     }
     return record->changes.size == 0 ? CC_OK : corrupt(error, "bytes behind the last change");
@@ -33,8 +34,10 @@ static cc_status apply_write(cc_store *store, cc_record *record, cc_error *error
 
 static cc_status apply_create(cc_store *store, const cc_record *record, cc_error *error) {
     cc_space *space = NULL;
-    if (record->space_id != store->next_id) return corrupt(error, "a space created out of turn");
-    if (cc_space_find(store, record->name) != NULL) return corrupt(error, "a space created twice");
+    if (record->space_id != store->next_id)
+        return corrupt(error, "a space created out of turn");
+    if (cc_space_find(store, record->name) != NULL)
+        return corrupt(error, "a space created twice");
     CC_TRY(cc_space_new(store, record->space_id, record->name, record->meta, &space, error));
     cc_space_link(store, space);
     return CC_OK;
@@ -43,11 +46,15 @@ static cc_status apply_create(cc_store *store, const cc_record *record, cc_error
 cc_status cc_store_apply_record(cc_store *store, uint32_t type, cc_bytes payload, cc_error *error) {
     cc_record record;
     CC_TRY(cc_record_decode(type, payload, &record, error));
-    if (type == CC_RECORD_INIT) return corrupt(error, "a second first record");
-    if (type == CC_RECORD_WRITE) return apply_write(store, &record, error);
-    if (type == CC_RECORD_CREATE) return apply_create(store, &record, error);
+    if (type == CC_RECORD_INIT)
+        return corrupt(error, "a second first record");
+    if (type == CC_RECORD_WRITE)
+        return apply_write(store, &record, error);
+    if (type == CC_RECORD_CREATE)
+        return apply_create(store, &record, error);
     cc_space *space = space_by_id(store, record.space_id);
-    if (space == NULL) return corrupt(error, "an unknown space");
+    if (space == NULL)
+        return corrupt(error, "an unknown space");
     if (type == CC_RECORD_META) {
         cc_buffer_clear(&space->meta);
         if (cc_buffer_append(&space->meta, record.meta.data, record.meta.size) != CC_OK)
@@ -73,7 +80,8 @@ cc_status cc_store_replay(cc_store *store, uint64_t *records_out, cc_error *erro
     cc_log_record record = {0};
     cc_error local = {0};
     uint64_t records = 0;
-    if (error == NULL) error = &local;
+    if (error == NULL)
+        error = &local;
     CC_TRY(cc_log_reader_open(store->log, 1, &reader, error));
     cc_status status;
     while ((status = cc_log_reader_next(reader, &record, error)) == CC_OK) {

@@ -59,7 +59,8 @@ static size_t slab_room(cc_slab *slab) {
 static void free_list_push(cc_slab_arena *arena, cc_block *block) {
     block->previous_free = NULL;
     block->next_free = arena->free_blocks;
-    if (arena->free_blocks != NULL) arena->free_blocks->previous_free = block;
+    if (arena->free_blocks != NULL)
+        arena->free_blocks->previous_free = block;
     arena->free_blocks = block;
 }
 
@@ -68,28 +69,33 @@ static void free_list_remove(cc_slab_arena *arena, cc_block *block) {
         block->previous_free->next_free = block->next_free;
     else
         arena->free_blocks = block->next_free;
-    if (block->next_free != NULL) block->next_free->previous_free = block->previous_free;
+    if (block->next_free != NULL)
+        block->next_free->previous_free = block->previous_free;
 }
 
 /* An aligned mapping: map twice the size, give back what hangs over on both sides. */
 static uint8_t *map_block(void) {
     uint8_t *wide = mmap(NULL, 2 * BLOCK_SIZE, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (wide == MAP_FAILED) return NULL;
+    if (wide == MAP_FAILED)
+        return NULL;
     uint8_t *data = (uint8_t *)(((uintptr_t)wide + BLOCK_SIZE - 1) & ~(uintptr_t)(BLOCK_SIZE - 1));
-    if (data != wide) (void)munmap(wide, (size_t)(data - wide));
+    if (data != wide)
+        (void)munmap(wide, (size_t)(data - wide));
     size_t behind = BLOCK_SIZE - (size_t)(data - wide);
-    if (behind != 0) (void)munmap(data + BLOCK_SIZE, behind);
+    if (behind != 0)
+        (void)munmap(data + BLOCK_SIZE, behind);
     return data;
 }
 
 static cc_block *block_add(cc_slab_arena *arena) {
-    if (cc_store_alloc_fails()) return NULL;
+    if (cc_store_alloc_fails())
+        return NULL;
     uint8_t *data = map_block();
-    if (data == NULL) return NULL;
+    if (data == NULL)
+        return NULL;
     (void)madvise(data, BLOCK_SIZE, MADV_DONTFORK);
-    (void)madvise(data, BLOCK_SIZE,
-                  arena->block_count >= HUGE_AFTER ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    (void)madvise(data, BLOCK_SIZE, arena->block_count >= HUGE_AFTER ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     cc_block *block = (cc_block *)data;
     block->arena = arena;
     for (int i = SLAB_COUNT - 1; i >= 0; i--) {
@@ -97,7 +103,8 @@ static cc_block *block_add(cc_slab_arena *arena) {
         block->free_slabs = &block->slabs[i];
     }
     block->next = arena->blocks;
-    if (arena->blocks != NULL) arena->blocks->previous = block;
+    if (arena->blocks != NULL)
+        arena->blocks->previous = block;
     arena->blocks = block;
     arena->block_count++;
     arena->idle_count++;
@@ -111,7 +118,8 @@ static void block_remove(cc_slab_arena *arena, cc_block *block) {
         block->previous->next = block->next;
     else
         arena->blocks = block->next;
-    if (block->next != NULL) block->next->previous = block->previous;
+    if (block->next != NULL)
+        block->next->previous = block->previous;
     arena->block_count--;
     arena->idle_count--;
     CC_UNPOISON(block, BLOCK_SIZE);
@@ -127,18 +135,19 @@ void cc_slab_arena_free(cc_slab_arena *arena) {
     *arena = (cc_slab_arena){0};
 }
 
-size_t cc_slab_arena_bytes(const cc_slab_arena *arena) {
-    return arena->block_count * BLOCK_SIZE;
-}
+size_t cc_slab_arena_bytes(const cc_slab_arena *arena) { return arena->block_count * BLOCK_SIZE; }
 
 /* ---- slabs ---- */
 static cc_slab *slab_take(cc_slab_arena *arena) {
     cc_block *block = arena->free_blocks != NULL ? arena->free_blocks : block_add(arena);
-    if (block == NULL) return NULL;
+    if (block == NULL)
+        return NULL;
     cc_slab *slab = block->free_slabs;
     block->free_slabs = slab->next;
-    if (block->slabs_used++ == 0) arena->idle_count--;
-    if (block->free_slabs == NULL) free_list_remove(arena, block);
+    if (block->slabs_used++ == 0)
+        arena->idle_count--;
+    if (block->free_slabs == NULL)
+        free_list_remove(arena, block);
     return slab;
 }
 
@@ -146,18 +155,22 @@ static void slab_give_back(cc_slab_arena *arena, cc_slab *slab) {
     cc_block *block = block_of(slab);
     slab->heap = NULL;
     slab->next = block->free_slabs;
-    if (block->free_slabs == NULL) free_list_push(arena, block);
+    if (block->free_slabs == NULL)
+        free_list_push(arena, block);
     block->free_slabs = slab;
     CC_POISON(slab_base(slab), slab_room(slab));
-    if (--block->slabs_used != 0) return;
+    if (--block->slabs_used != 0)
+        return;
     arena->idle_count++;
-    if (arena->idle_count > 1) block_remove(arena, block);
+    if (arena->idle_count > 1)
+        block_remove(arena, block);
 }
 
 static void list_push(cc_slab **list, cc_slab *slab) {
     slab->previous = NULL;
     slab->next = *list;
-    if (*list != NULL) (*list)->previous = slab;
+    if (*list != NULL)
+        (*list)->previous = slab;
     *list = slab;
 }
 
@@ -166,13 +179,12 @@ static void list_remove(cc_slab **list, cc_slab *slab) {
         slab->previous->next = slab->next;
     else
         *list = slab->next;
-    if (slab->next != NULL) slab->next->previous = slab->previous;
+    if (slab->next != NULL)
+        slab->next->previous = slab->previous;
 }
 
 /* ---- heaps ---- */
-void cc_heap_init(cc_heap *heap, cc_slab_arena *arena) {
-    *heap = (cc_heap){.arena = arena};
-}
+void cc_heap_init(cc_heap *heap, cc_slab_arena *arena) { *heap = (cc_heap){.arena = arena}; }
 
 static void give_back_list(cc_heap *heap, cc_slab *slab) {
     for (cc_slab *next; slab != NULL; slab = next) {
@@ -194,7 +206,8 @@ void cc_heap_free(cc_heap *heap) {
 
 static cc_slab *heap_add_slab(cc_heap *heap, uint32_t cell_class) {
     cc_slab *slab = slab_take(heap->arena);
-    if (slab == NULL) return NULL;
+    if (slab == NULL)
+        return NULL;
     slab->heap = heap;
     slab->free_cells = NULL;
     slab->cell_size = (uint32_t)cc_cell_size(cell_class);
@@ -208,11 +221,13 @@ static cc_slab *heap_add_slab(cc_heap *heap, uint32_t cell_class) {
 }
 
 void *cc_heap_alloc(cc_heap *heap, uint32_t cell_class) {
-    if (cc_store_alloc_fails()) return NULL;
+    if (cc_store_alloc_fails())
+        return NULL;
     cc_slab *slab = heap->partial[cell_class];
     if (CC_UNLIKELY(slab == NULL)) {
         slab = heap_add_slab(heap, cell_class);
-        if (slab == NULL) return NULL;
+        if (slab == NULL)
+            return NULL;
     }
     void *cell = slab->free_cells;
     if (cell != NULL) {
@@ -249,11 +264,14 @@ void cc_heap_release(cc_heap *heap, void *cell) {
 }
 
 void *cc_heap_alloc_large(cc_heap *heap, size_t size) {
-    if (cc_store_alloc_fails() || size > SIZE_MAX / 2) return NULL;
+    if (cc_store_alloc_fails() || size > SIZE_MAX / 2)
+        return NULL;
     cc_large *run = malloc(sizeof *run + size);
-    if (run == NULL) return NULL;
+    if (run == NULL)
+        return NULL;
     *run = (cc_large){.next = heap->large, .size = size};
-    if (heap->large != NULL) heap->large->previous = run;
+    if (heap->large != NULL)
+        heap->large->previous = run;
     heap->large = run;
     heap->large_bytes += sizeof *run + size;
     return run + 1;
@@ -265,15 +283,12 @@ void cc_heap_release_large(cc_heap *heap, void *data) {
         run->previous->next = run->next;
     else
         heap->large = run->next;
-    if (run->next != NULL) run->next->previous = run->previous;
+    if (run->next != NULL)
+        run->next->previous = run->previous;
     heap->large_bytes -= sizeof *run + run->size;
     free(run);
 }
 
-size_t cc_heap_large_size(const void *data) {
-    return ((const cc_large *)data - 1)->size;
-}
+size_t cc_heap_large_size(const void *data) { return ((const cc_large *)data - 1)->size; }
 
-size_t cc_heap_bytes(const cc_heap *heap) {
-    return heap->slab_count * SLAB_SIZE + heap->large_bytes;
-}
+size_t cc_heap_bytes(const cc_heap *heap) { return heap->slab_count * SLAB_SIZE + heap->large_bytes; }

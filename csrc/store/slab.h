@@ -45,12 +45,14 @@ typedef struct {
 /* Class of the smallest cell that holds `size` bytes (1 .. CC_CELL_MAX), and back. 16-byte steps up
  * to 512, then 16 classes a doubling: at most 1/16 of a cell is slack. */
 static inline uint32_t cc_cell_class(size_t size) {
-    if (size <= 512) return (uint32_t)((size + 15) / 16 - 1);
+    if (size <= 512)
+        return (uint32_t)((size + 15) / 16 - 1);
     uint32_t shift = 63 - (uint32_t)__builtin_clzll(size - 1) - 4; /* 5 for 513..1024 */
     return 32 + (shift - 5) * 16 + (uint32_t)(((size - 1) >> shift) - 16);
 }
 static inline size_t cc_cell_size(uint32_t cell_class) {
-    if (cell_class < 32) return (size_t)(cell_class + 1) * 16;
+    if (cell_class < 32)
+        return (size_t)(cell_class + 1) * 16;
     return (size_t)(17 + cell_class % 16) << (cell_class / 16 + 3);
 }
 

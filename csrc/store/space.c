@@ -6,13 +6,13 @@
 #include "store/poison.h"
 
 /* ---- life ---- */
-cc_status cc_space_new(cc_store *store, uint32_t id, cc_bytes name, cc_bytes meta,
-                       cc_space **space_out, cc_error *error) {
+cc_status cc_space_new(cc_store *store, uint32_t id, cc_bytes name, cc_bytes meta, cc_space **space_out,
+                       cc_error *error) {
     size_t capacity = store->space_capacity == 0 ? 8 : store->space_capacity * 2;
     if (store->space_count == store->space_capacity) {
-        cc_space **spaces =
-            cc_store_alloc_fails() ? NULL : realloc(store->spaces, capacity * sizeof *spaces);
-        if (spaces == NULL) return cc_fail(error, CC_ERR_NOMEM, "no memory for the list of spaces");
+        cc_space **spaces = cc_store_alloc_fails() ? NULL : realloc(store->spaces, capacity * sizeof *spaces);
+        if (spaces == NULL)
+            return cc_fail(error, CC_ERR_NOMEM, "no memory for the list of spaces");
         store->spaces = spaces;
         store->space_capacity = capacity;
     }
@@ -21,7 +21,8 @@ cc_status cc_space_new(cc_store *store, uint32_t id, cc_bytes name, cc_bytes met
         cc_space **by_id = cc_store_alloc_fails() || ids > UINT32_MAX
                                ? NULL
                                : realloc(store->by_id, ids * sizeof *by_id);
-        if (by_id == NULL) return cc_fail(error, CC_ERR_NOMEM, "no memory for the list of spaces");
+        if (by_id == NULL)
+            return cc_fail(error, CC_ERR_NOMEM, "no memory for the list of spaces");
         memset(by_id + store->id_capacity, 0, (ids - store->id_capacity) * sizeof *by_id);
         store->by_id = by_id;
         store->id_capacity = (uint32_t)ids;
@@ -42,12 +43,15 @@ cc_status cc_space_new(cc_store *store, uint32_t id, cc_bytes name, cc_bytes met
 }
 
 void cc_space_free(cc_space *space) {
-    if (space == NULL) return;
-    if (space->destroy != NULL) space->destroy(space->owner_data);
+    if (space == NULL)
+        return;
+    if (space->destroy != NULL)
+        space->destroy(space->owner_data);
     cc_hash_index_free(&space->index);
     /* In a forked child the cells are not mapped: what malloc gave for large ones stays lost there.
      */
-    if (space->store != NULL && *space->store->alive != 0) cc_heap_free(&space->heap);
+    if (space->store != NULL && *space->store->alive != 0)
+        cc_heap_free(&space->heap);
     cc_buffer_free(&space->name);
     cc_buffer_free(&space->meta);
     free(space);
@@ -68,8 +72,7 @@ static size_t name_position(const cc_store *store, cc_bytes name) {
 
 void cc_space_link(cc_store *store, cc_space *space) {
     size_t at = name_position(store, cc_buffer_bytes(&space->name));
-    memmove(store->spaces + at + 1, store->spaces + at,
-            (store->space_count - at) * sizeof *store->spaces);
+    memmove(store->spaces + at + 1, store->spaces + at, (store->space_count - at) * sizeof *store->spaces);
     store->spaces[at] = space;
     store->space_count++;
     store->by_id[space->id] = space;
@@ -80,14 +83,14 @@ void cc_space_unlink(cc_store *store, cc_space *space) {
     size_t at = name_position(store, cc_buffer_bytes(&space->name));
     CC_ASSERT(store->spaces[at] == space);
     store->space_count--;
-    memmove(store->spaces + at, store->spaces + at + 1,
-            (store->space_count - at) * sizeof *store->spaces);
+    memmove(store->spaces + at, store->spaces + at + 1, (store->space_count - at) * sizeof *store->spaces);
     store->by_id[space->id] = NULL;
 }
 
 /* ---- looking at spaces ---- */
 cc_space *cc_space_find(cc_store *store, cc_bytes name) {
-    if (*store->alive == 0) return NULL;
+    if (*store->alive == 0)
+        return NULL;
     size_t at = name_position(store, name);
     if (at == store->space_count || !cc_bytes_equal(cc_space_name(store->spaces[at]), name))
         return NULL;
@@ -98,12 +101,8 @@ cc_space *cc_space_at(cc_store *store, size_t index) {
     return *store->alive != 0 && index < store->space_count ? store->spaces[index] : NULL;
 }
 
-cc_bytes cc_space_name(const cc_space *space) {
-    return cc_buffer_bytes(&space->name);
-}
-cc_bytes cc_space_meta(const cc_space *space) {
-    return cc_buffer_bytes(&space->meta);
-}
+cc_bytes cc_space_name(const cc_space *space) { return cc_buffer_bytes(&space->name); }
+cc_bytes cc_space_meta(const cc_space *space) { return cc_buffer_bytes(&space->meta); }
 
 void cc_space_attach(cc_space *space, void *owner_data, void (*destroy)(void *owner_data)) {
     if (space->destroy != NULL && space->owner_data != owner_data)
@@ -112,32 +111,32 @@ void cc_space_attach(cc_space *space, void *owner_data, void (*destroy)(void *ow
     space->destroy = destroy;
 }
 
-void *cc_space_attached(const cc_space *space) {
-    return space->owner_data;
-}
+void *cc_space_attached(const cc_space *space) { return space->owner_data; }
 
 void cc_space_info_get(const cc_space *space, cc_space_info *info_out) {
     info_out->item_count = space->item_count;
     info_out->item_bytes = space->item_bytes;
-    info_out->memory_bytes =
-        cc_heap_bytes(&space->heap) + cc_hash_index_directory_bytes(&space->index);
+    info_out->memory_bytes = cc_heap_bytes(&space->heap) + cc_hash_index_directory_bytes(&space->index);
 }
 
 /* ---- points ---- */
 bool cc_space_get(cc_space *space, cc_key key, cc_bytes *value_out) {
     const cc_store *store = space->store;
-    if (CC_UNLIKELY(*store->alive == 0)) return false;
+    if (CC_UNLIKELY(*store->alive == 0))
+        return false;
     uint64_t hash = cc_store_partition_hash(store, key.partition);
     hash = cc_store_key_hash(store, hash, key.sort);
     cc_cell *cell = cc_hash_index_find(&space->index, hash, key);
-    if (cell == NULL) return false;
+    if (cell == NULL)
+        return false;
     *value_out = cc_cell_value(cell);
     return true;
 }
 
 void cc_space_prefetch(cc_space *space, cc_key key) {
     const cc_store *store = space->store;
-    if (*store->alive == 0) return;
+    if (*store->alive == 0)
+        return;
     uint64_t hash = cc_store_partition_hash(store, key.partition);
     cc_hash_index_prefetch(&space->index, cc_store_key_hash(store, hash, key.sort));
 }
@@ -147,10 +146,7 @@ uint64_t cc_space_partition_hash(const cc_space *space, cc_bytes partition) {
 }
 
 /* ---- order ---- */
-enum {
-    AHEAD = 4,
-    LINES = 8
-}; /* a walk fetches the item AHEAD entries on, up to LINES lines of it */
+enum { AHEAD = 4, LINES = 8 }; /* a walk fetches the item AHEAD entries on, up to LINES lines of it */
 
 static void fetch(const cc_cell *cell) {
     for (size_t line = 0; line < LINES; line++)
@@ -159,7 +155,8 @@ static void fetch(const cc_cell *cell) {
 
 static bool settle(cc_space *space, cc_place place, cc_space_cursor *cursor_out) {
     *cursor_out = (cc_space_cursor){space, place.leaf, place.slot};
-    if (place.leaf == NULL) return false;
+    if (place.leaf == NULL)
+        return false;
     for (uint32_t slot = place.slot; slot < place.leaf->count && slot < place.slot + AHEAD; slot++)
         fetch(place.leaf->cells[slot]);
     return true;
@@ -187,12 +184,14 @@ bool cc_space_seek_hash(cc_space *space, uint64_t hash, cc_space_cursor *cursor_
 
 bool cc_space_next(cc_space_cursor *cursor) {
     cc_leaf *leaf = cursor->leaf;
-    if (leaf == NULL) return false;
+    if (leaf == NULL)
+        return false;
     if (++cursor->slot == leaf->count) {
         leaf = leaf->next;
         cursor->leaf = leaf;
         cursor->slot = 0;
-        if (leaf == NULL) return false;
+        if (leaf == NULL)
+            return false;
     }
     uint32_t ahead = cursor->slot + AHEAD;
     if (ahead < leaf->count)
@@ -208,11 +207,13 @@ bool cc_space_next(cc_space_cursor *cursor) {
 
 bool cc_space_previous(cc_space_cursor *cursor) {
     cc_leaf *leaf = cursor->leaf;
-    if (leaf == NULL) return false;
+    if (leaf == NULL)
+        return false;
     if (cursor->slot == 0) {
         leaf = leaf->previous;
         cursor->leaf = leaf;
-        if (leaf == NULL) return false;
+        if (leaf == NULL)
+            return false;
         cursor->slot = leaf->count;
     }
     cursor->slot--;
@@ -223,11 +224,13 @@ bool cc_space_previous(cc_space_cursor *cursor) {
     return true;
 }
 
-void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *key_out,
-                    cc_bytes *value_out) {
+void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *key_out, cc_bytes *value_out) {
     const cc_leaf *leaf = cursor->leaf;
     cc_cell *cell = leaf->cells[cursor->slot];
-    if (hash_out != NULL) *hash_out = leaf->heads[cursor->slot].hash;
-    if (key_out != NULL) *key_out = cc_cell_key(cell);
-    if (value_out != NULL) *value_out = cc_cell_value(cell);
+    if (hash_out != NULL)
+        *hash_out = leaf->heads[cursor->slot].hash;
+    if (key_out != NULL)
+        *key_out = cc_cell_key(cell);
+    if (value_out != NULL)
+        *value_out = cc_cell_value(cell);
 }

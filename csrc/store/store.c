@@ -19,7 +19,8 @@ enum { ALIVE_SIZE = 4096, SCRATCH_KEEP = 1 << 20, STAGE_AHEAD = 4 };
 /* ---- life ---- */
 static cc_status store_new(cc_store **store_out, cc_error *error) {
     cc_store *store = cc_store_alloc_fails() ? NULL : calloc(1, sizeof *store);
-    if (store == NULL) return cc_fail(error, CC_ERR_NOMEM, "no memory for a store");
+    if (store == NULL)
+        return cc_fail(error, CC_ERR_NOMEM, "no memory for a store");
     void *page = mmap(NULL, ALIVE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {
         free(store);
@@ -37,7 +38,8 @@ static cc_status store_new(cc_store **store_out, cc_error *error) {
 static cc_status submit(cc_store *store, uint32_t type, const cc_bytes *parts, size_t part_count,
                         cc_log_ticket *ticket_out, cc_error *error) {
     *ticket_out = (cc_log_ticket){0};
-    if (store->log == NULL) return CC_OK;
+    if (store->log == NULL)
+        return CC_OK;
     cc_log_batch batch = {.type = type, .count = 1, .parts = parts, .part_count = part_count};
     return cc_log_submit(store->log, &batch, CC_LOG_ANY, ticket_out, error);
 }
@@ -56,7 +58,8 @@ cc_status cc_store_open(const char *dir, const cc_store_options *options, cc_sto
     cc_store_options defaults = {0};
     cc_store *store = NULL;
     cc_status status;
-    if (options == NULL) options = &defaults;
+    if (options == NULL)
+        options = &defaults;
     CC_TRY(store_new(&store, error));
     if (getrandom(&store->seed, sizeof store->seed, 0) != (ssize_t)sizeof store->seed) {
         status = cc_fail_errno(error, errno, "drawing a hash seed");
@@ -66,7 +69,8 @@ cc_status cc_store_open(const char *dir, const cc_store_options *options, cc_sto
         uint64_t records = 0;
         CC_TRY_GOTO(cc_log_open(dir, &options->log, &store->log, error));
         CC_TRY_GOTO(cc_store_replay(store, &records, error));
-        if (records == 0 && !options->log.read_only) CC_TRY_GOTO(write_init(store, error));
+        if (records == 0 && !options->log.read_only)
+            CC_TRY_GOTO(write_init(store, error));
     }
     *store_out = store;
     return CC_OK;
@@ -76,41 +80,42 @@ cleanup:
 }
 
 cc_status cc_store_close(cc_store *store, cc_error *error) {
-    if (store == NULL) return CC_OK;
+    if (store == NULL)
+        return CC_OK;
     cc_status status = store->log == NULL ? CC_OK : cc_log_close(store->log, error);
     if (status == CC_ERR_BUSY) /* a reader of the log is open: nothing is closed yet */
         return status;
     for (size_t i = 0; i < store->space_count; i++)
         cc_space_free(store->spaces[i]);
-    if (*store->alive != 0) cc_slab_arena_free(&store->arena);
+    if (*store->alive != 0)
+        cc_slab_arena_free(&store->arena);
     free(store->spaces);
     free(store->by_id);
     cc_buffer_free(&store->scratch);
-    if (*store->alive != 0) cc_mutex_destroy(&store->mutex);
+    if (*store->alive != 0)
+        cc_mutex_destroy(&store->mutex);
     (void)munmap((void *)(uintptr_t)store->alive, ALIVE_SIZE);
     free(store);
     return status;
 }
 
 cc_status cc_store_check(const cc_store *store, cc_error *error) {
-    if (CC_LIKELY(*store->alive != 0)) return CC_OK;
-    return cc_fail(error, CC_ERR_FORKED,
-                   "this store was opened before fork(): open it in this process");
+    if (CC_LIKELY(*store->alive != 0))
+        return CC_OK;
+    return cc_fail(error, CC_ERR_FORKED, "this store was opened before fork(): open it in this process");
 }
 
 void cc_store_lock(cc_store *store) {
-    if (*store->alive != 0) cc_mutex_lock(&store->mutex);
+    if (*store->alive != 0)
+        cc_mutex_lock(&store->mutex);
 }
-bool cc_store_try_lock(cc_store *store) {
-    return *store->alive == 0 || cc_mutex_try_lock(&store->mutex);
-}
+bool cc_store_try_lock(cc_store *store) { return *store->alive == 0 || cc_mutex_try_lock(&store->mutex); }
 void cc_store_unlock(cc_store *store) {
-    if (*store->alive != 0) cc_mutex_unlock(&store->mutex);
+    if (*store->alive != 0)
+        cc_mutex_unlock(&store->mutex);
 }
 
-cc_log *cc_store_log(cc_store *store) {
-    return store->log;
-}
+cc_log *cc_store_log(cc_store *store) { return store->log; }
 size_t cc_store_memory_bytes(const cc_store *store) {
     return *store->alive == 0 ? 0 : cc_slab_arena_bytes(&store->arena);
 }
@@ -118,13 +123,13 @@ size_t cc_store_memory_bytes(const cc_store *store) {
 cc_status cc_store_wait(cc_store *store, const cc_log_ticket *ticket, cc_durability durability,
                         cc_error *error) {
     CC_TRY(cc_store_check(store, error));
-    if (store->log == NULL || ticket->last == 0) return CC_OK;
+    if (store->log == NULL || ticket->last == 0)
+        return CC_OK;
     return cc_log_wait(store->log, ticket, durability, error);
 }
 
 /* ---- spaces ---- */
-static cc_status find_for_change(cc_store *store, cc_bytes name, cc_space **space_out,
-                                 cc_error *error) {
+static cc_status find_for_change(cc_store *store, cc_bytes name, cc_space **space_out, cc_error *error) {
     CC_TRY(cc_store_check(store, error));
     *space_out = cc_space_find(store, name);
     if (*space_out == NULL)
@@ -135,8 +140,8 @@ static cc_status find_for_change(cc_store *store, cc_bytes name, cc_space **spac
 
 static cc_status check_meta(cc_bytes meta, cc_error *error) {
     if (meta.size > CC_SPACE_VALUE_MAX)
-        return cc_fail(error, CC_ERR_LIMIT, "a space's meta has %zu bytes; the limit is %u",
-                       meta.size, (unsigned)CC_SPACE_VALUE_MAX);
+        return cc_fail(error, CC_ERR_LIMIT, "a space's meta has %zu bytes; the limit is %u", meta.size,
+                       (unsigned)CC_SPACE_VALUE_MAX);
     return CC_OK;
 }
 
@@ -150,8 +155,7 @@ cc_status cc_space_create(cc_store *store, cc_bytes name, cc_bytes meta, cc_spac
                           cc_error *error) {
     CC_TRY(cc_store_check(store, error));
     if (name.size < 1 || name.size > 255)
-        return cc_fail(error, CC_ERR_ARGUMENT, "a space's name has 1 to 255 bytes, not %zu",
-                       name.size);
+        return cc_fail(error, CC_ERR_ARGUMENT, "a space's name has 1 to 255 bytes, not %zu", name.size);
     CC_TRY(check_meta(meta, error));
     if (cc_space_find(store, name) != NULL)
         return cc_fail(error, CC_ERR_EXISTS, "the space %.*s exists already", (int)name.size,
@@ -209,15 +213,12 @@ cc_status cc_space_set_meta(cc_store *store, cc_bytes name, cc_bytes meta, cc_er
 /* ---- writing ---- */
 static cc_status check_change(const cc_change *change, cc_error *error) {
     if (change->kind != CC_CHANGE_PUT && change->kind != CC_CHANGE_DELETE)
-        return cc_fail(error, CC_ERR_ARGUMENT, "a change is a put or a delete, not %d",
-                       (int)change->kind);
-    if (change->key.partition.size > CC_SPACE_KEY_PART_MAX ||
-        change->key.sort.size > CC_SPACE_KEY_PART_MAX)
-        return cc_fail(error, CC_ERR_LIMIT, "a part of a key has more than %d bytes",
-                       CC_SPACE_KEY_PART_MAX);
+        return cc_fail(error, CC_ERR_ARGUMENT, "a change is a put or a delete, not %d", (int)change->kind);
+    if (change->key.partition.size > CC_SPACE_KEY_PART_MAX || change->key.sort.size > CC_SPACE_KEY_PART_MAX)
+        return cc_fail(error, CC_ERR_LIMIT, "a part of a key has more than %d bytes", CC_SPACE_KEY_PART_MAX);
     if (change->kind == CC_CHANGE_PUT && change->value.size > CC_SPACE_VALUE_MAX)
-        return cc_fail(error, CC_ERR_LIMIT, "a value has %zu bytes; the limit is %u",
-                       change->value.size, (unsigned)CC_SPACE_VALUE_MAX);
+        return cc_fail(error, CC_ERR_LIMIT, "a value has %zu bytes; the limit is %u", change->value.size,
+                       (unsigned)CC_SPACE_VALUE_MAX);
     return CC_OK;
 }
 
@@ -232,7 +233,8 @@ static cc_status scratch_memory(cc_store *store, size_t count, write_memory *mem
     size_t parts = 1 + count * CC_RECORD_PARTS_PER_CHANGE;
     size_t size = count * (sizeof(cc_staged) + CC_RECORD_CHANGE_HEAD) + parts * sizeof(cc_bytes);
     cc_buffer_clear(&store->scratch);
-    if (cc_store_alloc_fails()) return CC_ERR_NOMEM;
+    if (cc_store_alloc_fails())
+        return CC_ERR_NOMEM;
     CC_TRY(cc_buffer_reserve(&store->scratch, size));
     memory_out->staged = (cc_staged *)(void *)store->scratch.data;
     memory_out->parts = (cc_bytes *)(void *)(memory_out->staged + count);
@@ -241,10 +243,10 @@ static cc_status scratch_memory(cc_store *store, size_t count, write_memory *mem
 }
 
 static cc_status log_changes(cc_store *store, const cc_change *changes, size_t count,
-                             const write_memory *memory, cc_log_ticket *ticket_out,
-                             cc_error *error) {
+                             const write_memory *memory, cc_log_ticket *ticket_out, cc_error *error) {
     *ticket_out = (cc_log_ticket){0};
-    if (store->log == NULL) return CC_OK;
+    if (store->log == NULL)
+        return CC_OK;
     uint8_t count_bytes[4];
     cc_bytes *part = memory->parts;
     cc_record_put_u32(count_bytes, (uint32_t)count);
@@ -254,35 +256,35 @@ static cc_status log_changes(cc_store *store, const cc_change *changes, size_t c
         uint8_t *head = memory->heads + i * CC_RECORD_CHANGE_HEAD;
         cc_record_change record = {
             .kind = (uint8_t)change->kind, .space_id = change->space->id, .key = change->key};
-        if (change->kind == CC_CHANGE_PUT) record.value = change->value;
+        if (change->kind == CC_CHANGE_PUT)
+            record.value = change->value;
         cc_record_change_encode(&record, head);
         *part++ = cc_bytes_of(head, CC_RECORD_CHANGE_HEAD);
         *part++ = record.key.partition;
         *part++ = record.key.sort;
         *part++ = record.value;
     }
-    return submit(store, CC_RECORD_WRITE, memory->parts, (size_t)(part - memory->parts), ticket_out,
-                  error);
+    return submit(store, CC_RECORD_WRITE, memory->parts, (size_t)(part - memory->parts), ticket_out, error);
 }
 
 /* Change `at` puts a key that an earlier change of the same write deletes. */
 static void cancel_delete(cc_staged *staged, size_t at) {
     const cc_cell *cell = staged[at].old != NULL ? staged[at].old : staged[at].cell;
     for (size_t i = 0; i < at; i++)
-        if (staged[i].marked && staged[i].cell == cell) staged[i].cancelled = true;
+        if (staged[i].marked && staged[i].cell == cell)
+            staged[i].cancelled = true;
 }
 
 static cc_status write_staged(cc_store *store, const cc_change *changes, size_t count,
-                              const write_memory *memory, cc_log_ticket *ticket_out,
-                              cc_error *error) {
+                              const write_memory *memory, cc_log_ticket *ticket_out, cc_error *error) {
     size_t staged = 0;
     cc_status status = CC_OK;
     for (; staged < count && status == CC_OK; staged++) {
         if (staged + STAGE_AHEAD < count)
-            cc_space_prefetch(changes[staged + STAGE_AHEAD].space,
-                              changes[staged + STAGE_AHEAD].key);
+            cc_space_prefetch(changes[staged + STAGE_AHEAD].space, changes[staged + STAGE_AHEAD].key);
         status = cc_change_stage(&changes[staged], &memory->staged[staged]);
-        if (CC_UNLIKELY(memory->staged[staged].was_deleting)) cancel_delete(memory->staged, staged);
+        if (CC_UNLIKELY(memory->staged[staged].was_deleting))
+            cancel_delete(memory->staged, staged);
     }
     if (status != CC_OK) {
         staged--; /* the last one changed nothing */
@@ -300,8 +302,8 @@ static cc_status write_staged(cc_store *store, const cc_change *changes, size_t 
     return CC_OK;
 }
 
-cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count,
-                         cc_log_ticket *ticket_out, cc_error *error) {
+cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count, cc_log_ticket *ticket_out,
+                         cc_error *error) {
     CC_TRY(cc_store_check(store, error));
     *ticket_out = (cc_log_ticket){0};
     for (size_t i = 0; i < count; i++)
@@ -313,11 +315,13 @@ cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count
         write_memory memory = {&staged, parts, head};
         return write_staged(store, changes, 1, &memory, ticket_out, error);
     }
-    if (count == 0) return CC_OK;
+    if (count == 0)
+        return CC_OK;
     write_memory memory;
     if (count > UINT32_MAX || scratch_memory(store, count, &memory) != CC_OK)
         return cc_fail(error, CC_ERR_NOMEM, "no memory for a write of %zu changes", count);
     cc_status status = write_staged(store, changes, count, &memory, ticket_out, error);
-    if (store->scratch.capacity > SCRATCH_KEEP) cc_buffer_free(&store->scratch);
+    if (store->scratch.capacity > SCRATCH_KEEP)
+        cc_buffer_free(&store->scratch);
     return status;
 }

@@ -45,8 +45,8 @@ typedef struct {
     uint64_t memory_bytes; /* index and arena */
 } cc_space_info;
 
-CC_MUST_CHECK cc_status cc_store_open(const char *dir, const cc_store_options *options,
-                                      cc_store **store_out, cc_error *error);
+CC_MUST_CHECK cc_status cc_store_open(const char *dir, const cc_store_options *options, cc_store **store_out,
+                                      cc_error *error);
 /* Frees `store` (NULL is allowed), whatever the status of the log's last sync is; only CC_ERR_BUSY,
  * while readers of its log are open, leaves it as it was. */
 CC_MUST_CHECK cc_status cc_store_close(cc_store *store, cc_error *error);
@@ -62,11 +62,10 @@ size_t cc_store_memory_bytes(const cc_store *store);
 
 /* Spaces: `name` 1-255 bytes; `meta` is the owner's (a table description as JSON), logged with it.
  */
-CC_MUST_CHECK cc_status cc_space_create(cc_store *store, cc_bytes name, cc_bytes meta,
-                                        cc_space **space_out, cc_error *error);
+CC_MUST_CHECK cc_status cc_space_create(cc_store *store, cc_bytes name, cc_bytes meta, cc_space **space_out,
+                                        cc_error *error);
 CC_MUST_CHECK cc_status cc_space_drop(cc_store *store, cc_bytes name, cc_error *error);
-CC_MUST_CHECK cc_status cc_space_set_meta(cc_store *store, cc_bytes name, cc_bytes meta,
-                                          cc_error *error);
+CC_MUST_CHECK cc_status cc_space_set_meta(cc_store *store, cc_bytes name, cc_bytes meta, cc_error *error);
 cc_space *cc_space_find(cc_store *store, cc_bytes name); /* NULL if none */
 cc_space *cc_space_at(cc_store *store, size_t index);    /* in name order; NULL past the end */
 cc_bytes cc_space_name(const cc_space *space);
@@ -91,8 +90,8 @@ uint64_t cc_space_partition_hash(const cc_space *space, cc_bytes partition);
  * value of its own key. */
 CC_MUST_CHECK cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count,
                                        cc_log_ticket *ticket_out, cc_error *error);
-CC_MUST_CHECK cc_status cc_store_wait(cc_store *store, const cc_log_ticket *ticket,
-                                      cc_durability durability, cc_error *error);
+CC_MUST_CHECK cc_status cc_store_wait(cc_store *store, const cc_log_ticket *ticket, cc_durability durability,
+                                      cc_error *error);
 
 /* ---- ordered reading: a cursor lives on the stack, valid until the next write or unlock ---- */
 typedef struct {
@@ -108,7 +107,6 @@ bool cc_space_seek_last(cc_space *space, cc_key key, cc_space_cursor *cursor_out
 bool cc_space_seek_hash(cc_space *space, uint64_t hash, cc_space_cursor *cursor_out);
 bool cc_space_next(cc_space_cursor *cursor);
 bool cc_space_previous(cc_space_cursor *cursor);
-void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *key_out,
-                    cc_bytes *value_out);
+void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *key_out, cc_bytes *value_out);
 
 #endif

@@ -19,8 +19,7 @@ typedef struct {
 } cc_updater;
 
 static cc_status wrong_type(cc_updater *self) {
-    return CC_INVALID(self->error,
-                      "An operand in the update expression has an incorrect data type");
+    return CC_INVALID(self->error, "An operand in the update expression has an incorrect data type");
 }
 static cc_status wrong_path(cc_updater *self) {
     return CC_INVALID(self->error,
@@ -37,8 +36,9 @@ static const cc_node *node_at(const cc_updater *self, uint32_t index) {
 /* ---- values ---- */
 
 /* Runs `fill` on a writer inside a one-attribute item and gives the attribute's value. */
-static cc_status build(cc_updater *self, cc_status (*fill)(cc_updater *, cc_item_writer *, cc_value, cc_value),
-                       cc_value a, cc_value b, cc_value *value_out) {
+static cc_status build(cc_updater *self,
+                       cc_status (*fill)(cc_updater *, cc_item_writer *, cc_value, cc_value), cc_value a,
+                       cc_value b, cc_value *value_out) {
     cc_buffer buffer = {0};
     cc_item_writer writer;
     cc_status status;
@@ -57,8 +57,7 @@ cleanup:
     return status;
 }
 
-static cc_status number_sum(cc_updater *self, cc_value a, cc_value b, bool subtract,
-                            cc_value *value_out) {
+static cc_status number_sum(cc_updater *self, cc_value a, cc_value b, bool subtract, cc_value *value_out) {
     if (a.type != CC_TYPE_N || b.type != CC_TYPE_N)
         return wrong_type(self);
     uint8_t *payload = cc_arena_alloc(self->arena, CC_NUMBER_MAX + 1);
@@ -138,7 +137,9 @@ static cc_status operand(cc_updater *self, uint32_t index, cc_value *value_out) 
     const cc_node *node = node_at(self, index);
     cc_value left, right;
     switch (node->kind) {
-    case CC_NODE_VALUE: *value_out = self->bound->values[node->ref]; return CC_OK;
+    case CC_NODE_VALUE:
+        *value_out = self->bound->values[node->ref];
+        return CC_OK;
     case CC_NODE_PATH:
         if (cc_path_find(self->bound, node->ref, self->item, value_out))
             return CC_OK;
@@ -149,7 +150,8 @@ static cc_status operand(cc_updater *self, uint32_t index, cc_value *value_out) 
         CC_TRY(operand(self, node->child, &left));
         CC_TRY(operand(self, node_at(self, node->child)->next, &right));
         return number_sum(self, left, right, node->kind == CC_NODE_MINUS, value_out);
-    default: break;
+    default:
+        break;
     }
     const cc_node *first = node_at(self, node->child);
     if (node->op == CC_FN_IF_NOT_EXISTS)
@@ -175,8 +177,7 @@ static cc_status add(cc_updater *self, uint32_t action, bool exists, cc_value ol
     return build(self, fill_union, old, operand, &self->values[action]);
 }
 
-static cc_status subtract(cc_updater *self, uint32_t action, bool exists, cc_value old,
-                          cc_value operand) {
+static cc_status subtract(cc_updater *self, uint32_t action, bool exists, cc_value old, cc_value operand) {
     self->outcomes[action] = KEEP;
     if (!exists)
         return CC_OK;
@@ -243,8 +244,7 @@ static cc_status rewrite_members(cc_updater *self, uint32_t lead, uint32_t depth
 /* Writes what stands at step `depth` of the action's path, whose old value is `old`. */
 static cc_status rewrite_value(cc_updater *self, uint32_t action, uint32_t depth, cc_value old) {
     if (ends(self, action, depth))
-        return cc_item_put_value(&self->writer,
-                                 self->outcomes[action] == WRITE ? self->values[action] : old,
+        return cc_item_put_value(&self->writer, self->outcomes[action] == WRITE ? self->values[action] : old,
                                  self->error);
     bool index = self->bound->program->elements[path_of(self, action).first + depth + 1].is_index;
     if (old.type != (index ? CC_TYPE_L : CC_TYPE_M))
@@ -264,8 +264,9 @@ static cc_status rewrite_members(cc_updater *self, uint32_t lead, uint32_t depth
         cc_value old;
         cc_item_at(map, i, &name, &old);
         uint32_t action = lead;
-        while (action < count && !(shares(self, action, lead, depth) &&
-                                   cc_bytes_equal(name, self->bound->names[path_of(self, action).first + depth])))
+        while (action < count &&
+               !(shares(self, action, lead, depth) &&
+                 cc_bytes_equal(name, self->bound->names[path_of(self, action).first + depth])))
             action++;
         if (action < count && ends(self, action, depth) && self->outcomes[action] == ERASE)
             continue;

@@ -9,8 +9,7 @@ typedef struct {
 static bool duplicate(const cc_wanted *wanted, size_t count) {
     const cc_wanted *last = &wanted[count - 1];
     for (size_t i = 0; i + 1 < count; i++)
-        if (wanted[i].space == last->space &&
-            cc_bytes_equal(wanted[i].key.partition, last->key.partition) &&
+        if (wanted[i].space == last->space && cc_bytes_equal(wanted[i].key.partition, last->key.partition) &&
             cc_bytes_equal(wanted[i].key.sort, last->key.sort))
             return true;
     return false;
@@ -23,14 +22,13 @@ static cc_status bind_projections(cc_call *call, cc_bound *bounds) {
         const cc_batch_table *table = &request->tables[i];
         if (table->projection.data == NULL)
             continue;
-        CC_TRY(cc_expression_get(call->tables->expressions, CC_EXPRESSION_PROJECTION,
-                                 table->projection, &bounds[i].program, call->error));
+        CC_TRY(cc_expression_get(call->tables->expressions, CC_EXPRESSION_PROJECTION, table->projection,
+                                 &bounds[i].program, call->error));
         const cc_bound *const used[] = {&bounds[i]};
         const cc_bytes no_values = {NULL, 0};
-        CC_TRY(cc_bind(bounds[i].program, table->names, table->name_count, no_values, call->arena,
-                       &bounds[i], call->error));
-        CC_TRY(cc_bind_check_unused(used, 1, table->names, table->name_count, no_values,
-                                    call->error));
+        CC_TRY(cc_bind(bounds[i].program, table->names, table->name_count, no_values, call->arena, &bounds[i],
+                       call->error));
+        CC_TRY(cc_bind_check_unused(used, 1, table->names, table->name_count, no_values, call->error));
     }
     return CC_OK;
 }
@@ -43,8 +41,7 @@ static cc_status find_all(cc_call *call, cc_wanted *wanted) {
             CC_TRY(cc_table_find(call->tables, request->tables[entry->table].name, &call->space,
                                  &call->schema, call->error));
         wanted[i].space = call->space;
-        CC_TRY(cc_key_from_key_item(call->schema, entry->item, call->arena, &wanted[i].key,
-                                    call->error));
+        CC_TRY(cc_key_from_key_item(call->schema, entry->item, call->arena, &wanted[i].key, call->error));
         if (duplicate(wanted, i + 1))
             return CC_INVALID(call->error, "Provided list of item keys contains duplicates");
     }

@@ -3,18 +3,15 @@
  * DynamoDB promises no atomicity here; one record is simply the cheapest way to write them. */
 #include "table/internal.h"
 
-static cc_status prepare(cc_call *call, const cc_batch_entry *entry, cc_change *change,
-                         double *units) {
+static cc_status prepare(cc_call *call, const cc_batch_entry *entry, cc_change *change, double *units) {
     change->space = call->space;
     change->kind = entry->is_delete ? CC_CHANGE_DELETE : CC_CHANGE_PUT;
     size_t size = 0;
     if (entry->is_delete) {
-        CC_TRY(cc_key_from_key_item(call->schema, entry->item, call->arena, &change->key,
-                                    call->error));
+        CC_TRY(cc_key_from_key_item(call->schema, entry->item, call->arena, &change->key, call->error));
     } else {
         cc_error inner = {0};
-        cc_status status = cc_key_from_item(call->schema, entry->item, call->arena, &change->key,
-                                            &inner);
+        cc_status status = cc_key_from_item(call->schema, entry->item, call->arena, &change->key, &inner);
         /* A batch has one text for keys that are missing or of the wrong type. */
         if (status == CC_ERR_VALIDATION && strstr(inner.message, "ype mismatch") != NULL)
             return CC_INVALID(call->error, "The provided key element does not match the schema");
@@ -27,8 +24,7 @@ static cc_status prepare(cc_call *call, const cc_batch_entry *entry, cc_change *
             return CC_INVALID(call->error, "Item size has exceeded the maximum allowed size");
     }
     cc_bytes old;
-    bool found = call->request->capacity != CC_CAPACITY_NONE &&
-                 cc_space_get(call->space, change->key, &old);
+    bool found = call->request->capacity != CC_CAPACITY_NONE && cc_space_get(call->space, change->key, &old);
     *units += cc_write_units(found ? cc_item_size(old) : 0, size);
     return CC_OK;
 }

@@ -73,8 +73,8 @@ static cc_status check_defined(const cc_checker *checker, uint32_t index) {
 }
 
 static const char *const function_names[] = {
-    "", "attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains",
-    "size", "if_not_exists", "list_append"};
+    "",     "attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains",
+    "size", "if_not_exists",    "list_append"};
 
 static const char *operator_name(const cc_node *node) {
     static const char *const comparators[] = {
@@ -124,8 +124,7 @@ static cc_status check_distinct(const cc_checker *checker, const cc_node *node) 
     if (!applies || node->count != 2)
         return CC_OK;
     const cc_node *a = node_at(checker, node->child), *b = node_at(checker, a->next);
-    if (a->kind != CC_NODE_PATH || b->kind != CC_NODE_PATH ||
-        !same_path(checker->bound, a->ref, b->ref))
+    if (a->kind != CC_NODE_PATH || b->kind != CC_NODE_PATH || !same_path(checker->bound, a->ref, b->ref))
         return CC_OK;
     char path[200];
     cc_path_text(checker->bound, a->ref, path, sizeof path);
@@ -144,13 +143,11 @@ static cc_type static_type(const cc_checker *checker, const cc_node *node) {
     return CC_TYPE_NONE;
 }
 
-static cc_status check_attribute_type(const cc_checker *checker, const cc_node *node,
-                                      const cc_node *second) {
+static cc_status check_attribute_type(const cc_checker *checker, const cc_node *node, const cc_node *second) {
     cc_type type = static_type(checker, second);
     if (type != CC_TYPE_S)
         return wrong_type(checker, node,
-                          type == CC_TYPE_NONE ? "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}"
-                                               : cc_type_name(type));
+                          type == CC_TYPE_NONE ? "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}" : cc_type_name(type));
     cc_bytes name = cc_value_bytes(checker->bound->values[second->ref]);
     if (cc_type_from_name(name) != CC_TYPE_NONE)
         return CC_OK;
@@ -180,12 +177,14 @@ static cc_status check_function(const cc_checker *checker, const cc_node *node) 
         if (type != CC_TYPE_NONE && type != CC_TYPE_S && type != CC_TYPE_B)
             return wrong_type(checker, node, cc_type_name(type));
         return CC_OK;
-    case CC_FN_ATTRIBUTE_TYPE: return check_attribute_type(checker, node, second);
+    case CC_FN_ATTRIBUTE_TYPE:
+        return check_attribute_type(checker, node, second);
     case CC_FN_SIZE:
         if (type == CC_TYPE_N || type == CC_TYPE_BOOL || type == CC_TYPE_NULL)
             return wrong_type(checker, node, cc_type_name(type));
         return CC_OK;
-    default: return CC_OK;
+    default:
+        return CC_OK;
     }
 }
 
@@ -197,8 +196,8 @@ static void value_text(cc_value value, char *out, size_t size) {
     char number[CC_NUMBER_TEXT_MAX];
     if (value.type == CC_TYPE_N)
         bytes = cc_bytes_of(number, cc_number_text(bytes, number));
-    snprintf(out, size, "{%s:%.*s}", cc_type_name(value.type),
-             (int)(bytes.size < 60 ? bytes.size : 60), (const char *)bytes.data);
+    snprintf(out, size, "{%s:%.*s}", cc_type_name(value.type), (int)(bytes.size < 60 ? bytes.size : 60),
+             (const char *)bytes.data);
 }
 
 static cc_status check_between(const cc_checker *checker, const cc_node *node) {
@@ -305,9 +304,8 @@ static cc_status check_projection(const cc_checker *checker, cc_arena *arena) {
 
 static cc_status check_action_operand(const cc_checker *checker, const cc_action *action) {
     static const char *const names[] = {
-        [CC_TYPE_S] = "STRING", [CC_TYPE_N] = "NUMBER", [CC_TYPE_B] = "BINARY",
-        [CC_TYPE_BOOL] = "BOOLEAN", [CC_TYPE_NULL] = "NULL", [CC_TYPE_L] = "LIST",
-        [CC_TYPE_M] = "MAP"};
+        [CC_TYPE_S] = "STRING",  [CC_TYPE_N] = "NUMBER", [CC_TYPE_B] = "BINARY", [CC_TYPE_BOOL] = "BOOLEAN",
+        [CC_TYPE_NULL] = "NULL", [CC_TYPE_L] = "LIST",   [CC_TYPE_M] = "MAP"};
     if (action->kind != CC_ACTION_ADD && action->kind != CC_ACTION_DELETE)
         return CC_OK;
     cc_type type = checker->bound->values[node_at(checker, action->value)->ref].type;
@@ -386,8 +384,8 @@ static cc_status resolve(cc_expression *program, const cc_name_pair *names, size
     return CC_OK;
 }
 
-cc_status cc_bind(cc_expression *program, const cc_name_pair *names, size_t name_count,
-                  cc_bytes values, cc_arena *arena, cc_bound *bound_out, cc_error *error) {
+cc_status cc_bind(cc_expression *program, const cc_name_pair *names, size_t name_count, cc_bytes values,
+                  cc_arena *arena, cc_bound *bound_out, cc_error *error) {
     if (resolve(program, names, name_count, values, arena, bound_out) != CC_OK)
         return cc_fail(error, CC_ERR_NOMEM, "no memory for an expression");
     cc_checker checker = {bound_out, cc_expression_prefix(program->kind), error};
@@ -413,13 +411,12 @@ static bool mentions(const cc_bound *const *bounds, size_t count, cc_bytes text,
 }
 
 static cc_status unused(cc_error *error, const char *what, cc_bytes key) {
-    return CC_INVALID(error, "Value provided in %s unused in expressions: keys: {%.*s}", what,
-                      clip(key.size), (const char *)key.data);
+    return CC_INVALID(error, "Value provided in %s unused in expressions: keys: {%.*s}", what, clip(key.size),
+                      (const char *)key.data);
 }
 
-cc_status cc_bind_check_unused(const cc_bound *const *bounds, size_t count,
-                               const cc_name_pair *names, size_t name_count, cc_bytes values,
-                               cc_error *error) {
+cc_status cc_bind_check_unused(const cc_bound *const *bounds, size_t count, const cc_name_pair *names,
+                               size_t name_count, cc_bytes values, cc_error *error) {
     for (size_t i = 0; i < name_count; i++)
         if (!mentions(bounds, count, names[i].name, false))
             return unused(error, "ExpressionAttributeNames", names[i].name);

@@ -32,8 +32,8 @@ void cc_expression_cache_free(cc_expression_cache *cache) {
     free(cache);
 }
 
-static cc_expression *find(cc_expression *const places[WAYS], cc_expression_kind kind,
-                           cc_bytes text, uint64_t hash) {
+static cc_expression *find(cc_expression *const places[WAYS], cc_expression_kind kind, cc_bytes text,
+                           uint64_t hash) {
     for (size_t way = 0; way < WAYS; way++) {
         cc_expression *program = places[way];
         if (program != NULL && program->hash == hash && program->kind == kind &&

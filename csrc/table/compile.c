@@ -126,12 +126,11 @@ cc_status cc_parser_path(cc_parser *parser, uint32_t *path_out) {
         for (size_t i = 0; i < digits.size && index <= UINT32_MAX; i++)
             index = index * 10 + (uint64_t)(digits.data[i] - '0');
         if (index > INT32_MAX)
-            return CC_INVALID(parser->error,
-                              "%sList index is not within the allowable range; index: [%.*s]",
-                              cc_expression_prefix(program->kind),
-                              (int)(digits.size < 64 ? digits.size : 64), (const char *)digits.data);
-        program->elements[program->element_count++] =
-            (cc_path_element){.is_index = true, .index = (uint32_t)index};
+            return CC_INVALID(parser->error, "%sList index is not within the allowable range; index: [%.*s]",
+                              cc_expression_prefix(program->kind), (int)(digits.size < 64 ? digits.size : 64),
+                              (const char *)digits.data);
+        program->elements[program->element_count++] = (cc_path_element){.is_index = true,
+                                                                        .index = (uint32_t)index};
         CC_TRY(cc_parser_expect(parser, CC_TOKEN_LIST_END));
     }
     if (program->element_count - first > CC_ITEM_DEPTH_MAX)
@@ -217,36 +216,38 @@ static cc_status report_pending(cc_parser *parser) {
         return CC_INVALID(parser->error,
                           "%sThe function is not allowed to be used this way in an expression; "
                           "function: %.*s",
-                          prefix, (int)(misused.size < 200 ? misused.size : 200),
-                          (const char *)misused.data);
+                          prefix, (int)(misused.size < 200 ? misused.size : 200), (const char *)misused.data);
     if (reserved.data != NULL)
-        return CC_INVALID(parser->error,
-                          "%sAttribute name is a reserved keyword; reserved keyword: %.*s", prefix,
-                          (int)reserved.size, (const char *)reserved.data);
+        return CC_INVALID(parser->error, "%sAttribute name is a reserved keyword; reserved keyword: %.*s",
+                          prefix, (int)reserved.size, (const char *)reserved.data);
     if (parser->section.data != NULL)
         return CC_INVALID(parser->error,
-                          "%sThe \"%.*s\" section can only be used once in an update expression;",
-                          prefix, (int)parser->section.size, (const char *)parser->section.data);
+                          "%sThe \"%.*s\" section can only be used once in an update expression;", prefix,
+                          (int)parser->section.size, (const char *)parser->section.data);
     if (parser->program->operator_count > CC_EXPRESSION_OPERATORS_MAX)
-        return CC_INVALID(parser->error,
-                          "%sThe expression contains too many operators; operator count: %u", prefix,
-                          parser->program->operator_count);
+        return CC_INVALID(parser->error, "%sThe expression contains too many operators; operator count: %u",
+                          prefix, parser->program->operator_count);
     return CC_OK;
 }
 
 static cc_status parse(cc_parser *parser) {
     switch (parser->program->kind) {
-    case CC_EXPRESSION_UPDATE: CC_TRY(cc_parse_update(parser)); break;
-    case CC_EXPRESSION_PROJECTION: CC_TRY(cc_parse_projection(parser)); break;
-    default: CC_TRY(cc_parse_condition(parser));
+    case CC_EXPRESSION_UPDATE:
+        CC_TRY(cc_parse_update(parser));
+        break;
+    case CC_EXPRESSION_PROJECTION:
+        CC_TRY(cc_parse_projection(parser));
+        break;
+    default:
+        CC_TRY(cc_parse_condition(parser));
     }
     if (cc_parser_kind(parser) != CC_TOKEN_END)
         return cc_parser_syntax(parser);
     return report_pending(parser);
 }
 
-cc_status cc_expression_compile(cc_expression_kind kind, cc_bytes text,
-                                cc_expression **expression_out, cc_error *error) {
+cc_status cc_expression_compile(cc_expression_kind kind, cc_bytes text, cc_expression **expression_out,
+                                cc_error *error) {
     if (text.size == 0)
         return CC_INVALID(error, "%sThe expression can not be empty;", cc_expression_prefix(kind));
     if (text.size > CC_EXPRESSION_SIZE_MAX)
@@ -264,8 +265,8 @@ cc_status cc_expression_compile(cc_expression_kind kind, cc_bytes text,
         status = cc_fail(error, CC_ERR_NOMEM, "no memory for an expression");
         goto cleanup;
     }
-    cc_parser parser = {.program = program, .tokens = tokens, .token_count = count,
-                        .group_end = UINT32_MAX, .error = error};
+    cc_parser parser = {
+        .program = program, .tokens = tokens, .token_count = count, .group_end = UINT32_MAX, .error = error};
     CC_TRY_GOTO(parse(&parser));
     *expression_out = program;
     program = NULL;

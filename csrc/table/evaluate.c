@@ -42,20 +42,23 @@ bool cc_path_find(const cc_bound *bound, uint32_t path, cc_bytes item, cc_value 
     return true;
 }
 
-int cc_value_order(cc_value a, cc_value b) {
-    return cc_bytes_compare(cc_value_bytes(a), cc_value_bytes(b));
-}
+int cc_value_order(cc_value a, cc_value b) { return cc_bytes_compare(cc_value_bytes(a), cc_value_bytes(b)); }
 
 static bool size_of(cc_value value, int64_t *size_out) {
     switch (value.type) {
     case CC_TYPE_S:
-    case CC_TYPE_B: *size_out = (int64_t)cc_value_bytes(value).size; return true;
+    case CC_TYPE_B:
+        *size_out = (int64_t)cc_value_bytes(value).size;
+        return true;
     case CC_TYPE_SS:
     case CC_TYPE_NS:
     case CC_TYPE_BS:
     case CC_TYPE_L:
-    case CC_TYPE_M: *size_out = cc_value_count(value); return true;
-    default: return false;
+    case CC_TYPE_M:
+        *size_out = cc_value_count(value);
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -73,8 +76,8 @@ static void load(const cc_frame *frame, uint32_t index, cc_operand *operand) {
         operand->present = inner.present && size_of(inner.value, &size);
         if (operand->present) {
             operand->number[0] = (uint8_t)cc_number_from_int64(size, operand->number + 1);
-            operand->value =
-                (cc_value){CC_TYPE_N, cc_bytes_of(operand->number, operand->number[0] + (size_t)1)};
+            operand->value = (cc_value){CC_TYPE_N,
+                                        cc_bytes_of(operand->number, operand->number[0] + (size_t)1)};
         }
     }
 }
@@ -95,12 +98,18 @@ static bool equal(const cc_operand *a, const cc_operand *b) {
 static bool compare(const cc_operand *a, cc_token_kind op, const cc_operand *b) {
     int order;
     switch (op) {
-    case CC_TOKEN_EQ: return equal(a, b);
-    case CC_TOKEN_NE: return !equal(a, b);
-    case CC_TOKEN_LT: return ordered(a, b, &order) && order < 0;
-    case CC_TOKEN_LE: return ordered(a, b, &order) && order <= 0;
-    case CC_TOKEN_GT: return ordered(a, b, &order) && order > 0;
-    default: return ordered(a, b, &order) && order >= 0;
+    case CC_TOKEN_EQ:
+        return equal(a, b);
+    case CC_TOKEN_NE:
+        return !equal(a, b);
+    case CC_TOKEN_LT:
+        return ordered(a, b, &order) && order < 0;
+    case CC_TOKEN_LE:
+        return ordered(a, b, &order) && order <= 0;
+    case CC_TOKEN_GT:
+        return ordered(a, b, &order) && order > 0;
+    default:
+        return ordered(a, b, &order) && order >= 0;
     }
 }
 
@@ -151,8 +160,10 @@ static bool call(const cc_frame *frame, const cc_node *node) {
     switch (node->op) {
     case CC_FN_ATTRIBUTE_TYPE:
         return first.present && first.value.type == cc_type_from_name(cc_value_bytes(second.value));
-    case CC_FN_BEGINS_WITH: return begins_with(&first, &second);
-    default: return contains(&first, &second);
+    case CC_FN_BEGINS_WITH:
+        return begins_with(&first, &second);
+    default:
+        return contains(&first, &second);
     }
 }
 
@@ -168,8 +179,7 @@ static bool between(const cc_frame *frame, const cc_node *node) {
 static bool among(const cc_frame *frame, const cc_node *node) {
     cc_operand value, candidate;
     load(frame, node->child, &value);
-    for (uint32_t next = node_at(frame, node->child)->next; next != 0;
-         next = node_at(frame, next)->next) {
+    for (uint32_t next = node_at(frame, node->child)->next; next != 0; next = node_at(frame, next)->next) {
         load(frame, next, &candidate);
         if (equal(&value, &candidate))
             return true;
@@ -189,14 +199,18 @@ static bool truth(const cc_frame *frame, uint32_t index) {
                 return any;
         return !any;
     }
-    case CC_NODE_NOT: return !truth(frame, node->child);
+    case CC_NODE_NOT:
+        return !truth(frame, node->child);
     case CC_NODE_COMPARE:
         load(frame, node->child, &left);
         load(frame, node_at(frame, node->child)->next, &right);
         return compare(&left, node->op, &right);
-    case CC_NODE_BETWEEN: return between(frame, node);
-    case CC_NODE_IN: return among(frame, node);
-    default: return call(frame, node);
+    case CC_NODE_BETWEEN:
+        return between(frame, node);
+    case CC_NODE_IN:
+        return among(frame, node);
+    default:
+        return call(frame, node);
     }
 }
 

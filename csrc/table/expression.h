@@ -26,14 +26,33 @@
 #define CC_EXPRESSION_IN_MAX 100
 
 typedef enum {
-    CC_EXPRESSION_CONDITION, CC_EXPRESSION_FILTER, CC_EXPRESSION_KEY, CC_EXPRESSION_PROJECTION,
+    CC_EXPRESSION_CONDITION,
+    CC_EXPRESSION_FILTER,
+    CC_EXPRESSION_KEY,
+    CC_EXPRESSION_PROJECTION,
     CC_EXPRESSION_UPDATE
 } cc_expression_kind;
 
 typedef enum {
-    CC_TOKEN_END, CC_TOKEN_WORD, CC_TOKEN_NAME, CC_TOKEN_VALUE, CC_TOKEN_NUMBER, CC_TOKEN_EQ,
-    CC_TOKEN_NE, CC_TOKEN_LT, CC_TOKEN_LE, CC_TOKEN_GT, CC_TOKEN_GE, CC_TOKEN_PLUS, CC_TOKEN_MINUS,
-    CC_TOKEN_OPEN, CC_TOKEN_CLOSE, CC_TOKEN_LIST, CC_TOKEN_LIST_END, CC_TOKEN_DOT, CC_TOKEN_COMMA,
+    CC_TOKEN_END,
+    CC_TOKEN_WORD,
+    CC_TOKEN_NAME,
+    CC_TOKEN_VALUE,
+    CC_TOKEN_NUMBER,
+    CC_TOKEN_EQ,
+    CC_TOKEN_NE,
+    CC_TOKEN_LT,
+    CC_TOKEN_LE,
+    CC_TOKEN_GT,
+    CC_TOKEN_GE,
+    CC_TOKEN_PLUS,
+    CC_TOKEN_MINUS,
+    CC_TOKEN_OPEN,
+    CC_TOKEN_CLOSE,
+    CC_TOKEN_LIST,
+    CC_TOKEN_LIST_END,
+    CC_TOKEN_DOT,
+    CC_TOKEN_COMMA,
     CC_TOKEN_BAD
 } cc_token_kind;
 
@@ -43,23 +62,40 @@ typedef struct {
 } cc_token;
 
 typedef enum {
-    CC_NODE_NONE, CC_NODE_PATH, CC_NODE_VALUE, CC_NODE_FUNCTION, CC_NODE_COMPARE, CC_NODE_BETWEEN,
-    CC_NODE_IN, CC_NODE_AND, CC_NODE_OR, CC_NODE_NOT, CC_NODE_PLUS, CC_NODE_MINUS
+    CC_NODE_NONE,
+    CC_NODE_PATH,
+    CC_NODE_VALUE,
+    CC_NODE_FUNCTION,
+    CC_NODE_COMPARE,
+    CC_NODE_BETWEEN,
+    CC_NODE_IN,
+    CC_NODE_AND,
+    CC_NODE_OR,
+    CC_NODE_NOT,
+    CC_NODE_PLUS,
+    CC_NODE_MINUS
 } cc_node_kind;
 
 typedef enum {
-    CC_FN_UNKNOWN, CC_FN_ATTRIBUTE_EXISTS, CC_FN_ATTRIBUTE_NOT_EXISTS, CC_FN_ATTRIBUTE_TYPE,
-    CC_FN_BEGINS_WITH, CC_FN_CONTAINS, CC_FN_SIZE, CC_FN_IF_NOT_EXISTS, CC_FN_LIST_APPEND
+    CC_FN_UNKNOWN,
+    CC_FN_ATTRIBUTE_EXISTS,
+    CC_FN_ATTRIBUTE_NOT_EXISTS,
+    CC_FN_ATTRIBUTE_TYPE,
+    CC_FN_BEGINS_WITH,
+    CC_FN_CONTAINS,
+    CC_FN_SIZE,
+    CC_FN_IF_NOT_EXISTS,
+    CC_FN_LIST_APPEND
 } cc_function;
 
 /* Nodes refer to each other by index; 0 is "none". Children are a list through `next`. */
 typedef struct {
-    uint8_t kind;    /* cc_node_kind */
-    uint8_t op;      /* FUNCTION: cc_function; COMPARE: the cc_token_kind */
-    uint16_t count;  /* children */
-    uint32_t child;  /* first */
-    uint32_t next;   /* sibling */
-    uint32_t ref;    /* PATH: path index; VALUE: index into values */
+    uint8_t kind;   /* cc_node_kind */
+    uint8_t op;     /* FUNCTION: cc_function; COMPARE: the cc_token_kind */
+    uint16_t count; /* children */
+    uint32_t child; /* first */
+    uint32_t next;  /* sibling */
+    uint32_t ref;   /* PATH: path index; VALUE: index into values */
 } cc_node;
 
 /* One step of a document path: a list index, a name, or an alias to be resolved. */
@@ -87,11 +123,11 @@ typedef struct cc_expression {
     uint64_t hash;
     cc_bytes text;
     cc_node *nodes;
-    cc_path *paths;            /* PROJECTION: the projected paths are paths[0 .. path_count) */
+    cc_path *paths; /* PROJECTION: the projected paths are paths[0 .. path_count) */
     cc_path_element *elements;
-    cc_bytes *aliases;         /* "#a", distinct */
-    cc_bytes *values;          /* ":v", distinct */
-    cc_action *actions;        /* UPDATE */
+    cc_bytes *aliases;  /* "#a", distinct */
+    cc_bytes *values;   /* ":v", distinct */
+    cc_action *actions; /* UPDATE */
     uint32_t root, node_count, path_count, element_count, alias_count, value_count, action_count;
     uint32_t operator_count;
 } cc_expression;
@@ -110,9 +146,8 @@ void cc_expression_release(cc_expression *expression); /* NULL is fine */
 typedef struct cc_expression_cache cc_expression_cache;
 cc_expression_cache *cc_expression_cache_new(void); /* NULL when memory is out */
 void cc_expression_cache_free(cc_expression_cache *cache);
-CC_MUST_CHECK cc_status cc_expression_get(cc_expression_cache *cache, cc_expression_kind kind,
-                                          cc_bytes text, cc_expression **expression_out,
-                                          cc_error *error);
+CC_MUST_CHECK cc_status cc_expression_get(cc_expression_cache *cache, cc_expression_kind kind, cc_bytes text,
+                                          cc_expression **expression_out, cc_error *error);
 
 /* ---- one request's view of a program ---- */
 typedef struct {
@@ -122,12 +157,11 @@ typedef struct {
 } cc_bound;
 
 CC_MUST_CHECK cc_status cc_bind(cc_expression *program, const cc_name_pair *names, size_t name_count,
-                                cc_bytes values, cc_arena *arena, cc_bound *bound_out,
-                                cc_error *error);
+                                cc_bytes values, cc_arena *arena, cc_bound *bound_out, cc_error *error);
 /* Every given name and value must be used by one of the expressions. */
 CC_MUST_CHECK cc_status cc_bind_check_unused(const cc_bound *const *bounds, size_t count,
-                                             const cc_name_pair *names, size_t name_count,
-                                             cc_bytes values, cc_error *error);
+                                             const cc_name_pair *names, size_t name_count, cc_bytes values,
+                                             cc_error *error);
 /* Element i of a path as text for an error: "[a, [1], b]". */
 void cc_path_text(const cc_bound *bound, uint32_t path, char *out, size_t size);
 
@@ -140,12 +174,12 @@ bool cc_evaluate(const cc_bound *bound, cc_bytes item);
 int cc_value_order(cc_value a, cc_value b);
 
 /* The parts of an item that `count` paths name, appended to `out`; list NULL: the first `count`. */
-CC_MUST_CHECK cc_status cc_project(const cc_bound *bound, const uint32_t *list, uint32_t count,
-                                   cc_bytes item, cc_arena *arena, cc_buffer *out, cc_error *error);
+CC_MUST_CHECK cc_status cc_project(const cc_bound *bound, const uint32_t *list, uint32_t count, cc_bytes item,
+                                   cc_arena *arena, cc_buffer *out, cc_error *error);
 /* The item after an update program, appended to `out`. Every operand is read from `item`, the image
  * before the update (the Key's attributes when there was no item). */
-CC_MUST_CHECK cc_status cc_apply_update(const cc_bound *bound, cc_bytes item, cc_arena *arena,
-                                        cc_buffer *out, cc_error *error);
+CC_MUST_CHECK cc_status cc_apply_update(const cc_bound *bound, cc_bytes item, cc_arena *arena, cc_buffer *out,
+                                        cc_error *error);
 
 /* ---- key conditions ---- */
 typedef struct {

@@ -4,8 +4,8 @@
 
 #include "table/expression.h"
 
-#define CC_PAGE_BYTES ((size_t)1 << 20)            /* Query and Scan: data read per page */
-#define CC_BATCH_REPLY_BYTES ((size_t)16 << 20)    /* BatchGetItem: data per reply */
+#define CC_PAGE_BYTES ((size_t)1 << 20)         /* Query and Scan: data read per page */
+#define CC_BATCH_REPLY_BYTES ((size_t)16 << 20) /* BatchGetItem: data per reply */
 
 struct cc_tables {
     cc_store *store;
@@ -38,7 +38,7 @@ CC_MUST_CHECK cc_status cc_call_key_item(cc_call *call, cc_bytes item, cc_bytes 
 CC_MUST_CHECK cc_status cc_call_check_condition(cc_call *call, cc_bytes old);
 CC_MUST_CHECK cc_status cc_call_write(cc_call *call, const cc_change *changes, size_t count);
 
-double cc_read_units(size_t size, bool consistent);  /* ceil(size / 4 KB), halved when eventual */
+double cc_read_units(size_t size, bool consistent);      /* ceil(size / 4 KB), halved when eventual */
 double cc_write_units(size_t old_size, size_t new_size); /* ceil(max / 1 KB), at least 1 */
 
 CC_MUST_CHECK cc_status cc_verb_put(cc_call *call);

@@ -28,22 +28,25 @@ static cc_status invalid_operator(const cc_key_reader *self, const char *name) {
 }
 
 static cc_status check_operator(const cc_key_reader *self, const cc_node *node) {
-    static const char *const functions[] = {
-        [CC_FN_ATTRIBUTE_EXISTS] = "attribute_exists",
-        [CC_FN_ATTRIBUTE_NOT_EXISTS] = "attribute_not_exists",
-        [CC_FN_ATTRIBUTE_TYPE] = "attribute_type",
-        [CC_FN_CONTAINS] = "contains"};
+    static const char *const functions[] = {[CC_FN_ATTRIBUTE_EXISTS] = "attribute_exists",
+                                            [CC_FN_ATTRIBUTE_NOT_EXISTS] = "attribute_not_exists",
+                                            [CC_FN_ATTRIBUTE_TYPE] = "attribute_type",
+                                            [CC_FN_CONTAINS] = "contains"};
     switch (node->kind) {
-    case CC_NODE_OR: return invalid_operator(self, "OR");
-    case CC_NODE_NOT: return invalid_operator(self, "NOT");
-    case CC_NODE_IN: return invalid_operator(self, "IN");
+    case CC_NODE_OR:
+        return invalid_operator(self, "OR");
+    case CC_NODE_NOT:
+        return invalid_operator(self, "NOT");
+    case CC_NODE_IN:
+        return invalid_operator(self, "IN");
     case CC_NODE_COMPARE:
         return node->op == CC_TOKEN_NE ? invalid_operator(self, "<>") : CC_OK;
     case CC_NODE_FUNCTION:
         if (node->op == CC_FN_SIZE)
             return CC_INVALID(self->error, "KeyConditionExpressions cannot contain nested operations");
         return node->op == CC_FN_BEGINS_WITH ? CC_OK : invalid_operator(self, functions[node->op]);
-    default: return CC_OK;
+    default:
+        return CC_OK;
     }
 }
 
@@ -76,11 +79,16 @@ static cc_status find_attribute(cc_key_reader *self, const cc_node *node, cc_byt
 
 static cc_token_kind mirrored(cc_token_kind op) {
     switch (op) {
-    case CC_TOKEN_LT: return CC_TOKEN_GT;
-    case CC_TOKEN_LE: return CC_TOKEN_GE;
-    case CC_TOKEN_GT: return CC_TOKEN_LT;
-    case CC_TOKEN_GE: return CC_TOKEN_LE;
-    default: return op;
+    case CC_TOKEN_LT:
+        return CC_TOKEN_GT;
+    case CC_TOKEN_LE:
+        return CC_TOKEN_GE;
+    case CC_TOKEN_GT:
+        return CC_TOKEN_LT;
+    case CC_TOKEN_GE:
+        return CC_TOKEN_LE;
+    default:
+        return op;
     }
 }
 

@@ -16,8 +16,7 @@ cc_status cc_page_add(cc_page *page, cc_bytes item) {
     if (call->filter.program != NULL && !cc_evaluate(&call->filter, item))
         return CC_OK;
     reply->count++;
-    return request->select == CC_SELECT_COUNT ? CC_OK
-                                              : cc_call_add_item(call, item, &call->projection);
+    return request->select == CC_SELECT_COUNT ? CC_OK : cc_call_add_item(call, item, &call->projection);
 }
 
 cc_status cc_page_end(cc_page *page) {

@@ -17,9 +17,8 @@ static cc_status parse_or(cc_parser *parser, bool operand_allowed, uint32_t *nod
 static cc_status parse_operand(cc_parser *parser, uint32_t *node_out);
 
 static bool keyword(const cc_parser *parser) {
-    return cc_parser_word(parser, "AND") || cc_parser_word(parser, "OR") ||
-           cc_parser_word(parser, "NOT") || cc_parser_word(parser, "BETWEEN") ||
-           cc_parser_word(parser, "IN");
+    return cc_parser_word(parser, "AND") || cc_parser_word(parser, "OR") || cc_parser_word(parser, "NOT") ||
+           cc_parser_word(parser, "BETWEEN") || cc_parser_word(parser, "IN");
 }
 
 static bool is_function(const cc_node *node, bool size) {
@@ -38,8 +37,8 @@ static cc_status require_condition(cc_parser *parser, uint32_t node) {
 /* An operand that is a function other than size() is misused; the name is kept for the report. */
 static const char *function_name(uint8_t op) {
     static const char *const names[] = {
-        "", "attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains",
-        "size", "if_not_exists", "list_append"};
+        "",     "attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains",
+        "size", "if_not_exists",    "list_append"};
     return names[op];
 }
 static void check_operand(cc_parser *parser, uint32_t node) {
@@ -222,9 +221,7 @@ static cc_status parse_or(cc_parser *parser, bool operand_allowed, uint32_t *nod
     return CC_OK;
 }
 
-cc_status cc_parse_condition(cc_parser *parser) {
-    return parse_or(parser, false, &parser->program->root);
-}
+cc_status cc_parse_condition(cc_parser *parser) { return parse_or(parser, false, &parser->program->root); }
 
 cc_status cc_parse_projection(cc_parser *parser) {
     uint32_t path;

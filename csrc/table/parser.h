@@ -13,8 +13,8 @@ typedef struct {
     const cc_token *tokens;
     uint32_t token_count, at;
     uint32_t depth;
-    uint32_t group_start, group_end; /* tokens of the group that closed last */
-    bool redundant;                  /* pending: "((...))" was seen */
+    uint32_t group_start, group_end;                                /* tokens of the group that closed last */
+    bool redundant;                                                 /* pending: "((...))" was seen */
     cc_bytes unknown_function, misused_function, reserved, section; /* pending, in text */
     cc_error *error;
 } cc_parser;
@@ -24,7 +24,7 @@ static inline cc_token_kind cc_parser_kind(const cc_parser *parser) {
 }
 cc_bytes cc_parser_text(const cc_parser *parser, uint32_t token);
 bool cc_parser_word(const cc_parser *parser, const char *upper); /* current token is this keyword */
-cc_status cc_parser_syntax(const cc_parser *parser); /* a syntax error at the current token */
+cc_status cc_parser_syntax(const cc_parser *parser);             /* a syntax error at the current token */
 CC_MUST_CHECK cc_status cc_parser_expect(cc_parser *parser, cc_token_kind kind);
 CC_MUST_CHECK cc_status cc_parser_enter(cc_parser *parser); /* one nesting level more */
 uint32_t cc_parser_node(cc_parser *parser, cc_node_kind kind, uint8_t op);

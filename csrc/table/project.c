@@ -31,8 +31,7 @@ static bool shares(const cc_projector *self, uint32_t p, uint32_t like, uint32_t
         const cc_path_element *ea = &program->elements[a.first + i];
         const cc_path_element *eb = &program->elements[b.first + i];
         if (ea->is_index ? ea->index != eb->index
-                         : !cc_bytes_equal(self->bound->names[a.first + i],
-                                           self->bound->names[b.first + i]))
+                         : !cc_bytes_equal(self->bound->names[a.first + i], self->bound->names[b.first + i]))
             return false;
     }
     return true;
@@ -49,8 +48,7 @@ static bool leads(const cc_projector *self, uint32_t p, uint32_t depth) {
 static bool group_finds(const cc_projector *self, uint32_t lead, uint32_t depth, cc_bytes item) {
     cc_value value;
     for (uint32_t p = lead; p < self->count; p++)
-        if (shares(self, p, lead, depth) &&
-            cc_path_find(self->bound, index_of(self, p), item, &value))
+        if (shares(self, p, lead, depth) && cc_path_find(self->bound, index_of(self, p), item, &value))
             return true;
     return false;
 }
@@ -58,8 +56,7 @@ static bool group_finds(const cc_projector *self, uint32_t lead, uint32_t depth,
 static cc_status write_group(cc_projector *self, uint32_t lead, uint32_t depth, cc_value value,
                              cc_bytes item);
 
-static cc_status write_map(cc_projector *self, uint32_t lead, uint32_t depth, cc_value map,
-                           cc_bytes item) {
+static cc_status write_map(cc_projector *self, uint32_t lead, uint32_t depth, cc_value map, cc_bytes item) {
     CC_TRY(cc_item_begin_map(&self->writer, self->error));
     for (uint32_t p = lead; p < self->count; p++) {
         if (!shares(self, p, lead, depth) || !leads(self, p, depth + 1) ||
@@ -74,8 +71,7 @@ static cc_status write_map(cc_projector *self, uint32_t lead, uint32_t depth, cc
     return cc_item_end_container(&self->writer, self->error);
 }
 
-static cc_status write_list(cc_projector *self, uint32_t lead, uint32_t depth, cc_value list,
-                            cc_bytes item) {
+static cc_status write_list(cc_projector *self, uint32_t lead, uint32_t depth, cc_value list, cc_bytes item) {
     const cc_expression *program = self->bound->program;
     CC_TRY(cc_item_begin_list(&self->writer, self->error));
     for (int64_t last = -1;;) {

@@ -70,11 +70,10 @@ static bool above(const cc_bounds *bounds, cc_bytes sort) {
     return order > 0 || (order == 0 && bounds->high_excluded);
 }
 
-static cc_status check_start(cc_call *call, cc_bytes partition, const cc_bounds *bounds,
-                             cc_key *start_out) {
+static cc_status check_start(cc_call *call, cc_bytes partition, const cc_bounds *bounds, cc_key *start_out) {
     cc_error inner = {0};
-    cc_status status = cc_key_from_key_item(call->schema, call->request->start_key, call->arena,
-                                            start_out, &inner);
+    cc_status status = cc_key_from_key_item(call->schema, call->request->start_key, call->arena, start_out,
+                                            &inner);
     if (status == CC_ERR_NOMEM)
         return cc_no_memory(call->error);
     if (status != CC_OK)
@@ -85,8 +84,7 @@ static cc_status check_start(cc_call *call, cc_bytes partition, const cc_bounds 
     bool outside = below(bounds, start_out->sort) || above(bounds, start_out->sort) ||
                    (bounds->prefix.data != NULL && !starts_with(start_out->sort, bounds->prefix));
     if (outside)
-        return CC_INVALID(call->error,
-                          "The provided starting key does not match the range key predicate");
+        return CC_INVALID(call->error, "The provided starting key does not match the range key predicate");
     return CC_OK;
 }
 
@@ -105,8 +103,7 @@ static cc_status check_filter(cc_call *call) {
     return CC_OK;
 }
 
-static cc_status run_forward(cc_call *call, cc_bytes partition, const cc_bounds *bounds,
-                             cc_page *page) {
+static cc_status run_forward(cc_call *call, cc_bytes partition, const cc_bounds *bounds, cc_page *page) {
     cc_bytes from = bounds->low.data != NULL ? bounds->low : bounds->prefix;
     cc_space_cursor cursor;
     cc_key key;
@@ -124,8 +121,7 @@ static cc_status run_forward(cc_call *call, cc_bytes partition, const cc_bounds 
     return CC_OK;
 }
 
-static cc_status run_backward(cc_call *call, cc_bytes partition, const cc_bounds *bounds,
-                              cc_page *page) {
+static cc_status run_backward(cc_call *call, cc_bytes partition, const cc_bounds *bounds, cc_page *page) {
     cc_bytes from;
     CC_TRY(ceiling(call, bounds, &from));
     cc_space_cursor cursor;
@@ -151,8 +147,8 @@ cc_status cc_verb_query(cc_call *call) {
     cc_bounds bounds;
     CC_TRY(cc_key_condition_read(&call->key_condition, call->schema, &condition, call->error));
     CC_TRY(check_filter(call));
-    CC_TRY(cc_key_part(call->schema->partition_type, false, condition.partition, call->arena,
-                       &partition, call->error));
+    CC_TRY(cc_key_part(call->schema->partition_type, false, condition.partition, call->arena, &partition,
+                       call->error));
     CC_TRY(read_bounds(call, &condition, &bounds));
     if (request->start_key.data != NULL) {
         cc_key start;

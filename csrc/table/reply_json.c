@@ -135,7 +135,9 @@ static cc_status members(const cc_request *request, const cc_reply *reply, cc_bu
         }
         break;
     case CC_VERB_QUERY:
-    case CC_VERB_SCAN: CC_TRY(page(request, reply, out)); break;
+    case CC_VERB_SCAN:
+        CC_TRY(page(request, reply, out));
+        break;
     case CC_VERB_BATCH_WRITE:
         batch = true;
         CC_TRY(text(out, ",\"UnprocessedItems\":{}"));
@@ -156,8 +158,7 @@ static cc_status members(const cc_request *request, const cc_reply *reply, cc_bu
     if (batch)
         return batch_capacity(request, reply, out);
     CC_TRY(text(out, ",\"ConsumedCapacity\":"));
-    return capacity(out, reply->table, reply->capacity_units,
-                    request->capacity == CC_CAPACITY_INDEXES);
+    return capacity(out, reply->table, reply->capacity_units, request->capacity == CC_CAPACITY_INDEXES);
 }
 
 cc_status cc_reply_to_json(const cc_request *request, const cc_reply *reply, cc_buffer *out) {

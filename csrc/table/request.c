@@ -125,8 +125,8 @@ static cc_status no_memory(cc_error *error) {
     return cc_fail(error, CC_ERR_NOMEM, "no memory for a request");
 }
 
-cc_status cc_request_add_table(cc_request_builder *builder, cc_bytes name,
-                               cc_batch_table **table_out, cc_error *error) {
+cc_status cc_request_add_table(cc_request_builder *builder, cc_bytes name, cc_batch_table **table_out,
+                               cc_error *error) {
     size_t count = builder->request.table_count;
     if (count == builder->table_capacity) {
         size_t capacity = count == 0 ? 4 : count * 2;
@@ -144,8 +144,7 @@ cc_status cc_request_add_table(cc_request_builder *builder, cc_bytes name,
     return CC_OK;
 }
 
-cc_status cc_request_add_entry(cc_request_builder *builder, bool is_delete, cc_bytes item,
-                               cc_error *error) {
+cc_status cc_request_add_entry(cc_request_builder *builder, bool is_delete, cc_bytes item, cc_error *error) {
     size_t count = builder->request.batch_count;
     if (count == builder->entry_capacity) {
         size_t capacity = count == 0 ? 32 : count * 2;
@@ -157,8 +156,7 @@ cc_status cc_request_add_entry(cc_request_builder *builder, bool is_delete, cc_b
         builder->entries = entries;
         builder->entry_capacity = capacity;
     }
-    builder->entries[count] =
-        (cc_batch_entry){(uint32_t)(builder->request.table_count - 1), is_delete, item};
+    builder->entries[count] = (cc_batch_entry){(uint32_t)(builder->request.table_count - 1), is_delete, item};
     builder->request.batch_count = count + 1;
     return CC_OK;
 }
@@ -175,16 +173,15 @@ static void violate(cc_violations *list, const char *quote, cc_bytes value, cons
                     const char *rule) {
     if (list->count++ >= 10 || list->used >= sizeof list->text)
         return;
-    list->used += (size_t)snprintf(list->text + list->used, sizeof list->text - list->used,
-                                   "%sValue %s%.*s%s at '%s' failed to satisfy constraint: %s",
-                                   list->used == 0 ? "" : "; ", quote,
-                                   (int)(value.size < 256 ? value.size : 256),
-                                   (const char *)value.data, quote, at, rule);
+    list->used += (size_t)snprintf(
+        list->text + list->used, sizeof list->text - list->used,
+        "%sValue %s%.*s%s at '%s' failed to satisfy constraint: %s", list->used == 0 ? "" : "; ", quote,
+        (int)(value.size < 256 ? value.size : 256), (const char *)value.data, quote, at, rule);
 }
 
 /* The index of the text among space-free words "[A, B, C]"; -1 is a violation. */
-static int read_enum(cc_request_builder *builder, cc_member_id id, const char *at,
-                     const char *const *words, int count, const char *rule, cc_violations *list) {
+static int read_enum(cc_request_builder *builder, cc_member_id id, const char *at, const char *const *words,
+                     int count, const char *rule, cc_violations *list) {
     if (!builder->seen[id])
         return 0;
     for (int i = 0; i < count; i++)
@@ -204,9 +201,10 @@ static void check_enums(cc_request_builder *b, cc_violations *list) {
     b->request.return_values = (cc_return_values)read_enum(
         b, CC_M_RETURN_VALUES, "returnValues", values, 5,
         "Member must satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]", list);
-    b->request.return_old_on_failure =
-        read_enum(b, CC_M_RETURN_FAILURE, "returnValuesOnConditionCheckFailure", failure, 2,
-                  "Member must satisfy enum value set: [ALL_OLD, NONE]", list) == 1;
+    b->request.return_old_on_failure = read_enum(b, CC_M_RETURN_FAILURE,
+                                                 "returnValuesOnConditionCheckFailure", failure, 2,
+                                                 "Member must satisfy enum value set: [ALL_OLD, NONE]",
+                                                 list) == 1;
     b->request.capacity = (cc_return_capacity)read_enum(
         b, CC_M_CAPACITY, "returnConsumedCapacity", capacity, 3,
         "Member must satisfy enum value set: [INDEXES, TOTAL, NONE]", list);
@@ -215,7 +213,8 @@ static void check_enums(cc_request_builder *b, cc_violations *list) {
     b->request.select = (cc_select)read_enum(
         b, CC_M_SELECT, "select", select, 5,
         "Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, "
-        "ALL_PROJECTED_ATTRIBUTES]", list);
+        "ALL_PROJECTED_ATTRIBUTES]",
+        list);
 }
 
 static void check_integer(const cc_request_builder *b, cc_member_id id, int64_t value, int64_t low,
@@ -232,8 +231,8 @@ static void check_integer(const cc_request_builder *b, cc_member_id id, int64_t 
 static bool name_characters(cc_bytes name) {
     for (size_t i = 0; i < name.size; i++) {
         uint8_t c = name.data[i];
-        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    c == '_' || c == '.' || c == '-';
+        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                    c == '.' || c == '-';
         if (!fits)
             return false;
     }
@@ -251,8 +250,7 @@ static void check_table_name(cc_bytes given, bool present, const char *at, cc_vi
     else if (name.size > 255)
         violate(list, "'", given, at, "Member must have length less than or equal to 255");
     else if (!name_characters(name))
-        violate(list, "'", given, at,
-                "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
+        violate(list, "'", given, at, "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
 }
 
 static cc_status check_constraints(cc_request_builder *b, cc_error *error) {
@@ -277,8 +275,8 @@ static cc_status check_constraints(cc_request_builder *b, cc_error *error) {
     }
     if (list.count == 0)
         return CC_OK;
-    return CC_INVALID(error, "%d validation error%s detected: %s", list.count,
-                      list.count == 1 ? "" : "s", list.text);
+    return CC_INVALID(error, "%d validation error%s detected: %s", list.count, list.count == 1 ? "" : "s",
+                      list.text);
 }
 
 /* ---- combinations ---- */
@@ -295,9 +293,9 @@ static void present(const cc_request_builder *b, const cc_member_id *ids, size_t
 }
 
 static cc_status check_legacy(const cc_request_builder *b, cc_error *error) {
-    static const cc_member_id legacy[] = {CC_M_ATTRIBUTES_TO_GET, CC_M_ATTRIBUTE_UPDATES,
-                                          CC_M_EXPECTED, CC_M_QUERY_FILTER, CC_M_SCAN_FILTER,
-                                          CC_M_CONDITIONAL_OPERATOR, CC_M_KEY_CONDITIONS};
+    static const cc_member_id legacy[] = {
+        CC_M_ATTRIBUTES_TO_GET, CC_M_ATTRIBUTE_UPDATES,    CC_M_EXPECTED,      CC_M_QUERY_FILTER,
+        CC_M_SCAN_FILTER,       CC_M_CONDITIONAL_OPERATOR, CC_M_KEY_CONDITIONS};
     static const cc_member_id modern[] = {CC_M_PROJECTION, CC_M_UPDATE, CC_M_CONDITION, CC_M_FILTER,
                                           CC_M_KEY_CONDITION};
     char old[160], new_ones[160];
@@ -313,19 +311,22 @@ static cc_status check_legacy(const cc_request_builder *b, cc_error *error) {
     if (old[0] == 0)
         return CC_OK;
     if (new_ones[0] != 0)
-        return CC_INVALID(error, "Can not use both expression and non-expression parameters in the "
-                                 "same request: Non-expression parameters: {%s} Expression "
-                                 "parameters: {%s}", old, new_ones);
-    return CC_INVALID(error, "One or more parameter values were invalid: the legacy parameters {%s} "
-                             "are not supported; use expressions", old);
+        return CC_INVALID(error,
+                          "Can not use both expression and non-expression parameters in the "
+                          "same request: Non-expression parameters: {%s} Expression "
+                          "parameters: {%s}",
+                          old, new_ones);
+    return CC_INVALID(error,
+                      "One or more parameter values were invalid: the legacy parameters {%s} "
+                      "are not supported; use expressions",
+                      old);
 }
 
 static cc_status check_expressions_given(const cc_request_builder *b, cc_error *error) {
     bool with_values = b->seen[CC_M_CONDITION] || b->seen[CC_M_UPDATE] || b->seen[CC_M_FILTER] ||
                        b->seen[CC_M_KEY_CONDITION];
     if (b->seen[CC_M_NAMES] && !with_values && !b->seen[CC_M_PROJECTION])
-        return CC_INVALID(error,
-                          "ExpressionAttributeNames can only be specified when using expressions");
+        return CC_INVALID(error, "ExpressionAttributeNames can only be specified when using expressions");
     if (!b->seen[CC_M_VALUES] || with_values)
         return CC_OK;
     const char *missing = b->request.verb == CC_VERB_UPDATE
@@ -334,8 +335,7 @@ static cc_status check_expressions_given(const cc_request_builder *b, cc_error *
                               ? "FilterExpression and KeyConditionExpression are null"
                           : b->request.verb == CC_VERB_SCAN ? "FilterExpression is null"
                                                             : "ConditionExpression is null";
-    return CC_INVALID(error,
-                      "ExpressionAttributeValues can only be specified when using expressions: %s",
+    return CC_INVALID(error, "ExpressionAttributeValues can only be specified when using expressions: %s",
                       missing);
 }
 
@@ -405,8 +405,9 @@ static cc_status check_scan(const cc_request_builder *b, cc_error *error) {
         return CC_INVALID(error, "The Segment parameter is required but was not present in the "
                                  "request when parameter TotalSegments is present");
     if (segment && b->segment >= b->total_segments)
-        return CC_INVALID(error, "The Segment parameter is zero-based and must be less than parameter "
-                                 "TotalSegments: Segment: %lld is not less than TotalSegments: %lld",
+        return CC_INVALID(error,
+                          "The Segment parameter is zero-based and must be less than parameter "
+                          "TotalSegments: Segment: %lld is not less than TotalSegments: %lld",
                           (long long)b->segment, (long long)b->total_segments);
     return CC_OK;
 }
@@ -463,9 +464,8 @@ static cc_status check_combinations(const cc_request_builder *b, cc_error *error
     CC_TRY(check_expressions_given(b, error));
     bool put = verb == CC_VERB_PUT || verb == CC_VERB_DELETE;
     if (put && b->request.return_values > CC_RETURN_ALL_OLD)
-        return CC_INVALID(error, verb == CC_VERB_PUT
-                                     ? "ReturnValues can only be ALL_OLD or NONE"
-                                     : "Return values set to invalid value");
+        return CC_INVALID(error, verb == CC_VERB_PUT ? "ReturnValues can only be ALL_OLD or NONE"
+                                                     : "Return values set to invalid value");
     if (verb == CC_VERB_QUERY && !b->seen[CC_M_KEY_CONDITION])
         return CC_INVALID(error, "Either the KeyConditions or KeyConditionExpression parameter must "
                                  "be specified in the request.");

@@ -11,18 +11,48 @@
 
 typedef enum {
     CC_MEMBER_UNKNOWN, /* not a member of this operation: ignored, as the service does */
-    CC_MEMBER_TEXT, CC_MEMBER_BOOL, CC_MEMBER_INT, CC_MEMBER_ITEM, CC_MEMBER_NAMES,
-    CC_MEMBER_TABLES,  /* RequestItems */
-    CC_MEMBER_REFUSED  /* legacy: refused by name when it is given */
+    CC_MEMBER_TEXT,
+    CC_MEMBER_BOOL,
+    CC_MEMBER_INT,
+    CC_MEMBER_ITEM,
+    CC_MEMBER_NAMES,
+    CC_MEMBER_TABLES, /* RequestItems */
+    CC_MEMBER_REFUSED /* legacy: refused by name when it is given */
 } cc_member_kind;
 
 typedef enum {
-    CC_M_NONE, CC_M_TABLE, CC_M_ITEM, CC_M_KEY, CC_M_CONDITION, CC_M_UPDATE, CC_M_PROJECTION,
-    CC_M_FILTER, CC_M_KEY_CONDITION, CC_M_NAMES, CC_M_VALUES, CC_M_START_KEY, CC_M_RETURN_VALUES,
-    CC_M_RETURN_FAILURE, CC_M_CAPACITY, CC_M_METRICS, CC_M_SELECT, CC_M_LIMIT, CC_M_CONSISTENT,
-    CC_M_FORWARD, CC_M_SEGMENT, CC_M_TOTAL_SEGMENTS, CC_M_REQUEST_ITEMS, CC_M_INDEX,
-    CC_M_ATTRIBUTES_TO_GET, CC_M_EXPECTED, CC_M_CONDITIONAL_OPERATOR, CC_M_ATTRIBUTE_UPDATES,
-    CC_M_KEY_CONDITIONS, CC_M_QUERY_FILTER, CC_M_SCAN_FILTER, CC_M_COUNT
+    CC_M_NONE,
+    CC_M_TABLE,
+    CC_M_ITEM,
+    CC_M_KEY,
+    CC_M_CONDITION,
+    CC_M_UPDATE,
+    CC_M_PROJECTION,
+    CC_M_FILTER,
+    CC_M_KEY_CONDITION,
+    CC_M_NAMES,
+    CC_M_VALUES,
+    CC_M_START_KEY,
+    CC_M_RETURN_VALUES,
+    CC_M_RETURN_FAILURE,
+    CC_M_CAPACITY,
+    CC_M_METRICS,
+    CC_M_SELECT,
+    CC_M_LIMIT,
+    CC_M_CONSISTENT,
+    CC_M_FORWARD,
+    CC_M_SEGMENT,
+    CC_M_TOTAL_SEGMENTS,
+    CC_M_REQUEST_ITEMS,
+    CC_M_INDEX,
+    CC_M_ATTRIBUTES_TO_GET,
+    CC_M_EXPECTED,
+    CC_M_CONDITIONAL_OPERATOR,
+    CC_M_ATTRIBUTE_UPDATES,
+    CC_M_KEY_CONDITIONS,
+    CC_M_QUERY_FILTER,
+    CC_M_SCAN_FILTER,
+    CC_M_COUNT
 } cc_member_id;
 
 typedef struct {
@@ -59,8 +89,8 @@ void cc_request_refuse(cc_request_builder *builder, cc_member_id id);
 CC_MUST_CHECK cc_status cc_request_add_table(cc_request_builder *builder, cc_bytes name,
                                              cc_batch_table **table_out, cc_error *error);
 /* One entry of the table added last. */
-CC_MUST_CHECK cc_status cc_request_add_entry(cc_request_builder *builder, bool is_delete,
-                                             cc_bytes item, cc_error *error);
+CC_MUST_CHECK cc_status cc_request_add_entry(cc_request_builder *builder, bool is_delete, cc_bytes item,
+                                             cc_error *error);
 CC_MUST_CHECK cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out,
                                           cc_error *error);
 

@@ -18,21 +18,22 @@ typedef struct {
 } cc_json_request;
 
 static cc_status wrong_type(cc_json_request *self, const char *wanted) {
-    static const char *const names[] = {
-        [CC_JSON_STRING] = "STRING_VALUE", [CC_JSON_NUMBER] = "NUMBER_VALUE",
-        [CC_JSON_TRUE] = "TRUE_VALUE", [CC_JSON_FALSE] = "FALSE_VALUE", [CC_JSON_NULL] = "NULL_VALUE"};
+    static const char *const names[] = {[CC_JSON_STRING] = "STRING_VALUE",
+                                        [CC_JSON_NUMBER] = "NUMBER_VALUE",
+                                        [CC_JSON_TRUE] = "TRUE_VALUE",
+                                        [CC_JSON_FALSE] = "FALSE_VALUE",
+                                        [CC_JSON_NULL] = "NULL_VALUE"};
     cc_json_kind kind = cc_json_peek(&self->cursor);
     const char *type = "SerializationException";
     if (kind == CC_JSON_OBJECT)
         return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type,
                            "Start of structure or map found where not expected");
     if (kind == CC_JSON_ARRAY)
-        return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type,
-                           "Start of list found where not expected");
+        return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type, "Start of list found where not expected");
     if (kind == CC_JSON_END || kind == CC_JSON_BAD)
         return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type, "The body is not valid JSON");
-    return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type, "%s cannot be converted to %s",
-                       names[kind], wanted);
+    return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type, "%s cannot be converted to %s", names[kind],
+                       wanted);
 }
 
 static cc_status need(cc_json_request *self, cc_json_kind kind, const char *wanted) {
@@ -82,8 +83,7 @@ static cc_status read_item(cc_json_request *self, cc_bytes *item_out) {
     return item_out->data == NULL ? cc_fail(self->error, CC_ERR_NOMEM, "no memory for an item") : CC_OK;
 }
 
-static cc_status read_names(cc_json_request *self, const cc_name_pair **names_out,
-                            size_t *count_out) {
+static cc_status read_names(cc_json_request *self, const cc_name_pair **names_out, size_t *count_out) {
     bool first = true, more = true;
     size_t count = 0, capacity = 0;
     cc_name_pair *names = NULL;
@@ -115,8 +115,7 @@ static cc_status read_names(cc_json_request *self, const cc_name_pair **names_ou
  * stopped inside it. `start` is where the map began. */
 static cc_status name_culprit(cc_json_request *self, cc_member_id id, cc_json_cursor start,
                               cc_status status) {
-    if (status != CC_ERR_VALIDATION || self->error == NULL ||
-        (id != CC_M_VALUES && id != CC_M_START_KEY))
+    if (status != CC_ERR_VALIDATION || self->error == NULL || (id != CC_M_VALUES && id != CC_M_START_KEY))
         return status;
     char message[400];
     snprintf(message, sizeof message, "%.399s", self->error->message);
@@ -133,9 +132,8 @@ static cc_status name_culprit(cc_json_request *self, cc_member_id id, cc_json_cu
         key = name.text;
         walk = cc_json_skip(&start, NULL, NULL);
     }
-    return CC_INVALID(self->error,
-                      "ExpressionAttributeValues contains invalid value: %s for key %.*s", message,
-                      (int)(key.size < 80 ? key.size : 80), (const char *)key.data);
+    return CC_INVALID(self->error, "ExpressionAttributeValues contains invalid value: %s for key %.*s",
+                      message, (int)(key.size < 80 ? key.size : 80), (const char *)key.data);
 }
 
 /* ---- RequestItems ---- */
@@ -215,13 +213,18 @@ static cc_status read_table_member(cc_json_request *self, cc_json_string name, c
         return read_list(self, true);
     const cc_member *member = cc_table_member_find(name.text);
     switch (member == NULL ? CC_M_NONE : member->id) {
-    case CC_M_CONSISTENT: return read_bool(self, &table->consistent);
-    case CC_M_PROJECTION: return read_text(self, &table->projection);
+    case CC_M_CONSISTENT:
+        return read_bool(self, &table->consistent);
+    case CC_M_PROJECTION:
+        return read_text(self, &table->projection);
     case CC_M_NAMES:
         table->has_names = true;
         return read_names(self, &table->names, &table->name_count);
-    case CC_M_ATTRIBUTES_TO_GET: self->builder.table_refused = true; break;
-    default: break;
+    case CC_M_ATTRIBUTES_TO_GET:
+        self->builder.table_refused = true;
+        break;
+    default:
+        break;
     }
     return cc_json_skip(&self->cursor, NULL, self->error);
 }
@@ -297,7 +300,8 @@ static cc_status read_member(cc_json_request *self, const cc_member *member) {
         cc_request_set_names(&self->builder, names, count);
         return CC_OK;
     }
-    case CC_MEMBER_TABLES: return read_tables(self);
+    case CC_MEMBER_TABLES:
+        return read_tables(self);
     default:
         cc_request_refuse(&self->builder, member->id);
         return cc_json_skip(&self->cursor, NULL, self->error);

@@ -5,6 +5,7 @@
 
 enum { LONGEST = 14 }; /* LOCALTIMESTAMP */
 
+/* clang-format off */
 static const char words[][LONGEST + 1] = {
     "ABORT", "ABSOLUTE", "ACTION", "ADD", "AFTER", "AGENT", "AGGREGATE", "ALL", "ALLOCATE", "ALTER",
     "ANALYZE", "AND", "ANY", "ARCHIVE", "ARE", "ARRAY", "AS", "ASC", "ASCII", "ASENSITIVE",
@@ -71,6 +72,7 @@ static const char words[][LONGEST + 1] = {
     "WAIT", "WHEN", "WHENEVER", "WHERE", "WHILE", "WINDOW", "WITH", "WITHIN", "WITHOUT", "WORK",
     "WRAPPED", "WRITE", "YEAR", "ZONE",
 };
+/* clang-format on */
 
 bool cc_word_reserved(cc_bytes word) {
     if (word.size < 2 || word.size > LONGEST)

@@ -10,8 +10,7 @@ static uint64_t segment_start(uint32_t segment, uint32_t total) {
 static cc_status check_start(cc_call *call, uint64_t first, uint64_t last, cc_key *start_out) {
     const cc_request *request = call->request;
     cc_error inner = {0};
-    cc_status status = cc_key_from_key_item(call->schema, request->start_key, call->arena, start_out,
-                                            &inner);
+    cc_status status = cc_key_from_key_item(call->schema, request->start_key, call->arena, start_out, &inner);
     if (status == CC_ERR_NOMEM)
         return cc_no_memory(call->error);
     if (status != CC_OK)

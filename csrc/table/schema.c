@@ -47,8 +47,8 @@ static cc_status read_pair(cc_schema_reader *self, cc_json_cursor *cursor, cc_pa
     }
 }
 
-static cc_status read_pairs(cc_schema_reader *self, cc_json_cursor *cursor, cc_pair *pairs,
-                            size_t room, size_t *count_out) {
+static cc_status read_pairs(cc_schema_reader *self, cc_json_cursor *cursor, cc_pair *pairs, size_t room,
+                            size_t *count_out) {
     bool first = true, more = true;
     CC_TRY(cc_json_enter(cursor, CC_JSON_ARRAY, self->error));
     for (*count_out = 0;; (*count_out)++) {
@@ -73,8 +73,7 @@ static cc_status read_description(cc_schema_reader *self, cc_bytes description) 
         if (cc_bytes_equal(name.text, cc_bytes_text("KeySchema")))
             CC_TRY(read_pairs(self, &cursor, self->keys, 2, &self->key_count));
         else if (cc_bytes_equal(name.text, cc_bytes_text("AttributeDefinitions")))
-            CC_TRY(read_pairs(self, &cursor, self->definitions, DEFINITIONS_MAX,
-                              &self->definition_count));
+            CC_TRY(read_pairs(self, &cursor, self->definitions, DEFINITIONS_MAX, &self->definition_count));
         else
             CC_TRY(cc_json_skip(&cursor, NULL, self->error));
     }
@@ -87,9 +86,7 @@ static cc_type type_of(const cc_schema_reader *self, cc_bytes name) {
     return CC_TYPE_NONE;
 }
 
-static bool key_type(cc_type type) {
-    return type == CC_TYPE_S || type == CC_TYPE_N || type == CC_TYPE_B;
-}
+static bool key_type(cc_type type) { return type == CC_TYPE_S || type == CC_TYPE_N || type == CC_TYPE_B; }
 
 static cc_status make(const cc_schema_reader *self, cc_key_schema **schema_out) {
     cc_bytes partition = {NULL, 0}, sort = {NULL, 0};

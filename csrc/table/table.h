@@ -13,25 +13,45 @@
 #include "store/store.h"
 
 typedef enum {
-    CC_VERB_NONE = 0, CC_VERB_PUT, CC_VERB_GET, CC_VERB_UPDATE, CC_VERB_DELETE, CC_VERB_QUERY,
-    CC_VERB_SCAN, CC_VERB_BATCH_WRITE, CC_VERB_BATCH_GET, CC_VERB_COUNT
+    CC_VERB_NONE = 0,
+    CC_VERB_PUT,
+    CC_VERB_GET,
+    CC_VERB_UPDATE,
+    CC_VERB_DELETE,
+    CC_VERB_QUERY,
+    CC_VERB_SCAN,
+    CC_VERB_BATCH_WRITE,
+    CC_VERB_BATCH_GET,
+    CC_VERB_COUNT
 } cc_verb;
 /* "PutItem" -> CC_VERB_PUT; NONE if it is no item verb. */
 cc_verb cc_verb_from_name(cc_bytes operation);
 
-typedef enum { CC_RETURN_NONE = 0, CC_RETURN_ALL_OLD, CC_RETURN_UPDATED_OLD, CC_RETURN_ALL_NEW,
-               CC_RETURN_UPDATED_NEW } cc_return_values;
+typedef enum {
+    CC_RETURN_NONE = 0,
+    CC_RETURN_ALL_OLD,
+    CC_RETURN_UPDATED_OLD,
+    CC_RETURN_ALL_NEW,
+    CC_RETURN_UPDATED_NEW
+} cc_return_values;
 typedef enum { CC_CAPACITY_NONE = 0, CC_CAPACITY_TOTAL, CC_CAPACITY_INDEXES } cc_return_capacity;
-typedef enum { CC_SELECT_DEFAULT = 0, CC_SELECT_ALL_ATTRIBUTES, CC_SELECT_PROJECTED,
-               CC_SELECT_SPECIFIC, CC_SELECT_COUNT } cc_select;
+typedef enum {
+    CC_SELECT_DEFAULT = 0,
+    CC_SELECT_ALL_ATTRIBUTES,
+    CC_SELECT_PROJECTED,
+    CC_SELECT_SPECIFIC,
+    CC_SELECT_COUNT
+} cc_select;
 
-typedef struct { cc_bytes name, value; } cc_name_pair; /* #alias -> attribute name */
+typedef struct {
+    cc_bytes name, value;
+} cc_name_pair; /* #alias -> attribute name */
 
 /* One write or read inside BatchWriteItem / BatchGetItem. */
 typedef struct {
-    uint32_t table;  /* index into cc_request.tables */
-    bool is_delete;  /* BatchWrite */
-    cc_bytes item;   /* PutRequest.Item, or a Key */
+    uint32_t table; /* index into cc_request.tables */
+    bool is_delete; /* BatchWrite */
+    cc_bytes item;  /* PutRequest.Item, or a Key */
 } cc_batch_entry;
 
 /* One table of a batch, with the members that BatchGetItem has per table. */
@@ -47,49 +67,49 @@ typedef struct {
 typedef struct {
     cc_verb verb;
     cc_durability durability;
-    cc_bytes table;               /* TableName or ARN */
-    cc_bytes item;                /* encoded: PutItem.Item or Key */
-    cc_bytes condition;           /* expressions: text, data NULL when absent */
+    cc_bytes table;     /* TableName or ARN */
+    cc_bytes item;      /* encoded: PutItem.Item or Key */
+    cc_bytes condition; /* expressions: text, data NULL when absent */
     cc_bytes update;
     cc_bytes projection;
     cc_bytes filter;
     cc_bytes key_condition;
-    const cc_name_pair *names;    /* ExpressionAttributeNames */
+    const cc_name_pair *names; /* ExpressionAttributeNames */
     size_t name_count;
     bool has_names, has_values;
-    cc_bytes values;              /* ExpressionAttributeValues as an encoded item (names with the colon) */
-    cc_bytes start_key;           /* ExclusiveStartKey, encoded; data NULL when absent */
+    cc_bytes values;    /* ExpressionAttributeValues as an encoded item (names with the colon) */
+    cc_bytes start_key; /* ExclusiveStartKey, encoded; data NULL when absent */
     cc_return_values return_values;
-    bool return_old_on_failure;   /* ReturnValuesOnConditionCheckFailure = ALL_OLD */
+    bool return_old_on_failure; /* ReturnValuesOnConditionCheckFailure = ALL_OLD */
     cc_return_capacity capacity;
     cc_select select;
     bool has_limit;
     uint32_t limit;
     bool consistent;
-    bool backward;                /* ScanIndexForward = false */
+    bool backward; /* ScanIndexForward = false */
     bool has_segment;
     uint32_t segment, total_segments;
-    const cc_batch_entry *batch;  /* BatchWrite, BatchGet */
+    const cc_batch_entry *batch; /* BatchWrite, BatchGet */
     size_t batch_count;
     const cc_batch_table *tables;
     size_t table_count;
 } cc_request;
 
 typedef struct {
-    cc_bytes *items;              /* encoded, already projected; owned by the reply's arena */
+    cc_bytes *items; /* encoded, already projected; owned by the reply's arena */
     size_t item_count;
-    bool has_item;                /* GetItem found one / Attributes present: items[0] */
+    bool has_item; /* GetItem found one / Attributes present: items[0] */
     uint32_t count, scanned_count;
-    cc_bytes last_key;            /* LastEvaluatedKey, encoded; data NULL when the end was reached */
-    double capacity_units;        /* of the request's table */
-    cc_bytes table;               /* resolved name */
-    uint32_t *item_tables;        /* BatchGet: parallel to items, index into request.tables */
-    double *table_units;          /* batches: capacity per table of the request */
+    cc_bytes last_key;                 /* LastEvaluatedKey, encoded; data NULL when the end was reached */
+    double capacity_units;             /* of the request's table */
+    cc_bytes table;                    /* resolved name */
+    uint32_t *item_tables;             /* BatchGet: parallel to items, index into request.tables */
+    double *table_units;               /* batches: capacity per table of the request */
     const cc_batch_entry *unprocessed; /* BatchGet past 16 MB: the rest of request.batch */
     size_t unprocessed_count;
-    bool written;                 /* something waits for cc_table_finish */
+    bool written; /* something waits for cc_table_finish */
     cc_log_ticket ticket;
-    bool has_condition_item;      /* ConditionalCheckFailed with ALL_OLD */
+    bool has_condition_item; /* ConditionalCheckFailed with ALL_OLD */
     cc_bytes condition_item;
 } cc_reply;
 
@@ -110,8 +130,8 @@ CC_MUST_CHECK cc_status cc_table_drop(cc_tables *tables, cc_bytes name, cc_error
 CC_MUST_CHECK cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool locked,
                                          cc_arena *arena, cc_reply *reply_out, cc_error *error);
 /* Waits until what the request wrote is durable as its mode promises. Without the lock. */
-CC_MUST_CHECK cc_status cc_table_finish(cc_tables *tables, const cc_request *request,
-                                        const cc_reply *reply, cc_error *error);
+CC_MUST_CHECK cc_status cc_table_finish(cc_tables *tables, const cc_request *request, const cc_reply *reply,
+                                        cc_error *error);
 /* Whether cc_table_finish may have to wait for the disk (a door then lets go of the GIL first). */
 bool cc_table_waits(const cc_tables *tables, cc_durability durability);
 
@@ -126,13 +146,11 @@ cc_bytes cc_table_name_of(cc_bytes name_or_arn);
 /* The whole of a JSON item verb: body in, body out (a success or an AWS error body). Never fails
  * for want of valid input; the HTTP status is in *http_status_out. `account_region_prefix` is not
  * needed: one cc_tables per account and region. Safe from any thread, no GIL. */
-CC_MUST_CHECK cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_bytes body,
-                                           cc_arena *arena, cc_buffer *reply_out,
-                                           int *http_status_out);
+CC_MUST_CHECK cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_bytes body, cc_arena *arena,
+                                           cc_buffer *reply_out, int *http_status_out);
 CC_MUST_CHECK cc_status cc_request_from_json(cc_verb verb, cc_bytes body, cc_arena *arena,
                                              cc_request *request_out, cc_error *error);
-CC_MUST_CHECK cc_status cc_reply_to_json(const cc_request *request, const cc_reply *reply,
-                                         cc_buffer *out);
+CC_MUST_CHECK cc_status cc_reply_to_json(const cc_request *request, const cc_reply *reply, cc_buffer *out);
 /* {"__type": "...#Name", "message": "..."} and the HTTP status that belongs to it. */
 CC_MUST_CHECK cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buffer *out,
                                          int *http_status_out);

@@ -8,16 +8,18 @@
 
 #include "table/internal.h"
 
-cc_status cc_no_memory(cc_error *error) {
-    return cc_fail(error, CC_ERR_NOMEM, "no memory for a request");
-}
+cc_status cc_no_memory(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for a request"); }
 
 cc_verb cc_verb_from_name(cc_bytes operation) {
     static const char *const names[CC_VERB_COUNT] = {
-        [CC_VERB_PUT] = "PutItem",       [CC_VERB_GET] = "GetItem",
-        [CC_VERB_UPDATE] = "UpdateItem", [CC_VERB_DELETE] = "DeleteItem",
-        [CC_VERB_QUERY] = "Query",       [CC_VERB_SCAN] = "Scan",
-        [CC_VERB_BATCH_WRITE] = "BatchWriteItem", [CC_VERB_BATCH_GET] = "BatchGetItem",
+        [CC_VERB_PUT] = "PutItem",
+        [CC_VERB_GET] = "GetItem",
+        [CC_VERB_UPDATE] = "UpdateItem",
+        [CC_VERB_DELETE] = "DeleteItem",
+        [CC_VERB_QUERY] = "Query",
+        [CC_VERB_SCAN] = "Scan",
+        [CC_VERB_BATCH_WRITE] = "BatchWriteItem",
+        [CC_VERB_BATCH_GET] = "BatchGetItem",
     };
     for (int verb = CC_VERB_PUT; verb < CC_VERB_COUNT; verb++)
         if (cc_bytes_equal(operation, cc_bytes_text(names[verb])))
@@ -60,8 +62,7 @@ cc_status cc_tables_close(cc_tables *tables, cc_error *error) {
 
 cc_store *cc_tables_store(cc_tables *tables) { return tables->store; }
 
-cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description_json,
-                          cc_error *error) {
+cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description_json, cc_error *error) {
     cc_key_schema *schema = NULL;
     CC_TRY(cc_schema_parse(description_json, &schema, error));
     cc_space *space = NULL;
@@ -135,10 +136,9 @@ static cc_status bind_all(cc_call *call) {
     CC_TRY(bind_text(call, CC_EXPRESSION_PROJECTION, request->projection, &call->projection));
     if (request->name_count == 0 && request->values.size == 0)
         return CC_OK;
-    const cc_bound *const bounds[] = {&call->update, &call->condition, &call->key_condition,
-                                      &call->filter, &call->projection};
-    return cc_bind_check_unused(bounds, 5, request->names, request->name_count, request->values,
-                                call->error);
+    const cc_bound *const bounds[] = {&call->update, &call->condition, &call->key_condition, &call->filter,
+                                      &call->projection};
+    return cc_bind_check_unused(bounds, 5, request->names, request->name_count, request->values, call->error);
 }
 
 static cc_status run_verb(cc_call *call) {
@@ -150,21 +150,27 @@ static cc_status run_verb(cc_call *call) {
     CC_TRY(cc_table_find(call->tables, request->table, &call->space, &call->schema, call->error));
     call->reply->table = cc_table_name_of(request->table);
     switch (request->verb) {
-    case CC_VERB_PUT: return cc_verb_put(call);
-    case CC_VERB_GET: return cc_verb_get(call);
-    case CC_VERB_UPDATE: return cc_verb_update(call);
-    case CC_VERB_DELETE: return cc_verb_delete(call);
-    case CC_VERB_QUERY: return cc_verb_query(call);
-    case CC_VERB_SCAN: return cc_verb_scan(call);
-    default: return cc_fail(call->error, CC_ERR_ARGUMENT, "no such verb");
+    case CC_VERB_PUT:
+        return cc_verb_put(call);
+    case CC_VERB_GET:
+        return cc_verb_get(call);
+    case CC_VERB_UPDATE:
+        return cc_verb_update(call);
+    case CC_VERB_DELETE:
+        return cc_verb_delete(call);
+    case CC_VERB_QUERY:
+        return cc_verb_query(call);
+    case CC_VERB_SCAN:
+        return cc_verb_scan(call);
+    default:
+        return cc_fail(call->error, CC_ERR_ARGUMENT, "no such verb");
     }
 }
 
-cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool locked,
-                           cc_arena *arena, cc_reply *reply_out, cc_error *error) {
+cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool locked, cc_arena *arena,
+                           cc_reply *reply_out, cc_error *error) {
     *reply_out = (cc_reply){0};
-    cc_call call = {.tables = tables, .request = request, .arena = arena, .reply = reply_out,
-                    .error = error};
+    cc_call call = {.tables = tables, .request = request, .arena = arena, .reply = reply_out, .error = error};
     cc_status status = bind_all(&call);
     if (status == CC_OK) {
         if (!locked)
@@ -260,9 +266,7 @@ cc_status cc_call_write(cc_call *call, const cc_change *changes, size_t count) {
     return CC_OK;
 }
 
-static size_t blocks(size_t size, size_t block) {
-    return size <= block ? 1 : (size + block - 1) / block;
-}
+static size_t blocks(size_t size, size_t block) { return size <= block ? 1 : (size + block - 1) / block; }
 double cc_read_units(size_t size, bool consistent) {
     return (double)blocks(size, 4096) * (consistent ? 1.0 : 0.5);
 }

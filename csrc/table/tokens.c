@@ -5,25 +5,33 @@
  * A character of no token gives CC_TOKEN_BAD, which ends the list. */
 #include "table/expression.h"
 
-static bool word_start(uint8_t c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+static bool word_start(uint8_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 static bool digit(uint8_t c) { return c >= '0' && c <= '9'; }
 static bool word_part(uint8_t c) { return word_start(c) || digit(c); }
 static bool white(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 static cc_token_kind punctuation(uint8_t c) {
     switch (c) {
-    case '=': return CC_TOKEN_EQ;
-    case '+': return CC_TOKEN_PLUS;
-    case '-': return CC_TOKEN_MINUS;
-    case '(': return CC_TOKEN_OPEN;
-    case ')': return CC_TOKEN_CLOSE;
-    case '[': return CC_TOKEN_LIST;
-    case ']': return CC_TOKEN_LIST_END;
-    case '.': return CC_TOKEN_DOT;
-    case ',': return CC_TOKEN_COMMA;
-    default: return CC_TOKEN_BAD;
+    case '=':
+        return CC_TOKEN_EQ;
+    case '+':
+        return CC_TOKEN_PLUS;
+    case '-':
+        return CC_TOKEN_MINUS;
+    case '(':
+        return CC_TOKEN_OPEN;
+    case ')':
+        return CC_TOKEN_CLOSE;
+    case '[':
+        return CC_TOKEN_LIST;
+    case ']':
+        return CC_TOKEN_LIST_END;
+    case '.':
+        return CC_TOKEN_DOT;
+    case ',':
+        return CC_TOKEN_COMMA;
+    default:
+        return CC_TOKEN_BAD;
     }
 }
 
@@ -44,14 +52,12 @@ static cc_token next_token(cc_bytes text, uint32_t at) {
     if (c[at] == '#' || c[at] == ':') {
         while (end < text.size && word_part(c[end]))
             end++;
-        cc_token_kind kind = end == at + 1  ? CC_TOKEN_BAD
-                             : c[at] == '#' ? CC_TOKEN_NAME
-                                            : CC_TOKEN_VALUE;
+        cc_token_kind kind = end == at + 1 ? CC_TOKEN_BAD : c[at] == '#' ? CC_TOKEN_NAME : CC_TOKEN_VALUE;
         return (cc_token){kind, at, end - at};
     }
     uint8_t next = end < text.size ? c[end] : 0;
     if (c[at] == '<')
-        return next == '=' ? (cc_token){CC_TOKEN_LE, at, 2}
+        return next == '='   ? (cc_token){CC_TOKEN_LE, at, 2}
                : next == '>' ? (cc_token){CC_TOKEN_NE, at, 2}
                              : (cc_token){CC_TOKEN_LT, at, 1};
     if (c[at] == '>')

@@ -28,8 +28,8 @@ static cc_status return_targets(cc_call *call, cc_bytes image) {
     for (uint32_t i = 0; i < program->action_count; i++)
         paths[i] = program->actions[i].path;
     cc_buffer_clear(&call->scratch);
-    CC_TRY(cc_project(&call->update, paths, program->action_count, image, call->arena,
-                      &call->scratch, call->error));
+    CC_TRY(cc_project(&call->update, paths, program->action_count, image, call->arena, &call->scratch,
+                      call->error));
     if (cc_item_count(cc_buffer_bytes(&call->scratch)) == 0)
         return CC_OK;
     CC_TRY(cc_call_add_item(call, cc_buffer_bytes(&call->scratch), NULL));

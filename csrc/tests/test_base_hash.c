@@ -32,13 +32,13 @@ TEST(hash_vectors_never_change) {
         size_t size;
         uint64_t hash;
     } vectors[] = {
-        {0, UINT64_C(0x002bdc4f15016011)},  {1, UINT64_C(0x7c6742425ff96c7c)},
-        {3, UINT64_C(0x751512cb37562eba)},  {4, UINT64_C(0x32ff2f9d20b0f959)},
-        {7, UINT64_C(0x81ce3ce6cdaa5e7e)},  {8, UINT64_C(0x9dae279900d8fa49)},
-        {15, UINT64_C(0xc004c5923f1f3a0f)}, {16, UINT64_C(0x48db89057e3dbf57)},
-        {17, UINT64_C(0xb7277fd8e2403493)}, {32, UINT64_C(0x698fb424f3de031b)},
-        {33, UINT64_C(0xbfbaf2a021745c7c)}, {64, UINT64_C(0x2dbfdcb18747a1be)},
-        {65, UINT64_C(0xa63187be84eb15f1)}, {200, UINT64_C(0x6382fd88198cf07a)},
+        {0, UINT64_C(0x002bdc4f15016011)},   {1, UINT64_C(0x7c6742425ff96c7c)},
+        {3, UINT64_C(0x751512cb37562eba)},   {4, UINT64_C(0x32ff2f9d20b0f959)},
+        {7, UINT64_C(0x81ce3ce6cdaa5e7e)},   {8, UINT64_C(0x9dae279900d8fa49)},
+        {15, UINT64_C(0xc004c5923f1f3a0f)},  {16, UINT64_C(0x48db89057e3dbf57)},
+        {17, UINT64_C(0xb7277fd8e2403493)},  {32, UINT64_C(0x698fb424f3de031b)},
+        {33, UINT64_C(0xbfbaf2a021745c7c)},  {64, UINT64_C(0x2dbfdcb18747a1be)},
+        {65, UINT64_C(0xa63187be84eb15f1)},  {200, UINT64_C(0x6382fd88198cf07a)},
         {256, UINT64_C(0x128456fa5a9c1d7b)},
     };
     uint8_t data[256];

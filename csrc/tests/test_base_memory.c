@@ -94,8 +94,7 @@ TEST(clocks_and_waits) {
 
 /* The word is in memory that two processes share. */
 TEST(futex_between_processes) {
-    _Atomic uint32_t *word =
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    _Atomic uint32_t *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(word != MAP_FAILED);
     pid_t child = fork();
     if (child == 0) {

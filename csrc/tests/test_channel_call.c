@@ -6,8 +6,7 @@
 #include "channel/channel.h"
 #include "support/check.h"
 
-static void echo_until_shut(int fd)
-{
+static void echo_until_shut(int fd) {
     cc_channel *channel = NULL;
     if (cc_channel_attach(fd, &channel, NULL) != CC_OK)
         _exit(2);
@@ -20,8 +19,7 @@ static void echo_until_shut(int fd)
     _exit(0);
 }
 
-TEST(echo)
-{
+TEST(echo) {
     enum { MAX = 1 << 20 };
     cc_channel *channel = NULL;
     CHECK_OK(cc_channel_create(MAX, MAX, &channel, NULL));
@@ -50,8 +48,7 @@ TEST(echo)
     cc_channel_free(channel);
 }
 
-TEST(refusals)
-{
+TEST(refusals) {
     cc_channel *channel = NULL;
     const void *data;
     size_t size;
@@ -74,8 +71,7 @@ TEST(refusals)
     close(ends[1]);
 }
 
-int main(void)
-{
+int main(void) {
     RUN(echo);
     RUN(refusals);
     return REPORT();

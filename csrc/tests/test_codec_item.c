@@ -66,7 +66,8 @@ TEST(refusals) {
             "Input collection [Yg==, , Yg==]of type BS contains duplicates.");
     refused("{\"a\":{\"NS\":[]}}", "ValidationException", "An number set  may not be empty");
     refused("{\"a\":{\"BS\":[]}}", "ValidationException", "Binary sets should not be empty");
-    refused("{\"a\":{\"S\":\"a\",\"N\":\"b\"}}", "ValidationException", "cannot be converted to a numeric value: b");
+    refused("{\"a\":{\"S\":\"a\",\"N\":\"b\"}}", "ValidationException",
+            "cannot be converted to a numeric value: b");
     refused("{\"a\":{\"N\":1}}", "SerializationException", "NUMBER_VALUE cannot be converted to String");
     refused("{\"a\":{\"N\":\"x\"}}", "ValidationException", "cannot be converted to a numeric value: x");
     refused("{\"a\":{\"B\":\"AB\"}}", "SerializationException",
@@ -100,7 +101,8 @@ TEST(long_duplicates_are_cut) {
             char member[401], json[1300];
             memset(member, 'A', sizeof member);
             snprintf(json, sizeof json, "{\"a\":{\"%s\":[\"%.*s\",\"%s\",\"%.*s\"]}}", binary ? "BS" : "SS",
-                     binary ? length / 4 * 4 : length, member, "BBBB", binary ? length / 4 * 4 : length, member);
+                     binary ? length / 4 * 4 : length, member, "BBBB", binary ? length / 4 * 4 : length,
+                     member);
             refused(json, "ValidationException", "Input collection [");
         }
 }
@@ -210,7 +212,8 @@ TEST(depth_is_the_same_for_writer_check_and_copies) {
 
 TEST(size_counts_as_dynamodb) {
     cc_buffer item = {0};
-    CHECK_OK(encode("{\"ab\":{\"S\":\"xyz\"},\"n\":{\"N\":\"1234\"},\"l\":{\"L\":[{\"BOOL\":true}]}}", &item, NULL));
+    CHECK_OK(encode("{\"ab\":{\"S\":\"xyz\"},\"n\":{\"N\":\"1234\"},\"l\":{\"L\":[{\"BOOL\":true}]}}", &item,
+                    NULL));
     CHECK_EQ(cc_item_size(cc_buffer_bytes(&item)), 2 + 3 + 1 + 3 + 1 + 3 + 1 + 1);
     cc_buffer_free(&item);
 }
@@ -259,7 +262,8 @@ TEST(keys) {
 TEST(base64_is_strict) {
     uint8_t out[64], back[90];
     size_t size;
-    static const char *const wrong[] = {"A", "AA", "AAA", "A===", "AA=A", "AB==", "AAB=", "AA A", "AA==AAAA", "-_-_"};
+    static const char *const wrong[] = {"A",    "AA",   "AAA",  "A===",     "AA=A",
+                                        "AB==", "AAB=", "AA A", "AA==AAAA", "-_-_"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         CHECK(!cc_base64_decode(cc_bytes_text(wrong[i]), out, &size));
     for (size_t n = 0; n < 60; n++) {
@@ -273,8 +277,10 @@ TEST(base64_is_strict) {
 }
 
 TEST(skip_is_checked) {
-    static const char *const good[] = {"{}", "[]", "[[],{\"a\":[1,2.5e-3,null,true]}]", "\"x\"", "-0", "{\"a\":{\"b\":[{}]},\"c\":1}"};
-    static const char *const wrong[] = {"", "{", "[1,]", "{\"a\"}", "{\"a\":}", "[1 2]", "01", "1.", "tru", "{,}", "nul", "[}", "{]", "\"\\"};
+    static const char *const good[] = {"{}",    "[]", "[[],{\"a\":[1,2.5e-3,null,true]}]",
+                                       "\"x\"", "-0", "{\"a\":{\"b\":[{}]},\"c\":1}"};
+    static const char *const wrong[] = {"",   "{",   "[1,]", "{\"a\"}", "{\"a\":}", "[1 2]", "01",
+                                        "1.", "tru", "{,}",  "nul",     "[}",       "{]",    "\"\\"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         cc_json_cursor cursor = cc_json_open(cc_bytes_text(good[i]));
         CHECK_OK(cc_json_skip(&cursor, NULL, NULL));

@@ -11,9 +11,15 @@ TEST(special_bytes_are_found_everywhere) {
     static const struct {
         const char *text;
         bool good, escaped;
-    } cases[] = {{"\\n", true, true},  {"\xc3\xa9", true, false}, {"\xf0\x9f\x98\x80", true, false},
-                 {"\x01", false, false}, {"\xc3", false, false},  {"\\x", false, false},
-                 {"\xed\xa0\x80", false, false}, {"\xc0\x80", false, false}, {"\\u12g4", false, false}};
+    } cases[] = {{"\\n", true, true},
+                 {"\xc3\xa9", true, false},
+                 {"\xf0\x9f\x98\x80", true, false},
+                 {"\x01", false, false},
+                 {"\xc3", false, false},
+                 {"\\x", false, false},
+                 {"\xed\xa0\x80", false, false},
+                 {"\xc0\x80", false, false},
+                 {"\\u12g4", false, false}};
     uint8_t text[256];
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         size_t n = strlen(cases[c].text);
@@ -37,8 +43,10 @@ TEST(special_bytes_are_found_everywhere) {
 
 /* Random text written, read and decoded again is the same text. */
 TEST(strings_round_trip) {
-    static const char *const pieces[] = {"plain", "\"", "\\", "\n", "\x01", "\xc3\xa9", "\xe2\x82\xac",
-                                         "\xf0\x9f\x98\x80", "/", " ", "\x7f", "longer plain text than a vector is wide"};
+    static const char *const pieces[] = {
+        "plain", "\"",       "\\",           "\n",
+        "\x01",  "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+        "/",     " ",        "\x7f",         "longer plain text than a vector is wide"};
     cc_arena arena;
     cc_arena_init(&arena, 0);
     cc_buffer text = {0}, json = {0};
@@ -48,7 +56,8 @@ TEST(strings_round_trip) {
         cc_buffer_clear(&json);
         cc_arena_reset(&arena);
         for (int n = rand() % 30; n > 0; n--)
-            CHECK_OK(cc_buffer_append_text(&text, pieces[(size_t)rand() % (sizeof pieces / sizeof pieces[0])]));
+            CHECK_OK(
+                cc_buffer_append_text(&text, pieces[(size_t)rand() % (sizeof pieces / sizeof pieces[0])]));
         if (rand() % 4 == 0)
             CHECK_OK(cc_buffer_append_byte(&text, 0)); /* NUL survives */
         CHECK_OK(cc_json_write_string(&json, cc_buffer_bytes(&text)));
@@ -67,9 +76,14 @@ TEST(strings_round_trip) {
 TEST(unicode_escapes) {
     static const struct {
         const char *json, *text; /* text NULL: refused */
-    } cases[] = {{"\"\\u0041\"", "A"}, {"\"\\u00e9\"", "\xc3\xa9"}, {"\"\\u20AC\"", "\xe2\x82\xac"},
-                 {"\"\\ud83d\\ude00\"", "\xf0\x9f\x98\x80"}, {"\"\\ud83d\"", NULL}, {"\"\\ude00\"", NULL},
-                 {"\"\\ud83d\\u0041\"", NULL}, {"\"\\ud83dx\"", NULL}};
+    } cases[] = {{"\"\\u0041\"", "A"},
+                 {"\"\\u00e9\"", "\xc3\xa9"},
+                 {"\"\\u20AC\"", "\xe2\x82\xac"},
+                 {"\"\\ud83d\\ude00\"", "\xf0\x9f\x98\x80"},
+                 {"\"\\ud83d\"", NULL},
+                 {"\"\\ude00\"", NULL},
+                 {"\"\\ud83d\\u0041\"", NULL},
+                 {"\"\\ud83dx\"", NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cc_json_cursor cursor = cc_json_open(cc_bytes_text(cases[i].json));
         cc_json_string string;
@@ -94,7 +108,8 @@ TEST(base64_at_every_length) {
         CHECK(cc_base64_decode(cc_bytes_of(text, encoded), back, &size) && size == n);
         CHECK(memcmp(back, data, n) == 0);
         for (size_t place = 0; place < encoded; place++) {
-            static const uint8_t wrong[] = {'-', '_', ' ', '\n', 0, 0x80, 0xff, '@', '[', '`', '{', ':', '.', ','};
+            static const uint8_t wrong[] = {'-', '_', ' ', '\n', 0,   0x80, 0xff,
+                                            '@', '[', '`', '{',  ':', '.',  ','};
             uint8_t kept = text[place];
             text[place] = wrong[(size_t)rand() % sizeof wrong];
             CHECK(!cc_base64_decode(cc_bytes_of(text, encoded), back, &size));
@@ -117,7 +132,8 @@ TEST(numbers_written) {
     static const struct {
         double value;
         const char *text;
-    } cases[] = {{0.5, "0.5"}, {1, "1.0"}, {0.1, "0.1"}, {-2.25, "-2.25"}, {1e300, "1e+300"}, {1.0 / 3, "0.3333333333333333"}};
+    } cases[] = {{0.5, "0.5"},     {1, "1.0"},        {0.1, "0.1"},
+                 {-2.25, "-2.25"}, {1e300, "1e+300"}, {1.0 / 3, "0.3333333333333333"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cc_buffer_clear(&out);
         CHECK_OK(cc_json_write_double(&out, cases[i].value));

@@ -24,8 +24,8 @@ static cc_status key_of(const cc_key_schema *schema, const char *json, bool exac
 }
 
 static cc_key_schema schema_of(cc_type partition, cc_type sort) {
-    return (cc_key_schema){cc_bytes_text("pk"), partition,
-                           cc_bytes_text(sort == CC_TYPE_NONE ? "" : "sk"), sort};
+    return (cc_key_schema){cc_bytes_text("pk"), partition, cc_bytes_text(sort == CC_TYPE_NONE ? "" : "sk"),
+                           sort};
 }
 
 TEST(words) {
@@ -33,17 +33,22 @@ TEST(words) {
         const char *json, *message;
         bool exact;
     } cases[] = {
-        {"{\"sk\":{\"N\":\"1\"}}", "One or more parameter values were invalid: Missing the key pk in the item", false},
-        {"{\"pk\":{\"S\":\"a\"}}", "One or more parameter values were invalid: Missing the key sk in the item", false},
+        {"{\"sk\":{\"N\":\"1\"}}",
+         "One or more parameter values were invalid: Missing the key pk in the item", false},
+        {"{\"pk\":{\"S\":\"a\"}}",
+         "One or more parameter values were invalid: Missing the key sk in the item", false},
         {"{\"pk\":{\"N\":\"1\"},\"sk\":{\"N\":\"1\"}}",
          "One or more parameter values were invalid: Type mismatch for key pk expected: S actual: N", false},
         {"{\"pk\":{\"S\":\"a\"},\"sk\":{\"NULL\":true}}",
-         "One or more parameter values were invalid: Type mismatch for key sk expected: N actual: NULL", false},
+         "One or more parameter values were invalid: Type mismatch for key sk expected: N actual: NULL",
+         false},
         {"{\"pk\":{\"S\":\"\"},\"sk\":{\"N\":\"1\"}}",
          "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain "
-         "an empty string value. Key: pk", false},
+         "an empty string value. Key: pk",
+         false},
         {"{\"pk\":{\"S\":\"a\"}}", "The provided key element does not match the schema", true},
-        {"{\"pk\":{\"S\":\"a\"},\"sk\":{\"S\":\"1\"}}", "The provided key element does not match the schema", true},
+        {"{\"pk\":{\"S\":\"a\"},\"sk\":{\"S\":\"1\"}}", "The provided key element does not match the schema",
+         true},
         {"{\"pk\":{\"S\":\"a\"},\"sk\":{\"N\":\"1\"},\"x\":{\"S\":\"\"}}",
          "The provided key element does not match the schema", true},
     };
@@ -67,22 +72,26 @@ TEST(sizes) {
         int partition, sort;
         const char *message;
     } cases[] = {
-        {1, 1, NULL}, {2048, 1024, NULL},
-        {2049, 1, "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit "
-                  "of2048 bytes"},
-        {1, 1025, "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the "
-                  "size limit of 1024 bytes"},
+        {1, 1, NULL},
+        {2048, 1024, NULL},
+        {2049, 1,
+         "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit "
+         "of2048 bytes"},
+        {1, 1025,
+         "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the "
+         "size limit of 1024 bytes"},
     };
     memset(text, 'x', sizeof text);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cc_key key;
         cc_error error = {0};
-        snprintf(json, sizeof json, "{\"pk\":{\"S\":\"%.*s\"},\"sk\":{\"S\":\"%.*s\"}}", cases[i].partition, text,
-                 cases[i].sort, text);
+        snprintf(json, sizeof json, "{\"pk\":{\"S\":\"%.*s\"},\"sk\":{\"S\":\"%.*s\"}}", cases[i].partition,
+                 text, cases[i].sort, text);
         cc_status status = key_of(&schema, json, false, &key, &error);
         if (cases[i].message == NULL) {
             CHECK_OK(status);
-            CHECK(key.partition.size == (size_t)cases[i].partition + 1 && key.sort.size == (size_t)cases[i].sort);
+            CHECK(key.partition.size == (size_t)cases[i].partition + 1 &&
+                  key.sort.size == (size_t)cases[i].sort);
         } else {
             CHECK(status == CC_ERR_VALIDATION && strcmp(error.message, cases[i].message) == 0);
         }
@@ -104,8 +113,8 @@ TEST(equal_numbers_are_one_key_and_order_holds) {
             memcpy(first, key.partition.data, first_size = key.partition.size);
         CHECK(cc_bytes_equal(key.partition, cc_bytes_of(first, first_size)));
     }
-    static const char *const rising[] = {"-1E125", "-10", "-9.5", "-1", "-0.001", "-1E-130", "0", "1E-130",
-                                         "0.5", "1", "1.01", "9", "10", "99", "100", "1E125"};
+    static const char *const rising[] = {"-1E125", "-10", "-9.5", "-1", "-0.001", "-1E-130", "0",   "1E-130",
+                                         "0.5",    "1",   "1.01", "9",  "10",     "99",      "100", "1E125"};
     schema = schema_of(CC_TYPE_S, CC_TYPE_N);
     uint8_t before[32] = {0};
     size_t before_size = 0;

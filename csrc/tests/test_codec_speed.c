@@ -14,16 +14,16 @@ static double now_ns(void) {
 }
 
 /* Best of five rounds, in ns per repetition. */
-#define MEASURE(best, repeats, body)                                                               \
-    do {                                                                                           \
-        best = 1e18;                                                                               \
-        for (int round_ = 0; round_ < 5; round_++) {                                               \
-            double start_ = now_ns();                                                              \
-            for (int i_ = 0; i_ < (repeats); i_++)                                                 \
-                body;                                                                              \
-            double each_ = (now_ns() - start_) / (repeats);                                        \
-            best = each_ < best ? each_ : best;                                                    \
-        }                                                                                          \
+#define MEASURE(best, repeats, body)                                                                         \
+    do {                                                                                                     \
+        best = 1e18;                                                                                         \
+        for (int round_ = 0; round_ < 5; round_++) {                                                         \
+            double start_ = now_ns();                                                                        \
+            for (int i_ = 0; i_ < (repeats); i_++)                                                           \
+                body;                                                                                        \
+            double each_ = (now_ns() - start_) / (repeats);                                                  \
+            best = each_ < best ? each_ : best;                                                              \
+        }                                                                                                    \
     } while (0)
 
 static const char *const ITEM =

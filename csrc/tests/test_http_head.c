@@ -17,8 +17,8 @@ TEST(reads_a_request) {
     CHECK_EQ(parse(text, &head), 200);
     CHECK(cc_bytes_equal(head.method, cc_bytes_text("POST")));
     CHECK(cc_bytes_equal(head.target, cc_bytes_text("/a?b=c")));
-    CHECK(cc_bytes_equal(cc_http_head_find(&head, "x-amz-target"),
-                         cc_bytes_text("DynamoDB_20120810.GetItem")));
+    CHECK(
+        cc_bytes_equal(cc_http_head_find(&head, "x-amz-target"), cc_bytes_text("DynamoDB_20120810.GetItem")));
     CHECK_EQ(head.header_count, 4);
     CHECK_EQ(head.length, 12);
     CHECK_EQ(head.size, strlen(text) - 4);

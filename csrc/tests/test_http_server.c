@@ -152,9 +152,10 @@ TEST(keeps_the_order_of_pipelined_requests) {
     fixture f;
     open_with(&f, (cc_http_options){0}, 2000000);
     int s = dial(&f);
-    say(s, HEAD("/slow") "Content-Length: 1\r\n\r\n1" HEAD("/fast") "Content-Length: 1\r\n\r\n2" HEAD(
-               "/slow") "Transfer-Encoding: chunked\r\n\r\n1\r\n3\r\n0\r\n\r\n" HEAD("/fast") "Content-Length: "
-                                                                                            "1\r\n\r\n4");
+    say(s,
+        HEAD("/slow") "Content-Length: 1\r\n\r\n1" HEAD("/fast") "Content-Length: 1\r\n\r\n2" HEAD(
+            "/slow") "Transfer-Encoding: chunked\r\n\r\n1\r\n3\r\n0\r\n\r\n" HEAD("/fast") "Content-Length: "
+                                                                                           "1\r\n\r\n4");
     const char *text = hear(s, 4);
     const char *at = text;
     for (int i = 1; i <= 4; i++) {
@@ -249,8 +250,7 @@ TEST(expects_continue) {
 
 TEST(time_outs) {
     fixture f;
-    open_with(&f,
-              (cc_http_options){.head_timeout_ms = 300, .body_timeout_ms = 300, .idle_timeout_ms = 60000},
+    open_with(&f, (cc_http_options){.head_timeout_ms = 300, .body_timeout_ms = 300, .idle_timeout_ms = 60000},
               1500000000);
     int loris = dial(&f), body = dial(&f), idle = dial(&f), working = dial(&f);
     say(loris, "POST / HT");

@@ -77,9 +77,17 @@ TEST(integers) {
         int shift = 64 - (int)width * 8;
         CHECK_EQ((int64_t)((uint64_t)value << shift) >> shift, cases[i].value);
     }
-    static const char *const refused[] = {"9223372036854775808", "1.5", "1e19",  "true", "\"x\"",
-                                          "\"\"",                "[]",  "{\"a\":1}", "\"1 2\"",
-                                          "1e-1",                "12345678901234567890123"};
+    static const char *const refused[] = {"9223372036854775808",
+                                          "1.5",
+                                          "1e19",
+                                          "true",
+                                          "\"x\"",
+                                          "\"\"",
+                                          "[]",
+                                          "{\"a\":1}",
+                                          "\"1 2\"",
+                                          "1e-1",
+                                          "12345678901234567890123"};
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         CHECK_EQ(one_value("l", refused[i], NULL, 0), CC_ERR_VALIDATION);
     CHECK_EQ(one_value("c", "128", NULL, 0), CC_ERR_VALIDATION);
@@ -97,12 +105,33 @@ static void same_double(const char *text) {
 }
 
 TEST(doubles_are_correctly_rounded) {
-    static const char *const edges[] = {
-        "0", "-0", "0e25", "0.0e-300", "1", "0.1", "1e22", "1e23", "1e27", "1e28", "123e-27", "123e-28",
-        "9007199254740993", "9007199254740992.5", "9007199254740993e1", "18446744073709551615",
-        "9999999999999999999e27", "1.7976931348623157e308", "5e-324", "2.2250738585072011e-308",
-        "4.35", "0.000035", "8.5e-27", "1000000000000000000000000000000", "0.30000000000000004",
-        "123456789012345678901234567890.5", "-3.141592653589793"};
+    static const char *const edges[] = {"0",
+                                        "-0",
+                                        "0e25",
+                                        "0.0e-300",
+                                        "1",
+                                        "0.1",
+                                        "1e22",
+                                        "1e23",
+                                        "1e27",
+                                        "1e28",
+                                        "123e-27",
+                                        "123e-28",
+                                        "9007199254740993",
+                                        "9007199254740992.5",
+                                        "9007199254740993e1",
+                                        "18446744073709551615",
+                                        "9999999999999999999e27",
+                                        "1.7976931348623157e308",
+                                        "5e-324",
+                                        "2.2250738585072011e-308",
+                                        "4.35",
+                                        "0.000035",
+                                        "8.5e-27",
+                                        "1000000000000000000000000000000",
+                                        "0.30000000000000004",
+                                        "123456789012345678901234567890.5",
+                                        "-3.141592653589793"};
     for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++)
         same_double(edges[i]);
     uint64_t seed = 88172645463325252u;
@@ -168,18 +197,40 @@ TEST(times) {
         CHECK_OK(one_value(cases[i].format, cases[i].text, &value, date ? 4 : 8));
         CHECK_EQ(date ? (int32_t)value : value, cases[i].value);
     }
-    static const char *const refused[] = {
-        "\"2023-02-29\"", "\"2024-13-01\"", "\"2024-01-01T24:00\"", "\"2024-01-01T1:2\"", "\"now\"",
-        "\"2024-01-01T00:00:00+99:99\"", "\"2024-01-01T00:00:00.Z\"", "true", "[]", "\"\"", "1e300",
-        "\"2024-01-01T00:00:00Zx\""};
+    static const char *const refused[] = {"\"2023-02-29\"",
+                                          "\"2024-13-01\"",
+                                          "\"2024-01-01T24:00\"",
+                                          "\"2024-01-01T1:2\"",
+                                          "\"now\"",
+                                          "\"2024-01-01T00:00:00+99:99\"",
+                                          "\"2024-01-01T00:00:00.Z\"",
+                                          "true",
+                                          "[]",
+                                          "\"\"",
+                                          "1e300",
+                                          "\"2024-01-01T00:00:00Zx\""};
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         CHECK_EQ(one_value("tsn:", refused[i], NULL, 0), CC_ERR_VALIDATION);
 }
 
 TEST(broken_json_and_wrong_kinds) {
-    static const char *const broken[] = {
-        "", " ", "{", "{\"v\":1", "{\"v\":1e5", "{\"v\":1e", "{\"v\":\"a", "{\"v\":}", "{\"v\":01}", "[1]", "1",
-        "{\"v\":1}x", "{\"v\":1},{\"v\":2}", "{\"v\":1,}", "{\"u\":\"\xff\",\"v\":1}", "{\"v\":\"\\ud800\"}", "{\"x\":[}"};
+    static const char *const broken[] = {"",
+                                         " ",
+                                         "{",
+                                         "{\"v\":1",
+                                         "{\"v\":1e5",
+                                         "{\"v\":1e",
+                                         "{\"v\":\"a",
+                                         "{\"v\":}",
+                                         "{\"v\":01}",
+                                         "[1]",
+                                         "1",
+                                         "{\"v\":1}x",
+                                         "{\"v\":1},{\"v\":2}",
+                                         "{\"v\":1,}",
+                                         "{\"u\":\"\xff\",\"v\":1}",
+                                         "{\"v\":\"\\ud800\"}",
+                                         "{\"x\":[}"};
     static const char *const formats[] = {"l", "g", "u", "d:9,2", "tsm:", "b", "z"};
     for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++) {
         struct ArrowSchema field = leaf("v", formats[f]);
@@ -211,7 +262,8 @@ TEST(a_bad_record_leaves_no_trace) {
         CHECK_OK(append(columns, "{\"a\":\"x\\n\",\"b\":[1,2],\"c\":{\"d\":3}}", NULL));
         CHECK_EQ(append(columns, "{\"a\":\"gone\"}{\"b\":[9,9,\"x\"]}", &error), CC_ERR_VALIDATION);
         CHECK_EQ(append(columns, "{\"c\":{\"d\":5},\"b\":[7],\"a\":\"gone\"", &error), CC_ERR_SERIALIZATION);
-        CHECK_OK(append(columns, "{\"C\":{\"d\":null,\"z\":[{}]},\"A\":\"old\",\"a\":\"yz\"} {\"b\":null}", NULL));
+        CHECK_OK(
+            append(columns, "{\"C\":{\"d\":null,\"z\":[{}]},\"A\":\"old\",\"a\":\"yz\"} {\"b\":null}", NULL));
         CHECK_EQ(cc_columns_rows(columns), 3);
         struct ArrowArray array;
         CHECK_OK(cc_columns_finish(columns, &array, NULL));

@@ -58,13 +58,22 @@ TEST(put_bodies) {
     cc_error error;
     CHECK_OK(decode("{\"DeliveryStreamName\":\"s\",\"Record\":{\"Data\":\"YWI=\"}}", &count, &error));
     CHECK_EQ(count, 1);
-    CHECK_OK(decode("{\"Records\":[{\"Data\":\"\"},{\"Data\":\"YW\\/i\",\"x\":{}}],\"DeliveryStreamName\":\"s\"}",
-                    &count, &error));
+    CHECK_OK(
+        decode("{\"Records\":[{\"Data\":\"\"},{\"Data\":\"YW\\/i\",\"x\":{}}],\"DeliveryStreamName\":\"s\"}",
+               &count, &error));
     CHECK_EQ(count, 2);
-    static const char *const bad[] = {
-        "", "{}", "[]", "{\"Records\":[]}", "{\"Records\":[{}]}", "{\"Records\":[{\"Data\":\"*\"}]}",
-        "{\"Records\":[{\"Data\":\"YQ\"}]}", "{\"Records\":[1]}", "{\"Records\":{}}",
-        "{\"Record\":{\"Data\":1}}", "{\"Records\":[{\"Data\":\"\"}]", "{\"Records\":[{\"Data\":\"\"}]}x"};
+    static const char *const bad[] = {"",
+                                      "{}",
+                                      "[]",
+                                      "{\"Records\":[]}",
+                                      "{\"Records\":[{}]}",
+                                      "{\"Records\":[{\"Data\":\"*\"}]}",
+                                      "{\"Records\":[{\"Data\":\"YQ\"}]}",
+                                      "{\"Records\":[1]}",
+                                      "{\"Records\":{}}",
+                                      "{\"Record\":{\"Data\":1}}",
+                                      "{\"Records\":[{\"Data\":\"\"}]",
+                                      "{\"Records\":[{\"Data\":\"\"}]}x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CHECK(decode(bad[i], &count, &error) != CC_OK);
 }
@@ -88,8 +97,8 @@ TEST(put_limits) {
 /* A stored deflate block is deflate data too: the member can be checked byte for byte. */
 TEST(gzip_members) {
     static const uint8_t stored[] = {1, 3, 0, 0xfc, 0xff, 'a', 'b', 'c'};
-    static const uint8_t expected[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1, 3, 0, 0xfc, 0xff, 'a',
-                                       'b', 'c', 0xc2, 0x41, 0x24, 0x35, 3, 0, 0, 0};
+    static const uint8_t expected[] = {0x1f, 0x8b, 8,   0,   0,   0,    0,    0,    0,    255, 1, 3, 0,
+                                       0xfc, 0xff, 'a', 'b', 'c', 0xc2, 0x41, 0x24, 0x35, 3,   0, 0, 0};
     cc_buffer out = {0};
     for (int member = 0; member < 2; member++)
         CHECK_OK(cc_gzip_member(cc_bytes_of(stored, sizeof stored), cc_crc32(0, "abc", 3), 3, &out));

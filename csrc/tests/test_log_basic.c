@@ -13,8 +13,7 @@
 #include "support/check.h"
 #include "support/directory.h"
 
-static cc_status submit(cc_log *log, const void *data, size_t size, uint32_t count,
-                        cc_log_ticket *ticket) {
+static cc_status submit(cc_log *log, const void *data, size_t size, uint32_t count, cc_log_ticket *ticket) {
     cc_bytes part = cc_bytes_of(data, size);
     cc_log_batch batch = {.type = 3, .count = count, .parts = &part, .part_count = 1};
     return cc_log_submit(log, &batch, CC_LOG_ANY, ticket, NULL);
@@ -146,8 +145,7 @@ TEST(cursors_and_truncation) {
     CHECK_OK(cc_log_cursor_set(log, "b", 200, NULL));
     CHECK_OK(cc_log_truncate(log, NULL));
     cc_log_info_get(log, &after);
-    CHECK(after.segments < before.segments && after.first_sequence > 100 &&
-          after.first_sequence <= 201);
+    CHECK(after.segments < before.segments && after.first_sequence > 100 && after.first_sequence <= 201);
     CHECK_EQ(read_all(log, 1, NULL), 500 - (int)after.first_sequence + 1);
     CHECK_OK(cc_log_cursor_drop(log, "b", NULL));
     CHECK_OK(cc_log_truncate(log, NULL));
@@ -375,8 +373,7 @@ TEST(kill_nine_loses_nothing_acknowledged) {
         CHECK_OK(cc_log_truncate(log, NULL));
         CHECK_OK(cc_log_close(log, NULL));
     }
-    printf("kill -9 cycles: %d, acknowledged sequences: %llu, lost: 0\n", cycles,
-           (unsigned long long)known);
+    printf("kill -9 cycles: %d, acknowledged sequences: %llu, lost: 0\n", cycles, (unsigned long long)known);
 }
 
 TEST(speed_is_printed) {

@@ -53,9 +53,9 @@ static bool contents_good(cc_log *log, const uint64_t *limits, int life_now) {
     cc_status status;
     while ((status = cc_log_reader_next(reader, &record, NULL)) == CC_OK && good) {
         int life = record.payload.size > 0 ? record.payload.data[0] : -1;
-        good = record.first == expected && record.payload.size == size_of(record.first) &&
-               record.type == 5 && record.count == 1 + record.first % 3 &&
-               record.time_ms == 1000 + record.first && life >= life_before && life <= life_now &&
+        good = record.first == expected && record.payload.size == size_of(record.first) && record.type == 5 &&
+               record.count == 1 + record.first % 3 && record.time_ms == 1000 + record.first &&
+               life >= life_before && life <= life_now &&
                (life == life_now || record.first + record.count - 1 <= limits[life]);
         for (size_t i = 1; i < record.payload.size && good; i++)
             good = record.payload.data[i] == byte_of(record.first, life, i);
@@ -72,7 +72,7 @@ typedef struct {
     cc_durability mode;
     uint64_t acknowledged; /* durable as the mode promises */
     uint64_t submitted;
-    uint64_t cursor;       /* last cursor position set */
+    uint64_t cursor; /* last cursor position set */
     uint64_t seed;
     int life;
     uint64_t limits[LIVES];
@@ -89,9 +89,8 @@ static cc_log_options small_options(fault_fs *disk, cc_durability mode) {
 
 static void complain(crash_run *run, const char *what, const cc_error *error) {
     if (run->shown++ < 5)
-        fprintf(stderr, "seed %llu life %d acknowledged %llu: %s %s\n",
-                (unsigned long long)run->seed, run->life, (unsigned long long)run->acknowledged, what,
-                error->message);
+        fprintf(stderr, "seed %llu life %d acknowledged %llu: %s %s\n", (unsigned long long)run->seed,
+                run->life, (unsigned long long)run->acknowledged, what, error->message);
 }
 
 static void workload(crash_run *run, cc_log *log, int batches);
@@ -203,8 +202,7 @@ static void crash_everywhere(cc_durability mode, const char *name) {
     printf("%s: %llu crash images (%llu of them kill -9): refused %llu, acknowledged lost %llu, "
            "wrong %llu\n",
            name, (unsigned long long)sum.images, (unsigned long long)sum.killed,
-           (unsigned long long)sum.refused, (unsigned long long)sum.lost,
-           (unsigned long long)sum.wrong);
+           (unsigned long long)sum.refused, (unsigned long long)sum.lost, (unsigned long long)sum.wrong);
     CHECK_EQ(sum.refused, 0);
     CHECK_EQ(sum.lost, 0);
     CHECK_EQ(sum.wrong, 0);
@@ -223,8 +221,7 @@ typedef struct {
 } sweep_result;
 
 static bool expected_failure(cc_status status) {
-    return status == CC_OK || status == CC_ERR_IO || status == CC_ERR_FULL ||
-           status == CC_ERR_POISONED;
+    return status == CC_OK || status == CC_ERR_IO || status == CC_ERR_FULL || status == CC_ERR_POISONED;
 }
 
 static sweep_result run_with_fault(fault_fs *disk) {
@@ -281,8 +278,8 @@ TEST(fault_at_every_call) {
                 uint64_t limits[LIVES] = {0};
                 if (status != CC_OK) {
                     if (refused++ < 5)
-                        fprintf(stderr, "kind %d call %llu crash %d: %s\n", kind,
-                                (unsigned long long)nth, crash, error.message);
+                        fprintf(stderr, "kind %d call %llu crash %d: %s\n", kind, (unsigned long long)nth,
+                                crash, error.message);
                 } else {
                     cc_log_info info;
                     cc_log_info_get(log, &info);

@@ -82,10 +82,8 @@ static void *read_all(void *context) {
 
 static void all_at_once(cc_durability mode) {
     fresh_directory();
-    cc_log_options options = {.durability = mode,
-                              .interval_ms = 1,
-                              .segment_min = 1 << 14,
-                              .segment_max = 1 << 15};
+    cc_log_options options = {
+        .durability = mode, .interval_ms = 1, .segment_min = 1 << 14, .segment_max = 1 << 15};
     cc_log *log = NULL;
     CHECK_OK(cc_log_open(directory, &options, &log, NULL));
     for (int i = 0; i < READERS; i++) {
@@ -98,10 +96,8 @@ static void all_at_once(cc_durability mode) {
     actor actors[WRITERS + READERS];
     for (int i = 0; i < WRITERS + READERS; i++) {
         bool writer = i < WRITERS;
-        actors[i] = (actor){.log = log,
-                            .id = writer ? i : i - WRITERS,
-                            .batches = BATCHES,
-                            .running = &running};
+        actors[i] = (actor){
+            .log = log, .id = writer ? i : i - WRITERS, .batches = BATCHES, .running = &running};
         CHECK(pthread_create(&threads[i], NULL, writer ? write_many : read_all, &actors[i]) == 0);
     }
     for (int i = 0; i < WRITERS + READERS; i++) {
@@ -130,8 +126,7 @@ TEST(group_commit_shares_syncs) {
     pthread_t threads[WRITERS];
     actor actors[WRITERS];
     for (int i = 0; i < WRITERS; i++) {
-        actors[i] = (actor){
-            .log = log, .id = i, .batches = COMMITS, .durable = true, .running = &running};
+        actors[i] = (actor){.log = log, .id = i, .batches = COMMITS, .durable = true, .running = &running};
         CHECK(pthread_create(&threads[i], NULL, write_many, &actors[i]) == 0);
     }
     for (int i = 0; i < WRITERS; i++) {
@@ -196,8 +191,7 @@ TEST(failed_sync_poisons_every_waiter) {
     pthread_t threads[WRITERS];
     actor actors[WRITERS];
     for (int i = 0; i < WRITERS; i++) {
-        actors[i] =
-            (actor){.log = log, .id = i, .batches = 1000, .durable = true, .running = &running};
+        actors[i] = (actor){.log = log, .id = i, .batches = 1000, .durable = true, .running = &running};
         CHECK(pthread_create(&threads[i], NULL, write_many, &actors[i]) == 0);
     }
     for (int i = 0; i < WRITERS; i++) {

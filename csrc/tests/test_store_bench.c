@@ -29,8 +29,7 @@ static cc_key make_key(uint32_t number, bench_key *memory) {
     for (int i = 0; i < 16; i++, partition /= 10)
         memory->partition[16 - i] = (uint8_t)('0' + partition % 10);
     memcpy(memory->sort, &sort, sizeof sort);
-    return (cc_key){{memory->partition, sizeof memory->partition},
-                    {memory->sort, sizeof memory->sort}};
+    return (cc_key){{memory->partition, sizeof memory->partition}, {memory->sort, sizeof memory->sort}};
 }
 
 /* The first and last words say whose value and which version it is. */
@@ -67,8 +66,7 @@ static void print(const char *what, uint64_t start, uint64_t operations) {
 static void put(cc_space *space, cc_store *store, uint32_t number, uint32_t version) {
     bench_key memory;
     cc_log_ticket ticket;
-    cc_change change = {CC_CHANGE_PUT, space, make_key(number, &memory),
-                        make_value(number, version)};
+    cc_change change = {CC_CHANGE_PUT, space, make_key(number, &memory), make_value(number, version)};
     cc_store_lock(store);
     CHECK_OK(cc_store_write(store, &change, 1, &ticket, NULL));
     cc_store_unlock(store);
@@ -94,16 +92,14 @@ static void put_batches(cc_space *space, cc_store *store) {
 }
 
 /* `distinct` keys at random places, `rounds` reads in all. */
-static void gets(cc_space *space, const char *what, uint32_t distinct, uint32_t rounds,
-                 uint32_t version) {
+static void gets(cc_space *space, const char *what, uint32_t distinct, uint32_t rounds, uint32_t version) {
     uint64_t start = cc_clock_monotonic_ns();
     uint32_t right = 0;
     for (uint32_t i = 0, at = 0; i < rounds; i++) {
         bench_key memory;
         cc_bytes value;
         uint32_t number = order[at];
-        right += cc_space_get(space, make_key(number, &memory), &value) &&
-                 value_is(value, number, version);
+        right += cc_space_get(space, make_key(number, &memory), &value) && value_is(value, number, version);
         at = at + 1 == distinct ? 0 : at + 1;
     }
     print(what, start, rounds);
@@ -128,7 +124,8 @@ static void gets_ahead(cc_space *space, uint32_t version) {
     for (uint32_t i = 0; i < items; i++) {
         bench_key memory;
         cc_bytes value;
-        if (i + 8 < items) cc_space_prefetch(space, make_key(order[i + 8], &memory));
+        if (i + 8 < items)
+            cc_space_prefetch(space, make_key(order[i + 8], &memory));
         right += cc_space_get(space, make_key(order[i], &memory), &value) &&
                  value_is(value, order[i], version);
     }
@@ -147,7 +144,8 @@ static void queries(cc_space *space) {
         for (; more; more = cc_space_next(&cursor)) {
             cc_bytes value;
             cc_space_entry(&cursor, NULL, &found, &value);
-            if (!cc_bytes_equal(found.partition, key.partition)) break;
+            if (!cc_bytes_equal(found.partition, key.partition))
+                break;
             for (size_t line = 0; line < VALUE; line += 64)
                 sum += value.data[line];
             seen++;
@@ -189,9 +187,10 @@ static void memory(cc_space *space) {
     cc_space_info info;
     cc_space_info_get(space, &info);
     double payload = (double)info.item_count * (VALUE + 21), used = (double)info.memory_bytes;
-    printf("%-34s %9.1f MB for %.1f MB of keys and values: x %.3f\n", "memory", used / 1e6,
-           payload / 1e6, used / payload);
-    if (items >= 100000) CHECK(used < 1.35 * payload);
+    printf("%-34s %9.1f MB for %.1f MB of keys and values: x %.3f\n", "memory", used / 1e6, payload / 1e6,
+           used / payload);
+    if (items >= 100000)
+        CHECK(used < 1.35 * payload);
 }
 
 static cc_space *reopen(const char *dir, cc_store **store, const char *what) {
@@ -204,7 +203,8 @@ static cc_space *reopen(const char *dir, cc_store **store, const char *what) {
 }
 
 int main(int argc, char **argv) {
-    if (argc > 1) items = (uint32_t)strtoul(argv[1], NULL, 10) / PER_PARTITION * PER_PARTITION;
+    if (argc > 1)
+        items = (uint32_t)strtoul(argv[1], NULL, 10) / PER_PARTITION * PER_PARTITION;
     const char *dir = argc > 2 ? argv[2] : NULL;
     cc_store *store = NULL;
     cc_space *space = NULL;
@@ -220,7 +220,8 @@ int main(int argc, char **argv) {
         put(space, store, order[i], 0);
     print("put new, random order", start, items);
     memory(space);
-    if (dir != NULL) space = reopen(dir, &store, "reopen (log holds each item once)");
+    if (dir != NULL)
+        space = reopen(dir, &store, "reopen (log holds each item once)");
     gets(space, "get random", items, items, 0);
     gets(space, "get hot (100 keys)", 100, 1000000, 0);
     gets_of_absent(space);

@@ -20,9 +20,7 @@ bool cc_store_fault_hook(void) {
     return fail_at != 0 && allocations >= fail_at;
 }
 
-static cc_bytes text(const char *word) {
-    return cc_bytes_text(word);
-}
+static cc_bytes text(const char *word) { return cc_bytes_text(word); }
 
 static cc_store *open_with(const char *dir, const cc_store_options *options) {
     cc_store *store = NULL;
@@ -36,8 +34,7 @@ static cc_store *open_with(const char *dir, const cc_store_options *options) {
 }
 
 /* Key and value follow from (number, version), so any state can be checked without a copy of it. */
-static cc_status write_one(cc_space *space, uint32_t number, uint32_t version, bool wait,
-                           cc_error *error) {
+static cc_status write_one(cc_space *space, uint32_t number, uint32_t version, bool wait, cc_error *error) {
     uint8_t bytes[900];
     uint32_t size = 8 + (number * 131 + version * 977) % 800;
     memset(bytes, (int)(number + version), sizeof bytes);
@@ -84,8 +81,8 @@ static bool same_space(cc_space *a, cc_space *b) {
         cc_bytes value_a, value_b;
         cc_space_entry(&x, NULL, &key_a, &value_a);
         cc_space_entry(&y, NULL, &key_b, &value_b);
-        if (!cc_bytes_equal(key_a.partition, key_b.partition) ||
-            !cc_bytes_equal(key_a.sort, key_b.sort) || !cc_bytes_equal(value_a, value_b))
+        if (!cc_bytes_equal(key_a.partition, key_b.partition) || !cc_bytes_equal(key_a.sort, key_b.sort) ||
+            !cc_bytes_equal(value_a, value_b))
             return false;
         more_a = cc_space_next(&x);
         more_b = cc_space_next(&y);
@@ -161,9 +158,9 @@ static int64_t batch_version(cc_space *space) {
     uint32_t partition = 99, first = 0, version = 0;
     for (uint32_t i = 0; i < BATCH; i++) {
         cc_bytes value = {NULL, 0};
-        bool there =
-            cc_space_get(space, (cc_key){cc_bytes_of(&partition, 4), cc_bytes_of(&i, 4)}, &value);
-        if (!there) return i == 0 ? -1 : -2;
+        bool there = cc_space_get(space, (cc_key){cc_bytes_of(&partition, 4), cc_bytes_of(&i, 4)}, &value);
+        if (!there)
+            return i == 0 ? -1 : -2;
         memcpy(&version, value.data, 4);
         if (i == 0)
             first = version;
@@ -181,7 +178,8 @@ static void child_writes(int pipe_end) {
     int64_t newest = version_of(space, 0);
     for (uint32_t version = (uint32_t)(newest + 1);; version++) {
         for (uint32_t number = 0; number < 50; number++)
-            if (write_one(space, number, version, true, NULL) != CC_OK) _exit(3);
+            if (write_one(space, number, version, true, NULL) != CC_OK)
+                _exit(3);
         if (write_batch(space, version, NULL) != CC_OK ||
             write(pipe_end, &version, sizeof version) != sizeof version)
             _exit(4);
@@ -300,8 +298,7 @@ TEST(every_disk_call_fails_once) {
     uint64_t points = 0, poisoned = 0, reopened = 0;
     for (uint64_t nth = 1; nth < 400 && check.failures_here == 0; nth++) {
         fault_fs *disk = fault_fs_new();
-        cc_store_options options = {
-            .log = {.durability = CC_DURABILITY_COMMIT, .fs = fault_fs_table(disk)}};
+        cc_store_options options = {.log = {.durability = CC_DURABILITY_COMMIT, .fs = fault_fs_table(disk)}};
         cc_store *store = NULL;
         cc_space *space = NULL;
         int64_t acknowledged = -1;
@@ -319,7 +316,8 @@ TEST(every_disk_call_fails_once) {
         }
         fault_fs_fail(disk, 0, FAULT_EIO, false);
         fault_fs *after = fault_fs_crash(disk, nth);
-        if (opened) (void)!cc_store_close(store, NULL);
+        if (opened)
+            (void)!cc_store_close(store, NULL);
         options.log.fs = fault_fs_table(after);
         store = open_with("d", &options);
         space = cc_space_find(store, text("t"));
@@ -332,16 +330,17 @@ TEST(every_disk_call_fails_once) {
         CHECK_OK(cc_store_close(store, NULL));
         fault_fs_free(after);
         fault_fs_free(disk);
-        if (done) break;
+        if (done)
+            break;
     }
-    printf("%llu fault points, %llu poisoned, %llu reopened with data\n",
-           (unsigned long long)points, (unsigned long long)poisoned, (unsigned long long)reopened);
+    printf("%llu fault points, %llu poisoned, %llu reopened with data\n", (unsigned long long)points,
+           (unsigned long long)poisoned, (unsigned long long)reopened);
     CHECK(points > 20 && poisoned > 5 && reopened > 5);
 }
 
 /* ---- every allocation fails once ---- */
-static void mixed_batch(cc_space *space, uint32_t round, cc_change changes[30],
-                        uint32_t numbers[30], uint8_t values[700]) {
+static void mixed_batch(cc_space *space, uint32_t round, cc_change changes[30], uint32_t numbers[30],
+                        uint8_t values[700]) {
     for (uint32_t i = 0; i < 30; i++) {
         numbers[i] = (round * 17 + i * 5) % 90;
         bool delete = (i + round) % 4 == 3;
@@ -394,9 +393,11 @@ TEST(every_allocation_fails_once) {
         }
         fail_at = 0;
         failed += !clean;
-        if (store != NULL) CHECK_OK(cc_store_close(store, NULL));
+        if (store != NULL)
+            CHECK_OK(cc_store_close(store, NULL));
         CHECK_OK(cc_store_close(twin_store, NULL));
-        if (clean) break;
+        if (clean)
+            break;
     }
     printf("%llu failing allocations, each undone\n", (unsigned long long)failed);
     CHECK(failed > 100);

@@ -31,9 +31,7 @@ static uint64_t next_random(void) {
     random_state ^= random_state << 17;
     return random_state;
 }
-static size_t below(size_t limit) {
-    return (size_t)(next_random() >> 11) % limit;
-}
+static size_t below(size_t limit) { return (size_t)(next_random() >> 11) % limit; }
 
 static cc_key entry_key(const entry *e) {
     return (cc_key){{e->bytes, e->partition}, {e->bytes + e->partition, e->sort}};
@@ -43,7 +41,8 @@ static cc_bytes entry_value(const entry *e) {
 }
 
 static int order_of(uint64_t hash, cc_key key, const entry *e) {
-    if (hash != e->hash) return hash < e->hash ? -1 : 1;
+    if (hash != e->hash)
+        return hash < e->hash ? -1 : 1;
     cc_key other = entry_key(e);
     int order = cc_bytes_compare(key.partition, other.partition);
     return order != 0 ? order : cc_bytes_compare(key.sort, other.sort);
@@ -75,18 +74,22 @@ static void model_remove(model *m, size_t at) {
 
 static void model_put(model *m, uint64_t hash, cc_key key, cc_bytes value) {
     size_t at = position(m, hash, key);
-    if (is_at(m, at, hash, key)) model_remove(m, at);
+    if (is_at(m, at, hash, key))
+        model_remove(m, at);
     if (m->count == m->capacity) {
         m->capacity = m->capacity ? m->capacity * 2 : 64;
         m->entries = realloc(m->entries, m->capacity * sizeof(entry));
     }
     memmove(m->entries + at + 1, m->entries + at, (m->count - at) * sizeof(entry));
     entry *e = &m->entries[at];
-    *e = (entry){hash, malloc(key.partition.size + key.sort.size + value.size + 1),
-                 key.partition.size, key.sort.size, value.size};
-    if (key.partition.size) memcpy(e->bytes, key.partition.data, key.partition.size);
-    if (key.sort.size) memcpy(e->bytes + key.partition.size, key.sort.data, key.sort.size);
-    if (value.size) memcpy(e->bytes + key.partition.size + key.sort.size, value.data, value.size);
+    *e = (entry){hash, malloc(key.partition.size + key.sort.size + value.size + 1), key.partition.size,
+                 key.sort.size, value.size};
+    if (key.partition.size)
+        memcpy(e->bytes, key.partition.data, key.partition.size);
+    if (key.sort.size)
+        memcpy(e->bytes + key.partition.size, key.sort.data, key.sort.size);
+    if (value.size)
+        memcpy(e->bytes + key.partition.size + key.sort.size, value.data, value.size);
     m->count++;
     m->bytes += value.size;
 }
@@ -124,7 +127,8 @@ static uint8_t noise[40000];
 
 static cc_bytes random_value(const shape *s) {
     size_t size = below(s->value_max + 1);
-    if (below(500) == 0) size = below(sizeof noise / 2); /* now and then beyond the largest cell */
+    if (below(500) == 0)
+        size = below(sizeof noise / 2); /* now and then beyond the largest cell */
     return (cc_bytes){noise + below(sizeof noise / 2), size};
 }
 
@@ -158,14 +162,15 @@ static void write_some(model *m, const shape *s, bool mostly_delete) {
 }
 
 static bool cursor_is(const model *m, const cc_space_cursor *cursor, bool found, size_t at) {
-    if (at >= m->count) return !found;
+    if (at >= m->count)
+        return !found;
     uint64_t hash;
     cc_key key;
     cc_bytes value;
-    if (!found) return false;
+    if (!found)
+        return false;
     cc_space_entry(cursor, &hash, &key, &value);
-    return order_of(hash, key, &m->entries[at]) == 0 &&
-           cc_bytes_equal(value, entry_value(&m->entries[at]));
+    return order_of(hash, key, &m->entries[at]) == 0 && cc_bytes_equal(value, entry_value(&m->entries[at]));
 }
 
 static void read_some(model *m, const shape *s) {
@@ -176,7 +181,8 @@ static void read_some(model *m, const shape *s) {
     bool there = is_at(m, at, hash, k.key);
     cc_bytes value;
     CHECK(cc_space_get(m->space, k.key, &value) == there);
-    if (there) CHECK(cc_bytes_equal(value, entry_value(&m->entries[at])));
+    if (there)
+        CHECK(cc_bytes_equal(value, entry_value(&m->entries[at])));
     cc_space_cursor cursor;
     bool found;
     size_t steps = below(6);
@@ -246,8 +252,7 @@ static void run_shape(const shape *s, uint64_t seed, size_t rounds, size_t round
             CHECK_OK(cc_space_drop(store, cc_bytes_text("b"), NULL));
             while (models[1].count > 0)
                 model_remove(&models[1], models[1].count - 1);
-            CHECK_OK(cc_space_create(store, cc_bytes_text("b"), cc_bytes_text(""), &models[1].space,
-                                     NULL));
+            CHECK_OK(cc_space_create(store, cc_bytes_text("b"), cc_bytes_text(""), &models[1].space, NULL));
         }
     }
     for (int i = 0; i < 2; i++) { /* empty by deletes: every node and segment cell must come back */
@@ -258,7 +263,8 @@ static void run_shape(const shape *s, uint64_t seed, size_t rounds, size_t round
             cc_log_ticket ticket;
             CHECK_OK(cc_store_write(store, &change, 1, &ticket, NULL));
             model_remove(&models[i], at);
-            if (models[i].count % 97 == 0) (void)cc_btree_check(&models[i].space->tree);
+            if (models[i].count % 97 == 0)
+                (void)cc_btree_check(&models[i].space->tree);
         }
         CHECK(models[i].space->tree.root == NULL);
         free(models[i].entries);
@@ -266,19 +272,18 @@ static void run_shape(const shape *s, uint64_t seed, size_t rounds, size_t round
     CHECK_OK(cc_store_close(store, NULL));
 }
 
-#define SHAPE_TEST(name, ...)                                                                      \
-    TEST(name) {                                                                                   \
-        static const shape s = {__VA_ARGS__};                                                      \
-        for (uint64_t seed = 1; seed <= seeds && check.failures_here == 0; seed++)                 \
-            run_shape(&s, seed, 9, 2000);                                                          \
+#define SHAPE_TEST(name, ...)                                                                                \
+    TEST(name) {                                                                                             \
+        static const shape s = {__VA_ARGS__};                                                                \
+        for (uint64_t seed = 1; seed <= seeds && check.failures_here == 0; seed++)                           \
+            run_shape(&s, seed, 9, 2000);                                                                    \
     }
 
 static uint64_t seeds = 6;
 
 SHAPE_TEST(many_partitions, .partitions = 3000, .sorts = 3, .value_max = 300, .mask = UINT64_MAX)
 SHAPE_TEST(one_partition, .partitions = 1, .sorts = 9000, .value_max = 60, .mask = UINT64_MAX)
-SHAPE_TEST(equal_heads, .partitions = 4, .sorts = 2500, .prefix = 12, .value_max = 40,
-           .mask = UINT64_MAX)
+SHAPE_TEST(equal_heads, .partitions = 4, .sorts = 2500, .prefix = 12, .value_max = 40, .mask = UINT64_MAX)
 SHAPE_TEST(all_hashes_equal, .partitions = 300, .sorts = 8, .prefix = 3, .value_max = 30, .mask = 0)
 SHAPE_TEST(few_hashes, .partitions = 600, .sorts = 9, .prefix = 9, .value_max = 30,
            .mask = 0xc000000000000000u)
@@ -297,8 +302,7 @@ TEST(large_tree) {
     cc_bytes value;
     for (int pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < KEYS; i++) {
-            uint32_t number = (uint32_t)((uint64_t)i * 7919 % KEYS),
-                     sort = __builtin_bswap32(number);
+            uint32_t number = (uint32_t)((uint64_t)i * 7919 % KEYS), sort = __builtin_bswap32(number);
             uint32_t partition = number / 100;
             cc_change change = {pass == 0 ? CC_CHANGE_PUT : CC_CHANGE_DELETE,
                                 space,
@@ -321,7 +325,8 @@ TEST(large_tree) {
 }
 
 int main(int argc, char **argv) {
-    if (argc > 1) seeds = strtoull(argv[1], NULL, 10);
+    if (argc > 1)
+        seeds = strtoull(argv[1], NULL, 10);
     random_state = 88172645463325252u;
     for (size_t i = 0; i < sizeof noise; i++)
         noise[i] = (uint8_t)next_random();

@@ -6,9 +6,7 @@
 #include "store/internal.h"
 #include "support/check.h"
 
-static cc_bytes text(const char *word) {
-    return cc_bytes_text(word);
-}
+static cc_bytes text(const char *word) { return cc_bytes_text(word); }
 static cc_key key_of(const char *partition, const char *sort) {
     return (cc_key){text(partition), text(sort)};
 }
@@ -21,8 +19,7 @@ static cc_status put(cc_space *space, const char *partition, const char *sort, c
 
 static bool has(cc_space *space, const char *partition, const char *sort, const char *value) {
     cc_bytes found;
-    return cc_space_get(space, key_of(partition, sort), &found) &&
-           cc_bytes_equal(found, text(value));
+    return cc_space_get(space, key_of(partition, sort), &found) && cc_bytes_equal(found, text(value));
 }
 
 static bool absent(cc_space *space, const char *partition, const char *sort) {
@@ -84,13 +81,14 @@ TEST(one_key_many_times_in_a_write) {
                 const char *last = NULL;
                 for (size_t i = 0; i < length; i++) {
                     const char *value = values[(code >> (2 * i)) & 3];
-                    changes[i] = (cc_change){value ? CC_CHANGE_PUT : CC_CHANGE_DELETE, space,
-                                             key_of("k", ""), text(value ? value : "")};
+                    changes[i] = (cc_change){value ? CC_CHANGE_PUT : CC_CHANGE_DELETE, space, key_of("k", ""),
+                                             text(value ? value : "")};
                     last = value;
                 }
                 cc_change delete = {CC_CHANGE_DELETE, space, key_of("k", ""), {NULL, 0}};
                 CHECK_OK(cc_store_write(store, &delete, 1, &ticket, NULL));
-                if (present) CHECK_OK(put(space, "k", "", "before"));
+                if (present)
+                    CHECK_OK(put(space, "k", "", "before"));
                 CHECK_OK(cc_store_write(store, changes, length, &ticket, NULL));
                 CHECK(last ? has(space, "k", "", last) : absent(space, "k", ""));
                 CHECK_EQ(count_of(space), last != NULL);
@@ -113,8 +111,7 @@ TEST(cursor_and_order) {
     CHECK_OK(put(space, "p", "b", "3"));
     char seen[8] = {0};
     int n = 0;
-    for (bool more = cc_space_seek(space, key_of("p", ""), &cursor); more;
-         more = cc_space_next(&cursor)) {
+    for (bool more = cc_space_seek(space, key_of("p", ""), &cursor); more; more = cc_space_next(&cursor)) {
         cc_bytes value;
         uint64_t hash;
         cc_space_entry(&cursor, &hash, NULL, &value);
@@ -137,8 +134,7 @@ TEST(limits) {
     cc_log_ticket ticket;
     CHECK_OK(cc_space_create(store, text("t"), text(""), &space, NULL));
     uint8_t *long_key = calloc(1, CC_SPACE_KEY_PART_MAX + 1);
-    cc_change change = {
-        CC_CHANGE_PUT, space, {{long_key, CC_SPACE_KEY_PART_MAX + 1}, {NULL, 0}}, {NULL, 0}};
+    cc_change change = {CC_CHANGE_PUT, space, {{long_key, CC_SPACE_KEY_PART_MAX + 1}, {NULL, 0}}, {NULL, 0}};
     CHECK_EQ(cc_store_write(store, &change, 1, &ticket, &error), CC_ERR_LIMIT);
     change.key.partition.size--;
     change.key.sort = change.key.partition;
@@ -168,8 +164,7 @@ TEST(a_forked_child_is_refused) {
         cc_store_lock(store);
         bool good = cc_store_check(store, NULL) == CC_ERR_FORKED && absent(space, "p", "s") &&
                     put(space, "p", "s", "w") == CC_ERR_FORKED && !cc_space_at(store, 0) &&
-                    !cc_space_find(store, text("t")) &&
-                    !cc_space_seek(space, key_of("p", "s"), &cursor);
+                    !cc_space_find(store, text("t")) && !cc_space_seek(space, key_of("p", "s"), &cursor);
         cc_store_unlock(store);
         good = cc_store_close(store, NULL) == CC_OK && good;
         _exit(good ? 0 : 1);

@@ -112,32 +112,43 @@ TEST(syntax) {
             "Invalid ConditionExpression: The expression has redundant parentheses;");
     truth("((a = :n) AND (b <> :s))", true);
     refused(c, "foo(a)", "Invalid ConditionExpression: Invalid function name; function: foo");
-    refused(c, "size(a)", "Invalid ConditionExpression: The function is not allowed to be used this way "
-                          "in an expression; function: size");
-    refused(c, "contains(a, :n) = :n", "Invalid ConditionExpression: The function is not allowed to be "
-                                       "used this way in an expression; function: contains");
-    refused(c, "status = :n", "Invalid ConditionExpression: Attribute name is a reserved keyword; "
-                              "reserved keyword: status");
-    refused(c, "size = :n", "Invalid ConditionExpression: Attribute name is a reserved keyword; "
-                            "reserved keyword: size");
+    refused(c, "size(a)",
+            "Invalid ConditionExpression: The function is not allowed to be used this way "
+            "in an expression; function: size");
+    refused(c, "contains(a, :n) = :n",
+            "Invalid ConditionExpression: The function is not allowed to be "
+            "used this way in an expression; function: contains");
+    refused(c, "status = :n",
+            "Invalid ConditionExpression: Attribute name is a reserved keyword; "
+            "reserved keyword: status");
+    refused(c, "size = :n",
+            "Invalid ConditionExpression: Attribute name is a reserved keyword; "
+            "reserved keyword: size");
 }
 
 TEST(binding) {
     cc_expression_kind c = CC_EXPRESSION_CONDITION;
-    refused(c, "#x = :n", "Invalid ConditionExpression: An expression attribute name used in the "
-                          "document path is not defined; attribute name: #x");
-    refused(c, "a = :x", "Invalid ConditionExpression: An expression attribute value used in expression "
-                         "is not defined; attribute value: :x");
-    refused(c, "contains(a)", "Invalid ConditionExpression: Incorrect number of operands for operator or "
-                              "function; operator or function: contains, number of operands: 1");
-    refused(c, "a = #a", "Invalid ConditionExpression: The first operand must be distinct from the "
-                         "remaining operands for this operator or function; operator: =, first operand: [a]");
-    refused(c, "begins_with(a, :n)", "Invalid ConditionExpression: Incorrect operand type for operator "
-                                     "or function; operator or function: begins_with, operand type: N");
-    refused(c, "attribute_exists(:n)", "Invalid ConditionExpression: Operator or function requires a "
-                                       "document path; operator or function: attribute_exists");
-    refused(c, "attribute_type(a, :bad)", "Invalid ConditionExpression: Invalid attribute type name "
-                                          "found; type: X, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}");
+    refused(c, "#x = :n",
+            "Invalid ConditionExpression: An expression attribute name used in the "
+            "document path is not defined; attribute name: #x");
+    refused(c, "a = :x",
+            "Invalid ConditionExpression: An expression attribute value used in expression "
+            "is not defined; attribute value: :x");
+    refused(c, "contains(a)",
+            "Invalid ConditionExpression: Incorrect number of operands for operator or "
+            "function; operator or function: contains, number of operands: 1");
+    refused(c, "a = #a",
+            "Invalid ConditionExpression: The first operand must be distinct from the "
+            "remaining operands for this operator or function; operator: =, first operand: [a]");
+    refused(c, "begins_with(a, :n)",
+            "Invalid ConditionExpression: Incorrect operand type for operator "
+            "or function; operator or function: begins_with, operand type: N");
+    refused(c, "attribute_exists(:n)",
+            "Invalid ConditionExpression: Operator or function requires a "
+            "document path; operator or function: attribute_exists");
+    refused(c, "attribute_type(a, :bad)",
+            "Invalid ConditionExpression: Invalid attribute type name "
+            "found; type: X, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}");
     refused(c, "a BETWEEN :m AND :n",
             "Invalid ConditionExpression: The BETWEEN operator requires upper bound to be greater than or "
             "equal to lower bound; lower bound operand: AttributeValue: {N:7}, upper bound operand: "
@@ -158,22 +169,27 @@ TEST(updates) {
     cc_expression_kind u = CC_EXPRESSION_UPDATE;
     refused(u, "INVALID SYNTAX HERE",
             "Invalid UpdateExpression: Syntax error; token: \"INVALID\", near: \"INVALID SYNTAX\"");
-    refused(u, "SET a = :n SET b = :n", "Invalid UpdateExpression: The \"SET\" section can only be used "
-                                        "once in an update expression;");
+    refused(u, "SET a = :n SET b = :n",
+            "Invalid UpdateExpression: The \"SET\" section can only be used "
+            "once in an update expression;");
     refused(u, "SET a = :n, a = :m",
             "Invalid UpdateExpression: Two document paths overlap with each other; must remove or rewrite "
             "one of these paths; path one: [a], path two: [a]");
-    refused(u, "ADD a :s", "Invalid UpdateExpression: Incorrect operand type for operator or function; "
-                           "operator: ADD, operand type: STRING, typeSet: ALLOWED_FOR_ADD_OPERAND");
-    refused(u, "DELETE a :n", "Invalid UpdateExpression: Incorrect operand type for operator or function; "
-                              "operator: DELETE, operand type: NUMBER, typeSet: ALLOWED_FOR_DELETE_OPERAND");
-    refused(u, "SET a = a + :s", "Invalid UpdateExpression: Incorrect operand type for operator or "
-                                 "function; operator or function: +, operand type: S");
+    refused(u, "ADD a :s",
+            "Invalid UpdateExpression: Incorrect operand type for operator or function; "
+            "operator: ADD, operand type: STRING, typeSet: ALLOWED_FOR_ADD_OPERAND");
+    refused(u, "DELETE a :n",
+            "Invalid UpdateExpression: Incorrect operand type for operator or function; "
+            "operator: DELETE, operand type: NUMBER, typeSet: ALLOWED_FOR_DELETE_OPERAND");
+    refused(u, "SET a = a + :s",
+            "Invalid UpdateExpression: Incorrect operand type for operator or "
+            "function; operator or function: +, operand type: S");
     refused(u, "SET a = list_append(a, :n)",
             "Invalid UpdateExpression: Incorrect operand type for operator or function; operator or "
             "function: list_append, operand type: N");
-    refused(u, "SET a = if_not_exists(:n, :m)", "Invalid UpdateExpression: Operator or function requires "
-                                                "a document path; operator or function: if_not_exists");
+    refused(u, "SET a = if_not_exists(:n, :m)",
+            "Invalid UpdateExpression: Operator or function requires "
+            "a document path; operator or function: if_not_exists");
 }
 
 static void applied(const char *text, const char *expected) {
@@ -203,12 +219,11 @@ static void applied(const char *text, const char *expected) {
     cc_buffer_free(&json);
 }
 
-#define REST_AFTER_A                                                                               \
-    ",\"b\":{\"S\":\"abc\"},\"c\":{\"M\":{\"d\":{\"L\":[{\"S\":\"x\"},{\"N\":\"9\"}]}}},"           \
+#define REST_AFTER_A                                                                                         \
+    ",\"b\":{\"S\":\"abc\"},\"c\":{\"M\":{\"d\":{\"L\":[{\"S\":\"x\"},{\"N\":\"9\"}]}}},"                    \
     "\"e\":{\"SS\":[\"ab\",\"q\"]},\"f\":{\"N\":\"5\"},\"size\":{\"S\":\"ab\"}}"
-#define ALL_BUT(c, e)                                                                              \
-    "{\"a\":{\"N\":\"5\"},\"b\":{\"S\":\"abc\"}," c e                                              \
-    "\"f\":{\"N\":\"5\"},\"size\":{\"S\":\"ab\"}}"
+#define ALL_BUT(c, e)                                                                                        \
+    "{\"a\":{\"N\":\"5\"},\"b\":{\"S\":\"abc\"}," c e "\"f\":{\"N\":\"5\"},\"size\":{\"S\":\"ab\"}}"
 #define C "\"c\":{\"M\":{\"d\":{\"L\":[{\"S\":\"x\"},{\"N\":\"9\"}]}}},"
 #define E "\"e\":{\"SS\":[\"ab\",\"q\"]},"
 
@@ -224,7 +239,8 @@ TEST(apply) {
     applied("REMOVE e", ALL_BUT(C, ""));
     applied("SET c.d[0] = :n, c.d[9] = :s, c.d[5] = :m, c.g = :b",
             ALL_BUT("\"c\":{\"M\":{\"d\":{\"L\":[{\"N\":\"5\"},{\"N\":\"9\"},{\"N\":\"7\"},{\"S\":\"ab\"}]},"
-                    "\"g\":{\"BOOL\":true}}},", E));
+                    "\"g\":{\"BOOL\":true}}},",
+                    E));
     applied("REMOVE c.d[0]", ALL_BUT("\"c\":{\"M\":{\"d\":{\"L\":[{\"N\":\"9\"}]}}},", E));
     applied("REMOVE c.d[0], c.d[1]", ALL_BUT("\"c\":{\"M\":{\"d\":{\"L\":[]}}},", E));
     applied("SET c.d = list_append(:l, c.d)",

@@ -33,10 +33,13 @@ static void *work(void *argument) {
                  number, i % 7);
         refused += call("UpdateItem", body, &arena, &reply) != 200;
         snprintf(body, sizeof body,
-                 "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"k%d-%d\"},\"v\":{\"N\":\"%d\"}}}", number, i, i);
+                 "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"k%d-%d\"},\"v\":{\"N\":\"%d\"}}}", number,
+                 i, i);
         refused += call("PutItem", body, &arena, &reply) != 200;
-        refused += call("Scan", "{\"TableName\":\"tab\",\"Limit\":20,\"FilterExpression\":\"v > :v\","
-                                "\"ExpressionAttributeValues\":{\":v\":{\"N\":\"5\"}}}", &arena, &reply) != 200;
+        refused += call("Scan",
+                        "{\"TableName\":\"tab\",\"Limit\":20,\"FilterExpression\":\"v > :v\","
+                        "\"ExpressionAttributeValues\":{\":v\":{\"N\":\"5\"}}}",
+                        &arena, &reply) != 200;
     }
     cc_buffer_free(&reply);
     cc_arena_free(&arena);
@@ -63,8 +66,11 @@ TEST(counts_add_up) {
     cc_arena arena;
     cc_buffer reply = {0};
     cc_arena_init(&arena, 0);
-    CHECK_EQ(call("GetItem", "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"n\"}},\"ProjectionExpression\":"
-                             "\"hits\"}", &arena, &reply), 200);
+    CHECK_EQ(call("GetItem",
+                  "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"n\"}},\"ProjectionExpression\":"
+                  "\"hits\"}",
+                  &arena, &reply),
+             200);
     CHECK_OK(cc_buffer_append_byte(&reply, 0));
     CHECK(strcmp((char *)reply.data, "{\"Item\":{\"hits\":{\"N\":\"1200\"}}}") == 0);
     cc_buffer_free(&reply);

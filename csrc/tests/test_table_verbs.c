@@ -41,7 +41,8 @@ static void close_tables(void) { CHECK_OK(cc_tables_close(tables, NULL)); }
 #define ITEM(p, s, rest) "{\"p\":{\"S\":\"" p "\"},\"s\":{\"N\":\"" s "\"}" rest "}"
 #define PUT(p, s, rest) call("PutItem", "{\"TableName\":\"tab\",\"Item\":" ITEM(p, s, rest) "}")
 #define WITH_KEY(p, s, rest) "{\"TableName\":\"tab\",\"Key\":" ITEM(p, s, "") rest "}"
-#define INVALID(message) "{\"__type\":\"com.amazon.coral.validate#ValidationException\",\"message\":\"" message "\"}"
+#define INVALID(message)                                                                                     \
+    "{\"__type\":\"com.amazon.coral.validate#ValidationException\",\"message\":\"" message "\"}"
 
 TEST(put_get_delete) {
     open_memory();
@@ -51,8 +52,10 @@ TEST(put_get_delete) {
     expect("GetItem", WITH_KEY("a", "2", ",\"ReturnConsumedCapacity\":\"INDEXES\",\"ConsistentRead\":true"),
            "{\"ConsumedCapacity\":{\"TableName\":\"tab\",\"CapacityUnits\":1.0,"
            "\"Table\":{\"CapacityUnits\":1.0}}}");
-    expect("DeleteItem", WITH_KEY("a", "1", ",\"ConditionExpression\":\"attribute_not_exists(p)\","
-                                            "\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\""),
+    expect("DeleteItem",
+           WITH_KEY("a", "1",
+                    ",\"ConditionExpression\":\"attribute_not_exists(p)\","
+                    "\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\""),
            "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException\","
            "\"message\":\"The conditional request failed\",\"Item\":"
            "{\"s\":{\"N\":\"1\"},\"p\":{\"S\":\"a\"},\"v\":{\"BOOL\":true}}}");
@@ -68,17 +71,21 @@ TEST(put_get_delete) {
 TEST(update) {
     open_memory();
     expect("UpdateItem",
-           WITH_KEY("a", "1", ",\"UpdateExpression\":\"ADD n :one SET m = :m\","
-                              "\"ExpressionAttributeValues\":{\":one\":{\"N\":\"1\"},\":m\":{\"M\":{}}},"
-                              "\"ReturnValues\":\"UPDATED_NEW\""),
+           WITH_KEY("a", "1",
+                    ",\"UpdateExpression\":\"ADD n :one SET m = :m\","
+                    "\"ExpressionAttributeValues\":{\":one\":{\"N\":\"1\"},\":m\":{\"M\":{}}},"
+                    "\"ReturnValues\":\"UPDATED_NEW\""),
            "{\"Attributes\":{\"m\":{\"M\":{}},\"n\":{\"N\":\"1\"}}}");
     expect("UpdateItem",
-           WITH_KEY("a", "1", ",\"UpdateExpression\":\"SET m.x = n + :one\","
-                              "\"ExpressionAttributeValues\":{\":one\":{\"N\":\"1\"}},"
-                              "\"ReturnValues\":\"UPDATED_NEW\""),
+           WITH_KEY("a", "1",
+                    ",\"UpdateExpression\":\"SET m.x = n + :one\","
+                    "\"ExpressionAttributeValues\":{\":one\":{\"N\":\"1\"}},"
+                    "\"ReturnValues\":\"UPDATED_NEW\""),
            "{\"Attributes\":{\"m\":{\"M\":{\"x\":{\"N\":\"2\"}}}}}");
-    expect("UpdateItem", WITH_KEY("a", "1", ",\"UpdateExpression\":\"SET s = :one\","
-                                            "\"ExpressionAttributeValues\":{\":one\":{\"N\":\"1\"}}"),
+    expect("UpdateItem",
+           WITH_KEY("a", "1",
+                    ",\"UpdateExpression\":\"SET s = :one\","
+                    "\"ExpressionAttributeValues\":{\":one\":{\"N\":\"1\"}}"),
            INVALID("One or more parameter values were invalid: Cannot update attribute s. This attribute "
                    "is part of the key"));
     expect("UpdateItem", WITH_KEY("b", "1", ""), "{}"); /* creates the bare item */
@@ -108,24 +115,26 @@ TEST(query_and_scan) {
     open_memory();
     for (int i = 0; i < 10; i++) {
         char body[128];
-        snprintf(body, sizeof body, "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"%d\"}}}",
-                 i - 5);
+        snprintf(body, sizeof body,
+                 "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"%d\"}}}", i - 5);
         expect("PutItem", body, "{}");
-        snprintf(body, sizeof body, "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"q%d\"},\"s\":{\"N\":\"0\"}}}", i);
+        snprintf(body, sizeof body,
+                 "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"q%d\"},\"s\":{\"N\":\"0\"}}}", i);
         expect("PutItem", body, "{}");
     }
     check_pages("true", -5, 1);
     check_pages("false", 4, -1);
-    expect("Query", "{\"TableName\":\"tab\",\"KeyConditionExpression\":\"p = :p AND s > :s\","
-                    "\"FilterExpression\":\"attribute_exists(z)\",\"ReturnConsumedCapacity\":\"TOTAL\","
-                    "\"ExpressionAttributeValues\":{\":p\":{\"S\":\"a\"},\":s\":{\"N\":\"-2\"}}}",
+    expect("Query",
+           "{\"TableName\":\"tab\",\"KeyConditionExpression\":\"p = :p AND s > :s\","
+           "\"FilterExpression\":\"attribute_exists(z)\",\"ReturnConsumedCapacity\":\"TOTAL\","
+           "\"ExpressionAttributeValues\":{\":p\":{\"S\":\"a\"},\":s\":{\"N\":\"-2\"}}}",
            "{\"Items\":[],\"Count\":0,\"ScannedCount\":6,\"ConsumedCapacity\":{\"TableName\":\"tab\","
            "\"CapacityUnits\":0.5}}");
     int total = 0;
     for (int segment = 0; segment < 3; segment++) {
         char body[128];
-        snprintf(body, sizeof body, "{\"TableName\":\"tab\",\"Select\":\"COUNT\",\"Segment\":%d,\"TotalSegments\":3}",
-                 segment);
+        snprintf(body, sizeof body,
+                 "{\"TableName\":\"tab\",\"Select\":\"COUNT\",\"Segment\":%d,\"TotalSegments\":3}", segment);
         total += atoi(strstr(call("Scan", body), "\"Count\":") + 8);
     }
     CHECK_EQ(total, 20);
@@ -134,14 +143,20 @@ TEST(query_and_scan) {
 
 TEST(batches) {
     open_memory();
-    expect("BatchWriteItem", "{\"RequestItems\":{\"tab\":[{\"PutRequest\":{\"Item\":" ITEM("a", "1", "") "}},"
-                             "{\"PutRequest\":{\"Item\":" ITEM("a", "2", "") "}}]},"
-                             "\"ReturnConsumedCapacity\":\"TOTAL\"}",
+    expect("BatchWriteItem",
+           "{\"RequestItems\":{\"tab\":[{\"PutRequest\":{\"Item\":" ITEM(
+               "a", "1", "") "}},"
+                             "{\"PutRequest\":{\"Item\":" ITEM("a", "2",
+                                                               "") "}}]},"
+                                                                   "\"ReturnConsumedCapacity\":\"TOTAL\"}",
            "{\"UnprocessedItems\":{},\"ConsumedCapacity\":[{\"TableName\":\"tab\",\"CapacityUnits\":2.0}]}");
-    expect("BatchWriteItem", "{\"RequestItems\":{\"tab\":[{\"PutRequest\":{\"Item\":" ITEM("a", "1", "") "}},"
+    expect("BatchWriteItem",
+           "{\"RequestItems\":{\"tab\":[{\"PutRequest\":{\"Item\":" ITEM(
+               "a", "1", "") "}},"
                              "{\"DeleteRequest\":{\"Key\":" ITEM("a", "1.0", "") "}}]}}",
            INVALID("Provided list of item keys contains duplicates"));
-    expect("BatchGetItem", "{\"RequestItems\":{\"tab\":{\"Keys\":[" ITEM("a", "1", "") "," ITEM("x", "1", "") "]}}}",
+    expect("BatchGetItem",
+           "{\"RequestItems\":{\"tab\":{\"Keys\":[" ITEM("a", "1", "") "," ITEM("x", "1", "") "]}}}",
            "{\"Responses\":{\"tab\":[{\"s\":{\"N\":\"1\"},\"p\":{\"S\":\"a\"}}]},\"UnprocessedKeys\":{}}");
     expect("BatchGetItem", "{\"RequestItems\":{}}",
            INVALID("The requestItems parameter is required for BatchGetItem"));
@@ -159,8 +174,9 @@ TEST(reopen) {
         char answer[80];
         snprintf(answer, sizeof answer, "{\"Attributes\":{\"n\":{\"N\":\"%d\"}}}", round + 1);
         expect("UpdateItem",
-               WITH_KEY("a", "1", ",\"UpdateExpression\":\"ADD n :one\",\"ReturnValues\":\"UPDATED_NEW\","
-                                  "\"ExpressionAttributeValues\":{\":one\":{\"N\":\"1\"}}"),
+               WITH_KEY("a", "1",
+                        ",\"UpdateExpression\":\"ADD n :one\",\"ReturnValues\":\"UPDATED_NEW\","
+                        "\"ExpressionAttributeValues\":{\":one\":{\"N\":\"1\"}}"),
                answer);
         close_tables();
     }

@@ -15,32 +15,31 @@ typedef struct {
 extern check_state check;
 
 #define TEST(name) static void test_##name(void)
-#define RUN(name)                                                                                  \
-    do {                                                                                           \
-        check.running = #name;                                                                     \
-        check.failures_here = 0;                                                                   \
-        test_##name();                                                                             \
-        check.failures_here ? check.tests_failed++ : check.tests_passed++;                         \
+#define RUN(name)                                                                                            \
+    do {                                                                                                     \
+        check.running = #name;                                                                               \
+        check.failures_here = 0;                                                                             \
+        test_##name();                                                                                       \
+        check.failures_here ? check.tests_failed++ : check.tests_passed++;                                   \
     } while (0)
-#define CHECK(expression)                                                                          \
-    do {                                                                                           \
-        if (!(expression)) {                                                                       \
-            check.failures_here++;                                                                 \
-            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, check.running, #expression);       \
-        }                                                                                          \
+#define CHECK(expression)                                                                                    \
+    do {                                                                                                     \
+        if (!(expression)) {                                                                                 \
+            check.failures_here++;                                                                           \
+            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, check.running, #expression);              \
+        }                                                                                                    \
     } while (0)
 #define CHECK_OK(expression) CHECK((expression) == CC_OK)
-#define CHECK_EQ(actual, expected)                                                                 \
-    do {                                                                                           \
-        long long check_a_ = (long long)(actual), check_e_ = (long long)(expected);                \
-        if (check_a_ != check_e_) {                                                                \
-            check.failures_here++;                                                                 \
-            fprintf(stderr, "%s:%d: %s: %s is %lld, expected %lld\n", __FILE__, __LINE__,          \
-                    check.running, #actual, check_a_, check_e_);                                      \
-        }                                                                                          \
+#define CHECK_EQ(actual, expected)                                                                           \
+    do {                                                                                                     \
+        long long check_a_ = (long long)(actual), check_e_ = (long long)(expected);                          \
+        if (check_a_ != check_e_) {                                                                          \
+            check.failures_here++;                                                                           \
+            fprintf(stderr, "%s:%d: %s: %s is %lld, expected %lld\n", __FILE__, __LINE__, check.running,     \
+                    #actual, check_a_, check_e_);                                                            \
+        }                                                                                                    \
     } while (0)
-#define REPORT()                                                                                   \
-    (printf("%d passed, %d failed\n", check.tests_passed, check.tests_failed),                     \
-     check.tests_failed != 0)
+#define REPORT()                                                                                             \
+    (printf("%d passed, %d failed\n", check.tests_passed, check.tests_failed), check.tests_failed != 0)
 
 #endif

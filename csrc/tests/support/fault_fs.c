@@ -104,8 +104,7 @@ static void bind_name(name_table *table, const char *path, inode *node) {
     inode **slot = find(table, path);
     if (node == NULL) {
         if (slot != NULL) {
-            size_t index = (size_t)((name_entry *)(void *)((char *)slot -
-                                                           offsetof(name_entry, node)) -
+            size_t index = (size_t)((name_entry *)(void *)((char *)slot - offsetof(name_entry, node)) -
                                     table->entries);
             table->entries[index] = table->entries[--table->count];
         }
@@ -145,10 +144,10 @@ static void watch(fault_fs *disk) {
         disk->watch(disk->watch_context);
 }
 
-#define MAY_FAIL(disk)                                                                             \
-    do {                                                                                           \
-        if (fails(disk))                                                                           \
-            return failure(disk, error);                                                           \
+#define MAY_FAIL(disk)                                                                                       \
+    do {                                                                                                     \
+        if (fails(disk))                                                                                     \
+            return failure(disk, error);                                                                     \
     } while (0)
 
 /* Copies a dirty sector to the medium. */
@@ -159,8 +158,7 @@ static void write_back(inode *node, uint64_t sector) {
     node->dirty[sector] = 0;
 }
 
-static void change_bytes(fault_fs *disk, inode *node, uint64_t offset, const void *data,
-                         size_t size) {
+static void change_bytes(fault_fs *disk, inode *node, uint64_t offset, const void *data, size_t size) {
     if (size == 0)
         return;
     memmove(node->live + offset, data, size);
@@ -218,8 +216,8 @@ static cc_status fault_read_at(cc_fs *fs, cc_file *file, uint64_t offset, void *
     return CC_OK;
 }
 
-static cc_status fault_write_at(cc_fs *fs, cc_file *file, uint64_t offset, const void *data,
-                                size_t size, cc_error *error) {
+static cc_status fault_write_at(cc_fs *fs, cc_file *file, uint64_t offset, const void *data, size_t size,
+                                cc_error *error) {
     fault_fs *disk = disk_of(fs);
     watch(disk);
     bool failed = fails(disk);
@@ -270,8 +268,8 @@ static cc_status fault_sync(cc_fs *fs, cc_file *file, cc_error *error) {
     return CC_OK;
 }
 
-static cc_status fault_map(cc_fs *fs, cc_file *file, uint64_t size, bool writable,
-                           uint8_t **data_out, cc_error *error) {
+static cc_status fault_map(cc_fs *fs, cc_file *file, uint64_t size, bool writable, uint8_t **data_out,
+                           cc_error *error) {
     (void)writable;
     MAY_FAIL(disk_of(fs));
     CC_ASSERT(size <= file->node->size); /* beyond the end the real thing would be SIGBUS */
@@ -339,9 +337,8 @@ static cc_status fault_sync_directory(cc_fs *fs, const char *path, cc_error *err
     return CC_OK;
 }
 
-static cc_status fault_list(cc_fs *fs, const char *path,
-                            void (*visit)(void *context, const char *name), void *context,
-                            cc_error *error) {
+static cc_status fault_list(cc_fs *fs, const char *path, void (*visit)(void *context, const char *name),
+                            void *context, cc_error *error) {
     fault_fs *disk = disk_of(fs);
     MAY_FAIL(disk);
     size_t prefix = strlen(path);
@@ -455,8 +452,7 @@ fault_fs *fault_fs_crash(const fault_fs *disk, uint64_t seed) {
     image->random = seed;
     name_table names = disk->durable;
     size_t kept = (size_t)(next_random(&random) % (disk->change_count + 1));
-    for (size_t i = 0; i < kept || (i > 0 && i < disk->change_count && disk->changes[i - 1].joined);
-         i++)
+    for (size_t i = 0; i < kept || (i > 0 && i < disk->change_count && disk->changes[i - 1].joined); i++)
         bind_name(&names, disk->changes[i].path, disk->changes[i].node);
     /* Some crashes lose nearly all that was unsynced, some nearly nothing. */
     uint64_t survive = next_random(&random) % 5;
@@ -471,8 +467,7 @@ fault_fs *fault_fs_crash(const fault_fs *disk, uint64_t seed) {
         for (uint64_t sector = 0; sector * SECTOR < size; sector++)
             if (node->dirty[sector] && next_random(&random) % 4 < survive) {
                 uint64_t left = size - sector * SECTOR;
-                memcpy(bytes + sector * SECTOR, node->live + sector * SECTOR,
-                       left < SECTOR ? left : SECTOR);
+                memcpy(bytes + sector * SECTOR, node->live + sector * SECTOR, left < SECTOR ? left : SECTOR);
                 memcpy(copy->durable + sector * SECTOR, bytes + sector * SECTOR,
                        left < SECTOR ? left : SECTOR);
             }

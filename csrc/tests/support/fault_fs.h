@@ -25,7 +25,7 @@ cc_fs *fault_fs_table(fault_fs *disk);
 
 /* The `nth` call that can fail from now on (1 = the next) fails; 0 = none. `sticky`: so do all later. */
 void fault_fs_fail(fault_fs *disk, uint64_t nth, fault_kind kind, bool sticky);
-uint64_t fault_fs_calls(const fault_fs *disk);  /* calls that can fail, so far */
+uint64_t fault_fs_calls(const fault_fs *disk);   /* calls that can fail, so far */
 bool fault_fs_failed_sync(const fault_fs *disk); /* the injected fault hit a sync */
 /* Called before each change, and again half way through a store or write. */
 void fault_fs_watch(fault_fs *disk, void (*watch)(void *context), void *context);
