@@ -108,7 +108,8 @@ def test_put_and_deliver_over_a_restart(tmp_path: Path, objects: LocalObjects) -
         ("PutRecord", b'{"DeliveryStreamName":"none","Record":{"Data":""}}', "ResourceNotFoundException"),
         ("CreateDeliveryStream", b"[]", "SerializationException"),
         ("CreateDeliveryStream", b'{"DeliveryStreamName":"a b"}', "ValidationException"),
-        ("UpdateDestination", b"{}", "UnknownOperationException"),
+        ("UpdateDestination", b"{}", "ValidationException"),
+        ("MakeCoffee", b"{}", "UnknownOperationException"),
     ],
 )
 def test_errors_on_the_wire(firehose: Firehose, operation: str, body: bytes, code: str) -> None:
@@ -141,7 +142,7 @@ def test_limits_of_a_batch(firehose: Firehose) -> None:
         ({"Prefix": "!{timestamp:yyyy}/"}, "ErrorOutputPrefix cannot be null"),
         ({"Prefix": "!{partitionKeyFromLambda:k}/", "ErrorOutputPrefix": "e/"}, "dynamic partitioning"),
         ({"DynamicPartitioningConfiguration": {"Enabled": True}}, "ErrorOutputPrefix is required"),
-        ({"EncryptionConfiguration": {"KMSEncryptionConfig": {"AWSKMSKeyARN": "a"}}}, "not supported"),
+        ({"EncryptionConfiguration": {"KMSEncryptionConfig": {"AWSKMSKeyARN": "a"}}}, "local object store"),
         ({"CloudWatchLoggingOptions": {"Enabled": True}}, "not supported"),
         ({"S3BackupMode": "Enabled"}, "S3BackupConfiguration is required"),
         ({"CustomTimeZone": "Mars/Base"}, "time zone"),

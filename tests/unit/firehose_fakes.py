@@ -89,6 +89,11 @@ class Disk:
             def cursor_get(self, name: str) -> int | None:
                 return self._cursors.get(name)
 
+            def cursor_drop(self, name: str) -> None:
+                disk.faults.before()
+                del self._cursors[name]
+                disk.faults.after()
+
             def truncate(self) -> None:
                 cursors = [s for name, s in self._cursors.items() if name != "\0last"]
                 low = min(cursors, default=0)

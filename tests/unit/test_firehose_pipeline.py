@@ -29,12 +29,13 @@ class World:
         self.clock = ManualClock()
         monkeypatch.setitem(sys.modules, "cloudcore._log", types.SimpleNamespace(Log=self.disk.log_class()))
 
-    def open(self, tmp_path: Any, raw: dict[str, Any] | None = None, **options: Any) -> Any:
-        from cloudcore.firehose.service import Firehose, library_configuration
-        from cloudcore.firehose.stream import Stream
+    def service(self) -> Any:
+        from cloudcore.firehose.service import Firehose
 
-        service = Firehose(None, clock=self.clock)
-        defaults = {
+        return Firehose(None, clock=self.clock)
+
+    def defaults(self) -> dict[str, Any]:
+        return {
             "bucket": "b", "prefix": "", "error_prefix": None, "format": None,
             "schema": None, "compression": None,
             "buffer_bytes": 200, "buffer_seconds": 60, "transform": None, "transform_buffer_bytes": 1 << 20,
@@ -42,14 +43,23 @@ class World:
             "backup_prefix": None, "backup_compression": "GZIP", "file_extension": None, "timezone": "UTC",
             "disk_bound": None, "plain_prefix": False, "validate_json": False,
         }  # fmt: skip
-        raw, ours = library_configuration(service, **{**defaults, **options})
-        ours["backup_bytes"] = 300
-        description = {
-            "DeliveryStreamName": "s", "DeliveryStreamARN": service.arn("s"), "VersionId": "1",
-            "Identity": "id", "Destination": raw, "Ours": ours,
-        }  # fmt: skip
+
+    def open(
+        self, tmp_path: Any, *, run: bool = False, description: dict[str, Any] | None = None, **options: Any
+    ) -> Any:
+        from cloudcore.firehose import library
+        from cloudcore.firehose.stream import Stream
+
+        service = self.service()
+        if description is None:
+            raw, ours = library.configuration(service, **{**self.defaults(), **options})
+            ours["backup_bytes"] = 300
+            description = {
+                "DeliveryStreamName": "s", "DeliveryStreamARN": service.arn("s"), "VersionId": "1",
+                "Identity": "id", "Destination": raw, "Ours": ours,
+            }  # fmt: skip
         return Stream(
-            description, str(tmp_path), "us-east-1", self.objects, self.function, self.clock, run=False
+            description, str(tmp_path), "us-east-1", self.objects, self.function, self.clock, run=run
         )
 
     def drain(self, stream: Any) -> None:

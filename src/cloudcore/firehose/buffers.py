@@ -40,6 +40,10 @@ class Buffers:
         self.open: dict[str, Buffer] = {}
         self.total = 0
 
+    def set_hints(self, hints: dict[str, tuple[int, float]]) -> None:
+        """Other hints from now on. Nothing may be buffered."""
+        self._hints = hints
+
     def add(
         self, lane: str, log: str, first: int, last: int, size: int, records: int, time_ms: int, now: float
     ) -> None:

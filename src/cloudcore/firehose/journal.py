@@ -5,10 +5,12 @@ Each entry is one log batch of JSON:
     {"t":"done", "id":.., ...}     the object is in the store; the counters that it moved
     {"t":"work", "first","last"}   the cut of an invocation, before the function is called
     {"t":"schema", "schema":..}    the schema that was inferred, once, before the first conversion
+    {"t":"cut", "planned":{..}}    a new configuration begins here: what the lanes of a log begin behind
     {"t":"snapshot", ...}          the whole state; everything before it can be dropped
 
 Invariant: a plan is never changed. Recovery delivers open plans again as they stand, under the same
-key with the same bytes. `planned_to[lane]` is the last sequence that any plan of a lane covers.
+key with the same bytes, by the configuration of the plan's version. `planned_to["<log>/<lane>"]` is the
+last sequence of a log that any plan of a lane covers.
 Thread rule: the pipeline's thread alone.
 """
 
@@ -20,6 +22,7 @@ from typing import Any
 
 _SNAPSHOT_EVERY = 512
 _SNAPSHOT_BYTES = 64 << 20
+_KEPT = ("source/data", "source/backup", "staged/data")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Plan:
     planned_ms: int
     records: int
     size: int
+    version: int
 
 
 class Journal:
@@ -72,6 +76,10 @@ class Journal:
         """The plan's object is stored; `moved` is added to the counters."""
         self._append({"t": "done", "id": plan.id, "moved": moved})
 
+    def cut(self, planned: dict[str, int]) -> None:
+        """Lanes begin behind these sequences from now on: an update of the destination."""
+        self._append({"t": "cut", "planned": planned})
+
     def set_schema(self, text: str) -> None:
         self._append({"t": "schema", "schema": text})
 
@@ -94,11 +102,7 @@ class Journal:
         """Write the whole state and drop what came before it. `low` is the low-water mark of each log:
         lanes of which nothing is left are forgotten, so recovery must not look below it."""
         least = min(low.values())
-        lanes = {
-            lane: last
-            for lane, last in self.planned_to.items()
-            if lane in ("data", "backup") or last >= least
-        }
+        lanes = {lane: last for lane, last in self.planned_to.items() if lane in _KEPT or last >= least}
         first, _ = self._append(
             {
                 "t": "snapshot", "open": [asdict(plan) for plan in self.open.values()], "planned_to": lanes,
@@ -122,13 +126,17 @@ class Journal:
         if kind == "plan":
             plan = Plan(**{name: value for name, value in entry.items() if name != "t"})
             self.open[plan.id] = plan
-            self.planned_to[plan.lane] = max(self.planned_to.get(plan.lane, 0), plan.ranges[-1][1])
+            lane = f"{plan.log}/{plan.lane}"
+            self.planned_to[lane] = max(self.planned_to.get(lane, 0), plan.ranges[-1][1])
             self._next_id = max(self._next_id, plan.id + 1)
         elif kind == "done":
             plan_done = self.open.pop(entry["id"], None)
             if plan_done is not None:
                 self._done_bytes += plan_done.size
                 self._count(entry["moved"])
+        elif kind == "cut":
+            for lane, last in entry["planned"].items():
+                self.planned_to[lane] = max(self.planned_to.get(lane, 0), last)
         elif kind == "work":
             self.work = (entry["first"], entry["last"])
         elif kind == "schema":

@@ -2,112 +2,104 @@
 
     source log -> backup lane ------------------------------------------+
          |                                                              v
-         +--> transform -> staged log -> one buffer per lane -> plan -> object -> done
-         +--> (no transform) ----------^
+         +--> processing -> staged log -> one buffer per lane -> plan -> object -> done
+         +--> (no processing) ---------^
 
-`Pipeline.turn` is the whole way in one place. What makes it exact after kill -9 at any point:
+`Pipeline.turn` is the whole way in one place; objects are written by the threads of `Deliveries`, so that
+no lane waits for another one's destination. What makes it exact after kill -9 at any point:
   * the cut of an invocation is in the journal before the function is called, so a redelivery has the
     same records under the same ids;
   * one invocation is one append to the staged log, which carries its source range: the append is
     there, and the transform goes on behind it, or it is not, and the function is invoked again;
-  * a plan (ranges, key, time) is in the journal before the first byte leaves, and recovery delivers
-    open plans as they stand: same key, same bytes, so a redelivery overwrites itself;
-  * cursors move behind what is done, and only then may the logs drop segments.
-
-Staged batch:  u32 header size | header JSON {"source","arrival","dropped","failed","ok","groups"} | the
-groups' framed records, one after the other.
+  * a plan (ranges, key, time, version) is in the journal before the first byte leaves, and recovery
+    delivers open plans as they stand: same key, same bytes, so a redelivery overwrites itself;
+  * cursors move behind what is done, and only then may the logs drop segments: a delivery that hangs is
+    not overtaken by the commit of others.
 
 Thread rule: the pipeline's thread (or a test) calls turn(); arrived(), flush(), stop() from anywhere.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ClosedError
+from cloudcore.firehose import staged as staging
 from cloudcore.firehose.buffers import Buffer, Buffers
+from cloudcore.firehose.deliveries import Deliveries, Outcome
 from cloudcore.firehose.destinations.s3 import deliver as s3
 from cloudcore.firehose.destinations.s3.config import S3Config
 from cloudcore.firehose.destinations.s3.encode import CONVERSION_FAILED, Piece
+from cloudcore.firehose.inference import Schemas
 from cloudcore.firehose.journal import Journal, Plan
 from cloudcore.firehose.records import frame, split
-from cloudcore.firehose.transform import Outcome, Transform, Work
+from cloudcore.firehose.transform import Group, Transform, Work
+from cloudcore.firehose.transform import Outcome as Processed
+from cloudcore.firehose.turning import Turning
 
 logger = logging.getLogger("cloudcore.firehose")
 REJECT = 2  # log record type: records that the producer itself refused (ours, for ingest)
-_READ_BYTES = 8 << 20  # without a transform: how much of the source one turn takes in
+_READ_BYTES = 8 << 20  # without processing: how much of the source one turn takes in
 _RETRY_FIRST_S, _RETRY_MAX_S = 1.0, 120.0
-_SAMPLE_RECORDS = 4_000
-_IDLE_S = 3600.0
-_HEADER = struct.Struct("<I")
+_REJECTED = f"error:{CONVERSION_FAILED}"
 
 
-class Pipeline:
-    """Delivers one stream. `logs` has source, staged (None without a transform) and journal."""
+class Pipeline(Turning):
+    """Delivers one stream. `logs` has source, journal and, where records are processed, staged;
+    `configs` maps every version that an open plan may name to its configuration."""
 
     def __init__(
         self,
         name: str,
         version: int,
         identity: str,
-        config: S3Config,
+        configs: dict[int, S3Config],
         logs: dict[str, Any],
         objects: Any,
         transform: Transform | None,
         clock: Clock,
         *,
+        threads: bool = True,
         buffered_bytes_max: int = 1 << 30,
         held_bytes_max: int = 1 << 62,
+        retention_seconds: float = 86_400,
         on_failed: Callable[[int, str, str, bytes], None] | None = None,
     ):
+        super().__init__()
         self.name, self.version, self.identity = name, version, identity
-        self.config, self.objects, self.transform, self.clock = config, objects, transform, clock
+        self.configs, self.config = configs, configs[version]
+        self.objects, self.transform, self.clock = objects, transform, clock
         self.source, self.staged = logs["source"], logs.get("staged")
         self.journal = Journal(logs["journal"])
-        hints = {"data": (config.data.buffer_bytes, config.data.buffer_seconds)}
-        hints["error"] = (min(config.data.buffer_bytes, 5 << 20), config.data.buffer_seconds)
-        if config.backup:
-            hints["backup"] = (config.backup.buffer_bytes, config.backup.buffer_seconds)
-        self.buffers = Buffers(hints, buffered_bytes_max)
+        self.schemas = Schemas(self.journal, self._pieces)
+        self.buffers = Buffers(_hints(self.config), buffered_bytes_max)
+        self.deliveries = Deliveries(name, self._write, self.wake, threads)
         self._held_max = held_bytes_max
-        self.on_failed = on_failed
+        self._retention_ms = retention_seconds * 1000
+        self._on_failed, self._failed_lock = on_failed, threading.Lock()
         self.position = 0  # last source sequence that was taken in
         self._keys: dict[str, dict[str, str]] = {}
         self._retry: dict[int, tuple[float, float]] = {}  # plan id -> (not before, next pause)
-        self._schema: Any = None
-        self._changed = threading.Condition()
-        self._unread = 1 << 62  # bytes that wait in the source, unknown at the start
-        self._unread_since = 0.0
-        self._idle = False  # the thread sleeps and knows of nothing that waits in the source
-        self._flush_to = self._flushed_to = 0
-        self._stopping = False
-        self._thread: threading.Thread | None = None
         self._recover()
 
     # -- the way through -------------------------------------------------------------------------
 
     def turn(self) -> bool:
-        """One turn of the whole way: read, back up, transform, stage, buffer, plan, deliver, commit.
+        """One turn of the whole way: read, back up, process, stage, buffer, plan, deliver, commit.
 
         Returns whether anything moved (call again), so that the thread sleeps when nothing does.
         """
+        self._flush_seen = self._flush_to
         flushing = self._flush_to > self._flushed_to
         moved = False
         if self._held() >= self._held_max:
             pass  # a destination that stays down: the source fills up to its bound, and producers slow down
         elif self.transform:
-            work = self._next_work(flushing)
-            if work is not None:
-                self.journal.set_work(work.first, work.last)
-                outcome = self.transform.run(work)  # Ok, Dropped and ProcessingFailed part here
-                self._stage(work, outcome)
-                moved = True
+            moved = self._process(flushing)
         else:
             moved = self._take_source()
         caught_up = flushing and self.position >= self._flush_to
@@ -115,9 +107,11 @@ class Pipeline:
             self.journal.add_plan(self._plan(buffer))  # durable before the first byte leaves
             moved = True
         for plan in self._plans_due():
-            if self._deliver(plan):
-                self._commit()
-                moved = True
+            self.deliveries.submit(plan, self.schemas.for_plan(plan, self.configs[plan.version]))
+        done = [self._ended(outcome) for outcome in self.deliveries.outcomes()]
+        if any(done):
+            self._commit()
+            moved = True
         if caught_up and not self.journal.open and not self.buffers.open:
             self._commit()
             with self._changed:
@@ -136,36 +130,53 @@ class Pipeline:
             size = len(record.payload)
             last = record.first + record.count - 1
             if record.type == REJECT:
-                self._buffer(f"error:{CONVERSION_FAILED}", "source", record.first, last, size, record.count,
+                self._buffer(_REJECTED, "source", record.first, last, size, record.count,
                              record.time_ms)  # fmt: skip
             else:
                 self._buffer("data", "source", record.first, last, size, record.count, record.time_ms)
-            self._buffer_backup(record, size, last)
+            self._buffer_backup(record.first, last, size, record.time_ms)
             self.position = last
             taken += size
             if taken >= _READ_BYTES:
                 break
         return taken > 0
 
-    def _next_work(self, flushing: bool) -> Work | None:
-        """The next invocation's records, once there are enough of them or the oldest waited enough."""
+    def _process(self, flushing: bool) -> bool:
+        """One invocation: records of the source go in, what comes back is staged and enters its lanes."""
         assert self.transform is not None
-        processor = self.transform.processor
+        taken = self._next_work(flushing)
+        if isinstance(taken, Work):
+            self.journal.set_work(taken.first, taken.last)
+            outcome = self.transform.run(taken)  # Ok, Dropped and ProcessingFailed part here
+            self._stage(taken.first, taken.last, taken.arrivals[0], outcome)
+            self._unread = max(0, self._unread - taken.size)
+            self._unread_since = self.clock.monotonic()
+        elif taken is not None:
+            last = taken.first + taken.count - 1
+            group = Group(_REJECTED, {}, split(taken.payload), list(range(taken.first, last + 1)))
+            self._stage(taken.first, last, taken.time_ms, Processed([group], failed=taken.count))
+        return taken is not None
+
+    def _next_work(self, flushing: bool) -> Any:
+        """The next invocation's records, once there are enough of them or the oldest waited enough; or a
+        batch of records that the producer refused itself; or None."""
+        assert self.transform is not None
         now = self.clock.monotonic()
-        waited = now - self._unread_since >= processor.buffer_seconds
+        waited = now - self._unread_since >= self.transform.buffer_seconds
         work = Work(self.position + 1)
         cut = self.journal.work[1] if self.journal.work[0] == work.first else 0  # it was begun before
-        if self._unread < processor.buffer_bytes and not (waited or flushing or cut):
+        if self._unread < self.transform.buffer_bytes and not (waited or flushing or cut):
             return None
         full = False
-        backups: list[tuple[Any, int, int]] = []
+        backups: list[tuple[int, int, int, int]] = []
         for record in self.source.read(self.position + 1):
             last = record.first + record.count - 1
             if record.type == REJECT:
-                if work.records:
-                    break
-                self._stage_reject(record, last)
-                return None
+                if not work.records:
+                    self._buffer_backup(record.first, last, len(record.payload), record.time_ms)
+                    return record
+                full = True
+                break
             records = split(record.payload)
             for data in records[max(0, work.last + 1 - record.first) :]:
                 if not self.transform.has_room(work, data) or (cut and work.last >= cut):
@@ -173,50 +184,26 @@ class Pipeline:
                     break
                 self.transform.add(work, data, record.time_ms)
             if work.last >= last:
-                backups.append((_Seen(record), len(record.payload), last))
+                backups.append((record.first, last, len(record.payload), record.time_ms))
             if full:
                 break
         if not work.records or not (full or waited or flushing or cut):
             self._unread = work.size
             return None
-        for seen, size, last in backups:
-            self._buffer_backup(seen, size, last)
+        for backup in backups:
+            self._buffer_backup(*backup)
         return work
 
-    def _stage(self, work: Work, outcome: Outcome) -> None:
-        """Append what the function gave back as one batch of the staged log, and put it into the lanes."""
-        groups = []
-        bodies = []
-        for group in outcome.groups:
-            body = frame(group.records)
-            bodies.append(body)
-            groups.append(
-                {"lane": group.lane, "keys": group.keys, "records": len(group.records), "size": len(body),
-                 "sequences": _runs(group.sequences)}
-            )  # fmt: skip
-        self._append_staged(
-            {"source": [work.first, work.last], "arrival": work.arrivals[0], "ok": outcome.ok,
-             "dropped": outcome.dropped, "failed": outcome.failed, "groups": groups}, bodies,
-        )  # fmt: skip
-        self._unread = max(0, self._unread - work.size)
-        self._unread_since = self.clock.monotonic()
-
-    def _stage_reject(self, record: Any, last: int) -> None:
-        body = bytes(record.payload)
-        group = {"lane": f"error:{CONVERSION_FAILED}", "keys": {}, "records": record.count, "size": len(body),
-                 "sequences": [[record.first, record.count]]}  # fmt: skip
-        self._buffer_backup(record, len(body), last)
-        self._append_staged(
-            {"source": [record.first, last], "arrival": record.time_ms, "ok": 0, "dropped": 0,
-             "failed": record.count, "groups": [group]}, [body],
-        )  # fmt: skip
-
-    def _append_staged(self, header: dict[str, Any], bodies: list[bytes]) -> None:
+    def _stage(self, first: int, last: int, arrival_ms: int, processed: Processed) -> None:
+        """Append what came back as one batch of the staged log, and put it into the lanes."""
         assert self.staged is not None
-        text = json.dumps(header, separators=(",", ":")).encode()
-        first, _ = self.staged.append(b"".join((_HEADER.pack(len(text)), text, *bodies)))
-        self.source.cursor_set("transform", header["source"][1])
-        self._enter_staged(first, header)
+        header, payload = staging.pack(
+            {"source": [first, last], "arrival": arrival_ms, "ok": processed.ok,
+             "dropped": processed.dropped, "failed": processed.failed}, processed.groups,
+        )  # fmt: skip
+        sequence, _ = self.staged.append(payload)
+        self.source.cursor_set("transform", last)
+        self._enter_staged(sequence, header)
 
     def _enter_staged(self, sequence: int, header: dict[str, Any]) -> None:
         """Put a staged batch into the buffers of its lanes: right after its append, or at recovery."""
@@ -231,12 +218,15 @@ class Pipeline:
     def _buffer(
         self, lane: str, log: str, first: int, last: int, size: int, records: int, time_ms: int
     ) -> None:
-        if last > self.journal.planned_to.get(lane, 0):
+        planned = self.journal.planned_to.get(f"{log}/{lane}", 0)
+        if last > planned:
+            if log == "source" and lane != "backup" and first <= planned:
+                first, records = planned + 1, last - planned  # an earlier configuration took its beginning
             self.buffers.add(lane, log, first, last, size, records, time_ms, self.clock.monotonic())
 
-    def _buffer_backup(self, record: Any, size: int, last: int) -> None:
+    def _buffer_backup(self, first: int, last: int, size: int, time_ms: int) -> None:
         if self.config.backup:
-            self._buffer("backup", "source", record.first, last, size, record.count, record.time_ms)
+            self._buffer("backup", "source", first, last, size, last - first + 1, time_ms)
 
     def _plan(self, buffer: Buffer) -> Plan:
         number = self.journal.next_id()
@@ -247,22 +237,39 @@ class Pipeline:
             self.config, self.name, self.version, identity, buffer.lane, buffer.time_ms, keys
         )
         return Plan(number, buffer.log, buffer.lane, buffer.ranges, bucket, key, buffer.time_ms,
-                    self.clock.now_ms(), buffer.records, buffer.size)  # fmt: skip
+                    self.clock.now_ms(), buffer.records, buffer.size, self.version)  # fmt: skip
 
-    def _deliver(self, plan: Plan) -> bool:
-        """Write a plan's object. A store that is down is tried again later; the log holds the data."""
-        try:
-            schema = self._schema_for(plan)
-            moved = s3.deliver(plan, self._pieces(plan), self.config, schema, self.objects, self.name,
-                               self.version, self.on_failed)  # fmt: skip
-        except OSError as error:
-            pause = self._retry.get(plan.id, (0.0, _RETRY_FIRST_S))[1]
-            self._retry[plan.id] = (self.clock.monotonic() + pause, min(pause * 2, _RETRY_MAX_S))
-            logger.warning("%s: cannot write %s (%s), next try in %.0f s", self.name, plan.key, error, pause)
-            return False
-        self._retry.pop(plan.id, None)
-        self.journal.done(plan, moved)
-        return True
+    def _write(self, plan: Plan, schema: Any) -> dict[str, int]:
+        """Write a plan's object; on a thread of its own. Returns what to count."""
+        return s3.deliver(plan, self._pieces(plan), self.configs[plan.version], schema, self.objects,
+                          self.name, self._tell_failed if self._on_failed else None)  # fmt: skip
+
+    def _tell_failed(self, *told: Any) -> None:
+        assert self._on_failed is not None
+        with self._failed_lock:
+            self._on_failed(*told)
+
+    def _ended(self, outcome: Outcome) -> bool:
+        """Note what became of a plan. A store that is down is tried again later; the log holds the data."""
+        plan = outcome.plan
+        if outcome.moved is not None:
+            self._retry.pop(plan.id, None)
+            self.journal.done(plan, outcome.moved)
+            return True
+        if isinstance(outcome.error, ClosedError):
+            raise outcome.error
+        if self.clock.now_ms() - plan.time_ms >= self._retention_ms:
+            self._retry.pop(plan.id, None)
+            logger.error("%s: %d records are past their retention and lost: %s could not be written (%s)",
+                         self.name, plan.records, plan.key, outcome.error)  # fmt: skip
+            self.journal.done(plan, {"expired": plan.records})
+            return True
+        pause = self._retry.get(plan.id, (0.0, _RETRY_FIRST_S))[1]
+        self._retry[plan.id] = (self.clock.monotonic() + pause, min(pause * 2, _RETRY_MAX_S))
+        unexpected = None if isinstance(outcome.error, OSError) else outcome.error
+        logger.warning("%s: cannot write %s (%s), next try in %.0f s", self.name, plan.key, outcome.error,
+                       pause, exc_info=unexpected)  # fmt: skip
+        return False
 
     def _commit(self) -> None:
         """Move the cursors behind everything that is done, and let the logs drop what lies before them."""
@@ -281,24 +288,51 @@ class Pipeline:
                 self._keys = {lane: keys for lane, keys in self._keys.items() if lane in live}
         self.source.truncate()
 
-    # -- recovery and reading --------------------------------------------------------------------
+    # -- updates, recovery and reading -----------------------------------------------------------
+
+    def update(
+        self, version: int, config: S3Config, transform: Transform | None, staged: Any,
+        store: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """Go on by another configuration, which store() makes durable. What was taken in until now is
+        planned by the old one, and its plans keep that. Between turns only."""
+        for buffer in self.buffers.take_due(0, everything=True):
+            self.journal.add_plan(self._plan(buffer))
+        begin = {"source/data": self.position, f"source/{_REJECTED}": self.position}
+        if config.backup and not self.config.backup:
+            begin["source/backup"] = self.position
+        self.journal.cut(begin)
+        store()
+        self.configs[version] = self.config = config
+        self.version, self.transform = version, transform
+        self.staged = staged or self.staged
+        self.buffers.set_hints(_hints(config))
+        if transform is None and self.source.cursor_get("transform") is not None:
+            self.source.cursor_drop("transform")  # it would hold the source's segments for ever
+
+    def versions_needed(self) -> set[int]:
+        """Whose configurations are still of use. Between turns only."""
+        return {self.version} | {plan.version for plan in self.journal.open.values()}
 
     def _recover(self) -> None:
         """Find the place again: what is staged, what is planned, what must still be buffered."""
         begin = self.source.cursor_get("pipeline") or 0
-        if self.staged is None:
+        if self.transform is None:
             self.position = begin  # lanes skip what their plans cover already
+            if self.source.cursor_get("transform") is not None:
+                self.source.cursor_drop("transform")
             return
-        self.position = self.source.cursor_get("transform") or 0
+        self.position = max(self.source.cursor_get("transform") or 0,
+                            self.journal.planned_to.get("source/data", 0))  # fmt: skip
         low = max((self.staged.cursor_get("pipeline") or 0) + 1, self.journal.low.get("staged", 1))
         for record in self.staged.read(low):
-            self._enter_staged(record.first, _staged_header(record.payload)[0])
+            self._enter_staged(record.first, staging.header_of(record.payload)[0])
         if self.config.backup:
             for record in self.source.read(begin + 1):
                 last = record.first + record.count - 1
                 if last > self.position:  # a batch that is half transformed is buffered when it is whole
                     break
-                self._buffer_backup(record, len(record.payload), last)
+                self._buffer_backup(record.first, last, len(record.payload), record.time_ms)
 
     def _low_water(self, log: str, default: int) -> int:
         """The first sequence of a log that is still needed: by a buffer, by an open plan, by the backup."""
@@ -310,179 +344,68 @@ class Pipeline:
 
     def _backup_whole(self) -> int:
         buffer = self.buffers.open.get("backup")
-        return buffer.ranges[-1][1] if buffer else self.journal.planned_to.get("backup", 0)
+        return buffer.ranges[-1][1] if buffer else self.journal.planned_to.get("source/backup", 0)
 
-    def _plans_due(self) -> list[Plan]:
+    def _plans_due(self) -> Iterator[Plan]:
         now = self.clock.monotonic()
-        return [plan for plan in self.journal.open.values() if self._retry.get(plan.id, (0.0, 0.0))[0] <= now]
+        for plan in list(self.journal.open.values()):
+            if self._retry.get(plan.id, (0.0, 0.0))[0] <= now and not self.deliveries.busy(plan):
+                yield plan
 
     def _pieces(self, plan: Plan) -> Iterator[Piece]:
+        """The records of a plan, all of them: a log that ends early raises ClosedError."""
         log: Any = self.source if plan.log == "source" else self.staged
         for first, last in plan.ranges:
+            seen = 0
             for record in log.read(first):
                 if record.first > last:
                     break
+                seen = record.first + record.count - 1
                 if plan.log == "staged":
-                    yield from _staged_pieces(record.payload, plan.lane)
-                elif (record.type == REJECT) == plan.lane.startswith("error") or plan.lane == "backup":
-                    if plan.lane == "backup" and record.type == REJECT:
-                        continue
-                    yield Piece(
-                        record.payload, range(record.first, record.first + record.count), record.time_ms
-                    )
-                if record.first + record.count - 1 >= last:
+                    yield from staging.pieces(record.payload, plan.lane)
+                elif (record.type == REJECT) == (plan.lane == _REJECTED):
+                    yield _from(record, first)
+                if seen >= last:
                     break
+            if seen < last:
+                raise ClosedError(f"{self.name}: the log ends at {seen}, before {last}", "closed")
 
-    def _schema_for(self, plan: Plan) -> Any:
-        """The schema of converted output; inferred once, from the first records, and then kept for good."""
-        if self.config.parquet is None or not plan.lane.startswith("data"):
-            return None
-        if self._schema is None:
-            from cloudcore.firehose import schema
+    # -- for Turning -----------------------------------------------------------------------------
 
-            text = (
-                self.config.parquet.schema if self.config.parquet.schema != "infer" else self.journal.schema
-            )
-            if text is None:
-                found = self._infer(plan)
-                if not found:
-                    return found  # no record of the plan can be read: the next plan may know better
-                text = schema.dump(found)
-                self.journal.set_schema(text)
-            self._schema = schema.load(text)
-        return self._schema
+    def next_dues(self) -> list[float | None]:
+        dues = [self.buffers.next_due()]
+        dues += [due for number, (due, _) in self._retry.items()
+                 if not self.deliveries.busy(self.journal.open[number])]  # fmt: skip
+        if self.transform and self.source.last_sequence > self.position and self._held() < self._held_max:
+            dues.append(self._unread_since + self.transform.buffer_seconds)
+        return dues
 
-    def _infer(self, plan: Plan) -> Any:
-        import pyarrow as pa
+    def unread_is_enough(self) -> bool:
+        return self.transform is not None and self._unread >= self.transform.buffer_bytes
 
-        from cloudcore.firehose import schema
-        from cloudcore.firehose.destinations.s3.rows import BadRecord, objects_of
-
-        rows: list[dict[str, Any]] = []
-        for piece in self._pieces(plan):
-            for record in split(piece.payload):
-                try:
-                    rows += objects_of(record)
-                except BadRecord:
-                    continue
-            if len(rows) >= _SAMPLE_RECORDS:
-                break
-        return schema.infer(rows[:_SAMPLE_RECORDS]) if any(rows) else pa.schema([])
-
-    # -- the thread ------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """Run turns on a thread of this pipeline until stop()."""
-        self._thread = threading.Thread(target=self._run, name=f"firehose-{self.name}", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the turn that runs and end the thread; what is not delivered stays in the logs."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
-
-    def arrived(self, size: int) -> None:
-        """Records of `size` bytes were appended to the source. Wakes the thread only when it matters."""
-        self._unread += size  # a hint: an update that is lost costs a batch its size, never its time
-        if self._idle or (self.transform and self._unread >= self.transform.processor.buffer_bytes):
-            with self._changed:
-                if self._idle:
-                    self._idle = False
-                    self._unread_since = self.clock.monotonic()
-                self._changed.notify_all()
-
-    def flush(self, timeout: float | None = None) -> bool:
-        """Deliver everything that was put before now, without waiting for hints. False: not in time."""
-        with self._changed:
-            target = self.source.last_sequence
-            if self._flushed_to >= target:
-                return True
-            self._flush_to = max(self._flush_to, target)
-            self._changed.notify_all()
-            return self._changed.wait_for(lambda: self._flushed_to >= target or self._stopping, timeout) and (
-                self._flushed_to >= target
-            )
-
-    def sleep(self, seconds: float) -> None:
-        """Wait between two attempts of an invocation; a stop ends it at once."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping, seconds)
-        if self._stopping:
-            raise ClosedError("the stream is being closed", "closed")
-
-    def _run(self) -> None:
-        pause = _RETRY_FIRST_S
-        while not self._stopping:
-            try:
-                moved = self.turn()
-                pause = _RETRY_FIRST_S
-            except ClosedError:
-                return
-            except Exception as error:
-                if self._stopping:
-                    return
-                # Nothing is lost: the logs still hold it. Say so, wait, and try again.
-                logger.exception("%s: delivery stopped (%s); next try in %.0f s", self.name, error, pause)
-                with self._changed:
-                    self._changed.wait_for(lambda: self._stopping, pause)
-                pause = min(pause * 2, _RETRY_MAX_S)
-                continue
-            if not moved:
-                self._wait()
-
-    def _wait(self) -> None:
-        now = self.clock.monotonic()
-        dues = [self.buffers.next_due()] + [due for due, _ in self._retry.values()]
-        with self._changed:
-            if self._stopping or self._something_to_do():
-                return
-            self._idle = self.source.last_sequence <= self.position
-            if self.transform and not self._idle:
-                dues.append(self._unread_since + self.transform.processor.buffer_seconds)
-            due = min((d for d in dues if d is not None), default=now + _IDLE_S)
-            self.clock.wait(self._changed, max(0.001, due - now))
-            self._idle = False
-
-    def _something_to_do(self) -> bool:
-        if self._flush_to > self._flushed_to and not self._retry:
-            return True
+    def unread_is_due(self) -> bool:
         if self._held() >= self._held_max or self.source.last_sequence <= self.position:
             return False
-        return not self.transform or self._unread >= self.transform.processor.buffer_bytes
+        return self.transform is None or self.unread_is_enough()
+
+    def close_deliveries(self, grace_seconds: float) -> bool:
+        return self.deliveries.close(grace_seconds)
+
+    def delivery_ended(self) -> bool:
+        return self.deliveries.ended
 
 
-class _Seen:
-    """What is kept of a log record after its reader moved on."""
-
-    def __init__(self, record: Any):
-        self.first, self.count, self.time_ms = record.first, record.count, record.time_ms
-
-
-def _staged_header(payload: Any) -> tuple[dict[str, Any], int]:
-    view = memoryview(payload)
-    (size,) = _HEADER.unpack_from(view)
-    return json.loads(bytes(view[4 : 4 + size])), 4 + size
+def _hints(config: S3Config) -> dict[str, tuple[int, float]]:
+    hints = {"data": (config.data.buffer_bytes, config.data.buffer_seconds)}
+    hints["error"] = (min(config.data.buffer_bytes, 5 << 20), config.data.buffer_seconds)
+    if config.backup:
+        hints["backup"] = (config.backup.buffer_bytes, config.backup.buffer_seconds)
+    return hints
 
 
-def _staged_pieces(payload: Any, lane: str) -> Iterator[Piece]:
-    header, at = _staged_header(payload)
-    view = memoryview(payload)
-    for group in header["groups"]:
-        if group["lane"] == lane:
-            sequences = [first + n for first, count in group["sequences"] for n in range(count)]
-            yield Piece(view[at : at + group["size"]], sequences, header["arrival"])
-        at += group["size"]
-
-
-def _runs(sequences: list[int]) -> list[list[int]]:
-    """Ascending numbers as [first, count] runs."""
-    out: list[list[int]] = []
-    for sequence in sequences:
-        if out and out[-1][0] + out[-1][1] == sequence:
-            out[-1][1] += 1
-        else:
-            out.append([sequence, 1])
-    return out
+def _from(record: Any, first: int) -> Piece:
+    """A batch of the source from the sequence `first` on."""
+    end = record.first + record.count
+    if record.first >= first:
+        return Piece(record.payload, range(record.first, end), record.time_ms)
+    return Piece(frame(split(record.payload)[first - record.first :]), range(first, end), record.time_ms)

@@ -10,6 +10,7 @@ Thread rule: any call from any thread.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from typing import Any
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, CloudcoreError
-from cloudcore.firehose import operations
+from cloudcore.firehose import library, operations
 from cloudcore.firehose.stream import Stream
 
 
@@ -28,7 +29,8 @@ class Firehose:
     """Delivery streams in a directory (None: in memory).
 
     `objects` takes what is delivered (put(bucket, key, parts)); `invoke(function_arn, payload)` runs a
-    transform and gives an object with .payload and .function_error.
+    transform and gives an object with .payload and .function_error. `transition_seconds`: how long
+    a new stream shows CREATING and a deleted one DELETING; AWS takes about a minute, here nothing has to.
     """
 
     operations = frozenset(operations.TABLE)
@@ -41,16 +43,20 @@ class Firehose:
         objects: Any = None,
         invoke: Callable[[str, bytes], Any] | None = None,
         clock: Clock | None = None,
+        transition_seconds: float = 0.0,
     ):
         self.directory = None if directory is None else os.fspath(directory)
         self.account, self.region = account, region
         self.objects = objects
         self.invoke = invoke or _no_invoke
         self.clock = clock or Clock()
+        self.transition_seconds = transition_seconds
         self.on_failed: Callable[[int, str, str, bytes], None] | None = None
         self._lock = threading.RLock()
         self._streams: dict[str, Stream] = {}
         self._descriptions: dict[str, dict[str, Any]] = {}
+        self._updates: dict[str, threading.Lock] = {}
+        self._dead: set[str] = set()  # deleted, still shown as DELETING
         self._closed = False
         self._load()
 
@@ -113,6 +119,7 @@ class Firehose:
         file_extension: str | None = None,
         timezone: str = "UTC",
         disk_bound: int | None = None,
+        retention_seconds: float | None = None,
         plain_prefix: bool = False,
         validate_json: bool = False,
     ) -> Stream:
@@ -123,15 +130,20 @@ class Firehose:
         infer it from the first records; `transform` a function's name or ARN, or an object with .arn.
         Partition keys in the prefix turn dynamic partitioning on. An existing stream keeps its
         configuration; asking for another one raises ApiError ResourceInUseException.
+
+        `disk_bound` (default 16 GiB) is what may wait before puts are refused with
+        ServiceUnavailableException; what could not be delivered for `retention_seconds` (default 24 h) is
+        lost.
         """
-        raw, ours = library_configuration(
+        raw, ours = library.configuration(
             self, bucket=bucket, prefix=prefix, error_prefix=error_prefix, format=format, schema=schema,
             compression=compression, buffer_bytes=buffer_bytes, buffer_seconds=buffer_seconds,
             transform=transform, transform_buffer_bytes=transform_buffer_bytes,
             transform_buffer_seconds=transform_buffer_seconds, transform_retries=transform_retries,
             append_delimiter=append_delimiter, backup_prefix=backup_prefix,
             backup_compression=backup_compression, file_extension=file_extension, timezone=timezone,
-            disk_bound=disk_bound, plain_prefix=plain_prefix, validate_json=validate_json,
+            disk_bound=disk_bound, retention_seconds=retention_seconds, plain_prefix=plain_prefix,
+            validate_json=validate_json,
         )  # fmt: skip
         with self._lock:
             found = self._descriptions.get(name)
@@ -159,69 +171,143 @@ class Firehose:
 
     def names(self) -> list[str]:
         with self._lock:
+            self._bury()
             return sorted(self._descriptions)
 
     def description(self, name: str) -> dict[str, Any]:
         """What stream.json holds. Raises ApiError ResourceNotFoundException."""
         with self._lock:
+            self._bury()
             found = self._descriptions.get(name)
         if found is None:
-            raise ApiError(
-                "ResourceNotFoundException", f"Firehose {name} under account {self.account} not found."
-            )
+            raise self._missing(name)
         return found
 
+    def state(self, name: str) -> str:
+        """DeliveryStreamStatus: CREATING, CREATING_FAILED, ACTIVE, DELETING."""
+        found = self.description(name)
+        state = found.get("State", "ACTIVE")
+        young = self.clock.now() < found["CreateTimestamp"] + self.transition_seconds
+        return "CREATING" if state == "ACTIVE" and young else state
+
     def get(self, name: str) -> Stream:
-        """The open stream of that name. Raises ApiError ResourceNotFoundException."""
+        """The open stream of that name. Raises ApiError ResourceNotFoundException, also while the stream
+        is being created or deleted, as a put does on AWS."""
         stream = self._streams.get(name)
-        if stream is not None:
+        if stream is not None and not self.transition_seconds:
             return stream
-        self.description(name)
+        if self.state(name) != "ACTIVE":
+            raise self._missing(name)
         with self._lock:
             if self._closed:
                 raise CloudcoreError("the service is closed")
             stream = self._streams.get(name)
             if stream is None:
-                stream = self._open(self._descriptions[name])
+                stream = self._open(self.description(name))
         return stream
 
-    def create(self, name: str, raw: dict[str, Any], ours: dict[str, Any] | None = None) -> dict[str, Any]:
+    def create(
+        self, name: str, raw: dict[str, Any], ours: dict[str, Any] | None = None,
+        tags: dict[str, str] | None = None, source: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Make a stream of a checked configuration. Raises ApiError ResourceInUseException."""
         with self._lock:
+            self._bury()
             if name in self._descriptions:
                 raise ApiError(
                     "ResourceInUseException", f"Firehose {name} under accountId {self.account} already exists"
                 )
+            now = self.clock.now()
             description = {
                 "DeliveryStreamName": name,
                 "DeliveryStreamARN": self.arn(name),
                 "VersionId": "1",
-                "CreateTimestamp": self.clock.now(),
+                "CreateTimestamp": now,
+                "LastUpdateTimestamp": now,
+                "State": "CREATING",
                 "Identity": uuid.uuid4().hex,
                 "Destination": raw,
                 "Ours": ours,
+                "Tags": tags or {},
+                "Source": source,
             }
-            path = self._path(name)
+            self._descriptions[name] = description
+        path = self._path(name)
+        try:
             if path is not None:
                 shutil.rmtree(path, ignore_errors=True)  # what a deletion left when it was killed
                 os.makedirs(path)
-                _write_atomically(os.path.join(path, "stream.json"), json.dumps(description, indent=1))
-            self._descriptions[name] = description
-            self._open(description)
-            return description
+            with self._lock:
+                self._open(description)
+        except BaseException:
+            with self._lock:
+                del self._descriptions[name]
+            raise
+        self.store({**description, "State": "ACTIVE"})
+        return description
+
+    def store(self, description: dict[str, Any]) -> None:
+        """Make a changed description durable, and the one in force."""
+        path = self._path(description["DeliveryStreamName"])
+        if path is not None:
+            _write_atomically(os.path.join(path, "stream.json"), json.dumps(description, indent=1))
+        with self._lock:
+            self._descriptions[description["DeliveryStreamName"]] = description
+
+    def updates(self, name: str) -> contextlib.AbstractContextManager[Any]:
+        """Hold this while a description is read, changed and stored. Raises ResourceNotFoundException."""
+        self.description(name)
+        with self._lock:
+            return self._updates.setdefault(name, threading.Lock())
+
+    def update(self, description: dict[str, Any]) -> None:
+        """A stream goes on by a new version of its description. Hold updates() around it."""
+        self.get(description["DeliveryStreamName"]).update(description, self.store)
+
+    def check(self, config: Any) -> None:
+        """Refuse what this service's object store cannot do. Raises ApiError InvalidArgumentException."""
+        if config.needs_encryption and not getattr(self.objects, "encrypts", False):
+            raise ApiError(
+                "InvalidArgumentException",
+                "EncryptionConfiguration.KMSEncryptionConfig is not supported by the local object store",
+            )
 
     def delete(self, name: str) -> None:
         """Stop a stream and remove it with everything that waits in it."""
-        self.description(name)
-        with self._lock:
+        if self.state(name) == "CREATING":
+            raise ApiError(
+                "ResourceInUseException",
+                f"Firehose {name} under account {self.account} is not in a state in which it can be deleted.",
+            )
+        with self.updates(name), self._lock:
+            found = self.description(name)
+            if found.get("State") == "DELETING":
+                return
+            found = {**found, "State": "DELETING", "DeletedAt": self.clock.now()}
+            self.store(found)  # from here on the stream is gone, whatever happens to the process
             stream = self._streams.pop(name, None)
-            self._descriptions.pop(name, None)
         if stream is not None:
             stream.close()
-        path = self._path(name)
-        if path is not None:
-            os.unlink(os.path.join(path, "stream.json"))  # from here on the stream is gone
-            shutil.rmtree(path)
+        with self._lock:
+            self._dead.add(name)
+            self._bury()
+
+    def _bury(self) -> None:
+        """Remove deleted streams whose time as DELETING is over."""
+        for name in list(self._dead):
+            if self.clock.now() < self._descriptions[name]["DeletedAt"] + self.transition_seconds:
+                continue
+            self._dead.discard(name)
+            del self._descriptions[name]
+            path = self._path(name)
+            if path is not None:
+                os.unlink(os.path.join(path, "stream.json"))
+                shutil.rmtree(path)
+
+    def _missing(self, name: str) -> ApiError:
+        return ApiError(
+            "ResourceNotFoundException", f"Firehose {name} under account {self.account} not found."
+        )
 
     def _open(self, description: dict[str, Any]) -> Stream:
         name = description["DeliveryStreamName"]
@@ -243,79 +329,15 @@ class Firehose:
             if os.path.exists(path):
                 with open(path, encoding="utf-8") as file:
                     self._descriptions[name] = json.load(file)
+                if self._descriptions[name].get("State") == "DELETING":
+                    self._dead.add(name)
+        self._bury()
 
     def resume(self) -> None:
         """Open every stream, so that what waited when the process ended is delivered."""
         for name in self.names():
-            self.get(name)
-
-
-def library_configuration(service: Firehose, **o: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The members of CreateDeliveryStream, and ours, for the options of Firehose.stream()."""
-    from cloudcore.firehose.destinations.s3.config import parse
-
-    role = f"arn:aws:iam::{service.account}:role/firehose"
-    raw: dict[str, Any] = {
-        "RoleARN": role, "BucketARN": f"arn:aws:s3:::{o['bucket']}", "Prefix": o["prefix"],
-        "CustomTimeZone": o["timezone"],
-    }  # fmt: skip
-    ours: dict[str, Any] = {
-        "small_buffers": True, "buffer_seconds": o["buffer_seconds"], "plain_prefix": o["plain_prefix"],
-        "processor_seconds": o["transform_buffer_seconds"], "validate_json": o["validate_json"],
-        "buffer_bytes": o["buffer_bytes"] or ((64 << 20) if o["format"] == "parquet" else (5 << 20)),
-    }  # fmt: skip
-    if o["disk_bound"] is not None:
-        ours["disk_bound"] = o["disk_bound"]
-    if o["error_prefix"] is not None:
-        raw["ErrorOutputPrefix"] = o["error_prefix"]
-    if o["file_extension"] is not None:
-        raw["FileExtension"] = o["file_extension"]
-    if o["format"] == "parquet":
-        from cloudcore._stream import Columns
-        from cloudcore.firehose import schema
-
-        ours["schema"] = "infer"
-        if o["schema"] is not None:
-            given = schema.to_arrow(o["schema"])
-            Columns(given)  # a type that cannot be converted is refused now
-            ours["schema"] = schema.dump(given)
-        raw["DataFormatConversionConfiguration"] = {"Enabled": True}
-        if o["compression"] is not None:
-            ours["parquet_compression"] = o["compression"].upper()
-    elif o["format"] not in (None, "json"):
-        raise ValueError(f"format is None or 'parquet', not {o['format']!r}")
-    elif o["compression"] is not None:
-        raw["CompressionFormat"] = o["compression"].upper()
-    _library_transform(service, raw, o)
-    if o["backup_prefix"] is not None:
-        raw["S3BackupMode"] = "Enabled"
-        raw["S3BackupConfiguration"] = {
-            "RoleARN": role, "BucketARN": raw["BucketARN"], "Prefix": o["backup_prefix"],
-            "CompressionFormat": o["backup_compression"],
-        }  # fmt: skip
-    if "!{partitionKeyFrom" in o["prefix"]:
-        raw["DynamicPartitioningConfiguration"] = {"Enabled": True}
-    parse(raw, ours)
-    return raw, ours
-
-
-def _library_transform(service: Firehose, raw: dict[str, Any], o: dict[str, Any]) -> None:
-    if o["transform"] is None:
-        return
-    target = getattr(o["transform"], "arn", o["transform"])
-    if not str(target).startswith("arn:"):
-        target = f"arn:aws:lambda:{service.region}:{service.account}:function:{target}"
-    parameters = {
-        "LambdaArn": str(target), "NumberOfRetries": str(o["transform_retries"]),
-        "BufferSizeInMBs": f"{o['transform_buffer_bytes'] / (1 << 20):.6g}",
-    }  # fmt: skip
-    processors: list[dict[str, Any]] = [
-        {"Type": "Lambda",
-         "Parameters": [{"ParameterName": k, "ParameterValue": v} for k, v in parameters.items()]}
-    ]  # fmt: skip
-    if o["append_delimiter"]:
-        processors.append({"Type": "AppendDelimiterToRecord", "Parameters": []})
-    raw["ProcessingConfiguration"] = {"Enabled": True, "Processors": processors}
+            if self.state(name) == "ACTIVE":
+                self.get(name)
 
 
 def _error(error: ApiError) -> tuple[int, bytes]:

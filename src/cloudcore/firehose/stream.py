@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -15,6 +16,10 @@ from cloudcore.firehose.transform import Transform
 
 RECORD_BYTES_MAX = 1_024_000
 DISK_BOUND = 16 << 30
+RETENTION_S = 86_400.0
+_SLOWED_TOLD_EVERY_S = 60.0
+_VERSIONED = ("Destination", "Ours")
+logger = logging.getLogger("cloudcore.firehose")
 
 
 class Stream:
@@ -36,39 +41,77 @@ class Stream:
         on_failed: Callable[[int, str, str, bytes], None] | None = None,
         run: bool = True,
     ):
-        from cloudcore._log import Log
-
         self.description = description
         self.name: str = description["DeliveryStreamName"]
         self.arn: str = description["DeliveryStreamARN"]
-        self.config: S3Config = parse(description["Destination"], description.get("Ours"))
-        bound = int((description.get("Ours") or {}).get("disk_bound", DISK_BOUND))
-        self._clock = clock
+        version = int(description["VersionId"])
+        configs = {int(number): _config(each) for number, each in description.get("Earlier", {}).items()}
+        configs[version] = _config(description)
+        ours = description.get("Ours") or {}
+        bound = int(ours.get("disk_bound", DISK_BOUND))
+        self._clock, self._region, self._invoke, self._on_failed = clock, region, invoke, on_failed
+        self._directory = directory
         self._put_lock = threading.Lock()
-
-        def open_log(part: str, disk_bound: int = 0) -> Any:
-            path = None if directory is None else os.path.join(directory, part)
-            if path is not None:
-                os.makedirs(path, exist_ok=True)
-            return Log(path, disk_bound=disk_bound)
-
-        self._logs = {"source": open_log("source", bound), "journal": open_log("journal")}
-        if self.config.processor:
-            self._logs["staged"] = open_log("staged")
+        self._logs = {"source": self._open_log("source", bound), "journal": self._open_log("journal")}
+        staged = None if directory is None else os.path.join(directory, "staged")
+        if configs[version].processed or (staged and os.path.exists(staged)):
+            self._logs["staged"] = self._open_log("staged")
         self._source = self._logs["source"]
-        transform = None
-        if self.config.processor:
-            transform = Transform(
-                self.config, self.arn, region, invoke, clock, lambda s: self._pipeline.sleep(s), on_failed
-            )
         self._pipeline = Pipeline(
-            self.name, int(description["VersionId"]), description["Identity"], self.config,
-            self._logs, objects,
-            transform, clock, on_failed=on_failed, held_bytes_max=bound or 1 << 62,
+            self.name, version, description["Identity"], configs, self._logs, objects,
+            self._transform(configs[version]), clock, threads=run, on_failed=on_failed,
+            held_bytes_max=bound or 1 << 62,
+            retention_seconds=float(ours.get("retention_seconds", RETENTION_S)),
         )  # fmt: skip
-        self._bytes_in = 0
+        self._bytes_in = self._slowed = 0
+        self._slowed_told = -1e9
         if run:
             self._pipeline.start()
+
+    def _open_log(self, part: str, disk_bound: int = 0) -> Any:
+        from cloudcore._log import Log
+
+        path = None if self._directory is None else os.path.join(self._directory, part)
+        if path is not None:
+            os.makedirs(path, exist_ok=True)
+        return Log(path, disk_bound=disk_bound)
+
+    def _transform(self, config: S3Config) -> Transform | None:
+        if not config.processed:
+            return None
+        return Transform(
+            config, self.arn, self._region, self._invoke, self._clock,
+            lambda seconds: self._pipeline.sleep(seconds), self._on_failed,
+        )  # fmt: skip
+
+    @property
+    def config(self) -> S3Config:
+        """The configuration in force."""
+        return self._pipeline.config
+
+    def update(self, description: dict[str, Any], store: Callable[[dict[str, Any]], None]) -> None:
+        """Go on by a new version of the description; store() makes it durable. What was put until now may
+        still be delivered by the earlier one."""
+        config = _config(description)
+        if config.processed and "staged" not in self._logs:
+            self._logs["staged"] = self._open_log("staged")
+
+        def switch() -> None:
+            earlier = {str(self._pipeline.version): {k: self.description.get(k) for k in _VERSIONED},
+                       **self.description.get("Earlier", {})}  # fmt: skip
+            needed = {str(version) for version in self._pipeline.versions_needed()}
+            needed.add(str(self._pipeline.version))
+            description["Earlier"] = {number: each for number, each in earlier.items() if number in needed}
+            self._pipeline.update(
+                int(description["VersionId"]),
+                config,
+                self._transform(config),
+                self._logs.get("staged"),
+                lambda: store(description),
+            )
+            self.description = description
+
+        self._pipeline.between_turns(switch)
 
     @property
     def last_sequence(self) -> int:
@@ -109,8 +152,9 @@ class Stream:
         return self._pipeline.flush(timeout)
 
     def status(self) -> dict[str, int]:
-        """Counters since the stream was made: records_in, delivered, dropped, failed, backed_up, objects,
-        bytes_out; and bytes_in since it was opened."""
+        """Counters since the stream was made: records_in, delivered, dropped, failed, backed_up, expired
+        (older than the retention, and lost), objects, bytes_out; and since it was opened: bytes_in, slowed
+        (puts that were refused because the disk bound is reached)."""
         counters = self._pipeline.journal.counters
         return {
             "records_in": self.last_sequence,
@@ -120,7 +164,9 @@ class Stream:
             "failed": counters.get("failed", 0) + counters.get("conversion_failed", 0),
             "backed_up": counters.get("backed_up", 0),
             "objects": counters.get("objects", 0),
+            "expired": counters.get("expired", 0),
             "bytes_in": self._bytes_in,
+            "slowed": self._slowed,
             "bytes_out": counters.get("bytes_out", 0),
         }
 
@@ -151,7 +197,19 @@ class Stream:
             with self._put_lock:  # one call's records are neighbours
                 place = append(self._clock.now_ms())
         except FullError:
+            self._tell_slowed()
             raise ApiError("ServiceUnavailableException", "Slow down.", 503) from None
         self._bytes_in += size
         self._pipeline.arrived(size + 1)
         return place
+
+    def _tell_slowed(self) -> None:
+        self._slowed += 1
+        now = self._clock.monotonic()
+        if now - self._slowed_told >= _SLOWED_TOLD_EVERY_S:
+            self._slowed_told = now
+            logger.warning("%s: the disk bound is reached, %d puts were refused", self.name, self._slowed)
+
+
+def _config(description: dict[str, Any]) -> S3Config:
+    return parse(description["Destination"], description.get("Ours"))

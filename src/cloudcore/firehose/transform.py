@@ -92,6 +92,7 @@ class Transform:
         assert config.processor is not None
         self.config = config
         self.processor = config.processor
+        self.buffer_bytes, self.buffer_seconds = self.processor.buffer_bytes, self.processor.buffer_seconds
         self._head = b'"deliveryStreamArn":%s,"region":%s,"records":[' % (
             orjson.dumps(stream_arn), orjson.dumps(region),
         )  # fmt: skip

@@ -10,8 +10,14 @@ from cloudcore.firehose.operations import (
     delete_delivery_stream,
     describe_delivery_stream,
     list_delivery_streams,
+    list_tags_for_delivery_stream,
     put_record,
     put_record_batch,
+    start_delivery_stream_encryption,
+    stop_delivery_stream_encryption,
+    tag_delivery_stream,
+    untag_delivery_stream,
+    update_destination,
 )
 
 TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
@@ -19,6 +25,12 @@ TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "DeleteDeliveryStream": delete_delivery_stream.run,
     "DescribeDeliveryStream": describe_delivery_stream.run,
     "ListDeliveryStreams": list_delivery_streams.run,
+    "ListTagsForDeliveryStream": list_tags_for_delivery_stream.run,
     "PutRecord": put_record.run,
     "PutRecordBatch": put_record_batch.run,
+    "StartDeliveryStreamEncryption": start_delivery_stream_encryption.run,
+    "StopDeliveryStreamEncryption": stop_delivery_stream_encryption.run,
+    "TagDeliveryStream": tag_delivery_stream.run,
+    "UntagDeliveryStream": untag_delivery_stream.run,
+    "UpdateDestination": update_destination.run,
 }

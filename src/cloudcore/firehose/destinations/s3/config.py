@@ -27,6 +27,10 @@ _MEMBERS = {
     "DynamicPartitioningConfiguration", "FileExtension", "CustomTimeZone", "CloudWatchLoggingOptions",
     "EncryptionConfiguration",
 }  # fmt: skip
+PLAIN_MEMBERS = {
+    "RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix", "BufferingHints", "CompressionFormat",
+    "EncryptionConfiguration", "CloudWatchLoggingOptions",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Target:
     buffer_seconds: float
     compression: str
     extension: str
+    kms_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,20 @@ class S3Config:
     processor: Processor | None = None
     delimiter: bytes = b""
     backup: Target | None = None
-    parquet: Parquet | None = None
+    conversion: Parquet | None = None
     validate_json: bool = False
     partitioned: bool = False
     retry_seconds: int = 300
+
+    @property
+    def needs_encryption(self) -> bool:
+        """Whether the store has to encrypt by a KMS key."""
+        return any(target is not None and target.kms_key for target in (self.data, self.backup))
+
+    @property
+    def processed(self) -> bool:
+        """Whether records go through processors before they are buffered."""
+        return self.processor is not None
 
 
 def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
@@ -103,7 +118,7 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
     extension = _extension(raw) or (".parquet" if parquet else ".gz" if compression == "GZIP" else "")
     data = Target(
         _bucket(raw), data_prefix, int(ours.get("buffer_bytes") or size),
-        float(ours.get("buffer_seconds", seconds)), compression, extension,
+        float(ours.get("buffer_seconds", seconds)), compression, extension, _kms_key(raw),
     )  # fmt: skip
     error_text = raw.get("ErrorOutputPrefix")
     if (
@@ -141,13 +156,20 @@ def _refuse_unsupported(raw: dict[str, Any]) -> None:
     if (raw.get("CloudWatchLoggingOptions") or {}).get("Enabled"):
         raise invalid("CloudWatchLoggingOptions.Enabled true is not supported")
     encryption = raw.get("EncryptionConfiguration") or {}
-    if encryption.get("KMSEncryptionConfig"):
-        raise invalid("EncryptionConfiguration.KMSEncryptionConfig is not supported")
+    if encryption.get("KMSEncryptionConfig") and encryption.get("NoEncryptionConfig"):
+        raise invalid("EncryptionConfiguration takes KMSEncryptionConfig or NoEncryptionConfig, not both")
     if encryption.get("NoEncryptionConfig", "NoEncryption") != "NoEncryption":
         raise failed(
             encryption["NoEncryptionConfig"], "encryptionConfiguration.noEncryptionConfig",
             "Member must satisfy enum value set: [NoEncryption]",
         )  # fmt: skip
+
+
+def _kms_key(raw: dict[str, Any]) -> str | None:
+    encryption = member(raw, "EncryptionConfiguration", dict, default={})
+    only(encryption, {"NoEncryptionConfig", "KMSEncryptionConfig"}, "EncryptionConfiguration")
+    given = member(encryption, "KMSEncryptionConfig", dict)
+    return None if given is None else member(given, "AWSKMSKeyARN", str, required=True)
 
 
 def _text(raw: dict[str, Any], name: str) -> str:
@@ -318,12 +340,7 @@ def _backup(raw: dict[str, Any], ours: dict[str, Any]) -> Target | None:
     block = member(raw, "S3BackupConfiguration", dict)
     if block is None:
         raise invalid("S3BackupConfiguration is required when S3BackupMode is Enabled")
-    only(
-        block,
-        {"RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix", "BufferingHints", "CompressionFormat",
-         "EncryptionConfiguration", "CloudWatchLoggingOptions"},
-        "S3BackupConfiguration",
-    )  # fmt: skip
+    only(block, PLAIN_MEMBERS, "S3BackupConfiguration")
     member(block, "RoleARN", str, required=True)
     _refuse_unsupported(block)
     size, seconds = _hints(block, 1, 5)
@@ -334,4 +351,5 @@ def _backup(raw: dict[str, Any], ours: dict[str, Any]) -> Target | None:
     return Target(
         _bucket(block), where, int(ours.get("backup_bytes") or size),
         float(ours.get("buffer_seconds", seconds)), compression, ".gz" if compression == "GZIP" else "",
+        _kms_key(block),
     )  # fmt: skip

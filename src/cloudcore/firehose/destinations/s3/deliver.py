@@ -27,7 +27,7 @@ def object_key(config: S3Config, stream: str, version: int, plan_identity: str, 
 
 def deliver(
     plan: Plan, pieces: Iterable[encode.Piece], config: S3Config, schema: Any, objects: Any,
-    stream: str, version: int, on_failed: encode.OnFailed | None,
+    stream: str, on_failed: encode.OnFailed | None,
 ) -> dict[str, int]:  # fmt: skip
     """Write the plan's object, and next to it under the error prefix what would not convert.
 
@@ -37,8 +37,8 @@ def deliver(
     target = config.backup if kind == "backup" else config.data
     assert target is not None
     compression = "UNCOMPRESSED" if kind == "error" else target.compression
-    if kind == "data" and config.parquet:
-        found = encode.parquet(pieces, config.parquet, schema, plan.planned_ms, on_failed)
+    if kind == "data" and config.conversion:
+        found = encode.parquet(pieces, config.conversion, schema, plan.planned_ms, on_failed)
     elif kind == "data" and config.validate_json:
         found = encode.json_lines(pieces, compression, plan.planned_ms, on_failed)
     else:
@@ -53,7 +53,7 @@ def deliver(
     if found.failures:
         when = prefix.moment(plan.time_ms, config.zone)
         key = config.errors.evaluate(when, error_type=encode.CONVERSION_FAILED) + prefix.object_name(
-            stream, version, when, f"{plan.key}:{encode.CONVERSION_FAILED}", ""
+            stream, plan.version, when, f"{plan.key}:{encode.CONVERSION_FAILED}", ""
         )
         if config.errors.has("random"):  # fresh text at every evaluation would not overwrite itself
             key = f"{plan.key}.{encode.CONVERSION_FAILED}"
