@@ -134,7 +134,15 @@ def test_list_tables_pages(db):
             "when BillingMode is PAY_PER_REQUEST",
         ),
         (
-            {"GlobalSecondaryIndexes": [{"IndexName": "idx"}]},
+            {
+                "GlobalSecondaryIndexes": [
+                    {
+                        "IndexName": "idx",
+                        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                ]
+            },
             "One or more parameter values were invalid: GlobalSecondaryIndexes is not supported by cloudcore",
         ),
         (

@@ -55,3 +55,9 @@ def test_services_do_not_import_each_other():
 def test_every_door_has_a_stub():
     doors = {p.stem for p in (ROOT / "csrc" / "python").glob("*.pyx")}
     assert doors == {p.stem for p in (ROOT / "src" / "cloudcore").glob("*.pyi")}
+
+
+def test_validation_stands_on_errors_alone():
+    for path in (ROOT / "src" / "cloudcore" / "validation").glob("*.py"):
+        imported = set(re.findall(r"(?:from|import) cloudcore\.(\w+)", path.read_text()))
+        assert imported <= {"validation", "errors"}, f"{path} imports {imported}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 from typing import Any
 
+from cloudcore import validation
 from cloudcore._table import Tables
 from cloudcore.clock import Clock
 from cloudcore.dynamodb.operations import CONTROL, ITEM
@@ -47,22 +47,23 @@ class DynamoDB:
         """
         if operation in ITEM:
             return self.tables.execute(operation, params)
-        return _with_datetimes(self._control(operation, params))
+        answer = self._control(operation, params, wire=False)
+        return validation.for_boto3("dynamodb", operation, answer)
 
     def call_json(self, operation: str, body: bytes) -> tuple[int, bytes]:
         """(HTTP status, JSON body) of one operation; a refusal is a body too, never raised."""
         if operation in ITEM:
             return self.tables.call_json(operation, body)
         try:
-            return 200, json.dumps(self._control(operation, _parse(body))).encode()
+            return 200, json.dumps(self._control(operation, _parse(body), wire=True)).encode()
         except ApiError as error:
             return error.status, error_body(error)
 
-    def _control(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    def _control(self, operation: str, params: Any, wire: bool) -> dict[str, Any]:
         run = CONTROL.get(operation)
         if run is None:
             raise ApiError("UnknownOperationException", "")
-        return run(self, params)
+        return run(self, validation.check("dynamodb", operation, params, wire))
 
     def close(self) -> None:
         """Wait for calls inside and release the directory; a second call does nothing."""
@@ -88,23 +89,8 @@ def error_body(error: ApiError) -> bytes:
     return json.dumps(body | error.fields).encode()
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def _parse(body: bytes) -> Any:
     try:
-        params = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         raise ApiError("SerializationException", "The body is not valid JSON") from None
-    if not isinstance(params, dict):
-        raise ApiError("SerializationException", "Start of list found where not expected")
-    return params
-
-
-def _with_datetimes(value: Any) -> Any:
-    """Epoch seconds of members named ...DateTime become aware datetimes, as boto3 returns them."""
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: datetime.datetime.fromtimestamp(member, datetime.UTC)
-        if name.endswith("DateTime") and isinstance(member, (int, float))
-        else _with_datetimes(member)
-        for name, member in value.items()
-    }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.dynamodb.description import describe, load, not_found
-from cloudcore.dynamodb.validation import required_table_name
+from cloudcore.dynamodb.validation import table_name_of
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
@@ -21,7 +21,7 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
 
     Raises ApiError: ResourceNotFoundException, ValidationException.
     """
-    name = required_table_name(params)
+    name = table_name_of(params["TableName"])
     stored, items, size = load(service, name)
     try:
         service.tables.drop(name)

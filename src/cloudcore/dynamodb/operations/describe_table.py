@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.dynamodb.description import describe, load
-from cloudcore.dynamodb.validation import required_table_name
+from cloudcore.dynamodb.validation import table_name_of
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 
 def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     """Describe one table. Raises ApiError: ResourceNotFoundException, ValidationException."""
-    stored, items, size = load(service, required_table_name(params))
+    stored, items, size = load(service, table_name_of(params["TableName"]))
     return {"Table": describe(service, stored, "ACTIVE", items, size)}
