@@ -14,6 +14,7 @@ from cloudcore.errors import ApiError
 from cloudcore.firehose import Firehose
 from cloudcore.objects import LocalObjects
 
+KEY = "arn:aws:kms:us-east-1:000000000000:key/k"
 S3 = {"RoleARN": "arn:aws:iam::000000000000:role/r", "BucketARN": "arn:aws:s3:::bucket"}
 
 
@@ -142,7 +143,7 @@ def test_limits_of_a_batch(firehose: Firehose) -> None:
         ({"Prefix": "!{timestamp:yyyy}/"}, "ErrorOutputPrefix cannot be null"),
         ({"Prefix": "!{partitionKeyFromLambda:k}/", "ErrorOutputPrefix": "e/"}, "dynamic partitioning"),
         ({"DynamicPartitioningConfiguration": {"Enabled": True}}, "ErrorOutputPrefix is required"),
-        ({"EncryptionConfiguration": {"KMSEncryptionConfig": {"AWSKMSKeyARN": "a"}}}, "local object store"),
+        ({"EncryptionConfiguration": {"KMSEncryptionConfig": {"AWSKMSKeyARN": KEY}}}, "local object store"),
         ({"CloudWatchLoggingOptions": {"Enabled": True}}, "not supported"),
         ({"S3BackupMode": "Enabled"}, "S3BackupConfiguration is required"),
         ({"CustomTimeZone": "Mars/Base"}, "time zone"),
@@ -166,12 +167,12 @@ def test_what_is_refused_at_create(firehose: Firehose, destination: dict[str, An
 
 def test_other_destinations_and_sources_are_refused(firehose: Firehose) -> None:
     for params in (
-        {"RedshiftDestinationConfiguration": {}},
+        {"HttpEndpointDestinationConfiguration": {"EndpointConfiguration": {"Url": "https://x"}, "S3Configuration": S3}},
         {"DeliveryStreamType": "KinesisStreamAsSource"},
         {},
         {
             "ExtendedS3DestinationConfiguration": S3,
-            "DeliveryStreamEncryptionConfigurationInput": {"KeyType": "x"},
+            "DeliveryStreamEncryptionConfigurationInput": {"KeyType": "AWS_OWNED_CMK"},
         },
     ):
         error = refused(firehose.call, "CreateDeliveryStream", {"DeliveryStreamName": "s", **params})

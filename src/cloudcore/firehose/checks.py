@@ -1,14 +1,15 @@
-"""Checks of request members, with AWS's words for what is wrong."""
+"""What Firehose checks beyond its model: cloudcore.validation has seen to types and limits of requests.
+
+`member`, `number` and `one_of` read configurations, which the library makes too.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from typing import Any
 
 from cloudcore.errors import ApiError
 
-NAME = re.compile(r"[a-zA-Z0-9_.-]+")
 _TYPES = {str: "a string", int: "an integer", bool: "a boolean", list: "a list", dict: "a structure"}
 
 
@@ -65,17 +66,3 @@ def only(params: dict[str, Any], allowed: Collection[str], where: str) -> None:
     for name, value in params.items():
         if name not in allowed and value is not None:
             raise invalid(f"{where}.{name} is not supported" if where else f"{name} is not supported")
-
-
-def stream_name(params: dict[str, Any]) -> str:
-    """DeliveryStreamName: 1..64 of [a-zA-Z0-9_.-]."""
-    name = member(params, "DeliveryStreamName", str, required=True)
-    if not name:
-        raise failed(name, "deliveryStreamName", "Member must have length greater than or equal to 1")
-    if len(name) > 64:
-        raise failed(name, "deliveryStreamName", "Member must have length less than or equal to 64")
-    if not NAME.fullmatch(name) or name in (".", ".."):
-        raise failed(
-            name, "deliveryStreamName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
-        )
-    return name

@@ -23,6 +23,10 @@ from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, CloudcoreError
 from cloudcore.firehose import library, operations
 from cloudcore.firehose.stream import Stream
+from cloudcore.validation import check, for_boto3
+
+_PUTS = frozenset(("PutRecord", "PutRecordBatch"))
+"""Decoded in C on the wire; they check themselves."""
 
 
 class Firehose:
@@ -64,23 +68,23 @@ class Firehose:
 
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Run an operation with boto3's parameters; the answer as boto3 gives it. Raises ApiError."""
+        return for_boto3("firehose", operation, self._run(operation, params, wire=False))
+
+    def _run(self, operation: str, params: Any, wire: bool) -> dict[str, Any]:
         action = operations.TABLE.get(operation)
         if action is None:
             raise ApiError("UnknownOperationException", f"Operation {operation} is not supported")
+        if operation not in _PUTS:
+            params = check("firehose", operation, params, wire)
         return action(self, params)
 
     def call_json(self, operation: str, body: bytes) -> tuple[int, bytes]:
         """The wire's form: HTTP status and JSON body, errors included."""
         try:
-            if operation in ("PutRecord", "PutRecordBatch"):
+            if operation in _PUTS:
                 return 200, self._put(operation, body)
-            params = json.loads(body or b"{}")
-            if not isinstance(params, dict):
-                raise ApiError(
-                    "SerializationException", "Start of structure or map found where not expected."
-                )
-            answer = self.call(operation, params)
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+            answer = self._run(operation, json.loads(body or b"{}"), wire=True)
+        except (ValueError, RecursionError):
             return _error(ApiError("SerializationException", "The request body is not valid JSON."))
         except ApiError as error:
             return _error(error)

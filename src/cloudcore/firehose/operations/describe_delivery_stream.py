@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudcore.firehose.checks import member, number, stream_name
 from cloudcore.firehose.destinations.s3.config import PLAIN_MEMBERS, describe
 
 DESTINATION = "destinationId-000000000001"
 
 
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Raises ResourceNotFoundException."""
-    name = stream_name(params)
-    number(params, "Limit", 1, 10_000, 10)
-    start = member(params, "ExclusiveStartDestinationId", str)
+    """Raises ResourceNotFoundException. There is one destination, so no Limit leaves any out."""
+    name = params["DeliveryStreamName"]
+    start = params.get("ExclusiveStartDestinationId")
     found = service.description(name)
     extended = describe(found["Destination"])
     destination = {

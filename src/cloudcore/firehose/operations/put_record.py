@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudcore.firehose.checks import member, stream_name
+from cloudcore.firehose.checks import member
 from cloudcore.firehose.operations.put_record_batch import record_data
 from cloudcore.firehose.records import record_id
 
 
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Raises ResourceNotFoundException, ServiceUnavailableException."""
-    name = stream_name(params)
+    name = member(params, "DeliveryStreamName", str, required=True)
     data = record_data(member(params, "Record", dict, required=True), "record")
     return {"RecordId": record_id(service.get(name).put(data)), "Encrypted": False}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudcore.errors import ApiError
-from cloudcore.firehose.checks import failed, invalid, member, stream_name
+from cloudcore.firehose.checks import failed, invalid, member
 
 RECORDS_MAX = 500
 BATCH_BYTES_MAX = 4 << 20
@@ -13,7 +13,7 @@ BATCH_BYTES_MAX = 4 << 20
 
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """All records or none are stored. Raises ResourceNotFoundException, ServiceUnavailableException."""
-    name = stream_name(params)
+    name = member(params, "DeliveryStreamName", str, required=True)
     given = member(params, "Records", list, required=True)
     if not given:
         raise failed("[]", "records", "Member must have length greater than or equal to 1")

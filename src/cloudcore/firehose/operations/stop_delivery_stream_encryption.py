@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudcore.firehose.checks import invalid, stream_name
+from cloudcore.firehose.checks import invalid
 
 
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Raises InvalidArgumentException, ResourceNotFoundException."""
-    service.description(stream_name(params))
+    service.description(params["DeliveryStreamName"])
     raise invalid("Server-side encryption of a Firehose is not supported")

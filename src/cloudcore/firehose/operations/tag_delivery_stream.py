@@ -6,13 +6,12 @@ from typing import Any
 
 from cloudcore.errors import ApiError
 from cloudcore.firehose import tags
-from cloudcore.firehose.checks import stream_name
 
 
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Raises LimitExceededException beyond 50 tags, ResourceNotFoundException."""
-    name = stream_name(params)
-    given = tags.read(params, required=True)
+    name = params["DeliveryStreamName"]
+    given = tags.read(params)
     with service.updates(name):
         found = service.description(name)
         merged = {**found.get("Tags", {}), **given}

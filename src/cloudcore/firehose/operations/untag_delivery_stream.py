@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudcore.firehose import tags
-from cloudcore.firehose.checks import stream_name
-
 
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Raises ResourceNotFoundException."""
-    name = stream_name(params)
-    keys = set(tags.read_keys(params))
+    name = params["DeliveryStreamName"]
+    keys = set(params["TagKeys"])
     with service.updates(name):
         found = service.description(name)
         left = {key: value for key, value in found.get("Tags", {}).items() if key not in keys}

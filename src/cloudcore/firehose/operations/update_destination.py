@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudcore.errors import ApiError
-from cloudcore.firehose.checks import failed, invalid, member, only, stream_name
+from cloudcore.firehose.checks import invalid, only
 from cloudcore.firehose.destinations.s3.config import parse
 from cloudcore.firehose.operations.describe_delivery_stream import DESTINATION
 
@@ -15,15 +15,10 @@ _UPDATES = ("ExtendedS3DestinationUpdate", "S3DestinationUpdate")
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Raises ConcurrentModificationException, InvalidArgumentException, ResourceInUseException,
     ResourceNotFoundException."""
-    name = stream_name(params)
-    given = member(params, "CurrentDeliveryStreamVersionId", str, required=True)
-    if not given.isascii() or not given.isdigit() or len(given) > 50:
-        raise failed(
-            given, "currentDeliveryStreamVersionId", "Member must satisfy regular expression pattern: [0-9]+"
-        )
-    destination = member(params, "DestinationId", str, required=True)
+    name, given = params["DeliveryStreamName"], params["CurrentDeliveryStreamVersionId"]
+    destination = params["DestinationId"]
     only(params, {"DeliveryStreamName", "CurrentDeliveryStreamVersionId", "DestinationId", *_UPDATES}, "")
-    updates = [member(params, each, dict) for each in _UPDATES if params.get(each) is not None]
+    updates = [params[each] for each in _UPDATES if each in params]
     if len(updates) != 1:
         raise invalid("Exactly one destination update is supported for a Firehose")
     with service.updates(name):
