@@ -10,6 +10,7 @@ from table_core cimport *
 
 include "errors.pxi"
 include "item.pxi"
+include "recall.pxi"
 
 import os
 import weakref
@@ -125,6 +126,8 @@ cdef class Tables:
     """
     cdef cc_tables *tables
     cdef Scratch *spare
+    cdef RecallPlace *places  # NULL: nothing is remembered
+    cdef list recalled        # what the places point to
     cdef int active    # calls inside; close() waits for zero before it takes the tables away
     cdef bint closing
     cdef public bint forked
@@ -151,6 +154,9 @@ cdef class Tables:
         with nogil:
             status = cc_tables_open(path, &options, &self.tables, &error)
         check(status, &error)
+        if CC_RECALLS:
+            self.recalled = [None] * RECALL_PLACES
+            self.places = <RecallPlace *>calloc(RECALL_PLACES, sizeof(RecallPlace))
         _open_tables.add(self)
 
     def __dealloc__(self):
@@ -158,6 +164,7 @@ cdef class Tables:
         cdef cc_status ignored
         if self.spare != NULL:
             _scratch_free(self.spare)
+        free(self.places)
         if self.tables != NULL and not self.forked:
             with nogil:
                 ignored = cc_tables_close(self.tables, &error)
@@ -242,6 +249,9 @@ cdef class Tables:
             with nogil:
                 usleep(200)
         self.tables = NULL
+        free(self.places)
+        self.places = NULL
+        self.recalled = None
         if self.forked:
             return
         error.message[0] = error.type[0] = 0
@@ -398,26 +408,37 @@ cdef class Tables:
         finally:
             self.leave(scratch)
 
-    cdef bint find(self, str table, object key, Scratch *scratch, cc_bytes *item_out) except -1:
-        """The item of a key, copied into the call's arena; false when there is none."""
+    cdef bint find(self, str table, object key, Scratch *scratch, cc_bytes *item_out,
+                   const uint8_t **address_out=NULL) except -1:
+        """The item of a key, copied into the call's arena; false when there is none.
+
+        With `address_out`, which is set to where the store keeps the item, one that is remembered
+        is not copied: item_out.data is NULL and its place is address_out's.
+        """
         cdef cc_space *space = NULL
         cdef const cc_key_schema *schema = NULL
         cdef cc_key c_key
         cdef cc_bytes found
-        cdef bint present = False, plain = False
+        cdef bint present = False, plain = False, recalled = False
         cdef cc_bytes name = utf8_of(table)
+        found.data = NULL
         if type(key) is dict:
             self.lock()
             if cc_table_find(self.tables, name, &space, &schema, &scratch.error) == CC_OK:
                 plain = plain_key(schema, key, &scratch.arena, &c_key, &scratch.error)
                 if plain:
                     present = cc_space_get(space, c_key, &found)
-                    if present:
+                    recalled = present and address_out != NULL and self.recalls(found)
+                    if recalled:
+                        item_out.data = NULL
+                    elif present:
                         item_out[0] = cc_arena_copy(&scratch.arena, found)
             self.unlock()
         if plain:
-            if present and item_out.data == NULL:
+            if present and item_out.data == NULL and not recalled:
                 raise MemoryError()
+            if address_out != NULL:
+                address_out[0] = found.data
             return present
         # Anything unusual takes the full way, which checks it and words the refusal.
         scratch.error.message[0] = scratch.error.type[0] = 0
@@ -430,14 +451,26 @@ cdef class Tables:
             item_out[0] = scratch.reply.items[0]
         return scratch.reply.has_item
 
+    cdef inline bint recalls(self, cc_bytes found) noexcept:
+        return self.places != NULL and recall_fits(&self.places[recall_place(found.data)], found)
+
     def get_item(self, str table, key):
         """The item of a key as a DynamoDB-JSON dict, or None. Raises ApiError."""
         cdef Scratch *scratch = self.enter()
         cdef cc_bytes item
+        cdef const uint8_t *address = NULL
+        cdef size_t place
+        cdef dict made
         try:
-            if not self.find(table, key, scratch, &item):
+            if not self.find(table, key, scratch, &item, &address):
                 return None
-            return item_object(item)
+            place = recall_place(address)
+            if item.data == NULL:
+                return (<Recalled>self.places[place].memory).again()
+            made = item_object(item)
+            if address != NULL and self.places != NULL:
+                recall_keep(&self.places[place], self.recalled, place, address, item, made)
+            return made
         finally:
             self.leave(scratch)
 

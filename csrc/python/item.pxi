@@ -18,6 +18,12 @@ cdef extern from "Python.h":
     bint PyUnicode_CheckExact(object o)
     bint PyUnicode_Check(object o)
     bint PyDict_Check(object o)
+    object PyUnicode_New(Py_ssize_t size, uint32_t largest)
+    void *PyUnicode_DATA(object text)
+    # The same calls on borrowed references, which Cython would count.
+    bint dict_next "PyDict_Next"(PyObject *d, Py_ssize_t *position, PyObject **key, PyObject **value)
+    Py_ssize_t dict_size "PyDict_GET_SIZE"(PyObject *d)
+    Py_ssize_t refcount_of "Py_REFCNT"(PyObject *o)
 
 cdef extern from *:
     # Cython's own name for a dict with room; n <= 8 would give an empty one that grows on the way.
@@ -170,6 +176,33 @@ cdef int encode_item(object attributes, cc_buffer *out, cc_arena *arena, cc_erro
 
 # ---- out ----
 
+cdef inline Py_ssize_t presized(Py_ssize_t count) noexcept:
+    # CPython makes dicts for up to 5 and up to 10 keys; asked for 6 to 8 it would make the small one.
+    return count if count <= 5 or count > 8 else 9
+
+
+cdef inline bint is_ascii(const uint8_t *data, size_t size) noexcept:
+    cdef uint64_t word, all_ = 0
+    cdef size_t i = 0
+    while i + 8 <= size:
+        memcpy(&word, data + i, 8)
+        all_ |= word
+        i += 8
+    while i < size:
+        all_ |= data[i]
+        i += 1
+    return (all_ & <uint64_t>0x8080808080808080) == 0
+
+
+cdef inline object text_object(cc_bytes text):
+    """A str of checked UTF-8; ASCII, which most is, without the decoder."""
+    if text.size < 2 or not is_ascii(text.data, text.size):
+        return PyUnicode_FromStringAndSize(<const char *>text.data, <Py_ssize_t>text.size)
+    made = PyUnicode_New(<Py_ssize_t>text.size, 127)
+    memcpy(PyUnicode_DATA(made), text.data, text.size)
+    return made
+
+
 cdef inline object name_object(uint32_t hash_, cc_bytes name):
     cdef Name *known = &_names[hash_ & (NAMES - 1)]
     cdef PyObject *replaced
@@ -189,7 +222,7 @@ cdef inline object name_object(uint32_t hash_, cc_bytes name):
 
 cdef inline object number_object(cc_bytes number):
     cdef char text[176]
-    return PyUnicode_FromStringAndSize(text, <Py_ssize_t>cc_number_text(number, text))
+    return text_object(cc_bytes_of(text, cc_number_text(number, text)))
 
 
 cdef object set_object(cc_value value):
@@ -198,7 +231,7 @@ cdef object set_object(cc_value value):
     members = []
     while cc_set_next(value, &position, &member):
         if value.type == CC_TYPE_SS:
-            members.append(PyUnicode_FromStringAndSize(<const char *>member.data, <Py_ssize_t>member.size))
+            members.append(text_object(member))
         elif value.type == CC_TYPE_NS:
             members.append(number_object(member))
         else:
@@ -221,8 +254,7 @@ cdef object value_object(cc_value value):
     cdef cc_bytes data
     cdef dict result = {}
     if value.type == CC_TYPE_S:
-        data = cc_value_bytes(value)
-        PyDict_SetItem(result, _S, PyUnicode_FromStringAndSize(<const char *>data.data, <Py_ssize_t>data.size))
+        PyDict_SetItem(result, _S, text_object(cc_value_bytes(value)))
     elif value.type == CC_TYPE_N:
         PyDict_SetItem(result, _N, number_object(cc_value_bytes(value)))
     elif value.type == CC_TYPE_B:
@@ -245,19 +277,18 @@ cdef object value_object(cc_value value):
     return result
 
 
-cdef object item_object(cc_bytes item):
+cdef dict item_object(cc_bytes item):
     """The DynamoDB-JSON dict of an encoded item."""
     cdef uint32_t i, hash_, count = cc_item_count(item)
-    cdef cc_bytes name, text
+    cdef cc_bytes name
     cdef cc_value value
-    cdef dict one, result = __Pyx_PyDict_NewPresized(<Py_ssize_t>count if count <= 5 or count > 8 else 9)
+    cdef dict one, result = __Pyx_PyDict_NewPresized(presized(count))
     for i in range(count):
         cc_item_at(item, i, &name, &value)
         memcpy(&hash_, item.data + 8 + 8 * <size_t>i, 4)  # the directory of item.h starts with it
         if value.type == CC_TYPE_S:  # most attributes: without a call in between
-            text = cc_value_bytes(value)
             one = {}
-            PyDict_SetItem(one, _S, PyUnicode_FromStringAndSize(<const char *>text.data, <Py_ssize_t>text.size))
+            PyDict_SetItem(one, _S, text_object(cc_value_bytes(value)))
             PyDict_SetItem(result, name_object(hash_, name), one)
         else:
             PyDict_SetItem(result, name_object(hash_, name), value_object(value))

@@ -1,0 +1,130 @@
+# recall.pxi: dicts of items read again and again, given out anew when nobody holds the last one.
+#
+# Building a dict of eight attributes costs nine dicts and eight strings, several times what finding
+# the item costs. A place remembers what it gave for one encoded item. When the same bytes are read
+# again and the caller has dropped the last dict unchanged, that very dict goes out again: its
+# reference count says that nobody can see it, and its content is compared, object by object, with
+# what was put in. When the dict is still held or was changed, a new one is made of the same strings.
+#
+# A place is keyed by where the store keeps the item and checked against the item's bytes, so a write
+# needs no notice. Items enter at their second read in a row at a place: a walk over many leaves the
+# places alone. Only items of strings, numbers, binaries, booleans and nulls are remembered; strings
+# are immutable. Thread rule: the GIL; a build without it remembers nothing.
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.object cimport PyObject
+
+cdef extern from *:
+    """
+    #ifdef Py_GIL_DISABLED
+    #define CC_RECALLS 0
+    #else
+    #define CC_RECALLS 1
+    #endif
+    """
+    enum: CC_RECALLS
+
+cdef enum:
+    RECALL_PLACES = 1024
+    RECALL_BYTES = 1024      # larger items are not remembered
+    RECALL_ATTRIBUTES = 16
+
+ctypedef struct RecallPlace:
+    const uint8_t *seen      # the item read last at this place
+    const uint8_t *address   # the item remembered
+    size_t size
+    const char *encoded      # its bytes, inside `memory`
+    PyObject *memory         # the Recalled; the list beside the places owns it
+
+
+cdef class Recalled:
+    """One item's bytes, the dict last given for it, and that dict's objects in its order."""
+    cdef bytes encoded
+    cdef dict item
+    cdef list parts  # name, type name, {type name: value}, value; then the next attribute
+
+    cdef bint untouched(self):
+        """Only this object holds the dict and what is in it, and it is as it was made."""
+        cdef Py_ssize_t position = 0, inner = 0, at = 0, count = PyList_GET_SIZE(self.parts)
+        cdef PyObject *name = NULL
+        cdef PyObject *one = NULL
+        cdef PyObject *kind = NULL
+        cdef PyObject *value = NULL
+        if refcount_of(<PyObject *>self.item) != 1 or 4 * dict_size(<PyObject *>self.item) != count:
+            return False
+        while dict_next(<PyObject *>self.item, &position, &name, &one):
+            if (name != <PyObject *>PyList_GET_ITEM(self.parts, at)
+                    or one != <PyObject *>PyList_GET_ITEM(self.parts, at + 2)
+                    or refcount_of(one) != 2 or dict_size(one) != 1):
+                return False
+            inner = 0
+            dict_next(one, &inner, &kind, &value)
+            if (kind != <PyObject *>PyList_GET_ITEM(self.parts, at + 1)
+                    or value != <PyObject *>PyList_GET_ITEM(self.parts, at + 3)):
+                return False
+            at += 4
+        return True
+
+    cdef dict again(self):
+        """The item's dict: the last one when nobody holds it, else a new one of the same strings."""
+        cdef Py_ssize_t at
+        cdef dict one
+        if self.untouched():
+            return self.item
+        self.item = __Pyx_PyDict_NewPresized(presized(PyList_GET_SIZE(self.parts) // 4))
+        for at in range(0, PyList_GET_SIZE(self.parts), 4):
+            one = {}
+            PyDict_SetItem(one, self.parts[at + 1], self.parts[at + 3])
+            PyDict_SetItem(self.item, self.parts[at], one)
+            self.parts[at + 2] = one
+        return self.item
+
+
+cdef Recalled recalled_of(cc_bytes item, dict made):
+    """What to remember of a dict just made of `item`; None when it holds anything mutable."""
+    cdef Recalled memory
+    cdef cc_bytes name
+    cdef cc_value value
+    cdef uint32_t i
+    cdef list parts = []
+    for i in range(cc_item_count(item)):
+        cc_item_at(item, i, &name, &value)
+        if value.type > CC_TYPE_NULL:
+            return None
+    for key, one in made.items():
+        for kind, content in (<dict>one).items():
+            parts += (key, kind, one, content)
+    memory = Recalled.__new__(Recalled)
+    memory.encoded = PyBytes_FromStringAndSize(<char *>item.data, <Py_ssize_t>item.size)
+    memory.item = made
+    memory.parts = parts
+    return memory
+
+
+cdef inline size_t recall_place(const uint8_t *address) noexcept:
+    # Cells stand at multiples of 16; a multiplicative hash spreads them.
+    return <size_t>(((<uint64_t><size_t>address >> 3) * <uint64_t>0x9E3779B97F4A7C15) >> 54)
+
+
+cdef inline bint recall_fits(const RecallPlace *place, cc_bytes item) noexcept:
+    return (place.address == item.data and place.size == item.size
+            and memcmp(place.encoded, item.data, item.size) == 0)
+
+
+cdef int recall_keep(RecallPlace *place, list owner, size_t at, const uint8_t *address, cc_bytes item,
+                     dict made) except -1:
+    """Remembers `made` when the item at `address` was the last one seen here too."""
+    cdef Recalled memory
+    if place.seen != address:
+        place.seen = address
+        return 0
+    if item.size > RECALL_BYTES or cc_item_count(item) > RECALL_ATTRIBUTES:
+        return 0
+    memory = recalled_of(item, made)
+    if memory is None:
+        return 0
+    place.address = address
+    place.size = item.size
+    place.encoded = PyBytes_AS_STRING(memory.encoded)
+    place.memory = <PyObject *>memory
+    owner[at] = memory  # last: letting go of the one before may run code that reads items
+    return 0
