@@ -16,15 +16,21 @@
 #include <unistd.h>
 
 enum { IDLE, REQUEST, RESPONSE, CLOSED };
-enum { CONTROL_SIZE = 4096, SPIN_MAX = 4000, PROBE_EVERY = 64, CALLER = 0, WORKER = 1 };
+enum { CONTROL_SIZE = 4096, CALLER = 0, WORKER = 1 };
+enum { MISSES_MAX = 6, CLOCK_EVERY = 16 };
+/* Waking an idle virtual core costs 30 to 60 us, so spinning for that long never costs more than twice
+ * what sleeping would have. */
+enum { SPIN_WORTH_NS = 60000, SPIN_EXTRA_NS = 10000, SPIN_WAKING_NS = 70000, BUSY_MAX_NS = 1000000000 };
 #define MAGIC UINT32_C(0x31484343) /* "CCH1" */
 
 typedef struct {
     uint32_t magic, request_max, response_max, pad;
     _Alignas(64) _Atomic uint32_t state;
     _Atomic uint32_t sleeping[2]; /* by side: somebody sleeps on the state word */
-    _Atomic uint32_t cpu[2];      /* by side: the core it was last seen on */
+    _Atomic uint32_t cpu[2];      /* by side: the core it was last seen on, plus 1 */
+    _Atomic uint32_t busy_ns[2];  /* by side: its work between receiving and publishing, smoothed */
     _Atomic uint32_t request_size, response_size;
+    _Atomic uint32_t taken; /* the worker picked up the request */
 } control;
 
 struct cc_channel {
@@ -32,8 +38,10 @@ struct cc_channel {
     uint8_t *request, *response;
     size_t mapped;
     uint32_t request_max, response_max; /* own copies: the peer may scribble on the mapping */
-    uint32_t spin, waits;
-    int fd; /* -1 on the worker's side */
+    uint64_t received_ns;               /* when this side last had something to work on */
+    uint32_t misses, skip;              /* spins that failed in a row; spins left out because of them */
+    bool peer_slept;                    /* when this side last published */
+    int fd;                             /* -1 on the worker's side */
 };
 
 static cc_status map(int fd, uint32_t request_max, uint32_t response_max, cc_channel **channel_out,
@@ -53,7 +61,6 @@ static cc_status map(int fd, uint32_t request_max, uint32_t response_max, cc_cha
     channel->response = channel->request + request_max;
     channel->request_max = request_max;
     channel->response_max = response_max;
-    channel->spin = SPIN_MAX / 4;
     channel->fd = -1;
     *channel_out = channel;
     return CC_OK;
@@ -109,38 +116,42 @@ static void relax(void) {
 #endif
 }
 
-static void wake(control *shared, int side) {
-    /* Sequentially consistent with the sleeper's store of the flag and its look at the state. */
-    if (atomic_load(&shared->sleeping[side]))
-        syscall(SYS_futex, &shared->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+static void seen_here(control *shared, int side) {
+    atomic_store_explicit(&shared->cpu[side], (uint32_t)sched_getcpu() + 1, memory_order_relaxed);
 }
 
-/* Spinning pays only while the peer runs on another core; the budget follows what spinning achieved. */
-static bool spin_for(cc_channel *channel, int side, uint32_t wanted) {
+static bool arrived(control *shared, uint32_t wanted) {
+    uint32_t state = atomic_load_explicit(&shared->state, memory_order_acquire);
+    return state == wanted || state == CLOSED;
+}
+
+/* Spin as long as it may pay; see channel.h for when that is. */
+static void spin_for(cc_channel *channel, int side, uint32_t wanted) {
     control *shared = channel->shared;
-    uint32_t here = (uint32_t)sched_getcpu();
-    atomic_store_explicit(&shared->cpu[side], here + 1, memory_order_relaxed);
-    if (atomic_load_explicit(&shared->cpu[!side], memory_order_relaxed) == here + 1)
-        return false;
-    uint32_t budget = channel->spin;
-    if (budget == 0 && ++channel->waits % PROBE_EVERY == 0)
-        budget = SPIN_MAX / 4;
-    for (uint32_t i = 0; i < budget; i++) {
-        uint32_t state = atomic_load_explicit(&shared->state, memory_order_acquire);
-        if (state == wanted || state == CLOSED) {
-            channel->spin = SPIN_MAX;
-            return true;
+    uint32_t busy = atomic_load_explicit(&shared->busy_ns[!side], memory_order_relaxed);
+    if (busy > SPIN_WORTH_NS || atomic_load(&shared->cpu[side]) == atomic_load(&shared->cpu[!side]))
+        return;
+    if (channel->skip > 0) {
+        channel->skip--;
+        return;
+    }
+    uint64_t end = now_ns() + 2u * busy + SPIN_EXTRA_NS + (channel->peer_slept ? SPIN_WAKING_NS : 0);
+    for (uint32_t i = 1; !arrived(shared, wanted); i++) {
+        if (i % CLOCK_EVERY == 0 && now_ns() > end) {
+            channel->misses += channel->misses < MISSES_MAX;
+            channel->skip = 1u << channel->misses;
+            return;
         }
         relax();
     }
-    channel->spin = budget < 500 ? 0 : budget / 2;
-    return false;
+    channel->misses = 0;
 }
 
 static cc_status wait_for(cc_channel *channel, int side, uint32_t wanted, uint32_t wait_ms, cc_error *error) {
     control *shared = channel->shared;
-    uint32_t state = atomic_load(&shared->state);
-    if (state != wanted && state != CLOSED)
+    uint32_t state;
+    seen_here(shared, side);
+    if (!arrived(shared, wanted))
         spin_for(channel, side, wanted);
     uint64_t deadline = 0;
     while ((state = atomic_load(&shared->state)) != wanted) {
@@ -156,17 +167,39 @@ static cc_status wait_for(cc_channel *channel, int side, uint32_t wanted, uint32
         atomic_store(&shared->sleeping[side], 1);
         syscall(SYS_futex, &shared->state, FUTEX_WAIT, state, &span, NULL, 0);
         atomic_store(&shared->sleeping[side], 0);
+        seen_here(shared, side);
     }
+    channel->received_ns = now_ns();
     return CC_OK;
 }
 
-/* Move the state on unless somebody shut the channel meanwhile. */
-static cc_status advance(cc_channel *channel, uint32_t from, uint32_t to, int peer, cc_error *error) {
-    if (!atomic_compare_exchange_strong(&channel->shared->state, &from, to))
+/* Move the state on unless somebody shut the channel meanwhile, and wake the peer if it sleeps. */
+static cc_status advance(cc_channel *channel, int side, uint32_t from, uint32_t to, cc_error *error) {
+    control *shared = channel->shared;
+    uint64_t busy = now_ns() - channel->received_ns;
+    uint32_t before = atomic_load_explicit(&shared->busy_ns[side], memory_order_relaxed);
+    if (busy > BUSY_MAX_NS)
+        busy = BUSY_MAX_NS;
+    uint32_t smoothed = (uint32_t)((3 * (uint64_t)(before < BUSY_MAX_NS ? before : BUSY_MAX_NS) + busy) / 4);
+    /* One long pause must not hide the calls after it: a short time counts at once, within bounds. */
+    if (busy < SPIN_WORTH_NS / 4 && smoothed > SPIN_WORTH_NS)
+        smoothed = SPIN_WORTH_NS;
+    atomic_store_explicit(&shared->busy_ns[side], smoothed, memory_order_relaxed);
+    if (!atomic_compare_exchange_strong(&shared->state, &from, to))
         return from == CLOSED ? cc_fail(error, CC_ERR_CLOSED, "the channel is shut")
                               : cc_fail(error, CC_ERR_ARGUMENT, "out of turn on a channel");
-    wake(channel->shared, peer);
+    /* Sequentially consistent with the sleeper's store of the flag and its look at the state. */
+    channel->peer_slept = atomic_load(&shared->sleeping[!side]) != 0;
+    if (channel->peer_slept)
+        syscall(SYS_futex, &shared->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
     return CC_OK;
+}
+
+static void copy_both(uint8_t *to, const void *head, size_t head_size, const void *body, size_t body_size) {
+    if (head_size > 0)
+        memcpy(to, head, head_size);
+    if (body_size > 0)
+        memcpy(to + head_size, body, body_size);
 }
 
 cc_status cc_channel_send(cc_channel *channel, const void *head, size_t head_size, const void *body,
@@ -176,12 +209,10 @@ cc_status cc_channel_send(cc_channel *channel, const void *head, size_t head_siz
                        channel->request_max);
     if (atomic_load(&channel->shared->state) == REQUEST)
         return cc_fail(error, CC_ERR_ARGUMENT, "out of turn on a channel");
-    if (head_size > 0)
-        memcpy(channel->request, head, head_size);
-    if (body_size > 0)
-        memcpy(channel->request + head_size, body, body_size);
+    copy_both(channel->request, head, head_size, body, body_size);
     atomic_store(&channel->shared->request_size, (uint32_t)(head_size + body_size));
-    return advance(channel, IDLE, REQUEST, WORKER, error);
+    atomic_store(&channel->shared->taken, 0);
+    return advance(channel, CALLER, IDLE, REQUEST, error);
 }
 
 cc_status cc_channel_wait(cc_channel *channel, uint32_t wait_ms, const void **data_out, size_t *size_out,
@@ -200,25 +231,28 @@ void cc_channel_done(cc_channel *channel) {
     atomic_compare_exchange_strong(&channel->shared->state, &from, IDLE);
 }
 
+bool cc_channel_taken(const cc_channel *channel) { return atomic_load(&channel->shared->taken) != 0; }
+
 cc_status cc_channel_receive(cc_channel *channel, uint32_t wait_ms, const void **data_out, size_t *size_out,
                              cc_error *error) {
     CC_TRY(wait_for(channel, WORKER, REQUEST, wait_ms, error));
     uint32_t size = atomic_load(&channel->shared->request_size);
     if (size > channel->request_max)
         return cc_fail(error, CC_ERR_CORRUPT, "the caller announced %u bytes", size);
+    atomic_store(&channel->shared->taken, 1);
     *data_out = channel->request;
     *size_out = size;
     return CC_OK;
 }
 
-cc_status cc_channel_reply(cc_channel *channel, const void *data, size_t size, cc_error *error) {
-    if (size > channel->response_max)
-        return cc_fail(error, CC_ERR_LIMIT, "a response of %zu bytes, at most %u fit", size,
+cc_status cc_channel_reply(cc_channel *channel, const void *head, size_t head_size, const void *body,
+                           size_t body_size, cc_error *error) {
+    if (head_size > channel->response_max || body_size > channel->response_max - head_size)
+        return cc_fail(error, CC_ERR_LIMIT, "a response of %zu bytes, at most %u fit", head_size + body_size,
                        channel->response_max);
-    if (size > 0)
-        memcpy(channel->response, data, size);
-    atomic_store(&channel->shared->response_size, (uint32_t)size);
-    return advance(channel, REQUEST, RESPONSE, CALLER, error);
+    copy_both(channel->response, head, head_size, body, body_size);
+    atomic_store(&channel->shared->response_size, (uint32_t)(head_size + body_size));
+    return advance(channel, WORKER, REQUEST, RESPONSE, error);
 }
 
 void cc_channel_shut(cc_channel *channel) {

@@ -5,8 +5,12 @@
  *   +--------------+----------------------+------------------------+
  *
  * The state word moves IDLE -> REQUEST (caller) -> RESPONSE (worker) -> IDLE (caller); CLOSED is final.
- * A side that waits spins briefly when that paid before and the peer was last seen on another core,
- * then sleeps on the word's futex. Lengths that the peer wrote are checked before use.
+ * A side that waits may spin first: only while the peer was last seen on another core, and only when
+ * the peer's own work between two messages (which each side publishes, wake-up latency excluded) is
+ * short enough to be worth it. Judged by the wait itself, two sleeping sides would each find the other
+ * slow and never start to spin: waking an idle virtual core costs more than most handlers. A spin
+ * that fails makes the next ones rarer. Then it sleeps on the word's futex. Lengths that the peer
+ * wrote are checked before use.
  *
  * Thread rule: one thread at a time on each side. Only cc_channel_shut may run beside another call. */
 #ifndef CC_CHANNEL_CHANNEL_H
@@ -31,12 +35,15 @@ CC_MUST_CHECK cc_status cc_channel_send(cc_channel *channel, const void *head, s
 CC_MUST_CHECK cc_status cc_channel_wait(cc_channel *channel, uint32_t wait_ms, const void **data_out,
                                         size_t *size_out, cc_error *error);
 void cc_channel_done(cc_channel *channel);
+/* Caller: whether the worker picked up the request sent last. */
+bool cc_channel_taken(const cc_channel *channel);
 
 /* Worker: wait for a request; the bytes stay until cc_channel_reply. TIMEOUT and CLOSED as above. */
 CC_MUST_CHECK cc_status cc_channel_receive(cc_channel *channel, uint32_t wait_ms, const void **data_out,
                                            size_t *size_out, cc_error *error);
-/* Worker: publish the response to the request received last. */
-CC_MUST_CHECK cc_status cc_channel_reply(cc_channel *channel, const void *data, size_t size, cc_error *error);
+/* Worker: publish the response to the request received last: head and body, one after the other. */
+CC_MUST_CHECK cc_status cc_channel_reply(cc_channel *channel, const void *head, size_t head_size,
+                                         const void *body, size_t body_size, cc_error *error);
 
 /* Wake both sides for good; any thread. */
 void cc_channel_shut(cc_channel *channel);

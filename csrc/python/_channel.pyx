@@ -1,6 +1,7 @@
 """The door to csrc/channel: calls to a worker process through shared memory. See _channel.pyi."""
-from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint32_t
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.string cimport memcpy
 
 include "errors.pxi"
 
@@ -16,20 +17,106 @@ cdef extern from "channel/channel.h" nogil:
     cc_status cc_channel_wait(cc_channel *channel, uint32_t wait_ms, const void **data_out,
                               size_t *size_out, cc_error *error)
     void cc_channel_done(cc_channel *channel)
+    bint cc_channel_taken(const cc_channel *channel)
     cc_status cc_channel_receive(cc_channel *channel, uint32_t wait_ms, const void **data_out,
                                  size_t *size_out, cc_error *error)
-    cc_status cc_channel_reply(cc_channel *channel, const void *data, size_t size, cc_error *error)
+    cc_status cc_channel_reply(cc_channel *channel, const void *head, size_t head_size, const void *body,
+                               size_t body_size, cc_error *error)
     void cc_channel_shut(cc_channel *channel)
     void cc_channel_free(cc_channel *channel)
 
 cdef extern from "sys/prctl.h" nogil:
     int prctl(int option, ...)
     int PR_SET_PDEATHSIG
+    int PR_SET_CHILD_SUBREAPER
+
+cdef extern from "sys/resource.h" nogil:
+    struct rusage:
+        long ru_maxrss
+    int RUSAGE_SELF
+    int getrusage(int who, rusage *usage)
+
+cdef extern from "sys/random.h" nogil:
+    ssize_t getrandom(void *buffer, size_t size, unsigned int flags)
+
+cdef extern from "<fcntl.h>" nogil:
+    int FALLOC_FL_PUNCH_HOLE
+    int FALLOC_FL_KEEP_SIZE
+    int fallocate(int fd, int mode, int64_t offset, int64_t size)
+
+cdef extern from "<unistd.h>" nogil:
+    int SEEK_END
+    int64_t lseek(int fd, int64_t offset, int whence)
+
+DEF REPLY_HEAD = 8
+DEF RANDOM_ROOM = 4096
+
+cdef uint8_t random_bytes[RANDOM_ROOM]
+cdef size_t random_left = 0
 
 
 def die_with_parent(int signal_number):
     """Ask the kernel to send this process a signal when the thread that forked it ends."""
     prctl(PR_SET_PDEATHSIG, <unsigned long>signal_number)
+
+
+def adopt_orphans():
+    """Make this process the parent of its descendants whose own parents end."""
+    prctl(PR_SET_CHILD_SUBREAPER, <unsigned long>1)
+
+
+def punch(int fd, int64_t offset, int64_t size):
+    """Give back the memory of a part of a file, which reads as zeros from then on."""
+    if fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size) != 0:
+        raise OSError(f"cannot punch {size} bytes out of descriptor {fd}")
+
+
+def forget_random():
+    """Drop the random bytes at hand: a forked child must not repeat its parent's."""
+    global random_left
+    random_left = 0
+
+
+def request_id():
+    """A random (version 4) UUID as text."""
+    global random_left
+    cdef char text[36]
+    cdef const char *digits = "0123456789abcdef"
+    cdef uint8_t *source
+    cdef int i, at = 0
+    if random_left < 16:
+        if getrandom(random_bytes, RANDOM_ROOM, 0) != RANDOM_ROOM:
+            raise OSError("cannot get random bytes")
+        random_left = RANDOM_ROOM
+    random_left -= 16
+    source = random_bytes + random_left
+    source[6] = (source[6] & 0x0f) | 0x40
+    source[8] = (source[8] & 0x3f) | 0x80
+    for i in range(16):
+        if i == 4 or i == 6 or i == 8 or i == 10:
+            text[at] = c"-"
+            at += 1
+        text[at] = digits[source[i] >> 4]
+        text[at + 1] = digits[source[i] & 15]
+        at += 2
+    return text[:36].decode("ascii")
+
+
+cdef bint has_long_number(const uint8_t *at, size_t size) noexcept nogil:
+    """Whether 19 digits stand in a row: such integers may not fit into 64 bits."""
+    cdef size_t i = 18, back
+    while i < size:
+        # Only every 19th byte need be looked at while no digits are met.
+        if not (48 <= at[i] <= 57):
+            i += 19
+            continue
+        back = 0
+        while back < 18 and 48 <= at[i - back - 1] <= 57:
+            back += 1
+        if back == 18:
+            return True
+        i += 18 - back
+    return False
 
 
 cdef class Channel:
@@ -50,52 +137,88 @@ cdef class Channel:
     def fileno(self):
         return cc_channel_fd(self.handle)
 
-    def send(self, const unsigned char[::1] head, const unsigned char[::1] body):
+    cdef object _answer(self, cc_status status, const void *data, size_t size, int64_t written,
+                        cc_error *error):
+        cdef uint32_t peak_kb
+        if status == CC_ERR_TIMEOUT:
+            return None
+        check(status, error)
+        if size < REPLY_HEAD:
+            cc_channel_done(self.handle)
+            raise _errors.CorruptError("a reply without its head", "corrupt")
+        memcpy(&peak_kb, <const uint8_t *>data + 4, 4)
+        cdef int kind = (<const uint8_t *>data)[0]
+        payload = PyBytes_FromStringAndSize(<const char *>data + REPLY_HEAD, size - REPLY_HEAD)
+        cc_channel_done(self.handle)
+        return kind, payload, peak_kb, written
+
+    def call(self, bytes head, bytes body, uint32_t wait_ms, int output):
         cdef cc_error error
         error.type[0] = 0
-        cdef const void *h = &head[0] if head.shape[0] else NULL
-        cdef const void *b = &body[0] if body.shape[0] else NULL
+        cdef const char *h = PyBytes_AS_STRING(head)
+        cdef const char *b = PyBytes_AS_STRING(body)
+        cdef size_t head_size = len(head), body_size = len(body), size = 0
+        cdef const void *data = NULL
+        cdef int64_t written = 0
         cdef cc_status status
         with nogil:
-            status = cc_channel_send(self.handle, h, head.shape[0], b, body.shape[0], &error)
-        check(status, &error)
+            status = cc_channel_send(self.handle, h, head_size, b, body_size, &error)
+            if status == CC_OK:
+                status = cc_channel_wait(self.handle, wait_ms, &data, &size, &error)
+            if status == CC_OK:
+                written = lseek(output, 0, SEEK_END)
+        return self._answer(status, data, size, written, &error)
 
-    def wait(self, uint32_t wait_ms):
+    def wait(self, uint32_t wait_ms, int output):
         cdef cc_error error
         error.type[0] = 0
         cdef const void *data = NULL
         cdef size_t size = 0
+        cdef int64_t written = 0
         cdef cc_status status
         with nogil:
             status = cc_channel_wait(self.handle, wait_ms, &data, &size, &error)
-        if status == CC_ERR_TIMEOUT:
-            return None
-        check(status, &error)
-        answer = PyBytes_FromStringAndSize(<const char *>data, size)
-        cc_channel_done(self.handle)
-        return answer
+            if status == CC_OK:
+                written = lseek(output, 0, SEEK_END)
+        return self._answer(status, data, size, written, &error)
+
+    def taken(self):
+        return cc_channel_taken(self.handle)
 
     def receive(self, uint32_t wait_ms):
         cdef cc_error error
         error.type[0] = 0
         cdef const void *data = NULL
         cdef size_t size = 0
+        cdef uint32_t head_size = 0
         cdef cc_status status
         with nogil:
             status = cc_channel_receive(self.handle, wait_ms, &data, &size, &error)
         if status == CC_ERR_TIMEOUT:
             return None
         check(status, &error)
-        return PyBytes_FromStringAndSize(<const char *>data, size)
+        if size >= 4:
+            memcpy(&head_size, data, 4)
+        if head_size > size:
+            raise _errors.CorruptError("a request without its head", "corrupt")
+        cdef const char *body = <const char *>data + head_size
+        return (PyBytes_FromStringAndSize(<const char *>data, head_size),
+                PyBytes_FromStringAndSize(body, size - head_size),
+                has_long_number(<const uint8_t *>body, size - head_size))
 
-    def reply(self, const unsigned char[::1] data):
+    def reply(self, int kind, bytes data):
         cdef cc_error error
         error.type[0] = 0
-        cdef const void *d = &data[0] if data.shape[0] else NULL
-        cdef cc_status status
-        with nogil:
-            status = cc_channel_reply(self.handle, d, data.shape[0], &error)
-        check(status, &error)
+        cdef rusage usage
+        cdef uint8_t head[REPLY_HEAD]
+        cdef uint32_t peak_kb
+        getrusage(RUSAGE_SELF, &usage)
+        peak_kb = <uint32_t>usage.ru_maxrss
+        head[0] = <uint8_t>kind
+        head[1] = head[2] = head[3] = 0
+        memcpy(head + 4, &peak_kb, 4)
+        check(cc_channel_reply(self.handle, head, REPLY_HEAD, PyBytes_AS_STRING(data), len(data),
+                               &error), &error)
 
     def shut(self):
         cc_channel_shut(self.handle)

@@ -13,7 +13,7 @@ static void echo_until_shut(int fd) {
     const void *data;
     size_t size;
     while (cc_channel_receive(channel, 10000, &data, &size, NULL) == CC_OK)
-        if (cc_channel_reply(channel, data, size, NULL) != CC_OK)
+        if (cc_channel_reply(channel, data, size, NULL, 0, NULL) != CC_OK)
             _exit(3);
     cc_channel_free(channel);
     _exit(0);
@@ -54,15 +54,18 @@ TEST(refusals) {
     size_t size;
     CHECK_OK(cc_channel_create(16, 8, &channel, NULL));
     CHECK_EQ(cc_channel_send(channel, "0123456789", 10, "0123456", 7, NULL), CC_ERR_LIMIT);
-    CHECK_EQ(cc_channel_reply(channel, "", 0, NULL), CC_ERR_ARGUMENT);
+    CHECK_EQ(cc_channel_reply(channel, "", 0, NULL, 0, NULL), CC_ERR_ARGUMENT);
     CHECK_EQ(cc_channel_receive(channel, 5, &data, &size, NULL), CC_ERR_TIMEOUT);
     CHECK_OK(cc_channel_send(channel, "a", 1, NULL, 0, NULL));
+    CHECK(!cc_channel_taken(channel));
     CHECK_EQ(cc_channel_send(channel, "b", 1, NULL, 0, NULL), CC_ERR_ARGUMENT);
     CHECK_EQ(cc_channel_wait(channel, 5, &data, &size, NULL), CC_ERR_TIMEOUT);
-    CHECK_EQ(cc_channel_reply(channel, "123456789", 9, NULL), CC_ERR_LIMIT);
+    CHECK_OK(cc_channel_receive(channel, 5, &data, &size, NULL));
+    CHECK(cc_channel_taken(channel));
+    CHECK_EQ(cc_channel_reply(channel, "12345", 5, "6789", 4, NULL), CC_ERR_LIMIT);
     cc_channel_shut(channel);
     CHECK_EQ(cc_channel_wait(channel, 5, &data, &size, NULL), CC_ERR_CLOSED);
-    CHECK_EQ(cc_channel_reply(channel, "", 0, NULL), CC_ERR_CLOSED);
+    CHECK_EQ(cc_channel_reply(channel, "", 0, NULL, 0, NULL), CC_ERR_CLOSED);
     cc_channel_free(channel);
     int ends[2];
     CHECK_EQ(pipe(ends), 0);

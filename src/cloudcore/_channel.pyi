@@ -5,24 +5,42 @@ from typing import final
 def die_with_parent(signal_number: int) -> None:
     """Ask the kernel to send this process `signal_number` when the thread that forked it ends."""
 
+def adopt_orphans() -> None:
+    """Make this process the parent of its descendants whose own parents end."""
+
+def punch(fd: int, offset: int, size: int) -> None:
+    """Give back the memory of a part of a file, which reads as zeros from then on. Raises OSError."""
+
+def request_id() -> str:
+    """A random (version 4) UUID as text."""
+
+def forget_random() -> None:
+    """Drop the random bytes at hand: a forked child must not repeat its parent's."""
+
 @final
 class Channel:
     """One side of a channel: made with two sizes in bytes, or attached to `fd` (which stays open).
 
     One thread at a time on each side; the GIL is free while a side waits. Raises ValueError when a
     message does not fit or comes out of turn, ClosedError when the channel was shut.
+
+    A request is a head and a body; the head's first four bytes are its own size (little-endian). An
+    answer is (kind, payload, peak memory of the worker in KiB, end of the `output` descriptor).
     """
 
     def __new__(cls, request_max: int = 0, response_max: int = 0, *, fd: int = -1) -> Channel: ...
     def fileno(self) -> int:
         """The memfd of the side that made the channel."""
-    def send(self, head: bytes, body: bytes) -> None:
-        """Caller: publish a request, `head` and `body` one after the other."""
-    def wait(self, wait_ms: int) -> bytes | None:
-        """Caller: the response, or None when none came in time; the call stays open then."""
-    def receive(self, wait_ms: int) -> bytes | None:
-        """Worker: the next request, or None when none came in time."""
-    def reply(self, data: bytes) -> None:
-        """Worker: answer the request received last."""
+    def call(self, head: bytes, body: bytes, wait_ms: int, output: int) -> tuple[int, bytes, int, int] | None:
+        """Caller: publish a request and wait for its answer; None as with `wait`."""
+    def wait(self, wait_ms: int, output: int) -> tuple[int, bytes, int, int] | None:
+        """Caller: the answer, or None when none came in time; the call stays open then."""
+    def taken(self) -> bool:
+        """Caller: whether the worker picked up the request sent last."""
+    def receive(self, wait_ms: int) -> tuple[bytes, bytes, bool] | None:
+        """Worker: head and body of the next request and whether the body has 19 digits in a row, or
+        None when none came in time."""
+    def reply(self, kind: int, data: bytes) -> None:
+        """Worker: answer the request received last; `kind` is one byte."""
     def shut(self) -> None:
         """Wake both sides for good; any thread."""

@@ -120,6 +120,7 @@ def test_closed_descriptors_harm_only_that_environment(tmp_path):
 
 def test_the_log_has_the_output_and_the_report(tmp_path):
     with pool(tmp_path) as functions:
+        assert functions.invoke(b"{}").log.startswith(b"INIT_START Runtime Version: python:3.")
         log = functions.invoke(b'{"do": "print"}').log
         assert log.startswith(b"START RequestId: ") and b"\nsaid\nEND RequestId: " in b"\n" + log
         assert b"Billed Duration: " in log

@@ -1,185 +1,64 @@
-"""The pool of execution environments of one function: started on demand, reused while warm.
+"""The pool of execution environments of one function version: started on demand, reused while warm.
 
-A call takes a warm environment or has one forked by the zygote, passes the event through shared
-memory, and puts the environment back. A timeout kills the environment's process group; an
-environment that ended by itself is told with its exit status. Environments are retired after
-`idle_s` without a call, by the next call or by `retire`.
+    invoke -> a warm environment, or a new one (forked by the version's zygote, else by the shared
+    one, and initialised) -> one call through shared memory -> back to the warm ones
+
+The initialisation has 10 s of its own. One that fails is run again, in a fresh environment, as part
+of the invocation and under the function's timeout; the second failure is the caller's answer. An
+environment that ran out of time or memory is killed with everything it started; one that ended by
+itself is told with its exit status. Environments are retired after `idle_s` without a call, by the
+supervisor's thread; the version's zygote after twice that.
 
 Thread rule: every method may be called from any thread; an environment has one call at a time.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
-import multiprocessing
 import os
-import select
+import shutil
 import signal
-import socket
+import tempfile
 import threading
 import time
-import uuid
-from dataclasses import dataclass, field
-from typing import Any
 
-from cloudcore._channel import Channel
-from cloudcore.errors import ClosedError
-from cloudcore.lambda_ import zygote
+from cloudcore._channel import request_id as new_request_id
+from cloudcore.errors import ClosedError, ForkedError
+from cloudcore.lambda_ import metering, runtime, supervisor, zygotes
+from cloudcore.lambda_.environment import (
+    ANSWERED,
+    ENDED,
+    OUT_OF_MEMORY,
+    TIMED_OUT,
+    Environment,
+    Outcome,
+    ThreadsError,
+)
+from cloudcore.lambda_.metering import Result
+from cloudcore.lambda_.spec import Spec, environment_of
 
-REQUEST_MAX = 6 * 1024 * 1024 + 64 * 1024
-RESPONSE_ROOM = 6 * 1024 * 1024 + 64 * 1024
-_OUTPUT_KEPT = 1 << 20
-_SLICE_MS = 20
+__all__ = ["Pool", "Result", "Spec", "environment_of"]
 
-
-@dataclass
-class Spec:
-    """What an environment runs. `root` is the directory of the code; `timeout_s` whole seconds."""
-
-    name: str
-    arn: str
-    root: str
-    handler: str
-    timeout_s: int = 3
-    memory_mb: int = 128
-    environment: dict[str, str] = field(default_factory=dict)
-    version: str = "$LATEST"
-
-
-@dataclass
-class Result:
-    """One invocation. `function_error` is None or "Unhandled"; `log` holds the START, END and REPORT
-    lines around the function's output (about 1 MiB of it, the end kept); `init_ms` is set on the call
-    that initialised the environment; `max_memory_mb` is the environment's peak."""
-
-    payload: bytes
-    function_error: str | None
-    request_id: str
-    duration_ms: float
-    billed_ms: int
-    init_ms: float | None = None
-    max_memory_mb: int = 0
-    log: bytes = b""
-    status_code: int = 200
-    executed_version: str = "$LATEST"
-
-
-class _Zygote:
-    """The parent's side of the zygote process."""
-
-    def __init__(self) -> None:
-        self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        context = multiprocessing.get_context("spawn")
-        self.process = context.Process(target=zygote.main, args=(theirs,), daemon=True)
-        self.process.start()
-        theirs.close()
-        self._lock = threading.Lock()
-
-    def ask(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
-        """One request, one reply. ConnectionError when the zygote ended."""
-        with self._lock:
-            socket.send_fds(self.link, [json.dumps(request).encode()], descriptors)
-            data = self.link.recv(zygote.MESSAGE_MAX)
-        if not data:
-            raise ConnectionError("the zygote ended")
-        reply: dict[str, Any] = json.loads(data)
-        return reply
-
-    def close(self) -> None:
-        self.link.close()
-        self.process.join(5)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-        self.process.close()
-
-
-class _Environment:
-    """One worker process with its channel and its output file."""
-
-    def __init__(self, parent: _Zygote, spec: Spec):
-        self.parent = parent
-        self.channel = Channel(REQUEST_MAX, RESPONSE_ROOM)
-        self.output = os.memfd_create("cloudcore-output")
-        descriptor = os.open(f"/proc/self/fd/{self.output}", os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        try:
-            fork = {
-                "parent": parent.process.pid,
-                "root": spec.root,
-                "handler": spec.handler,
-                "environment": spec.environment,
-            }
-            self.pid: int = parent.ask({"fork": fork}, [self.channel.fileno(), descriptor])["pid"]
-        except BaseException:
-            os.close(self.output)
-            raise
-        finally:
-            os.close(descriptor)
-        # The zygote reaps only when asked, so that the number cannot have been given away yet.
-        self.pidfd = os.pidfd_open(self.pid)
-        self.last_used = time.monotonic()
-
-    def ended(self) -> bool:
-        return bool(select.select([self.pidfd], [], [], 0)[0])
-
-    def drain(self) -> bytes:
-        """The output since the last drain, its end when there is much; emptied."""
-        size = os.fstat(self.output).st_size
-        if size == 0:
-            return b""
-        kept = os.pread(self.output, _OUTPUT_KEPT, max(0, size - _OUTPUT_KEPT))
-        os.ftruncate(self.output, 0)
-        return kept
-
-    def bound_output(self) -> None:
-        if os.fstat(self.output).st_size > 16 * _OUTPUT_KEPT:
-            self.drain()
-
-    def peak_mb(self) -> int:
-        """The largest resident size that the process had, in MB; 0 when it has ended."""
-        with contextlib.suppress(OSError), open(f"/proc/{self.pid}/status", "rb") as status:
-            for line in status:
-                if line.startswith(b"VmHWM:"):
-                    return -(-int(line.split()[1]) // 1024)
-        return 0
-
-    def end(self) -> int:
-        """Kill the whole process group and reap; the waitpid status."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        try:
-            how: int = self.parent.ask({"reap": self.pid}, [])["how"]
-        except OSError:
-            how = 0
-        self.channel.shut()
-        os.close(self.pidfd)
-        os.close(self.output)
-        return how
-
-
-def _ending(how: int) -> str:
-    if os.WIFSIGNALED(how):
-        text = signal.strsignal(os.WTERMSIG(how)) or str(os.WTERMSIG(how))
-        return f"Runtime exited with error: signal: {text.lower()}"
-    if os.WEXITSTATUS(how):
-        return f"Runtime exited with error: exit status {os.WEXITSTATUS(how)}"
-    return "Runtime exited without providing a reason"
+EVENT_MAX = 6 * 1024 * 1024
+INIT_S = 10.0
+_ATTEMPTS = 3
+_INIT_HEAD = runtime.head_of(0, "", "", b"")
 
 
 class Pool:
-    """The environments of one function. Close it, or use it as a context manager."""
+    """The environments of one function version. Close it, or use it as a context manager."""
 
     def __init__(self, spec: Spec, *, idle_s: float = 300.0):
         self.spec, self.idle_s = spec, idle_s
+        self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._warm: list[_Environment] = []
-        self._zygote: _Zygote | None = None
-        self._closed = False
+        self._warm: list[Environment] = []
         self._active = 0
+        self._closed = False
+        self._scratches: list[str] = []  # of environments that were killed: /tmp survives a timeout
+        self._version = zygotes.Version(spec.root, spec.environment)
+        self._first_line = metering.init_start(spec.environment.get("AWS_REGION", "us-east-1"))
+        zygotes.shared().opened(2 * idle_s)
 
     @property
     def warm(self) -> int:
@@ -201,120 +80,225 @@ class Pool:
     ) -> Result:
         """Call the function with a JSON event; whatever the function does, there is a Result.
 
-        `client_context` is JSON text; `arn` is the invoked ARN when it has a qualifier.
+        `client_context` is JSON text; `arn` is the invoked ARN when it has a qualifier. Raises
+        ValueError for an event over 6 MiB, ClosedError when the pool is closed, ForkedError in a
+        forked child, OSError when no process can be started.
         """
-        if len(payload) > 6 * 1024 * 1024:
+        if len(payload) > EVENT_MAX:
             raise ValueError("an event has at most 6291456 bytes")
-        request_id = request_id or str(uuid.uuid4())
-        head = {"id": request_id, "arn": arn or self.spec.arn}
-        if client_context:
-            head["client"] = client_context.decode()
-        with self._lock:
-            self._active += 1
+        if type(payload) is not bytes:
+            payload = bytes(payload)
+        call = _Call(request_id or new_request_id(), arn or self.spec.arn, client_context or b"", payload)
+        environment = self._take()
         try:
-            return self._invoke(request_id, head, payload)
+            if environment is None:
+                return self._cold(call)
+            start = time.perf_counter()
+            outcome = environment.call(call.head(self.spec.timeout_s), payload, self.spec.timeout_s)
+            duration = (time.perf_counter() - start) * 1000
+            if outcome.how is ENDED and not environment.channel.taken():
+                # It died while it was idle: the function never saw this event.
+                self._discard(environment)
+                return self._cold(call)
+            return self._finish(call, environment, outcome, duration, None, b"")
         finally:
             with self._lock:
                 self._active -= 1
 
-    def _invoke(self, request_id: str, head: dict[str, Any], payload: bytes) -> Result:
-        environment = self._take()
-        start = time.perf_counter()
-        response, timed_out = self._call(environment, head, payload)
+    def _cold(self, call: _Call) -> Result:
+        """Initialise an environment and run the call in it."""
+        before = self._first_line
+        environment, outcome, init_ms = self._start(INIT_S)
+        start, budget = time.perf_counter(), float(self.spec.timeout_s)
+        billed_init: float | None = init_ms
+        if outcome.kind != runtime.READY:
+            before += metering.ended(environment.read_output())
+            before += metering.init_report(init_ms, "init", _status(outcome))
+            self._discard(environment)
+            billed_init = None
+            environment, outcome, init_ms = self._start(budget)
+            if outcome.kind != runtime.READY:
+                before += metering.ended(environment.read_output())
+                before += metering.init_report(init_ms, "invoke", _status(outcome))
+                duration = (time.perf_counter() - start) * 1000
+                return self._finish(call, environment, outcome, duration, None, before, False)
+            budget = max(0.0, budget - (time.perf_counter() - start))
+        before += metering.ended(environment.read_output())
+        self._version.prepare(json.loads(outcome.payload))
+        outcome = environment.call(call.head(budget), call.payload, budget)
         duration = (time.perf_counter() - start) * 1000
-        output, peak = environment.drain(), environment.peak_mb()
+        return self._finish(call, environment, outcome, duration, billed_init, before)
+
+    def _start(self, limit_s: float) -> tuple[Environment, Outcome, float]:
+        """A new environment, how its initialisation went, and how many milliseconds that took."""
+        start = time.perf_counter()
+        environment = self._fork()
+        outcome = environment.call(_INIT_HEAD, b"", limit_s)
+        return environment, outcome, (time.perf_counter() - start) * 1000
+
+    def _fork(self) -> Environment:
+        with self._lock:
+            scratch = self._scratches.pop() if self._scratches else ""
+        scratch = scratch or tempfile.mkdtemp(prefix="cloudcore-fn-")
+        error: Exception | None = None
+        for _ in range(_ATTEMPTS):
+            own = self._version.get()
+            try:
+                parent = own or zygotes.shared().get()
+                environment = Environment(parent, self.spec, scratch, warmed=own is not None)
+            except (ConnectionError, ThreadsError) as problem:
+                error = problem  # the zygote was killed or is unfit: the next attempt has another
+                if isinstance(problem, ThreadsError):
+                    self._version.retire()
+                continue
+            zygotes.shared().count(1)
+            return environment
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise OSError(f"no execution environment could be started: {error}")
+
+    def _finish(
+        self,
+        call: _Call,
+        environment: Environment,
+        outcome: Outcome,
+        duration: float,
+        init_ms: float | None,
+        before: bytes,
+        initialised: bool = True,
+    ) -> Result:
+        """Put the environment back or end it, and tell what happened."""
         error: str | None = "Unhandled"
-        if response is None:
-            body = self._failure(request_id, environment.end(), timed_out)
-        else:
-            body = response[1:]
-            if response[:1] == b"R":
+        status, how = "", outcome.how
+        if how is ANSWERED and outcome.kind != runtime.FAILED:
+            written = environment.written
+            output = environment.read_output(written) if written != environment.consumed else b""
+            body, peak = outcome.payload, environment.peak_mb
+            if outcome.kind == runtime.RESULT:
                 error = None
-            if response[:1] == b"X":
-                environment.end()
-            else:
-                self._put(environment)
-        billed = math.ceil(duration)
-        start_line = f"START RequestId: {request_id} Version: {self.spec.version}\n".encode()
-        report = (
-            f"END RequestId: {request_id}\nREPORT RequestId: {request_id}\tDuration: {duration:.2f} ms\t"
-            f"Billed Duration: {billed} ms\tMemory Size: {self.spec.memory_mb} MB\t"
-            f"Max Memory Used: {peak} MB\t\n"
-        )
-        log = start_line + output + report.encode()
-        version = self.spec.version
-        return Result(body, error, request_id, duration, billed, None, peak, log, executed_version=version)
-
-    def _call(
-        self, environment: _Environment, head: dict[str, Any], payload: bytes
-    ) -> tuple[bytes | None, bool]:
-        """The response and False, or None and whether the time ran out (else the process ended)."""
-        head["deadline"] = int((time.time() + self.spec.timeout_s) * 1000)
-        end = time.monotonic() + self.spec.timeout_s
-        environment.channel.send(json.dumps(head).encode() + b"\n", payload)
-        while (left := end - time.monotonic()) > 0:
-            response = environment.channel.wait(min(_SLICE_MS, int(left * 1000) + 1))
-            if response is not None:
-                return response, False
-            environment.bound_output()
-            if environment.ended():
-                response = environment.channel.wait(0)
-                return response, False
-        return None, True
-
-    def _failure(self, request_id: str, how: int, timed_out: bool) -> bytes:
-        if timed_out:
-            text, kind = f"Task timed out after {self.spec.timeout_s:.2f} seconds", "Sandbox.Timedout"
+            self._put(environment)
         else:
-            text, kind = _ending(how), "Runtime.ExitError"
-        return json.dumps(
-            {"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {text}"}
-        ).encode()
+            output, status = environment.read_output(), _status(outcome)
+            killed = self._discard(environment)
+            peak = environment.peak_mb
+            body = outcome.payload if how is ANSWERED else self._failure(call, how, killed)
+            if how is TIMED_OUT:
+                duration = self.spec.timeout_s * 1000.0
+            if not initialised:
+                status = ""  # the INIT_REPORT line says it
+        result = Result(
+            body,
+            error,
+            call.request_id,
+            duration,
+            metering.billed(duration, init_ms),
+            init_ms,
+            peak,
+            b"",
+            200,
+            self.spec.version,
+        )
+        memory = self.spec.memory_mb
+        result._log = lambda told: metering.lines(told, before, output, memory, status)
+        return result
 
-    def _take(self) -> _Environment:
-        self.retire(self.idle_s)
+    def _failure(self, call: _Call, how: str, killed: int) -> bytes:
+        if how is TIMED_OUT:
+            text = f"Task timed out after {self.spec.timeout_s:.2f} seconds"
+            return metering.error_body("Sandbox.Timedout", call.request_id, text)
+        if how is OUT_OF_MEMORY:
+            text = "Runtime exited with error: signal: killed"
+            return metering.error_body("Runtime.OutOfMemory", call.request_id, text)
+        return metering.error_body("Runtime.ExitError", call.request_id, _ending(killed))
+
+    def _take(self) -> Environment | None:
+        """A warm environment or None; the call is counted as active."""
         with self._lock:
             if self._closed:
                 raise ClosedError("this function's pool is closed", "closed")
-            while self._warm:
-                environment = self._warm.pop()
-                if not environment.ended():
-                    return environment
-                environment.end()
-            if self._zygote is None or not self._zygote.process.is_alive():
-                self._zygote = _Zygote()
-            parent = self._zygote
-        return _Environment(parent, self.spec)
+            if self._pid != os.getpid():
+                raise ForkedError("this pool was inherited through fork()", "forked")
+            self._active += 1
+            return self._warm.pop() if self._warm else None
 
-    def _put(self, environment: _Environment) -> None:
+    def _put(self, environment: Environment) -> None:
+        fresh = environment.uses == 0
+        environment.uses += 1
         environment.last_used = time.monotonic()
         with self._lock:
-            if not self._closed:
+            closed = self._closed
+            if not closed:
                 self._warm.append(environment)
+        if closed:
+            self._discard(environment, keep=False)
+        elif fresh:
+            watch = supervisor.current()
+            watch.watch(environment.pidfd, lambda: self._died(environment))
+            watch.schedule(self, environment.last_used + self.idle_s, self._tick)
+
+    def _died(self, environment: Environment) -> None:
+        """A process ended. While it runs a call, that call sees to it."""
+        with self._lock:
+            if environment not in self._warm:
                 return
-        environment.end()
+            self._warm.remove(environment)
+        self._discard(environment)
+
+    def _discard(self, environment: Environment, *, keep: bool = True) -> int:
+        """End an environment; its temporary directory goes to its successor, or goes."""
+        supervisor.current().forget(environment.pidfd)
+        how = environment.end()
+        zygotes.shared().count(-1)
+        with self._lock:
+            keep = keep and not self._closed
+            if keep:
+                self._scratches.append(environment.scratch)
+        if not keep:
+            shutil.rmtree(environment.scratch, ignore_errors=True)
+        return how
+
+    def _tick(self, now: float) -> float | None:
+        """Retire what has been idle for too long; when to look again."""
+        self.retire(self.idle_s)
+        with self._lock:
+            if self._closed:
+                return None
+            if self._warm:
+                return min(one.last_used for one in self._warm) + self.idle_s
+            if self._active:
+                return now + self.idle_s
+        own = self._version.get()
+        if own is not None and now < own.used + 2 * self.idle_s:
+            return own.used + 2 * self.idle_s
+        self._version.retire()
+        return None
 
     def retire(self, idle_s: float) -> None:
         """End the environments that had no call for `idle_s` seconds."""
         limit = time.monotonic() - idle_s
         with self._lock:
-            old = [e for e in self._warm if e.last_used < limit]
-            if not old:
-                return
-            self._warm = [e for e in self._warm if e.last_used >= limit]
+            old = [one for one in self._warm if one.last_used <= limit]
+            self._warm = [one for one in self._warm if one.last_used > limit]
+            spare, self._scratches = self._scratches, []
         for environment in old:
-            environment.end()
+            self._discard(environment, keep=False)
+        for scratch in spare:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def close(self) -> None:
-        """End every environment and the zygote; calls under way end theirs when they are done."""
+        """End every environment and zygote; calls under way end theirs when they are done."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             warm, self._warm = self._warm, []
-            parent, self._zygote = self._zygote, None
+            spare, self._scratches = self._scratches, []
+        supervisor.current().unschedule(self)
         for environment in warm:
-            environment.end()
-        if parent is not None:
-            parent.close()
+            self._discard(environment)
+        for scratch in spare:
+            shutil.rmtree(scratch, ignore_errors=True)
+        self._version.close()
+        zygotes.shared().closed()
 
     def __enter__(self) -> Pool:
         return self
@@ -323,25 +307,36 @@ class Pool:
         self.close()
 
 
-def environment_of(spec: Spec, region: str, endpoint_url: str | None, account: str) -> dict[str, str]:
-    """The environment variables that a function sees, as AWS sets them, then the function's own."""
-    variables = {
-        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": account,
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "_HANDLER": spec.handler,
-        "LAMBDA_TASK_ROOT": spec.root,
-        "TZ": ":UTC",
-        "LANG": "en_US.UTF-8",
-        "PATH": os.defpath,
-    }
-    if endpoint_url:
-        variables["AWS_ENDPOINT_URL"] = endpoint_url
-    return variables | spec.environment
+class _Call:
+    """What the caller gave."""
+
+    __slots__ = ("arn", "client_context", "payload", "request_id")
+
+    def __init__(self, request_id: str, arn: str, client_context: bytes, payload: bytes):
+        self.request_id, self.arn = request_id, arn
+        self.client_context, self.payload = client_context, payload
+
+    def head(self, budget_s: float) -> bytes:
+        deadline = int((time.time() + budget_s) * 1000)
+        return runtime.head_of(deadline, self.request_id, self.arn, self.client_context)
+
+
+def _status(outcome: Outcome) -> str:
+    """How the REPORT line names an outcome."""
+    if outcome.how is TIMED_OUT:
+        return "timeout"
+    if outcome.how is OUT_OF_MEMORY:
+        return "Runtime.OutOfMemory"
+    if outcome.how is ENDED:
+        return "Runtime.ExitError"
+    kind = json.loads(outcome.payload)["errorType"]
+    return kind if kind.startswith("Runtime.") else "Runtime.Unknown"
+
+
+def _ending(how: int) -> str:
+    if os.WIFSIGNALED(how):
+        text = signal.strsignal(os.WTERMSIG(how)) or str(os.WTERMSIG(how))
+        return f"Runtime exited with error: signal: {text.lower()}"
+    if os.WEXITSTATUS(how):
+        return f"Runtime exited with error: exit status {os.WEXITSTATUS(how)}"
+    return "Runtime exited without providing a reason"

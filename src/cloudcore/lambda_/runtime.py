@@ -1,9 +1,11 @@
-"""What runs inside an execution environment: imports the handler, then answers invocations.
+"""What runs inside an execution environment: loads the handler, then answers invocations.
 
-A request is one line of JSON (id, deadline, ARN, log names, client context), a newline, the event's
-bytes. A response is one letter (R result, E function error, X error after which the process ends),
-then the payload. Source: AWS, "Building Lambda functions with Python"; the shapes of errors as AWS
-returns them.
+    request   head_size u32, deadline i64 (ms since 1970), lengths of request id, ARN (u16) and
+              client context (u32), these three; then the event's bytes
+    answer    one letter: I initialised, X not initialised (the process ends), R result, E error
+
+The first request, which has no request id, asks for the initialisation. Source: AWS, "Building
+Lambda functions with Python"; the shapes of errors as AWS's runtime returns them.
 """
 
 from __future__ import annotations
@@ -11,163 +13,161 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import struct
 import sys
-import time
 import traceback
 from collections.abc import Callable
-from decimal import Decimal
+from types import TracebackType
 from typing import Any
 
 from cloudcore._channel import Channel
+from cloudcore.lambda_ import context, logs, payload
 
-RESPONSE_MAX = 6_291_556
+HEAD = struct.Struct("<IqHHI")
+RESULT, ERROR, READY, FAILED = ord("R"), ord("E"), ord("I"), ord("X")
+_WAIT_MS = 3_600_000
+
+Handler = Callable[[Any, Any], Any]
 
 
-class InitError(Exception):
-    """The handler cannot be loaded; `payload` is the error as the caller sees it."""
+class Fault(Exception):
+    """An error of the runtime's own, by AWS's name for it."""
 
     def __init__(self, kind: str, message: str, trace: list[str] | None = None):
         super().__init__(message)
-        self.payload = {
-            "errorMessage": message,
-            "errorType": kind,
-            "requestId": "",
-            "stackTrace": trace or [],
-        }
+        self.kind, self.trace = kind, trace or []
 
 
-class Context:
-    """The second argument of a handler, with the members that AWS documents."""
-
-    def __init__(self, head: dict[str, Any]):
-        self.aws_request_id: str = head["id"]
-        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
-        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
-        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
-        self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
-        self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
-        self.invoked_function_arn: str = head["arn"]
-        self.tenant_id = None
-        self.client_context = None
-        self.identity = None
-        self._deadline_ms: int = head["deadline"]
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the invocation times out, never below 0."""
-        return max(self._deadline_ms - int(time.time() * 1000), 0)
-
-    def log(self, message: object) -> None:
-        """Write to the function's log."""
-        sys.stdout.write(str(message))
+def head_of(deadline_ms: int, request_id: str, arn: str, client_context: bytes) -> bytes:
+    """The head of a request."""
+    text, name = request_id.encode(), arn.encode()
+    size = HEAD.size + len(text) + len(name) + len(client_context)
+    sizes = HEAD.pack(size, deadline_ms, len(text), len(name), len(client_context))
+    return sizes + text + name + client_context
 
 
-def load(name: str) -> Callable[[Any, Any], Any]:
+def load(name: str) -> Handler:
     """The function that a handler name ("module.function", "dir/module.function") stands for."""
     module_name, dot, function_name = name.rpartition(".")
     if not dot:
-        raise InitError(
+        raise Fault(
             "Runtime.MalformedHandlerName",
             f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)",
         )
-    module_name = module_name.replace("/", ".")
     if module_name.split(".")[0] in sys.builtin_module_names:
-        raise InitError(
-            "Runtime.BuiltInModuleConflict",
-            f"Cannot use built-in module {module_name} as a handler module",
+        raise Fault(
+            "Runtime.BuiltInModuleConflict", f"Cannot use built-in module {module_name} as a handler module"
         )
     try:
-        module = importlib.import_module(module_name)
+        module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        raise InitError(
+        raise Fault(
             "Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}"
         ) from error
     except SyntaxError as error:
         line = f'  File "{error.filename}" Line {error.lineno}\n    {error.text}'
-        raise InitError(
+        raise Fault(
             "Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}", [line]
         ) from error
     try:
-        function: Callable[[Any, Any], Any] = getattr(module, function_name)
+        function: Handler = getattr(module, function_name)
     except AttributeError as error:
-        raise InitError(
+        raise Fault(
             "Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'"
         ) from error
     return function
 
 
-def _number(value: object) -> object:
-    if isinstance(value, Decimal):
-        return float(value) if value % 1 else int(value)
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+def _trace(found: TracebackType | None) -> list[str]:
+    frames = list(traceback.extract_tb(found))
+    while frames and frames[0].filename == __file__:
+        del frames[0]
+    return traceback.format_list(frames)
 
 
-def _error(error: BaseException, request_id: str, kind: str | None = None, message: str = "") -> bytes:
-    frames = traceback.extract_tb(error.__traceback__)
-    kept = [frame for frame in frames if frame.filename != __file__]
-    body = {
-        "errorMessage": message or str(error),
-        "errorType": kind or type(error).__name__,
-        "requestId": request_id,
-        "stackTrace": traceback.format_list(kept) if kind is None else [],
-    }
+def _error(error: BaseException, request_id: str) -> bytes:
+    """The payload of a function's error, after it was written to the log."""
+    if isinstance(error, Fault):
+        kind, message, trace = error.kind, str(error), error.trace
+    else:
+        kind, message, trace = type(error).__name__, str(error), _trace(error.__traceback__)
+    body = {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}
+    logs.error(body)
     return json.dumps(body).encode()
 
 
-def answer(function: Callable[[Any, Any], Any], request: bytes) -> bytes:
-    """Run one invocation; never raises. The first byte of the answer tells what it is."""
-    line, _, event = request.partition(b"\n")
-    head = json.loads(line)
-    request_id = head["id"]
-    try:
-        value = json.loads(event)
-    except ValueError as error:
-        message = f"Unable to unmarshal input: {error}"
-        return b"E" + _error(error, request_id, "Runtime.UnmarshalError", message)
-    try:
-        result = function(value, Context(head))
-    except SystemExit as error:
-        message = f"RequestId: {request_id} Error: Runtime exited without providing a reason"
-        body = {"errorType": "Runtime.ExitError", "errorMessage": message}
-        del error
-        return b"X" + json.dumps(body).encode()
-    except BaseException as error:
-        traceback.print_exc()
-        return b"E" + _error(error, request_id)
-    try:
-        # As AWS's own runtime writes it: from Python 3.12 on, characters are not escaped.
-        encoded = json.dumps(result, default=_number, ensure_ascii=sys.version_info < (3, 12)).encode()
-    except Exception as error:
-        message = f"Unable to marshal response: {error}"
-        return b"E" + _error(error, request_id, "Runtime.MarshalError", message)
-    if len(encoded) > RESPONSE_MAX:
-        text = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_MAX} bytes)."
-        oversize = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": text}
-        return b"E" + json.dumps(oversize).encode()
-    return b"R" + encoded
+class Runtime:
+    """The state of one environment's loop."""
+
+    def __init__(self, function: Handler):
+        self.function = function
+        self.encoder = payload.Encoder()
+
+    def answer(self, head: bytes, event: bytes, long_numbers: bool) -> tuple[int, bytes]:
+        """Run one invocation. SystemExit and its like pass: they end the process, as on AWS."""
+        _, deadline, id_size, arn_size, _ = HEAD.unpack_from(head)
+        at = HEAD.size + id_size
+        request_id = head[HEAD.size : at].decode()
+        logs.request_id = request_id
+        try:
+            try:
+                made = context.Context(
+                    request_id, head[at : at + arn_size].decode(), deadline, head[at + arn_size :]
+                )
+            except Exception as error:
+                raise Fault(
+                    "Runtime.LambdaContextUnmarshalError", f"Unable to parse Client Context JSON: {error}"
+                ) from error
+            try:
+                value = payload.decode(event, long_numbers)
+            except Exception as error:
+                raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
+            result = self.function(value, made)
+            try:
+                encoded = self.encoder.encode(result)
+            except Exception as error:
+                raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
+        except Exception as error:
+            return ERROR, _error(error, request_id)
+        if len(encoded) > payload.RESPONSE_MAX:
+            text = (
+                f"Response payload size exceeded maximum allowed payload size ({payload.RESPONSE_MAX} bytes)."
+            )
+            body = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": text}
+            return ERROR, json.dumps(body, separators=(",", ":")).encode()
+        return RESULT, encoded
 
 
-def serve(channel: Channel, handler: str) -> None:
-    """Load the handler and answer until the channel is shut. Init runs before the first request."""
-    failed: InitError | None = None
-    function: Callable[[Any, Any], Any] | None = None
+def _libraries(before: set[str], root: str) -> bytes:
+    """Names of the modules imported since, from outside the code: what a zygote may import ahead."""
+    inside = os.path.join(os.path.realpath(root), "")
+    names = []
+    for name, module in list(sys.modules.items()):
+        source = getattr(module, "__file__", None)
+        if name in before or not isinstance(source, str):
+            continue
+        if not os.path.realpath(source).startswith(inside):
+            names.append(name)
+    return json.dumps(names).encode()
+
+
+def serve(channel: Channel, handler: str, root: str, before: set[str]) -> None:
+    """Load the handler, tell how that went, and answer until the channel is shut.
+
+    `before` are the names of the modules that the zygote had imported.
+    """
+    context.prepare()
+    logs.prepare()
+    channel.receive(_WAIT_MS)
     try:
         function = load(handler)
-    except InitError as error:
-        failed = error
-    except BaseException as error:
-        traceback.print_exc()
-        failed = InitError(type(error).__name__, str(error), traceback.format_tb(error.__traceback__)[1:])
+    except Exception as error:
+        channel.reply(FAILED, _error(error, ""))
+        os._exit(1)
+    channel.reply(READY, _libraries(before, root))
+    runtime = Runtime(function)
     while True:
-        request = channel.receive(3_600_000)
-        if request is None:
-            continue
-        if function is None:
-            assert failed is not None
-            response = b"X" + json.dumps(failed.payload).encode()
-        else:
-            response = answer(function, request)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        channel.reply(response)
-        if response[:1] == b"X":
-            os._exit(1)
+        request = channel.receive(_WAIT_MS)
+        if request is not None:
+            kind, data = runtime.answer(*request)
+            channel.reply(kind, data)

@@ -1,86 +1,208 @@
-"""The process that execution environments are forked from. It holds no user code and no store.
+"""The processes that execution environments are forked from. They hold no user code and no store.
 
-It is started by a `multiprocessing` spawn context, has one thread, and reads requests from a
-socket: {"fork": {...}} with two descriptors (channel, output) -> {"pid": n}; {"reap": pid} ->
-{"how": waitpid status}. When its socket ends, because the pool closed it or died, it exits, and its
-children die with it by PR_SET_PDEATHSIG.
+The shared zygote is started by a `multiprocessing` process and has imported the runtime and its base
+libraries; the zygote of one function version is forked from it and has imported that version's
+libraries as well. Each has one thread and reads requests from its socket:
+
+    {"fork": ...} with two descriptors (channel, output)  -> {"pid": n}, or {"threads": n}: refused
+    {"zygote": ...} with one descriptor (its socket)      -> {"pid": n}; the new zygote says
+                                                            {"ready": true} or why not
+    {"reap": pid}                                         -> {"how": waitpid status}
+
+When its socket ends or the owner's process does, it kills its children and exits; if it is killed,
+they die with it by PR_SET_PDEATHSIG.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
+import importlib
+import io
 import json
 import os
+import select
+import shutil
 import signal
 import socket
 import sys
+import time
 from typing import Any, NoReturn
 
-from cloudcore._channel import Channel, die_with_parent
-from cloudcore.lambda_.runtime import serve
+from cloudcore._channel import Channel, adopt_orphans
+from cloudcore.lambda_ import isolation, runtime
 
-MESSAGE_MAX = 64 * 1024
+MESSAGE_MAX = 192 * 1024
 _DESCRIPTORS_MAX = 1 << 20
 
 
-def main(link: socket.socket) -> None:
-    """Serve fork and reap requests until the pool's end of `link` is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    children: set[int] = set()
-    try:
-        while True:
-            data, descriptors, _, _ = socket.recv_fds(link, MESSAGE_MAX, 2)
-            if not data:
-                break
-            request = json.loads(data)
+def main(link: int, owner: int) -> None:
+    """The shared zygote: serve until the owner's end of the socket `link` is closed or it ends."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    _Zygote(link, owner).serve()
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+class _Zygote:
+    def __init__(self, link: int, owner: int):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        adopt_orphans()
+        self.link = socket.socket(fileno=link)
+        self.children: dict[int, str] = {}  # and their temporary directories
+        self.before = set(sys.modules)
+        self.poll = select.poll()
+        self.poll.register(self.link, select.POLLIN)
+        if owner:
+            # The socket alone would not do: a forked child of the owner may hold its other end.
+            self.poll.register(os.pidfd_open(owner), select.POLLIN)
+
+    def serve(self) -> None:
+        gc.freeze()
+        try:
+            while True:
+                events = dict(self.poll.poll())
+                if self.link.fileno() not in events:
+                    break
+                data, descriptors, _, _ = socket.recv_fds(self.link, MESSAGE_MAX, 2)
+                if not data:
+                    break
+                reply = self.answer(json.loads(data), descriptors)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                self.link.send(json.dumps(reply).encode())
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        finally:
+            for pid in self.children:
+                with contextlib.suppress(OSError):
+                    os.killpg(pid, signal.SIGKILL)
+            self.kill_orphans(set())
+            for scratch in self.children.values():
+                if scratch:
+                    shutil.rmtree(scratch, ignore_errors=True)
+
+    def answer(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        if "reap" in request:
+            return {"how": self.reap(request["reap"])}
+        if _threads() > 1:
+            return {"threads": _threads()}
+        parent, before = os.getpid(), self.before
+        pid = os.fork()
+        if pid == 0:
             if "fork" in request:
-                pid = os.fork()
-                if pid == 0:
-                    _environment(request["fork"], *descriptors)
-                children.add(pid)
-                reply = {"pid": pid}
-            else:
-                how = 0
-                if request["reap"] in children:
-                    children.discard(request["reap"])
-                    how = os.waitpid(request["reap"], 0)[1]
-                reply = {"how": how}
-            for descriptor in descriptors:
-                os.close(descriptor)
-            link.send(json.dumps(reply).encode())
-    finally:
-        for pid in children:
-            with contextlib.suppress(OSError):
-                os.killpg(pid, signal.SIGKILL)
+                _environment(request["fork"], parent, before, *descriptors)
+            _version_zygote(request["zygote"], parent, *descriptors)
+        self.children[pid] = request["fork"]["scratch"] if "fork" in request else ""
+        return {"pid": pid}
+
+    def reap(self, pid: int) -> int:
+        """End the child and what it left behind; the child's status."""
+        if self.children.pop(pid, None) is None:
+            return 0
+        how = os.waitpid(pid, 0)[1]
+        # Environments keep their own orphans, so whoever is here unknown lost its environment.
+        self.kill_orphans(set(self.children))
+        return how
+
+    def kill_orphans(self, known: set[int]) -> None:
+        path = f"/proc/self/task/{os.getpid()}/children"
+        while True:
+            with open(path, "rb") as found:
+                strangers = {int(pid) for pid in found.read().split()} - known
+            if not strangers:
+                return
+            for pid in strangers:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
 
 
-def _environment(spec: dict[str, Any], channel_fd: int, output_fd: int) -> NoReturn:
+def _enter(variables: dict[str, str], root: str) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    time.tzset()
+    os.chdir(root)
+    sys.path.insert(0, root)
+
+
+def _environment(
+    spec: dict[str, Any], parent: int, before: set[str], channel_fd: int, output_fd: int
+) -> NoReturn:
     """Become an execution environment; never returns."""
     code = 1
     try:
-        die_with_parent(signal.SIGKILL)
-        if os.getppid() != spec["parent"]:
-            os._exit(1)
-        os.setpgid(0, 0)
+        isolation.attach(parent)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         channel = Channel(fd=channel_fd)
-        os.dup2(output_fd, 1)
-        os.dup2(output_fd, 2)
         null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
+        for target, source in ((0, null), (1, output_fd), (2, output_fd)):
+            os.dup2(source, target)
         os.closerange(3, _DESCRIPTORS_MAX)
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
-        sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
-        os.environ.clear()
-        os.environ.update(spec["environment"])
-        os.chdir(spec["root"])
-        sys.path[:0] = [spec["root"]]
-        serve(channel, spec["handler"])
-        code = 0
+        for name, descriptor in (("stdout", 1), ("stderr", 2)):
+            # Unbuffered, so that nothing is lost however the process ends.
+            raw = io.FileIO(descriptor, "w", closefd=False)
+            stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)  # type: ignore[arg-type]
+            setattr(sys, name, stream)
+        isolation.confine()
+        gc.unfreeze()
+        if not spec["warmed"]:
+            _enter(spec["environment"], spec["root"])
+        os.environ["TMPDIR"] = spec["scratch"]
+        if "tempfile" in sys.modules:
+            sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
+        runtime.serve(channel, spec["handler"], spec["root"], before)
+    except SystemExit as ending:
+        # The interpreter's own rule for what sys.exit() was given.
+        if ending.code is None or isinstance(ending.code, int):
+            code = (ending.code or 0) & 0xFF
+        else:
+            print(ending.code, file=sys.stderr)
     except BaseException:
         import traceback
 
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _version_zygote(spec: dict[str, Any], parent: int, link: int) -> NoReturn:
+    """Import the libraries of one function version, then serve; never returns."""
+    try:
+        isolation.attach(parent)
+        os.dup2(link, 3)
+        os.closerange(4, _DESCRIPTORS_MAX)
+        _enter(spec["environment"], spec["root"])
+        child = _Zygote(3, 0)
+        child.link.send(json.dumps(_import(spec["libraries"], spec["root"])).encode())
+        child.serve()
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def _import(names: list[str], root: str) -> dict[str, Any]:
+    """Import what an environment was seen to import; {"ready": True}, or who spoils the zygote."""
+    inside = os.path.join(os.path.realpath(root), "")
+    for name in names:
+        if name in sys.modules:
+            continue
+        # What cannot be imported ahead is imported, or fails, in the environment.
+        with contextlib.suppress(BaseException):
+            importlib.import_module(name)
+        if _threads() > 1:
+            return {"spoiled": name.partition(".")[0], "why": "threads"}
+    for name, module in list(sys.modules.items()):
+        source = getattr(module, "__file__", None)
+        if isinstance(source, str) and os.path.realpath(source).startswith(inside):
+            return {"spoiled": name.partition(".")[0], "why": "user code"}
+    return {"ready": True}

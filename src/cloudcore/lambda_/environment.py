@@ -1,0 +1,190 @@
+"""The owner's side of one execution environment: its process, channel, output and memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from dataclasses import dataclass
+
+from cloudcore._channel import Channel, punch
+from cloudcore.lambda_.metering import OUTPUT_KEPT
+from cloudcore.lambda_.spec import Spec
+from cloudcore.lambda_.zygotes import Zygote
+
+REQUEST_ROOM = 6 * 1024 * 1024 + 64 * 1024
+RESPONSE_ROOM = 6 * 1024 * 1024 + 64 * 1024
+_FIRST_SLICE_MS, _SLICE_MS = 2, 5
+_OUTPUT_HELD = 8 * OUTPUT_KEPT
+_CHILDREN_EVERY = 8
+_PAGE_KB = os.sysconf("SC_PAGESIZE") // 1024
+
+ANSWERED, TIMED_OUT, ENDED, OUT_OF_MEMORY = "answered", "timeout", "ended", "memory"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a request to an environment ended; `kind` and `payload` only when it was answered."""
+
+    how: str
+    kind: int = 0
+    payload: bytes = b""
+
+
+class ThreadsError(Exception):
+    """The zygote has more than one thread and must not be forked from."""
+
+
+class Environment:
+    """One worker process. One call at a time; `end` may run beside nothing else."""
+
+    def __init__(self, parent: Zygote, spec: Spec, scratch: str, *, warmed: bool):
+        self.parent, self.scratch = parent, scratch
+        self.limit_kb = spec.memory_mb * 1024
+        self.peak_kb = 0
+        self.consumed = self.punched = self.written = self.uses = 0
+        self.last_used = time.monotonic()
+        self.channel = Channel(REQUEST_ROOM, RESPONSE_ROOM)
+        self.output = os.memfd_create("cloudcore-output")
+        try:
+            writer = os.open(f"/proc/self/fd/{self.output}", os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            try:
+                fork = {
+                    "root": spec.root,
+                    "handler": spec.handler,
+                    "environment": {} if warmed else spec.environment,
+                    "scratch": scratch,
+                    "warmed": warmed,
+                }
+                reply = parent.ask({"fork": fork}, [self.channel.fileno(), writer])
+            finally:
+                os.close(writer)
+            if "threads" in reply:
+                raise ThreadsError(f"the zygote has {reply['threads']} threads")
+            self.pid: int = reply["pid"]
+            # The zygote reaps only when asked, so the number cannot have been given away yet;
+            # unless the zygote was killed since.
+            self.pidfd = os.pidfd_open(self.pid)
+        except ProcessLookupError as error:
+            os.close(self.output)
+            raise ConnectionError("the zygote ended") from error
+        except BaseException:
+            os.close(self.output)
+            raise
+
+    def call(self, head: bytes, payload: bytes, limit_s: float) -> Outcome:
+        """Send one request and wait for its answer, at most `limit_s` seconds; never raises."""
+        try:
+            end = time.monotonic() + limit_s
+            answer = self.channel.call(head, payload, _FIRST_SLICE_MS, self.output)
+            if answer is None:
+                return self._watch(end)
+        except Exception:
+            # The function scribbled on the shared memory, or somebody shut the channel.
+            return Outcome(ENDED)
+        return self._answered(answer)
+
+    def _answered(self, answer: tuple[int, bytes, int, int]) -> Outcome:
+        kind, payload, peak_kb, self.written = answer
+        if peak_kb > self.peak_kb:
+            self.peak_kb = peak_kb
+        return Outcome(ANSWERED, kind, payload)
+
+    def _watch(self, end: float) -> Outcome:
+        """Wait on while guarding the limits: time, memory, output, and that the process lives."""
+        rounds = 0
+        while (left := end - time.monotonic()) > 0:
+            answer = self.channel.wait(min(_SLICE_MS, int(left * 1000) + 1), self.output)
+            if answer is not None:
+                return self._answered(answer)
+            rounds += 1
+            if self._over_memory(rounds % _CHILDREN_EVERY == 0):
+                return Outcome(OUT_OF_MEMORY)
+            if self.ended():
+                answer = self.channel.wait(0, self.output)
+                return Outcome(ENDED) if answer is None else self._answered(answer)
+            self._bound_output()
+        self._over_memory(True)
+        return Outcome(TIMED_OUT)
+
+    def ended(self) -> bool:
+        return bool(select.select([self.pidfd], [], [], 0)[0])
+
+    def _over_memory(self, children: bool) -> bool:
+        try:
+            with open(f"/proc/{self.pid}/statm", "rb") as statm:
+                used = int(statm.read().split()[1]) * _PAGE_KB
+            if children:
+                used += _children_kb(self.pid)
+        except OSError:
+            return False
+        if used > self.peak_kb:
+            self.peak_kb = used
+        return used > self.limit_kb
+
+    def _bound_output(self) -> None:
+        size = os.lseek(self.output, 0, os.SEEK_END)
+        if size - self.punched > _OUTPUT_HELD:
+            self._give_back(size - OUTPUT_KEPT)
+
+    def _give_back(self, upto: int) -> None:
+        upto -= upto % 4096
+        if upto > self.punched:
+            punch(self.output, self.punched, upto - self.punched)
+            self.punched = upto
+
+    def read_output(self, written: int | None = None) -> bytes:
+        """What was written since the last time; the end of it when it is much."""
+        size = os.lseek(self.output, 0, os.SEEK_END) if written is None else written
+        if size == self.consumed:
+            return b""
+        start = max(min(self.consumed, size), size - OUTPUT_KEPT)
+        kept = os.pread(self.output, size - start, start)
+        self.consumed = size
+        if size - self.punched > OUTPUT_KEPT:
+            self._give_back(size)
+        return kept
+
+    @property
+    def peak_mb(self) -> int:
+        """The peak of the environment's resident memory, at most its limit, in MB."""
+        return min(-(-self.peak_kb // 1024), self.limit_kb // 1024)
+
+    def end(self) -> int:
+        """Kill the environment and all that it started, and reap; the waitpid status."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        try:
+            how: int = self.parent.ask({"reap": self.pid})["how"]
+        except ConnectionError:
+            how = signal.SIGKILL  # it died with its zygote
+        self.channel.shut()
+        os.close(self.pidfd)
+        os.close(self.output)
+        return how
+
+
+def _children_kb(pid: int) -> int:
+    """The proportional share of memory of the descendants, which share pages with their parent."""
+    total, found = 0, [pid]
+    while found:
+        parent = found.pop()
+        with contextlib.suppress(OSError):
+            for task in os.listdir(f"/proc/{parent}/task"):
+                with open(f"/proc/{parent}/task/{task}/children", "rb") as children:
+                    for child in map(int, children.read().split()):
+                        found.append(child)
+                        total += _share_kb(child)
+    return total
+
+
+def _share_kb(pid: int) -> int:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/smaps_rollup", "rb") as rollup:
+        for line in rollup:
+            if line.startswith(b"Pss:"):
+                return int(line.split()[1])
+    return 0

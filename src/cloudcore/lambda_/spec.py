@@ -1,0 +1,48 @@
+"""What an execution environment runs, and the variables that it sees."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Spec:
+    """One version of a function. `root` is the directory of its code, `timeout_s` whole seconds,
+    `environment` all the variables that the function sees."""
+
+    name: str
+    arn: str
+    root: str
+    handler: str
+    timeout_s: int = 3
+    memory_mb: int = 128
+    environment: dict[str, str] = field(default_factory=dict)
+    version: str = "$LATEST"
+
+
+def environment_of(spec: Spec, region: str, endpoint_url: str | None, account: str) -> dict[str, str]:
+    """The environment variables that a function sees, as AWS sets them, then the function's own."""
+    day = time.strftime("%Y/%m/%d", time.gmtime())
+    variables = {
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"{day}/[{spec.version}]{uuid.uuid4().hex}",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCESS_KEY_ID": account,
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "_HANDLER": spec.handler,
+        "LAMBDA_TASK_ROOT": spec.root,
+        "TZ": ":UTC",
+        "LANG": "en_US.UTF-8",
+        "PATH": os.defpath,
+    }
+    if endpoint_url:
+        variables["AWS_ENDPOINT_URL"] = endpoint_url
+    return variables | spec.environment
