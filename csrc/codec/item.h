@@ -102,6 +102,19 @@ CC_MUST_CHECK cc_status cc_item_begin_set(cc_item_writer *writer, cc_type set_ty
 CC_MUST_CHECK cc_status cc_item_set_member(cc_item_writer *writer, cc_bytes member, cc_error *error);
 CC_MUST_CHECK cc_status cc_item_end_container(cc_item_writer *writer, cc_error *error); /* map, list or set */
 
+/* ---- building an item whose attributes are all known and not nested ----
+ * Types S, N, B, BOOL and NULL; `data` is the text, the number encoding, the bytes, one byte, or nothing.
+ * `order` holds a guess of the sorted order and is corrected: items of one shape pass the same one.
+ * False, with nothing appended, when the general writer must do it (and word the refusal, if any). */
+#define CC_FLAT_MAX 32
+typedef struct {
+    cc_bytes name, data;
+    uint32_t hash; /* cc_name_hash(name) */
+    cc_type type;
+} cc_flat_attribute;
+CC_MUST_CHECK bool cc_item_write_flat(const cc_flat_attribute *attributes, uint32_t count, uint8_t *order,
+                                      cc_buffer *out);
+
 /* ---- DynamoDB JSON ({"name": {"S": "..."}, ...}) ----
  * from_json appends one encoded item to `out` and leaves the cursor behind the object. Wrong JSON
  * shape (a JSON number for N, an unknown structure): CC_ERR_SERIALIZATION; wrong content (two types in

@@ -154,7 +154,7 @@ cdef class Tables:
         with nogil:
             status = cc_tables_open(path, &options, &self.tables, &error)
         check(status, &error)
-        if CC_RECALLS:
+        if CC_GIL:
             self.recalled = [None] * RECALL_PLACES
             self.places = <RecallPlace *>calloc(RECALL_PLACES, sizeof(RecallPlace))
         _open_tables.add(self)

@@ -26,6 +26,15 @@ cdef extern from "Python.h":
     Py_ssize_t refcount_of "Py_REFCNT"(PyObject *o)
 
 cdef extern from *:
+    """
+    #ifdef Py_GIL_DISABLED
+    #define CC_GIL 0
+    #else
+    #define CC_GIL 1
+    #endif
+    """
+    enum: CC_GIL  # what one GIL guards is kept between calls: names, orders, dicts
+
     # Cython's own name for a dict with room; n <= 8 would give an empty one that grows on the way.
     dict __Pyx_PyDict_NewPresized(Py_ssize_t n)
 
@@ -165,9 +174,14 @@ cdef int put_value(cc_item_writer *writer, object value, cc_error *error) except
     return put_container(writer, kind, size, <object>content, error)
 
 
+include "flat.pxi"
+
+
 cdef int encode_item(object attributes, cc_buffer *out, cc_arena *arena, cc_error *error) except -1:
     """Appends one encoded item."""
     cdef cc_item_writer writer
+    if encode_flat(<PyObject *>attributes, out):
+        return 0
     cc_item_writer_init(&writer, out, arena)
     check(cc_item_begin(&writer, error), error)
     put_attributes(&writer, attributes, error)
@@ -210,7 +224,7 @@ cdef inline object name_object(uint32_t hash_, cc_bytes name):
     if known.text != NULL and known.size == name.size and memcmp(known.data, name.data, name.size) == 0:
         return <object>known.text
     text = PyUnicode_FromStringAndSize(<const char *>name.data, <Py_ssize_t>name.size)
-    if name.size <= 64:
+    if name.size <= 64 and CC_GIL:
         replaced = known.text
         known.data = PyUnicode_AsUTF8AndSize(text, &size)
         known.size = <size_t>size

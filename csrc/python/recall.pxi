@@ -11,17 +11,6 @@
 # places alone. Only items of strings, numbers, binaries, booleans and nulls are remembered; strings
 # are immutable. Thread rule: the GIL; a build without it remembers nothing.
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
-from cpython.object cimport PyObject
-
-cdef extern from *:
-    """
-    #ifdef Py_GIL_DISABLED
-    #define CC_RECALLS 0
-    #else
-    #define CC_RECALLS 1
-    #endif
-    """
-    enum: CC_RECALLS
 
 cdef enum:
     RECALL_PLACES = 1024

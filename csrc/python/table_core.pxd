@@ -45,6 +45,14 @@ cdef extern from "codec/item.h" nogil:
     cc_status cc_item_begin_set(cc_item_writer *writer, cc_type set_type, cc_error *error)
     cc_status cc_item_set_member(cc_item_writer *writer, cc_bytes member, cc_error *error)
     cc_status cc_item_end_container(cc_item_writer *writer, cc_error *error)
+    enum: CC_FLAT_MAX
+    ctypedef struct cc_flat_attribute:
+        cc_bytes name
+        cc_bytes data
+        uint32_t hash
+        cc_type type
+    bint cc_item_write_flat(const cc_flat_attribute *attributes, uint32_t count, uint8_t *order,
+                            cc_buffer *out)
     cc_status cc_item_to_json(cc_bytes item, cc_buffer *out)
     cc_status cc_item_check(cc_bytes item, cc_error *error)
 

@@ -292,6 +292,73 @@ TEST(skip_is_checked) {
     }
 }
 
+/* Every subset and order gives the bytes of the general writer, whatever the guess of the order was. */
+TEST(flat_items_equal_the_general_writers) {
+    static const char *const names[] = {"pk",   "a", "quite a long attribute name", "abcd", "n", "z9",
+                                        "flag", "x"};
+    uint8_t order[CC_FLAT_MAX], number[CC_NUMBER_MAX];
+    const uint8_t yes = 1;
+    size_t number_size;
+    CHECK_OK(cc_number_parse(cc_bytes_text("-12.5"), number, &number_size, NULL));
+    const cc_bytes texts[] = {cc_bytes_text(""), cc_bytes_text("ab"),
+                              cc_bytes_text("a text of thirty bytes or so..")};
+    memset(order, 0xff, sizeof order);
+    for (uint32_t seed = 0; seed < 4000; seed++) {
+        cc_buffer flat = {0}, general = {0};
+        cc_flat_attribute all[8];
+        cc_item_writer writer;
+        uint32_t count = 0, used = 0;
+        cc_arena_reset(&arena);
+        cc_item_writer_init(&writer, &general, &arena);
+        CHECK_OK(cc_item_begin(&writer, NULL));
+        for (uint32_t step = seed % 9; step > 0; step--) {
+            uint32_t at = (seed * 7919 + step * step * 31) % 8;
+            if (used >> at & 1)
+                continue;
+            used |= 1u << at;
+            cc_bytes name = cc_bytes_text(names[at]), text = texts[(seed + at) % 3];
+            cc_flat_attribute *one = &all[count++];
+            *one = (cc_flat_attribute){
+                .name = name, .hash = cc_name_hash(name), .type = 1 + (seed + step) % 5};
+            CHECK_OK(cc_item_name(&writer, name, NULL));
+            switch (one->type) {
+            case CC_TYPE_S:
+                one->data = text;
+                CHECK_OK(cc_item_put_string(&writer, text, NULL));
+                break;
+            case CC_TYPE_N:
+                one->data = cc_bytes_of(number, number_size);
+                CHECK_OK(cc_item_put_number(&writer, one->data, NULL));
+                break;
+            case CC_TYPE_B:
+                one->data = text;
+                CHECK_OK(cc_item_put_binary(&writer, text, NULL));
+                break;
+            case CC_TYPE_BOOL:
+                one->data = cc_bytes_of(&yes, 1);
+                CHECK_OK(cc_item_put_bool(&writer, true, NULL));
+                break;
+            default:
+                CHECK_OK(cc_item_put_null(&writer, NULL));
+                break;
+            }
+        }
+        CHECK_OK(cc_item_end(&writer, NULL));
+        CHECK(cc_item_write_flat(all, count, order, &flat));
+        CHECK_OK(cc_item_check(cc_buffer_bytes(&flat), NULL));
+        CHECK(cc_bytes_equal(cc_buffer_bytes(&flat), cc_buffer_bytes(&general)));
+        cc_buffer_free(&flat);
+        cc_buffer_free(&general);
+    }
+    cc_flat_attribute twice[2] = {{cc_bytes_text("a"), texts[0], 7, CC_TYPE_S},
+                                  {cc_bytes_text("b"), texts[0], 7, CC_TYPE_S}};
+    cc_buffer out = {0};
+    CHECK(!cc_item_write_flat(twice, 2, order, &out) && out.size == 0); /* equal hashes */
+    twice[0].name.size = 0;
+    CHECK(!cc_item_write_flat(twice, 1, order, &out) && out.size == 0);
+    cc_buffer_free(&out);
+}
+
 int main(void) {
     cc_arena_init(&arena, 0);
     RUN(round_trip);
@@ -306,6 +373,7 @@ int main(void) {
     RUN(keys);
     RUN(base64_is_strict);
     RUN(skip_is_checked);
+    RUN(flat_items_equal_the_general_writers);
     cc_arena_free(&arena);
     return REPORT();
 }
