@@ -45,6 +45,11 @@ RECORDED: dict[str, dict[str, Any]] = {
         # A table's own key is one or two attributes; an index's may be longer.
         "shapes": {
             "TableArn": {**TABLE_NAME, "min": 1, "name_after": ":table/"},
+            # Tags are refused in words of their own; so is a class that does not exist.
+            "Tag": {"type": "structure", "members": {"Key": "TagText", "Value": "TagText"}},
+            "TagKeyList": {"type": "list", "member": "TagText"},
+            "TagText": {"type": "string"},
+            "TableClass": {"type": "string"},
             "TableKeySchema": {"type": "list", "min": 1, "max": 2, "member": "KeySchemaElement"},
         },
         "members": {"CreateTableInput": {"TableName": "TableName", "KeySchema": "TableKeySchema"}},

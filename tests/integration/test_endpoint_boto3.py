@@ -45,6 +45,45 @@ def dynamodb(endpoint):
     return found
 
 
+def test_the_control_plane_with_waiters(endpoint):
+    dynamodb = client(endpoint, "dynamodb")
+    made = dynamodb.create_table(
+        TableName="settings", BillingMode="PAY_PER_REQUEST", DeletionProtectionEnabled=True,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        Tags=[{"Key": "env", "Value": "test"}],
+    )["TableDescription"]  # fmt: skip
+    assert made["TableStatus"] == "CREATING"
+    dynamodb.get_waiter("table_exists").wait(TableName="settings", WaiterConfig={"Delay": 1, "MaxAttempts": 1})
+    arn = made["TableArn"]
+    changed = dynamodb.update_table(
+        TableName=arn, BillingMode="PROVISIONED",
+        ProvisionedThroughput={"ReadCapacityUnits": 2, "WriteCapacityUnits": 2},
+    )["TableDescription"]  # fmt: skip
+    assert changed["TableStatus"] == "UPDATING"
+    shown = dynamodb.describe_table(TableName="settings")["Table"]
+    assert (shown["TableStatus"], shown["BillingModeSummary"]["BillingMode"]) == ("ACTIVE", "PROVISIONED")
+    dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": "team", "Value": "a"}])
+    dynamodb.untag_resource(ResourceArn=arn, TagKeys=["env"])
+    pages = dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
+    assert [tag for page in pages for tag in page["Tags"]] == [{"Key": "team", "Value": "a"}]
+    policy = json.dumps({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": arn}})
+    revision = dynamodb.put_resource_policy(ResourceArn=arn, Policy=policy)["RevisionId"]
+    assert dynamodb.get_resource_policy(ResourceArn=arn)["Policy"] == policy
+    assert dynamodb.delete_resource_policy(ResourceArn=arn)["RevisionId"] == revision
+    with pytest.raises(dynamodb.exceptions.PolicyNotFoundException):
+        dynamodb.get_resource_policy(ResourceArn=arn)
+    assert dynamodb.describe_endpoints()["Endpoints"][0]["Address"] == endpoint.url
+    assert dynamodb.describe_limits()["TableMaxReadCapacityUnits"] == 40_000
+    with pytest.raises(ClientError, match="protected against deletion"):
+        dynamodb.delete_table(TableName="settings")
+    dynamodb.update_table(TableName="settings", DeletionProtectionEnabled=False)
+    assert dynamodb.delete_table(TableName="settings")["TableDescription"]["TableStatus"] == "DELETING"
+    dynamodb.get_waiter("table_not_exists").wait(
+        TableName="settings", WaiterConfig={"Delay": 1, "MaxAttempts": 1}
+    )
+
+
 def test_items_round_trip(dynamodb):
     item = {
         "pk": {"S": "a"}, "sk": {"N": "1"}, "b": {"B": b"\0\xff"}, "t": {"BOOL": True}, "n": {"NULL": True},

@@ -1,7 +1,9 @@
 """Table descriptions: what is stored with a table and what DescribeTable makes of it.
 
 Stored (JSON, the meta of the table's space): TableName, TableId, CreationDateTime (epoch seconds),
-KeySchema, AttributeDefinitions, BillingMode, ReadCapacityUnits, WriteCapacityUnits, TableClass.
+KeySchema, AttributeDefinitions; of capacity.py BillingMode, ReadCapacityUnits, WriteCapacityUnits,
+OnDemandSince, OnDemandThroughput, WarmThroughput, LastIncrease, LastDecrease, Decreases; TableClass and
+TableClassSince, DeletionProtectionEnabled, Tags, Policy. What is missing has its default.
 Statuses, counts and ARNs are made when they are asked for.
 """
 
@@ -10,14 +12,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from cloudcore.dynamodb import capacity
 from cloudcore.errors import ApiError
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
-
-ON_DEMAND_WARM = (12_000, 4_000)
-"""Read and write units per second that a new on-demand table can take at once."""
-
 
 def not_found(name: str) -> ApiError:
     """ResourceNotFoundException of the control plane, which names the table."""
@@ -32,9 +31,26 @@ def load(service: DynamoDB, name: str) -> tuple[dict[str, Any], int, int]:
     return json.loads(found[0]), found[1], found[2]
 
 
+def load_tagged(service: DynamoDB, name: str, arn: str) -> dict[str, Any]:
+    """The stored description, for the operations on tags, which name the ARN when there is none."""
+    found = service.tables.describe(name)
+    if found is None:
+        raise ApiError(
+            "ResourceNotFoundException", f"Requested resource not found: ResourcArn: {arn} not found"
+        )
+    return json.loads(found[0])
+
+
+def save(service: DynamoDB, stored: dict[str, Any]) -> None:
+    """Keep a changed description, under service.updating. ResourceNotFoundException when the table went."""
+    try:
+        service.tables.set_description(stored["TableName"], json.dumps(stored).encode())
+    except KeyError:
+        raise not_found(stored["TableName"]) from None
+
+
 def describe(service: DynamoDB, stored: dict[str, Any], status: str, items: int, size: int) -> dict[str, Any]:
-    """TableDescription as DescribeTable shows it; CreationDateTime in epoch seconds."""
-    read, write = stored["ReadCapacityUnits"], stored["WriteCapacityUnits"]
+    """TableDescription as DescribeTable shows it; times in epoch seconds."""
     name = stored["TableName"]
     result: dict[str, Any] = {
         "AttributeDefinitions": stored["AttributeDefinitions"],
@@ -42,28 +58,43 @@ def describe(service: DynamoDB, stored: dict[str, Any], status: str, items: int,
         "KeySchema": stored["KeySchema"],
         "TableStatus": status,
         "CreationDateTime": stored["CreationDateTime"],
-        "ProvisionedThroughput": {
-            "NumberOfDecreasesToday": 0,
-            "ReadCapacityUnits": read,
-            "WriteCapacityUnits": write,
-        },
+        "ProvisionedThroughput": _throughput(stored, service.clock.now()),
         "TableSizeBytes": size,
         "ItemCount": items,
-        "TableArn": f"arn:aws:dynamodb:{service.region}:{service.account}:table/{name}",
+        "TableArn": arn(service, name),
         "TableId": stored["TableId"],
-        "DeletionProtectionEnabled": False,
+        "DeletionProtectionEnabled": stored.get("DeletionProtectionEnabled", False),
     }
-    on_demand = stored["BillingMode"] == "PAY_PER_REQUEST"
-    if on_demand:
-        result["BillingModeSummary"] = {"BillingMode": "PAY_PER_REQUEST"}
+    mode = stored["BillingMode"]
+    on_demand_since = stored.get("OnDemandSince")
+    if mode == "PAY_PER_REQUEST" or on_demand_since is not None:
+        result["BillingModeSummary"] = {"BillingMode": mode}
         if status == "ACTIVE":
-            result["BillingModeSummary"]["LastUpdateToPayPerRequestDateTime"] = stored["CreationDateTime"]
+            since = stored["CreationDateTime"] if on_demand_since is None else on_demand_since
+            result["BillingModeSummary"]["LastUpdateToPayPerRequestDateTime"] = since
     if stored.get("TableClass"):
         result["TableClassSummary"] = {"TableClass": stored["TableClass"]}
-    warm = ON_DEMAND_WARM if on_demand else (read, write)
-    result["WarmThroughput"] = {
-        "ReadUnitsPerSecond": warm[0],
-        "WriteUnitsPerSecond": warm[1],
-        "Status": "UPDATING" if status == "CREATING" else "ACTIVE",
+        if stored.get("TableClassSince") and status == "ACTIVE":
+            result["TableClassSummary"]["LastUpdateDateTime"] = stored["TableClassSince"]
+    if stored.get("OnDemandThroughput"):
+        result["OnDemandThroughput"] = stored["OnDemandThroughput"]
+    warm = "UPDATING" if status == "CREATING" else "ACTIVE"
+    result["WarmThroughput"] = capacity.warm_of(stored) | {"Status": warm}
+    return result
+
+
+def arn(service: DynamoDB, name: str) -> str:
+    """The ARN of a table."""
+    return f"arn:aws:dynamodb:{service.region}:{service.account}:table/{name}"
+
+
+def _throughput(stored: dict[str, Any], now: float) -> dict[str, Any]:
+    result = {
+        "NumberOfDecreasesToday": capacity.decreases_today(stored, now),
+        "ReadCapacityUnits": stored["ReadCapacityUnits"],
+        "WriteCapacityUnits": stored["WriteCapacityUnits"],
     }
+    for member, kept in (("LastIncreaseDateTime", "LastIncrease"), ("LastDecreaseDateTime", "LastDecrease")):
+        if kept in stored:
+            result[member] = stored[kept]
     return result

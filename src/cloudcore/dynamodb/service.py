@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from typing import Any
 
 from cloudcore import validation
@@ -36,6 +37,10 @@ class DynamoDB:
         self.account = account
         self.region = region
         self.clock = clock or Clock()
+        self.updating = threading.Lock()
+        """Held while a stored description is read, changed and written back."""
+        self.addresses: list[str] = []
+        """URLs of the endpoints that serve this service, for DescribeEndpoints."""
         if directory is not None:
             os.makedirs(directory, exist_ok=True)
         self.tables = Tables(directory, durability=durability)

@@ -55,9 +55,13 @@ class Endpoint:
         ]
         for thread in self._threads:
             thread.start()
+        self._addresses = cloud.dynamodb.addresses
+        self._addresses.append(self.url)
 
     def close(self, grace_seconds: float = 5) -> None:
         """Answer what is in flight, then stop. Idempotent; the Cloud stays open."""
+        if self.url in self._addresses:
+            self._addresses.remove(self.url)
         self._server.stop(int(grace_seconds * 1000))
         for thread in self._threads:
             thread.join()

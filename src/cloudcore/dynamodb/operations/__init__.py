@@ -3,13 +3,40 @@
 Item operations have no module here: they are C (csrc/table), one file per verb.
 """
 
-from cloudcore.dynamodb.operations import create_table, delete_table, describe_table, list_tables
+from cloudcore.dynamodb.operations import (
+    create_table,
+    delete_resource_policy,
+    delete_table,
+    describe_continuous_backups,
+    describe_endpoints,
+    describe_limits,
+    describe_table,
+    describe_time_to_live,
+    get_resource_policy,
+    list_tables,
+    list_tags_of_resource,
+    put_resource_policy,
+    tag_resource,
+    untag_resource,
+    update_table,
+)
 
 CONTROL = {
     "CreateTable": create_table.run,
+    "DeleteResourcePolicy": delete_resource_policy.run,
     "DeleteTable": delete_table.run,
+    "DescribeContinuousBackups": describe_continuous_backups.run,
+    "DescribeEndpoints": describe_endpoints.run,
+    "DescribeLimits": describe_limits.run,
     "DescribeTable": describe_table.run,
+    "DescribeTimeToLive": describe_time_to_live.run,
+    "GetResourcePolicy": get_resource_policy.run,
     "ListTables": list_tables.run,
+    "ListTagsOfResource": list_tags_of_resource.run,
+    "PutResourcePolicy": put_resource_policy.run,
+    "TagResource": tag_resource.run,
+    "UntagResource": untag_resource.run,
+    "UpdateTable": update_table.run,
 }
 """Control-plane operation name -> function."""
 

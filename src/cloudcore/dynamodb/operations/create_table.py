@@ -9,6 +9,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from cloudcore.dynamodb import capacity, policies, settings, tags
 from cloudcore.dynamodb.description import describe
 from cloudcore.dynamodb.validation import honoured, invalid, refuse
 from cloudcore.errors import ApiError
@@ -24,9 +25,13 @@ HONOURED = frozenset(
         "BillingMode",
         "ProvisionedThroughput",
         "TableClass",
+        "DeletionProtectionEnabled",
+        "OnDemandThroughput",
+        "WarmThroughput",
+        "Tags",
+        "ResourcePolicy",
     )
 )
-CAPACITY_MAX = 1_000_000_000_000
 
 
 def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
@@ -34,47 +39,33 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
 
     Raises ApiError: ValidationException, ResourceInUseException, SerializationException.
     """
-    _check_billing(params)
+    now = round(service.clock.now(), 3)
+    billing = capacity.created(params, now)
     _check_keys(params)
     _check_honoured(params)
-    throughput = params.get("ProvisionedThroughput") or {}
+    settings.check_table_class(params)
     stored = {
         "TableName": params["TableName"],
         "TableId": str(uuid.uuid4()),
-        "CreationDateTime": round(service.clock.now(), 3),
+        "CreationDateTime": now,
         "KeySchema": [{k: e[k] for k in ("AttributeName", "KeyType")} for e in params["KeySchema"]],
         "AttributeDefinitions": [
             {k: e[k] for k in ("AttributeName", "AttributeType")} for e in params["AttributeDefinitions"]
         ],
-        "BillingMode": params.get("BillingMode") or "PROVISIONED",
-        "ReadCapacityUnits": throughput.get("ReadCapacityUnits", 0),
-        "WriteCapacityUnits": throughput.get("WriteCapacityUnits", 0),
-    }
-    if params.get("TableClass"):
-        stored["TableClass"] = params["TableClass"]
+    } | billing
+    for member in ("TableClass", "DeletionProtectionEnabled"):
+        if params.get(member):
+            stored[member] = params[member]
+    if params.get("Tags"):
+        stored["Tags"] = tags.read(params["Tags"])
+    if params.get("ResourcePolicy") is not None:
+        policies.check(params["ResourcePolicy"])
+        stored["Policy"] = policies.stored(params["ResourcePolicy"], now, None)
     try:
         service.tables.create(params["TableName"], json.dumps(stored).encode())
     except FileExistsError:
         raise ApiError("ResourceInUseException", f"Table already exists: {params['TableName']}") from None
     return {"TableDescription": describe(service, stored, "CREATING", 0, 0)}
-
-
-def _check_billing(params: dict[str, Any]) -> None:
-    throughput = params.get("ProvisionedThroughput")
-    on_demand = params.get("BillingMode") == "PAY_PER_REQUEST"
-    if on_demand and throughput is not None:
-        raise invalid(
-            "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
-            "PAY_PER_REQUEST"
-        )
-    if not on_demand and throughput is None:
-        raise invalid(
-            "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"
-        )
-    for member in ("ReadCapacityUnits", "WriteCapacityUnits"):
-        units = (throughput or {}).get(member, 0)
-        if units > CAPACITY_MAX:
-            raise refuse(f"Given value {units} for {member} is out of bounds")
 
 
 def _check_keys(params: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.dynamodb.description import describe, load, not_found
-from cloudcore.dynamodb.validation import table_name_of
+from cloudcore.dynamodb.validation import refuse, table_name_of
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
@@ -22,10 +22,16 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     Raises ApiError: ResourceNotFoundException, ValidationException.
     """
     name = table_name_of(params["TableName"])
-    stored, items, size = load(service, name)
-    try:
-        service.tables.drop(name)
-    except KeyError:
-        raise not_found(name) from None
-    description = describe(service, stored, "DELETING", items, size)
+    with service.updating:
+        stored, items, size = load(service, name)
+        if stored.get("DeletionProtectionEnabled"):
+            raise refuse(
+                "Resource cannot be deleted as it is currently protected against deletion. Disable deletion "
+                "protection first."
+            )
+        description = describe(service, stored, "DELETING", items, size)
+        try:
+            service.tables.drop(name)
+        except KeyError:
+            raise not_found(name) from None
     return {"TableDescription": {k: v for k, v in description.items() if k not in _LEFT_OUT}}
