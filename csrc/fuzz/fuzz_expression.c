@@ -26,7 +26,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     cc_bound bound = {0};
     const cc_name_pair names[] = {{cc_bytes_text("#a"), cc_bytes_text("a")},
                                   {cc_bytes_text("#b"), cc_bytes_text("b")}};
-    const cc_key_schema schema = {cc_bytes_text("a"), CC_TYPE_N, cc_bytes_text("b"), CC_TYPE_S};
+    const cc_key_shape shape = {.hash = {{cc_bytes_text("a"), CC_TYPE_N}},
+                                .range = {{cc_bytes_text("b"), CC_TYPE_S}, {cc_bytes_text("c"), CC_TYPE_S}},
+                                .hash_count = 1,
+                                .range_count = 2};
     cc_key_condition condition;
     CC_ASSERT(encode(item_json, &item, &arena) && encode(values_json, &values, &arena));
     if (cc_bind(program, names, 2, cc_buffer_bytes(&values), &arena, &bound, &error) == CC_OK) {
@@ -37,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             status = cc_project(&bound, NULL, program->path_count, cc_buffer_bytes(&item), &arena, &out,
                                 &error);
         else if (kind == CC_EXPRESSION_KEY)
-            status = cc_key_condition_read(&bound, &schema, &condition, &error);
+            status = cc_key_condition_read(&bound, &shape, &condition, &error);
         else
             (void)cc_evaluate(&bound, cc_buffer_bytes(&item));
         if (status == CC_OK && out.size != 0)

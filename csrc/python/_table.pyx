@@ -305,18 +305,59 @@ cdef class Tables:
             self.leave(scratch)
 
     def set_description(self, str name, bytes description):
-        """Replaces a table's JSON; the key schema in it must stay the same."""
+        """Replaces a table's JSON; the key schema in it must stay the same.
+
+        Its indexes are matched by name: those left out go, new ones are kept by writes at once and can be
+        read when fill() has returned. KeyError when there is no such table.
+        """
         cdef Scratch *scratch = self.enter()
         cdef cc_status status
         cdef cc_bytes c_name, c_description = cc_bytes_of(PyBytes_AS_STRING(description), <size_t>len(description))
-        cdef cc_store *store = cc_tables_store(self.tables)
         try:
             c_name = utf8_of(name)
             with nogil:
-                cc_store_lock(store)
-                status = cc_space_set_meta(store, c_name, c_description, &scratch.error)
-                cc_store_unlock(store)
+                status = cc_table_describe(self.tables, c_name, c_description, &scratch.error)
             check(status, &scratch.error)
+        finally:
+            self.leave(scratch)
+
+    def fill(self, str name):
+        """Puts the items of a table into its new indexes, beside readers and writers."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_status status
+        cdef cc_bytes c_name
+        try:
+            c_name = utf8_of(name)
+            with nogil:
+                status = cc_table_fill(self.tables, c_name, &scratch.error)
+            check(status, &scratch.error)
+        finally:
+            self.leave(scratch)
+
+    def indexes(self, str name):
+        """{index name: (items, bytes, still being filled)} of a table; empty when there is none."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_space *space
+        cdef cc_table_index_info info
+        cdef cc_bytes c_name
+        cdef size_t i = 0
+        cdef bint more = True
+        try:
+            c_name = utf8_of(name)
+            result = {}
+            while more:
+                self.lock()
+                space = cc_space_find(cc_tables_store(self.tables), c_name)
+                more = space != NULL and cc_table_index_at(self.tables, space, i, &info)
+                if more:
+                    info.name = cc_arena_copy(&scratch.arena, info.name)
+                self.unlock()
+                if more:
+                    index = PyUnicode_FromStringAndSize(<const char *>info.name.data,
+                                                        <Py_ssize_t>info.name.size)
+                    result[index] = (info.item_count, info.item_bytes, bool(info.filling))
+                i += 1
+            return result
         finally:
             self.leave(scratch)
 
@@ -753,11 +794,17 @@ cdef bint plain_key(const cc_key_schema *schema, object key, cc_arena *arena, cc
 
 # ---- results ----
 
-cdef object units_object(const cc_request *request, cc_bytes table, double units):
+cdef object units_object(const cc_request *request, cc_bytes table, const cc_consumed *consumed):
+    cdef size_t i
     name = PyUnicode_FromStringAndSize(<const char *>table.data, <Py_ssize_t>table.size)
-    result = {"TableName": name, "CapacityUnits": units}
+    result = {"TableName": name, "CapacityUnits": cc_consumed_total(consumed)}
     if request.capacity == CC_CAPACITY_INDEXES:
-        result["Table"] = {"CapacityUnits": units}
+        result["Table"] = {"CapacityUnits": consumed.table}
+        for i in range(consumed.index_count):
+            kind = "GlobalSecondaryIndexes" if consumed.indexes[i].is_global else "LocalSecondaryIndexes"
+            index = PyUnicode_FromStringAndSize(<const char *>consumed.indexes[i].name.data,
+                                                <Py_ssize_t>consumed.indexes[i].name.size)
+            result.setdefault(kind, {})[index] = {"CapacityUnits": consumed.indexes[i].units}
     return result
 
 
@@ -785,7 +832,7 @@ cdef object batch_object(const cc_request *request, const cc_reply *reply, dict 
         result = {"Responses": responses, "UnprocessedKeys": unprocessed}
     if request.capacity != CC_CAPACITY_NONE:
         result["ConsumedCapacity"] = [
-            units_object(request, cc_table_name_of(request.tables[i].name), reply.table_units[i])
+            units_object(request, cc_table_name_of(request.tables[i].name), &reply.table_consumed[i])
             for i in range(request.table_count)]
     return result
 
@@ -805,5 +852,5 @@ cdef object reply_object(const cc_request *request, const cc_reply *reply, dict 
     elif reply.has_item:
         result["Item" if verb == CC_VERB_GET else "Attributes"] = item_object(reply.items[0])
     if request.capacity != CC_CAPACITY_NONE:
-        result["ConsumedCapacity"] = units_object(request, reply.table, reply.capacity_units)
+        result["ConsumedCapacity"] = units_object(request, reply.table, &reply.consumed)
     return result

@@ -119,7 +119,6 @@ cdef extern from "store/store.h" nogil:
     cc_space *cc_space_at(cc_store *store, size_t index)
     cc_bytes cc_space_name(const cc_space *space)
     cc_bytes cc_space_meta(const cc_space *space)
-    cc_status cc_space_set_meta(cc_store *store, cc_bytes name, cc_bytes meta, cc_error *error)
     void cc_space_info_get(const cc_space *space, cc_space_info *info_out)
     bint cc_space_get(cc_space *space, cc_key key, cc_bytes *value_out)
 
@@ -166,6 +165,15 @@ cdef extern from "table/table.h" nogil:
         size_t batch_count
         const cc_batch_table *tables
         size_t table_count
+    ctypedef struct cc_index_units:
+        cc_bytes name
+        bint is_global "global"
+        double units
+    ctypedef struct cc_consumed:
+        double table
+        cc_index_units *indexes
+        size_t index_count
+    double cc_consumed_total(const cc_consumed *consumed)
     ctypedef struct cc_reply:
         cc_bytes *items
         size_t item_count
@@ -173,10 +181,10 @@ cdef extern from "table/table.h" nogil:
         uint32_t count
         uint32_t scanned_count
         cc_bytes last_key
-        double capacity_units
+        cc_consumed consumed
         cc_bytes table
         uint32_t *item_tables
-        double *table_units
+        cc_consumed *table_consumed
         const cc_batch_entry *unprocessed
         size_t unprocessed_count
         bint written
@@ -191,6 +199,15 @@ cdef extern from "table/table.h" nogil:
     cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description_json,
                               cc_error *error)
     cc_status cc_table_drop(cc_tables *tables, cc_bytes name, cc_error *error)
+    ctypedef struct cc_table_index_info:
+        cc_bytes name
+        uint64_t item_count
+        uint64_t item_bytes
+        bint filling
+    cc_status cc_table_describe(cc_tables *tables, cc_bytes name, cc_bytes description_json,
+                                cc_error *error)
+    cc_status cc_table_fill(cc_tables *tables, cc_bytes name, cc_error *error)
+    bint cc_table_index_at(cc_tables *tables, cc_space *space, size_t at, cc_table_index_info *info_out)
     cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bint locked,
                                cc_arena *arena, cc_reply *reply_out, cc_error *error)
     cc_status cc_table_finish(cc_tables *tables, const cc_request *request, const cc_reply *reply,

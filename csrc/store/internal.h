@@ -5,6 +5,7 @@
 #include "base/thread.h"
 #include "store/btree.h"
 #include "store/hash_index.h"
+#include "store/index.h"
 #include "store/record.h"
 #include "store/store.h"
 
@@ -18,6 +19,14 @@ struct cc_space {
     cc_hash_index index;
     cc_btree tree;
     uint64_t item_count, item_bytes;
+    cc_space **indexes;
+    uint32_t index_count;
+    /* Of an index alone: whose items it orders, and how far it is filled. */
+    cc_space *base;
+    cc_index_make make;
+    const void *definition;
+    uint32_t resume_partition; /* bytes of the partition in `name`, the key to go on with */
+    bool filling, resumes;
 };
 
 struct cc_store {
@@ -31,7 +40,9 @@ struct cc_store {
     size_t space_count, space_capacity;
     cc_space **by_id; /* by_id[id]: NULL once dropped */
     uint32_t next_id, id_capacity;
-    cc_buffer scratch; /* of a write of many changes: staging and log parts */
+    cc_buffer scratch;    /* of a write of many changes: staging and log parts */
+    cc_buffer index_work; /* of a write to spaces with indexes */
+    cc_buffer index_keys[2];
 };
 
 /* ---- hashes ---- */
@@ -43,18 +54,36 @@ uint64_t cc_store_key_hash(const cc_store *store, uint64_t partition_hash, cc_by
  * that does not fit gets a new cell in the old one's place. Commit writes values and takes deleted
  * keys out; undo, in reverse order, leaves all as it was. Nobody looks in between: the lock is
  * held. */
+/* What one change means to one index; new_entry == old_entry: the key stays, the item moves or grows. */
+typedef struct {
+    cc_cell *old_entry; /* leaves the index at commit; NULL: none */
+    cc_cell *new_entry; /* in the tree since it was staged */
+    uint32_t size;
+} cc_index_work;
 typedef struct {
     cc_cell *cell; /* PUT: receives the value; DELETE: goes; NULL: nothing to delete */
     cc_cell *old;  /* replaced by `cell` */
     uint64_t partition_hash, key_hash;
     bool inserted;
-    bool was_deleting; /* the put cleared the mark of an earlier delete of its key */
-    bool marked;       /* the delete set the mark */
-    bool cancelled;    /* a later put of the key took the delete's work away */
+    bool was_deleting;    /* the put cleared the mark of an earlier delete of its key */
+    bool marked;          /* the delete set the mark */
+    bool cancelled;       /* a later put of the key took the delete's work away */
+    cc_index_work *works; /* one per index of the space; NULL: it has none */
+    cc_cell *committed;   /* with works: the item as it was before the write; NULL: none */
 } cc_staged;
 CC_MUST_CHECK cc_status cc_change_stage(const cc_change *change, cc_staged *staged_out);
 void cc_change_undo(const cc_change *change, cc_staged *staged);
 void cc_change_commit(const cc_change *change, cc_staged *staged);
+
+/* ---- indexes (index.c) ---- */
+/* After change `at` is staged; on failure undo it with cc_index_undo and cc_change_undo. */
+CC_MUST_CHECK cc_status cc_index_stage(const cc_change *changes, cc_staged *staged, size_t at,
+                                       cc_index_work *works);
+/* Both before their counterpart of the item itself, and only for a change with works. */
+void cc_index_undo(const cc_space *space, cc_staged *staged);
+void cc_index_commit(const cc_space *space, cc_staged *staged);
+/* The item behind an index's entry. */
+cc_cell *cc_index_item(cc_cell *entry);
 
 /* ---- spaces (space.c) ---- */
 /* A space that nothing knows yet, with room for it in the store's tables. */

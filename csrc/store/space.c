@@ -45,6 +45,9 @@ cc_status cc_space_new(cc_store *store, uint32_t id, cc_bytes name, cc_bytes met
 void cc_space_free(cc_space *space) {
     if (space == NULL)
         return;
+    for (uint32_t i = 0; i < space->index_count; i++)
+        cc_space_free(space->indexes[i]);
+    free(space->indexes);
     if (space->destroy != NULL)
         space->destroy(space->owner_data);
     cc_hash_index_free(&space->index);
@@ -153,12 +156,19 @@ static void fetch(const cc_cell *cell) {
         __builtin_prefetch((const uint8_t *)cell + line * 64);
 }
 
+/* The item of an index's entry, whose own line was fetched AHEAD entries before. */
+static void fetch_item(const cc_space *space, const cc_leaf *leaf, uint32_t slot) {
+    if (CC_UNLIKELY(space->base != NULL) && slot < leaf->count)
+        fetch(cc_index_item(leaf->cells[slot]));
+}
+
 static bool settle(cc_space *space, cc_place place, cc_space_cursor *cursor_out) {
     *cursor_out = (cc_space_cursor){space, place.leaf, place.slot};
     if (place.leaf == NULL)
         return false;
     for (uint32_t slot = place.slot; slot < place.leaf->count && slot < place.slot + AHEAD; slot++)
         fetch(place.leaf->cells[slot]);
+    fetch_item(space, place.leaf, place.slot);
     return true;
 }
 
@@ -202,6 +212,7 @@ bool cc_space_next(cc_space_cursor *cursor) {
         else
             fetch(leaf->next->cells[ahead - leaf->count - 1]);
     }
+    fetch_item(cursor->space, leaf, cursor->slot + AHEAD / 2);
     return true;
 }
 
@@ -221,6 +232,8 @@ bool cc_space_previous(cc_space_cursor *cursor) {
         fetch(leaf->cells[cursor->slot - AHEAD]);
     else if (cursor->slot == AHEAD - 1 && leaf->previous != NULL)
         __builtin_prefetch(leaf->previous);
+    if (cursor->slot >= AHEAD / 2)
+        fetch_item(cursor->space, leaf, cursor->slot - AHEAD / 2);
     return true;
 }
 
@@ -231,6 +244,8 @@ void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *k
         *hash_out = leaf->heads[cursor->slot].hash;
     if (key_out != NULL)
         *key_out = cc_cell_key(cell);
+    if (cursor->space->base != NULL)
+        cell = cc_index_item(cell);
     if (value_out != NULL)
         *value_out = cc_cell_value(cell);
 }

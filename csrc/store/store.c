@@ -92,6 +92,9 @@ cc_status cc_store_close(cc_store *store, cc_error *error) {
     free(store->spaces);
     free(store->by_id);
     cc_buffer_free(&store->scratch);
+    cc_buffer_free(&store->index_work);
+    cc_buffer_free(&store->index_keys[0]);
+    cc_buffer_free(&store->index_keys[1]);
     if (*store->alive != 0)
         cc_mutex_destroy(&store->mutex);
     (void)munmap((void *)(uintptr_t)store->alive, ALIVE_SIZE);
@@ -225,8 +228,9 @@ static cc_status check_change(const cc_change *change, cc_error *error) {
 /* Memory of one write: on the stack for a single change, in the store's scratch for more. */
 typedef struct {
     cc_staged *staged;
-    cc_bytes *parts; /* the count, then CC_RECORD_PARTS_PER_CHANGE a change */
-    uint8_t *heads;  /* CC_RECORD_CHANGE_HEAD bytes a change */
+    cc_bytes *parts;      /* the count, then CC_RECORD_PARTS_PER_CHANGE a change */
+    uint8_t *heads;       /* CC_RECORD_CHANGE_HEAD bytes a change */
+    cc_index_work *works; /* of the changes whose space has indexes, in turn */
 } write_memory;
 
 static cc_status scratch_memory(cc_store *store, size_t count, write_memory *memory_out) {
@@ -239,6 +243,14 @@ static cc_status scratch_memory(cc_store *store, size_t count, write_memory *mem
     memory_out->staged = (cc_staged *)(void *)store->scratch.data;
     memory_out->parts = (cc_bytes *)(void *)(memory_out->staged + count);
     memory_out->heads = (uint8_t *)(memory_out->parts + parts);
+    return CC_OK;
+}
+
+static cc_status work_memory(cc_store *store, size_t count, cc_index_work **works_out, cc_error *error) {
+    cc_buffer_clear(&store->index_work);
+    if (cc_store_alloc_fails() || cc_buffer_reserve(&store->index_work, count * sizeof **works_out) != CC_OK)
+        return cc_fail(error, CC_ERR_NOMEM, "no memory for the indexes of a write");
+    *works_out = (cc_index_work *)(void *)store->index_work.data;
     return CC_OK;
 }
 
@@ -267,6 +279,18 @@ static cc_status log_changes(cc_store *store, const cc_change *changes, size_t c
     return submit(store, CC_RECORD_WRITE, memory->parts, (size_t)(part - memory->parts), ticket_out, error);
 }
 
+static void undo(const cc_change *change, cc_staged *staged) {
+    if (staged->works != NULL)
+        cc_index_undo(change->space, staged);
+    cc_change_undo(change, staged);
+}
+
+static void commit(const cc_change *change, cc_staged *staged) {
+    if (CC_UNLIKELY(staged->works != NULL))
+        cc_index_commit(change->space, staged);
+    cc_change_commit(change, staged);
+}
+
 /* Change `at` puts a key that an earlier change of the same write deletes. */
 static void cancel_delete(cc_staged *staged, size_t at) {
     const cc_cell *cell = staged[at].old != NULL ? staged[at].old : staged[at].cell;
@@ -275,16 +299,29 @@ static void cancel_delete(cc_staged *staged, size_t at) {
             staged[i].cancelled = true;
 }
 
-static cc_status write_staged(cc_store *store, const cc_change *changes, size_t count,
-                              const write_memory *memory, cc_log_ticket *ticket_out, cc_error *error) {
+static cc_status stage(const cc_change *changes, size_t at, write_memory *memory) {
+    cc_staged *staged = &memory->staged[at];
+    CC_TRY(cc_change_stage(&changes[at], staged));
+    if (CC_UNLIKELY(staged->was_deleting))
+        cancel_delete(memory->staged, at);
+    const cc_space *space = changes[at].space;
+    if (CC_LIKELY(space->index_count == 0))
+        return CC_OK;
+    cc_status status = cc_index_stage(changes, memory->staged, at, memory->works);
+    memory->works += space->index_count;
+    if (status != CC_OK)
+        undo(&changes[at], staged);
+    return status;
+}
+
+static cc_status write_staged(cc_store *store, const cc_change *changes, size_t count, write_memory *memory,
+                              cc_log_ticket *ticket_out, cc_error *error) {
     size_t staged = 0;
     cc_status status = CC_OK;
     for (; staged < count && status == CC_OK; staged++) {
         if (staged + STAGE_AHEAD < count)
             cc_space_prefetch(changes[staged + STAGE_AHEAD].space, changes[staged + STAGE_AHEAD].key);
-        status = cc_change_stage(&changes[staged], &memory->staged[staged]);
-        if (CC_UNLIKELY(memory->staged[staged].was_deleting))
-            cancel_delete(memory->staged, staged);
+        status = stage(changes, staged, memory);
     }
     if (status != CC_OK) {
         staged--; /* the last one changed nothing */
@@ -294,11 +331,11 @@ static cc_status write_staged(cc_store *store, const cc_change *changes, size_t 
     }
     if (CC_UNLIKELY(status != CC_OK)) {
         while (staged-- > 0)
-            cc_change_undo(&changes[staged], &memory->staged[staged]);
+            undo(&changes[staged], &memory->staged[staged]);
         return status;
     }
     for (size_t i = 0; i < count; i++)
-        cc_change_commit(&changes[i], &memory->staged[i]);
+        commit(&changes[i], &memory->staged[i]);
     return CC_OK;
 }
 
@@ -306,18 +343,24 @@ cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count
                          cc_error *error) {
     CC_TRY(cc_store_check(store, error));
     *ticket_out = (cc_log_ticket){0};
-    for (size_t i = 0; i < count; i++)
+    cc_index_work *works = NULL;
+    size_t work_count = 0;
+    for (size_t i = 0; i < count; i++) {
         CC_TRY(check_change(&changes[i], error));
+        work_count += changes[i].space->index_count;
+    }
+    if (CC_UNLIKELY(work_count != 0))
+        CC_TRY(work_memory(store, work_count, &works, error));
     if (CC_LIKELY(count == 1)) {
         cc_staged staged;
         cc_bytes parts[1 + CC_RECORD_PARTS_PER_CHANGE];
         uint8_t head[CC_RECORD_CHANGE_HEAD];
-        write_memory memory = {&staged, parts, head};
+        write_memory memory = {&staged, parts, head, works};
         return write_staged(store, changes, 1, &memory, ticket_out, error);
     }
     if (count == 0)
         return CC_OK;
-    write_memory memory;
+    write_memory memory = {.works = works};
     if (count > UINT32_MAX || scratch_memory(store, count, &memory) != CC_OK)
         return cc_fail(error, CC_ERR_NOMEM, "no memory for a write of %zu changes", count);
     cc_status status = write_staged(store, changes, count, &memory, ticket_out, error);

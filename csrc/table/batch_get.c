@@ -64,7 +64,7 @@ static cc_status read_all(cc_call *call, const cc_wanted *wanted, const cc_bound
             reply->unprocessed_count = request->batch_count - i;
             return CC_OK;
         }
-        reply->table_units[request->batch[i].table] += cc_read_units(size, table->consistent);
+        reply->table_consumed[request->batch[i].table].table += cc_read_units(size, table->consistent);
         if (!found)
             continue;
         reply->item_tables[reply->item_count] = request->batch[i].table;
@@ -78,11 +78,11 @@ cc_status cc_verb_batch_get(cc_call *call) {
     cc_reply *reply = call->reply;
     cc_wanted *wanted = cc_arena_alloc(call->arena, (request->batch_count + 1) * sizeof *wanted);
     cc_bound *bounds = cc_arena_alloc(call->arena, (request->table_count + 1) * sizeof *bounds);
-    reply->table_units = cc_arena_alloc(call->arena, (request->table_count + 1) * sizeof(double));
+    reply->table_consumed = cc_arena_alloc(call->arena, (request->table_count + 1) * sizeof(cc_consumed));
     reply->item_tables = cc_arena_alloc(call->arena, (request->batch_count + 1) * sizeof(uint32_t));
-    if (wanted == NULL || bounds == NULL || reply->table_units == NULL || reply->item_tables == NULL)
+    if (wanted == NULL || bounds == NULL || reply->table_consumed == NULL || reply->item_tables == NULL)
         return cc_no_memory(call->error);
-    memset(reply->table_units, 0, (request->table_count + 1) * sizeof(double));
+    memset(reply->table_consumed, 0, (request->table_count + 1) * sizeof(cc_consumed));
     memset(bounds, 0, (request->table_count + 1) * sizeof *bounds);
     cc_status status;
     CC_TRY_GOTO(bind_projections(call, bounds));

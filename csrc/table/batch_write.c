@@ -3,10 +3,10 @@
  * DynamoDB promises no atomicity here; one record is simply the cheapest way to write them. */
 #include "table/internal.h"
 
-static cc_status prepare(cc_call *call, const cc_batch_entry *entry, cc_change *change, double *units) {
+static cc_status prepare(cc_call *call, const cc_batch_entry *entry, cc_change *change,
+                         cc_consumed *consumed) {
     change->space = call->space;
     change->kind = entry->is_delete ? CC_CHANGE_DELETE : CC_CHANGE_PUT;
-    size_t size = 0;
     if (entry->is_delete) {
         CC_TRY(cc_key_from_key_item(call->schema, entry->item, call->arena, &change->key, call->error));
     } else {
@@ -19,14 +19,14 @@ static cc_status prepare(cc_call *call, const cc_batch_entry *entry, cc_change *
             *call->error = inner;
         CC_TRY(status);
         change->value = entry->item;
-        size = cc_item_size(entry->item);
-        if (size > CC_ITEM_SIZE_LIMIT)
+        if (cc_item_size(entry->item) > CC_ITEM_SIZE_LIMIT)
             return CC_INVALID(call->error, "Item size has exceeded the maximum allowed size");
+        CC_TRY(cc_call_check_indexes(call, entry->item, (cc_bytes){NULL, 0}));
     }
     cc_bytes old;
-    bool found = call->request->capacity != CC_CAPACITY_NONE && cc_space_get(call->space, change->key, &old);
-    *units += cc_write_units(found ? cc_item_size(old) : 0, size);
-    return CC_OK;
+    if (call->request->capacity == CC_CAPACITY_NONE || !cc_space_get(call->space, change->key, &old))
+        old = (cc_bytes){NULL, 0};
+    return cc_call_charge_write(call, consumed, old, change->value);
 }
 
 static bool duplicate(const cc_change *changes, size_t count) {
@@ -42,20 +42,20 @@ static bool duplicate(const cc_change *changes, size_t count) {
 cc_status cc_verb_batch_write(cc_call *call) {
     const cc_request *request = call->request;
     cc_change *changes = cc_arena_alloc(call->arena, (request->batch_count + 1) * sizeof *changes);
-    double *units = cc_arena_alloc(call->arena, (request->table_count + 1) * sizeof *units);
-    if (changes == NULL || units == NULL)
+    cc_consumed *consumed = cc_arena_alloc(call->arena, (request->table_count + 1) * sizeof *consumed);
+    if (changes == NULL || consumed == NULL)
         return cc_no_memory(call->error);
     memset(changes, 0, (request->batch_count + 1) * sizeof *changes);
-    memset(units, 0, (request->table_count + 1) * sizeof *units);
+    memset(consumed, 0, (request->table_count + 1) * sizeof *consumed);
     for (size_t i = 0; i < request->batch_count; i++) {
         const cc_batch_entry *entry = &request->batch[i];
         if (i == 0 || entry->table != entry[-1].table)
             CC_TRY(cc_table_find(call->tables, request->tables[entry->table].name, &call->space,
                                  &call->schema, call->error));
-        CC_TRY(prepare(call, entry, &changes[i], &units[entry->table]));
+        CC_TRY(prepare(call, entry, &changes[i], &consumed[entry->table]));
         if (duplicate(changes, i + 1))
             return CC_INVALID(call->error, "Provided list of item keys contains duplicates");
     }
-    call->reply->table_units = units;
+    call->reply->table_consumed = consumed;
     return cc_call_write(call, changes, request->batch_count);
 }

@@ -9,8 +9,8 @@ cc_status cc_verb_delete(cc_call *call) {
     bool found = cc_space_get(call->space, change.key, &old);
     if (!found)
         old = (cc_bytes){NULL, 0};
-    call->reply->capacity_units = cc_write_units(found ? cc_item_size(old) : 0, 0);
     CC_TRY(cc_call_check_condition(call, old));
+    CC_TRY(cc_call_charge_write(call, &call->reply->consumed, old, (cc_bytes){NULL, 0}));
     if (!found)
         return CC_OK;
     if (request->return_values == CC_RETURN_ALL_OLD) {

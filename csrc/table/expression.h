@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 #include "base/thread.h"
+#include "table/index.h"
 #include "table/table.h"
 
 #define CC_EXPRESSION_SIZE_MAX 4096
@@ -183,12 +184,14 @@ CC_MUST_CHECK cc_status cc_apply_update(const cc_bound *bound, cc_bytes item, cc
 
 /* ---- key conditions ---- */
 typedef struct {
-    cc_value partition;
+    cc_value partition[CC_INDEX_KEYS_MAX];
+    cc_value equal[CC_INDEX_KEYS_MAX]; /* of the range attributes before the one of `sort` */
+    uint32_t equal_count;
     cc_token_kind sort_op; /* CC_TOKEN_END: no condition; EQ LT LE GT GE, or one of the two below */
     bool sort_between, sort_begins;
     cc_value sort, sort_high;
 } cc_key_condition;
-CC_MUST_CHECK cc_status cc_key_condition_read(const cc_bound *bound, const cc_key_schema *schema,
+CC_MUST_CHECK cc_status cc_key_condition_read(const cc_bound *bound, const cc_key_shape *shape,
                                               cc_key_condition *condition_out, cc_error *error);
 
 #define CC_INVALID(error, ...) cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException", __VA_ARGS__)

@@ -13,6 +13,6 @@ cc_status cc_verb_get(cc_call *call) {
         CC_TRY(cc_call_add_item(call, item, &call->projection));
         call->reply->has_item = true;
     }
-    call->reply->capacity_units = cc_read_units(size, request->consistent);
+    call->reply->consumed.table = cc_read_units(size, request->consistent);
     return CC_OK;
 }

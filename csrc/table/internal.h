@@ -19,6 +19,9 @@ typedef struct {
     const cc_request *request;
     cc_space *space;
     const cc_key_schema *schema;
+    cc_space *source;            /* Query, Scan: what is walked, the table or one of its indexes */
+    const cc_table_index *index; /* NULL: the table */
+    bool fetches;                /* items are read whole from the table, at a cost, as a local index allows */
     cc_bound condition, update, filter, projection, key_condition;
     cc_arena *arena;
     cc_buffer scratch; /* built items, before they are copied into the arena */
@@ -32,11 +35,19 @@ cc_status cc_no_memory(cc_error *error);
 CC_MUST_CHECK cc_status cc_call_copy(cc_call *call, cc_bytes bytes, cc_bytes *copy_out);
 /* Appends a copy of `item`, projected when the call has a projection, to the reply. */
 CC_MUST_CHECK cc_status cc_call_add_item(cc_call *call, cc_bytes item, const cc_bound *projection);
-/* The attributes of the primary key alone. */
+/* The attributes of the primary key alone, with those of call->index. */
 CC_MUST_CHECK cc_status cc_call_key_item(cc_call *call, cc_bytes item, cc_bytes *key_item_out);
 /* ConditionalCheckFailedException when the condition is false on `old` (size 0: no item). */
 CC_MUST_CHECK cc_status cc_call_check_condition(cc_call *call, cc_bytes old);
 CC_MUST_CHECK cc_status cc_call_write(cc_call *call, const cc_change *changes, size_t count);
+
+/* Hangs the schema on a space of which nobody holds another, with an order for each of its indexes. Takes the
+ * schema over, also when it fails. */
+CC_MUST_CHECK cc_status cc_table_attach(cc_space *space, cc_table_schema *schema, cc_error *error);
+/* Fills all indexes at once, for a table that nobody uses yet. */
+CC_MUST_CHECK cc_status cc_table_fill_locked(const cc_table_schema *schema, cc_error *error);
+/* Indexes are not logged: open makes them again out of the items. */
+CC_MUST_CHECK cc_status cc_tables_build_indexes(cc_tables *tables, cc_error *error);
 
 double cc_read_units(size_t size, bool consistent);      /* ceil(size / 4 KB), halved when eventual */
 double cc_write_units(size_t old_size, size_t new_size); /* ceil(max / 1 KB), at least 1 */
@@ -50,19 +61,42 @@ CC_MUST_CHECK cc_status cc_verb_scan(cc_call *call);
 CC_MUST_CHECK cc_status cc_verb_batch_write(cc_call *call);
 CC_MUST_CHECK cc_status cc_verb_batch_get(cc_call *call);
 
+/* Adds what a write of one item of call's table costs, its indexes included, when the request asks. */
+CC_MUST_CHECK cc_status cc_call_charge_write(cc_call *call, cc_consumed *consumed, cc_bytes old,
+                                             cc_bytes item);
+/* Refuses index keys that do not fit; nothing to do for a table without indexes. */
+CC_MUST_CHECK static inline cc_status cc_call_check_indexes(cc_call *call, cc_bytes item, cc_bytes old) {
+    const cc_table_schema *schema = (const cc_table_schema *)call->schema;
+    if (CC_LIKELY(schema->index_count == 0))
+        return CC_OK;
+    return cc_table_index_check(schema, item, old, call->error);
+}
+
+/* ---- Query and Scan ---- */
+/* Finds IndexName and checks what may be asked of it. */
+CC_MUST_CHECK cc_status cc_call_open_source(cc_call *call);
+/* The place of ExclusiveStartKey in the source. */
+CC_MUST_CHECK cc_status cc_call_start_key(cc_call *call, cc_key *start_out);
+
+/* Sort bytes [from, to) of one partition; no `to`: up to the partition's end. */
+typedef struct {
+    cc_bytes partition, from, to;
+    bool has_to;
+} cc_key_range;
+CC_MUST_CHECK cc_status cc_key_range_read(cc_call *call, const cc_key_condition *condition,
+                                          cc_key_range *range_out);
+/* The smallest sort bytes behind `sort`. */
+CC_MUST_CHECK cc_status cc_key_range_behind(cc_call *call, cc_bytes sort, cc_bytes *behind_out);
+
 /* One page of Query or Scan: counts, filters, collects. */
 typedef struct {
     cc_call *call;
     size_t bytes;
-    cc_bytes last; /* the last item looked at */
-    bool full;     /* by Limit or by size */
+    double fetched; /* read units of the table for items of a local index */
+    cc_bytes last;  /* the last item looked at */
+    bool full;      /* by Limit or by size */
 } cc_page;
 CC_MUST_CHECK cc_status cc_page_add(cc_page *page, cc_bytes item);
 CC_MUST_CHECK cc_status cc_page_end(cc_page *page);
-
-/* The parsed key schema of a table's description; freed by cc_schema_free. */
-CC_MUST_CHECK cc_status cc_schema_parse(cc_bytes description_json, cc_key_schema **schema_out,
-                                        cc_error *error);
-void cc_schema_free(void *schema);
 
 #endif

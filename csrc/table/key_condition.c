@@ -1,8 +1,9 @@
 /* key_condition.c: a key condition expression as bounds on one partition.
  *
  * The grammar is that of conditions; here it is narrowed: only AND, one condition per key, `=` on the
- * partition key, at most one of = < <= > >= BETWEEN begins_with on the sort key. The value may stand
- * on the left. Texts as DynamoDB sends them. */
+ * partition key, at most one of = < <= > >= BETWEEN begins_with on the sort key. An index may have up to four
+ * of each: all hash attributes, and range attributes from the left, only the last of them not by `=`.
+ * The value may stand on the left. Texts as DynamoDB sends them. */
 #include "table/expression.h"
 
 typedef struct {
@@ -12,9 +13,11 @@ typedef struct {
     cc_value value, high;
 } cc_key_term;
 
+enum { TERMS_MAX = 2 * CC_INDEX_KEYS_MAX };
+
 typedef struct {
     const cc_bound *bound;
-    cc_key_term terms[2];
+    cc_key_term terms[TERMS_MAX];
     size_t count, seen;
     cc_error *error;
 } cc_key_reader;
@@ -103,7 +106,7 @@ static cc_status read_term(cc_key_reader *self, const cc_node *node) {
                           "key attribute as its first operand",
                           term.between ? "BETWEEN" : "begins_with");
     CC_TRY(find_attribute(self, node, &term.name, &place));
-    for (size_t i = 0; i < self->count && i < 2; i++)
+    for (size_t i = 0; i < self->count && i < TERMS_MAX; i++)
         if (cc_bytes_equal(self->terms[i].name, term.name))
             return CC_INVALID(self->error, "KeyConditionExpressions must only contain one condition "
                                            "per key");
@@ -113,7 +116,7 @@ static cc_status read_term(cc_key_reader *self, const cc_node *node) {
     term.value = self->bound->values[place == 1 ? first->ref : second->ref];
     if (term.between)
         term.high = self->bound->values[node_at(self, second->next)->ref];
-    if (self->count < 2)
+    if (self->count < TERMS_MAX)
         self->terms[self->count] = term;
     self->count++;
     return CC_OK;
@@ -130,7 +133,7 @@ static cc_status read_node(cc_key_reader *self, uint32_t index) {
 }
 
 static const cc_key_term *term_of(const cc_key_reader *self, cc_bytes name) {
-    for (size_t i = 0; i < self->count; i++)
+    for (size_t i = 0; i < self->count && i < TERMS_MAX; i++)
         if (cc_bytes_equal(self->terms[i].name, name))
             return &self->terms[i];
     return NULL;
@@ -148,33 +151,59 @@ static cc_status check_type(const cc_key_reader *self, const cc_key_term *term, 
                                    "type does not match schema type");
 }
 
-cc_status cc_key_condition_read(const cc_bound *bound, const cc_key_schema *schema,
+static cc_status unsupported(const cc_key_reader *self) {
+    return CC_INVALID(self->error, "Query key condition not supported");
+}
+
+static cc_status read_partition(cc_key_reader *self, const cc_key_shape *shape,
+                                cc_key_condition *condition_out) {
+    for (uint32_t i = 0; i < shape->hash_count; i++) {
+        const cc_key_term *term = term_of(self, shape->hash[i].name);
+        if (term == NULL)
+            return missed(self, shape->hash[i].name);
+        CC_TRY(check_type(self, term, shape->hash[i].type));
+        if (term->op != CC_TOKEN_EQ || term->between || term->begins)
+            return unsupported(self);
+        condition_out->partition[i] = term->value;
+    }
+    return CC_OK;
+}
+
+/* Range attributes from left to right: all but the last one named must be equal to something. */
+static cc_status read_sort(cc_key_reader *self, const cc_key_shape *shape, uint32_t *used_out,
+                           cc_key_condition *condition_out) {
+    uint32_t i = 0;
+    for (; i < shape->range_count; i++) {
+        const cc_key_term *term = term_of(self, shape->range[i].name);
+        if (term == NULL)
+            break;
+        CC_TRY(check_type(self, term, shape->range[i].type));
+        bool nameless = term->begins && shape->range[i].type == CC_TYPE_N;
+        if (nameless || (i > 0 && condition_out->sort_op != CC_TOKEN_EQ))
+            return unsupported(self);
+        if (i > 0)
+            condition_out->equal[condition_out->equal_count++] = condition_out->sort;
+        condition_out->sort_op = term->op;
+        condition_out->sort_between = term->between;
+        condition_out->sort_begins = term->begins;
+        condition_out->sort = term->value;
+        condition_out->sort_high = term->high;
+    }
+    *used_out = i;
+    return CC_OK;
+}
+
+cc_status cc_key_condition_read(const cc_bound *bound, const cc_key_shape *shape,
                                 cc_key_condition *condition_out, cc_error *error) {
     cc_key_reader self = {.bound = bound, .error = error};
+    uint32_t total = shape->hash_count + shape->range_count, used = 0;
     CC_TRY(read_node(&self, bound->program->root));
-    if (self.count > 2)
+    if (self.count > (total > 2 ? total : 2))
         return CC_INVALID(error, "Conditions can be of length 1 or 2 only");
-    const cc_key_term *partition = term_of(&self, schema->partition_name);
-    if (partition == NULL)
-        return missed(&self, schema->partition_name);
-    CC_TRY(check_type(&self, partition, schema->partition_type));
-    if (partition->op != CC_TOKEN_EQ || partition->between || partition->begins)
-        return CC_INVALID(error, "Query key condition not supported");
-    *condition_out = (cc_key_condition){.partition = partition->value, .sort_op = CC_TOKEN_END};
-    if (self.count == 1)
+    *condition_out = (cc_key_condition){.sort_op = CC_TOKEN_END};
+    CC_TRY(read_partition(&self, shape, condition_out));
+    CC_TRY(read_sort(&self, shape, &used, condition_out));
+    if (self.count == shape->hash_count + used)
         return CC_OK;
-    if (schema->sort_name.size == 0)
-        return CC_INVALID(error, "Query key condition not supported");
-    const cc_key_term *sort = term_of(&self, schema->sort_name);
-    if (sort == NULL)
-        return missed(&self, schema->sort_name);
-    CC_TRY(check_type(&self, sort, schema->sort_type));
-    if (sort->begins && schema->sort_type == CC_TYPE_N)
-        return CC_INVALID(error, "Query key condition not supported");
-    condition_out->sort_op = sort->op;
-    condition_out->sort_between = sort->between;
-    condition_out->sort_begins = sort->begins;
-    condition_out->sort = sort->value;
-    condition_out->sort_high = sort->high;
-    return CC_OK;
+    return used == shape->range_count ? unsupported(&self) : missed(&self, shape->range[used].name);
 }

@@ -1,27 +1,67 @@
 /* page.c: one page of Query or Scan.
  *
  * A page ends with the item that reaches Limit or takes the data read to 1 MB; both count before the
- * filter. LastEvaluatedKey is the key of the last item looked at, and only given when a page was cut. */
+ * filter. LastEvaluatedKey is the key of the last item looked at, and only given when a page was cut.
+ * An index counts what it projects of an item, and filters and returns no more. */
 #include "table/internal.h"
+
+static size_t count_bytes(cc_page *page, cc_bytes item) {
+    const cc_call *call = page->call;
+    if (call->index == NULL)
+        return cc_item_size(item);
+    if (!call->fetches)
+        return cc_table_index_size(call->index, item);
+    page->fetched += cc_read_units(cc_item_size(item), call->request->consistent);
+    return cc_table_index_size(call->index, item);
+}
+
+/* What the source shows of an item, in the call's scratch when it is not the whole. */
+static cc_status show(cc_call *call, cc_bytes *item) {
+    if (call->index == NULL || call->fetches || call->index->projection == CC_PROJECT_ALL)
+        return CC_OK;
+    cc_buffer_clear(&call->scratch);
+    CC_TRY(cc_table_index_project(call->index, *item, call->arena, &call->scratch, call->error));
+    *item = cc_buffer_bytes(&call->scratch);
+    return CC_OK;
+}
 
 cc_status cc_page_add(cc_page *page, cc_bytes item) {
     cc_call *call = page->call;
     const cc_request *request = call->request;
     cc_reply *reply = call->reply;
-    page->bytes += cc_item_size(item);
+    page->bytes += count_bytes(page, item);
     page->last = item;
     reply->scanned_count++;
     page->full = page->bytes >= CC_PAGE_BYTES ||
                  (request->has_limit && reply->scanned_count >= request->limit);
-    if (call->filter.program != NULL && !cc_evaluate(&call->filter, item))
+    bool counts_only = request->select == CC_SELECT_COUNT;
+    bool filters = call->filter.program != NULL, projects = call->projection.program != NULL;
+    /* A projection names only what the index projects: it needs no image of its own. */
+    if (filters || !(counts_only || projects))
+        CC_TRY(show(call, &item));
+    if (filters && !cc_evaluate(&call->filter, item))
         return CC_OK;
     reply->count++;
-    return request->select == CC_SELECT_COUNT ? CC_OK : cc_call_add_item(call, item, &call->projection);
+    if (counts_only)
+        return CC_OK;
+    return cc_call_add_item(call, projects ? page->last : item, &call->projection);
 }
 
 cc_status cc_page_end(cc_page *page) {
     cc_call *call = page->call;
-    call->reply->capacity_units = cc_read_units(page->bytes, call->request->consistent);
+    cc_consumed *consumed = &call->reply->consumed;
+    double units = cc_read_units(page->bytes, call->request->consistent);
+    if (call->index == NULL) {
+        consumed->table = units;
+    } else {
+        consumed->table = page->fetched;
+        consumed->indexes = cc_arena_alloc(call->arena, sizeof *consumed->indexes);
+        if (consumed->indexes == NULL)
+            return cc_no_memory(call->error);
+        cc_index_units *used = &consumed->indexes[consumed->index_count++];
+        *used = (cc_index_units){.global = call->index->global, .units = units};
+        CC_TRY(cc_call_copy(call, call->index->name, &used->name));
+    }
     if (!page->full)
         return CC_OK;
     return cc_call_key_item(call, page->last, &call->reply->last_key);

@@ -5,20 +5,16 @@ cc_status cc_verb_put(cc_call *call) {
     const cc_request *request = call->request;
     cc_change change = {.kind = CC_CHANGE_PUT, .space = call->space, .value = request->item};
     CC_TRY(cc_key_from_item(call->schema, request->item, call->arena, &change.key, call->error));
-    size_t size = cc_item_size(request->item);
-    if (size > CC_ITEM_SIZE_LIMIT)
+    if (cc_item_size(request->item) > CC_ITEM_SIZE_LIMIT)
         return CC_INVALID(call->error, "Item size has exceeded the maximum allowed size");
+    CC_TRY(cc_call_check_indexes(call, request->item, (cc_bytes){NULL, 0}));
     bool wants_old = call->condition.program != NULL || request->return_values != CC_RETURN_NONE ||
                      request->capacity != CC_CAPACITY_NONE;
     cc_bytes old = {NULL, 0};
-    if (wants_old && cc_space_get(call->space, change.key, &old)) {
-        if (request->capacity != CC_CAPACITY_NONE)
-            call->reply->capacity_units = cc_write_units(cc_item_size(old), size);
-    } else {
+    if (!wants_old || !cc_space_get(call->space, change.key, &old))
         old = (cc_bytes){NULL, 0};
-        call->reply->capacity_units = cc_write_units(0, size);
-    }
     CC_TRY(cc_call_check_condition(call, old));
+    CC_TRY(cc_call_charge_write(call, &call->reply->consumed, old, request->item));
     if (request->return_values == CC_RETURN_ALL_OLD && old.size != 0) {
         CC_TRY(cc_call_add_item(call, old, NULL));
         call->reply->has_item = true;

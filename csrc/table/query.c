@@ -1,140 +1,84 @@
-/* query.c: Query: a run of one partition in sort order, forward or backward.
+/* query.c: Query: a run of one partition in sort order, forward or backward, of a table or an index.
  *
- * The sort condition becomes two bounds, each inclusive or not. A forward run seeks the low bound and
- * stops behind the high one, a backward run the other way; ExclusiveStartKey moves the near bound. */
+ * The key condition becomes a range of sort bytes (range.c). A forward run seeks its beginning, a backward
+ * run its end; ExclusiveStartKey moves the near end of the two. */
 #include "table/internal.h"
 
-enum { SORT_ROOM = CC_KEY_SORT_MAX + 1 }; /* longer than any sort key */
+enum { SORT_ROOM = CC_KEY_SORT_MAX + 1 }; /* no sort bytes begin with as many ff */
 
-typedef struct {
-    cc_bytes low, high; /* data NULL: open */
-    bool low_excluded, high_excluded;
-    cc_bytes prefix; /* begins_with; data NULL: none */
-} cc_bounds;
-
-static cc_status sort_part(cc_call *call, cc_value value, cc_bytes *part_out) {
-    return cc_key_part(call->schema->sort_type, true, value, call->arena, part_out, call->error);
-}
-
-static cc_status read_bounds(cc_call *call, const cc_key_condition *condition, cc_bounds *bounds) {
-    *bounds = (cc_bounds){0};
-    if (condition->sort_op == CC_TOKEN_END)
-        return CC_OK;
-    cc_bytes part;
-    CC_TRY(sort_part(call, condition->sort, &part));
-    cc_token_kind op = condition->sort_op;
-    if (op == CC_TOKEN_EQ || op == CC_TOKEN_GE || op == CC_TOKEN_GT)
-        bounds->low = part;
-    if (op == CC_TOKEN_EQ || op == CC_TOKEN_LE || op == CC_TOKEN_LT)
-        bounds->high = part;
-    bounds->low_excluded = op == CC_TOKEN_GT;
-    bounds->high_excluded = op == CC_TOKEN_LT;
-    if (condition->sort_between)
-        CC_TRY(sort_part(call, condition->sort_high, &bounds->high));
-    if (condition->sort_begins)
-        bounds->prefix = part;
-    return CC_OK;
-}
-
-/* The largest sort key that a backward run may meet: the bound itself, or bytes above every key. */
-static cc_status ceiling(cc_call *call, const cc_bounds *bounds, cc_bytes *ceiling_out) {
-    if (bounds->high.data != NULL) {
-        *ceiling_out = bounds->high;
-        return CC_OK;
-    }
-    uint8_t *bytes = cc_arena_alloc(call->arena, SORT_ROOM);
-    if (bytes == NULL)
-        return cc_no_memory(call->error);
-    memset(bytes, 0xff, SORT_ROOM);
-    if (bounds->prefix.data != NULL)
-        memcpy(bytes, bounds->prefix.data, bounds->prefix.size);
-    *ceiling_out = (cc_bytes){bytes, SORT_ROOM};
-    return CC_OK;
-}
-
-static bool starts_with(cc_bytes text, cc_bytes prefix) {
-    return text.size >= prefix.size && memcmp(text.data, prefix.data, prefix.size) == 0;
-}
-
-/* Whether `sort` lies before the low / behind the high bound. */
-static bool below(const cc_bounds *bounds, cc_bytes sort) {
-    if (bounds->low.data == NULL)
-        return false;
-    int order = cc_bytes_compare(sort, bounds->low);
-    return order < 0 || (order == 0 && bounds->low_excluded);
-}
-static bool above(const cc_bounds *bounds, cc_bytes sort) {
-    if (bounds->high.data == NULL)
-        return false;
-    int order = cc_bytes_compare(sort, bounds->high);
-    return order > 0 || (order == 0 && bounds->high_excluded);
-}
-
-static cc_status check_start(cc_call *call, cc_bytes partition, const cc_bounds *bounds, cc_key *start_out) {
-    cc_error inner = {0};
-    cc_status status = cc_key_from_key_item(call->schema, call->request->start_key, call->arena, start_out,
-                                            &inner);
-    if (status == CC_ERR_NOMEM)
-        return cc_no_memory(call->error);
-    if (status != CC_OK)
-        return CC_INVALID(call->error, "The provided starting key is invalid: %.300s", inner.message);
-    if (!cc_bytes_equal(start_out->partition, partition))
+static cc_status check_start(cc_call *call, const cc_key_range *range, cc_key start) {
+    if (!cc_bytes_equal(start.partition, range->partition))
         return CC_INVALID(call->error, "The provided starting key is outside query boundaries based "
                                        "on provided conditions");
-    bool outside = below(bounds, start_out->sort) || above(bounds, start_out->sort) ||
-                   (bounds->prefix.data != NULL && !starts_with(start_out->sort, bounds->prefix));
-    if (outside)
+    if (cc_bytes_compare(start.sort, range->from) < 0 ||
+        (range->has_to && cc_bytes_compare(start.sort, range->to) >= 0))
         return CC_INVALID(call->error, "The provided starting key does not match the range key predicate");
     return CC_OK;
 }
 
-/* DynamoDB refuses key attributes in the filter of a Query: they belong into the key condition. */
-static cc_status check_filter(cc_call *call) {
-    const cc_expression *program = call->filter.program;
-    for (uint32_t i = 0; program != NULL && i < program->path_count; i++) {
-        cc_bytes name = call->filter.names[program->paths[i].first];
-        if (cc_bytes_equal(name, call->schema->partition_name) ||
-            (call->schema->sort_name.size != 0 && cc_bytes_equal(name, call->schema->sort_name)))
+static cc_status apply_start(cc_call *call, cc_key_range *range) {
+    cc_key start;
+    CC_TRY(cc_call_start_key(call, &start));
+    CC_TRY(check_start(call, range, start));
+    if (!call->request->backward)
+        return cc_key_range_behind(call, start.sort, &range->from);
+    range->to = start.sort;
+    range->has_to = true;
+    return CC_OK;
+}
+
+static cc_status refuse_key_attribute(cc_call *call, const cc_key_attribute *attributes, uint32_t count,
+                                      cc_bytes name) {
+    for (uint32_t i = 0; i < count; i++)
+        if (cc_bytes_equal(name, attributes[i].name))
             return CC_INVALID(call->error,
                               "Filter Expression can only contain non-primary key attributes: "
                               "Primary key attribute: %.*s",
                               (int)name.size, (const char *)name.data);
+    return CC_OK;
+}
+
+/* DynamoDB refuses key attributes in the filter of a Query: they belong into the key condition. */
+static cc_status check_filter(cc_call *call, const cc_key_shape *keys) {
+    const cc_expression *program = call->filter.program;
+    for (uint32_t i = 0; program != NULL && i < program->path_count; i++) {
+        cc_bytes name = call->filter.names[program->paths[i].first];
+        CC_TRY(refuse_key_attribute(call, keys->hash, keys->hash_count, name));
+        CC_TRY(refuse_key_attribute(call, keys->range, keys->range_count, name));
     }
     return CC_OK;
 }
 
-static cc_status run_forward(cc_call *call, cc_bytes partition, const cc_bounds *bounds, cc_page *page) {
-    cc_bytes from = bounds->low.data != NULL ? bounds->low : bounds->prefix;
+static cc_status run_forward(cc_call *call, const cc_key_range *range, cc_page *page) {
     cc_space_cursor cursor;
     cc_key key;
     cc_bytes item;
     uint64_t hash;
-    bool more = cc_space_seek(call->space, (cc_key){partition, from}, &cursor);
+    bool more = cc_space_seek(call->source, (cc_key){range->partition, range->from}, &cursor);
     for (; more && !page->full; more = cc_space_next(&cursor)) {
         cc_space_entry(&cursor, &hash, &key, &item);
-        if (!cc_bytes_equal(key.partition, partition) || above(bounds, key.sort) ||
-            (bounds->prefix.data != NULL && !starts_with(key.sort, bounds->prefix)))
+        if (!cc_bytes_equal(key.partition, range->partition) ||
+            (range->has_to && cc_bytes_compare(key.sort, range->to) >= 0))
             break;
-        if (!below(bounds, key.sort))
-            CC_TRY(cc_page_add(page, item));
+        CC_TRY(cc_page_add(page, item));
     }
     return CC_OK;
 }
 
-static cc_status run_backward(cc_call *call, cc_bytes partition, const cc_bounds *bounds, cc_page *page) {
-    cc_bytes from;
-    CC_TRY(ceiling(call, bounds, &from));
+static cc_status run_backward(cc_call *call, const cc_key_range *range, cc_page *page) {
+    uint8_t above_all[SORT_ROOM];
+    memset(above_all, 0xff, sizeof above_all);
+    cc_bytes from = range->has_to ? range->to : (cc_bytes){above_all, sizeof above_all};
     cc_space_cursor cursor;
     cc_key key;
     cc_bytes item;
     uint64_t hash;
-    bool more = cc_space_seek_last(call->space, (cc_key){partition, from}, &cursor);
+    bool more = cc_space_seek_last(call->source, (cc_key){range->partition, from}, &cursor);
     for (; more && !page->full; more = cc_space_previous(&cursor)) {
         cc_space_entry(&cursor, &hash, &key, &item);
-        if (!cc_bytes_equal(key.partition, partition) || below(bounds, key.sort) ||
-            (bounds->prefix.data != NULL && !starts_with(key.sort, bounds->prefix)))
+        if (!cc_bytes_equal(key.partition, range->partition) || cc_bytes_compare(key.sort, range->from) < 0)
             break;
-        if (!above(bounds, key.sort))
+        if (!range->has_to || cc_bytes_compare(key.sort, range->to) < 0)
             CC_TRY(cc_page_add(page, item));
     }
     return CC_OK;
@@ -143,30 +87,19 @@ static cc_status run_backward(cc_call *call, cc_bytes partition, const cc_bounds
 cc_status cc_verb_query(cc_call *call) {
     const cc_request *request = call->request;
     cc_key_condition condition;
-    cc_bytes partition;
-    cc_bounds bounds;
-    CC_TRY(cc_key_condition_read(&call->key_condition, call->schema, &condition, call->error));
-    CC_TRY(check_filter(call));
-    CC_TRY(cc_key_part(call->schema->partition_type, false, condition.partition, call->arena, &partition,
-                       call->error));
-    CC_TRY(read_bounds(call, &condition, &bounds));
-    if (request->start_key.data != NULL) {
-        cc_key start;
-        CC_TRY(check_start(call, partition, &bounds, &start));
-        if (request->backward) {
-            bounds.high = start.sort;
-            bounds.high_excluded = true;
-        } else {
-            bounds.low = start.sort;
-            bounds.low_excluded = true;
-        }
-        if (start.sort.data == NULL || call->schema->sort_name.size == 0)
-            return CC_OK; /* one item a partition: nothing comes after it */
-    }
+    cc_key_range range;
+    CC_TRY(cc_call_open_source(call));
+    const cc_key_shape *keys = call->index != NULL ? &call->index->keys
+                                                   : &((const cc_table_schema *)call->schema)->shape;
+    CC_TRY(cc_key_condition_read(&call->key_condition, keys, &condition, call->error));
+    CC_TRY(check_filter(call, keys));
+    CC_TRY(cc_key_range_read(call, &condition, &range));
+    if (request->start_key.data != NULL)
+        CC_TRY(apply_start(call, &range));
     cc_page page = {.call = call};
     if (request->backward)
-        CC_TRY(run_backward(call, partition, &bounds, &page));
+        CC_TRY(run_backward(call, &range, &page));
     else
-        CC_TRY(run_forward(call, partition, &bounds, &page));
+        CC_TRY(run_forward(call, &range, &page));
     return cc_page_end(&page);
 }

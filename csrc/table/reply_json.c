@@ -15,15 +15,35 @@ static cc_status units(cc_buffer *out, double value) {
     return cc_json_write_double(out, value);
 }
 
-static cc_status capacity(cc_buffer *out, cc_bytes table, double value, bool indexes) {
+static cc_status index_capacity(cc_buffer *out, const cc_consumed *consumed, bool global) {
+    bool first = true;
+    for (size_t i = 0; i < consumed->index_count; i++) {
+        const cc_index_units *index = &consumed->indexes[i];
+        if (index->global != global)
+            continue;
+        CC_TRY(text(out, !first   ? ","
+                         : global ? ",\"GlobalSecondaryIndexes\":{"
+                                  : ",\"LocalSecondaryIndexes\":{"));
+        first = false;
+        CC_TRY(cc_json_write_string(out, index->name));
+        CC_TRY(text(out, ":{\"CapacityUnits\":"));
+        CC_TRY(units(out, index->units));
+        CC_TRY(text(out, "}"));
+    }
+    return first ? CC_OK : text(out, "}");
+}
+
+static cc_status capacity(cc_buffer *out, cc_bytes table, const cc_consumed *consumed, bool indexes) {
     CC_TRY(text(out, "{\"TableName\":"));
     CC_TRY(cc_json_write_string(out, table));
     CC_TRY(text(out, ",\"CapacityUnits\":"));
-    CC_TRY(units(out, value));
+    CC_TRY(units(out, cc_consumed_total(consumed)));
     if (indexes) {
         CC_TRY(text(out, ",\"Table\":{\"CapacityUnits\":"));
-        CC_TRY(units(out, value));
+        CC_TRY(units(out, consumed->table));
         CC_TRY(text(out, "}"));
+        CC_TRY(index_capacity(out, consumed, false));
+        CC_TRY(index_capacity(out, consumed, true));
     }
     return text(out, "}");
 }
@@ -118,7 +138,7 @@ static cc_status batch_capacity(const cc_request *request, const cc_reply *reply
     CC_TRY(text(out, ",\"ConsumedCapacity\":["));
     for (size_t i = 0; i < request->table_count; i++) {
         CC_TRY(text(out, i == 0 ? "" : ","));
-        CC_TRY(capacity(out, cc_table_name_of(request->tables[i].name), reply->table_units[i],
+        CC_TRY(capacity(out, cc_table_name_of(request->tables[i].name), &reply->table_consumed[i],
                         request->capacity == CC_CAPACITY_INDEXES));
     }
     return text(out, "]");
@@ -158,7 +178,7 @@ static cc_status members(const cc_request *request, const cc_reply *reply, cc_bu
     if (batch)
         return batch_capacity(request, reply, out);
     CC_TRY(text(out, ",\"ConsumedCapacity\":"));
-    return capacity(out, reply->table, reply->capacity_units, request->capacity == CC_CAPACITY_INDEXES);
+    return capacity(out, reply->table, &reply->consumed, request->capacity == CC_CAPACITY_INDEXES);
 }
 
 cc_status cc_reply_to_json(const cc_request *request, const cc_reply *reply, cc_buffer *out) {

@@ -253,6 +253,19 @@ static void check_table_name(cc_bytes given, bool present, const char *at, cc_vi
         violate(list, "'", given, at, "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
 }
 
+static void check_index_name(const cc_request_builder *b, cc_violations *list) {
+    cc_bytes name = b->texts[CC_M_INDEX];
+    if (!b->seen[CC_M_INDEX])
+        return;
+    if (!name_characters(name))
+        violate(list, "'", name, "indexName",
+                "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
+    if (name.size < 3)
+        violate(list, "'", name, "indexName", "Member must have length greater than or equal to 3");
+    if (name.size > 255)
+        violate(list, "'", name, "indexName", "Member must have length less than or equal to 255");
+}
+
 static cc_status check_constraints(cc_request_builder *b, cc_error *error) {
     cc_violations list = {0};
     cc_verb verb = b->request.verb;
@@ -260,6 +273,7 @@ static cc_status check_constraints(cc_request_builder *b, cc_error *error) {
     check_integer(b, CC_M_LIMIT, b->limit, 1, INT32_MAX, "limit", &list);
     check_integer(b, CC_M_TOTAL_SEGMENTS, b->total_segments, 1, 1000000, "totalSegments", &list);
     check_integer(b, CC_M_SEGMENT, b->segment, 0, 999999, "segment", &list);
+    check_index_name(b, &list);
     bool keyed = verb == CC_VERB_GET || verb == CC_VERB_UPDATE || verb == CC_VERB_DELETE;
     if (verb == CC_VERB_PUT && !b->seen[CC_M_ITEM])
         violate(&list, "", cc_bytes_text("null"), "item", "Member must not be null");
@@ -415,7 +429,7 @@ static cc_status check_scan(const cc_request_builder *b, cc_error *error) {
 static cc_status check_select(const cc_request_builder *b, cc_error *error) {
     static const char *const names[] = {"", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "", "COUNT"};
     cc_select select = b->request.select;
-    if (select == CC_SELECT_PROJECTED)
+    if (select == CC_SELECT_PROJECTED && !b->seen[CC_M_INDEX])
         return CC_INVALID(error, "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES "
                                  "can be used only when Querying using an IndexName");
     if (b->seen[CC_M_PROJECTION] && select != CC_SELECT_DEFAULT && select != CC_SELECT_SPECIFIC)
@@ -474,10 +488,6 @@ static cc_status check_combinations(const cc_request_builder *b, cc_error *error
     if (verb == CC_VERB_BATCH_GET || verb == CC_VERB_BATCH_WRITE)
         CC_TRY(check_batch(b, error));
     CC_TRY(check_references(b, error));
-    if (b->seen[CC_M_INDEX])
-        return CC_INVALID(error, "The table does not have the specified index: %.*s",
-                          (int)(b->texts[CC_M_INDEX].size < 255 ? b->texts[CC_M_INDEX].size : 255),
-                          (const char *)b->texts[CC_M_INDEX].data);
     return check_select(b, error);
 }
 
@@ -486,6 +496,7 @@ cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out
     CC_TRY(check_combinations(builder, error));
     cc_request *request = &builder->request;
     request->table = builder->texts[CC_M_TABLE];
+    request->index = builder->texts[CC_M_INDEX];
     request->condition = builder->texts[CC_M_CONDITION];
     request->update = builder->texts[CC_M_UPDATE];
     request->projection = builder->texts[CC_M_PROJECTION];

@@ -1,4 +1,4 @@
-/* scan.c: Scan: the whole table in hash order; a segment is one slice of the range of hashes. */
+/* scan.c: Scan: the whole table, or an index, in hash order; a segment is one slice of the range of hashes. */
 #include "table/internal.h"
 
 /* First hash of segment `segment` of `total`: segment * 2^64 / total, rounded up. */
@@ -9,13 +9,8 @@ static uint64_t segment_start(uint32_t segment, uint32_t total) {
 
 static cc_status check_start(cc_call *call, uint64_t first, uint64_t last, cc_key *start_out) {
     const cc_request *request = call->request;
-    cc_error inner = {0};
-    cc_status status = cc_key_from_key_item(call->schema, request->start_key, call->arena, start_out, &inner);
-    if (status == CC_ERR_NOMEM)
-        return cc_no_memory(call->error);
-    if (status != CC_OK)
-        return CC_INVALID(call->error, "The provided starting key is invalid: %.300s", inner.message);
-    uint64_t hash = cc_space_partition_hash(call->space, start_out->partition);
+    CC_TRY(cc_call_start_key(call, start_out));
+    uint64_t hash = cc_space_partition_hash(call->source, start_out->partition);
     if (hash >= first && hash <= last)
         return CC_OK;
     return CC_INVALID(call->error,
@@ -27,6 +22,7 @@ static cc_status check_start(cc_call *call, uint64_t first, uint64_t last, cc_ke
 cc_status cc_verb_scan(cc_call *call) {
     const cc_request *request = call->request;
     uint64_t first = 0, last = UINT64_MAX, hash;
+    CC_TRY(cc_call_open_source(call));
     if (request->has_segment) {
         first = segment_start(request->segment, request->total_segments);
         if (request->segment + 1 < request->total_segments)
@@ -38,9 +34,9 @@ cc_status cc_verb_scan(cc_call *call) {
     bool more;
     if (request->start_key.data != NULL) {
         CC_TRY(check_start(call, first, last, &start));
-        more = cc_space_seek(call->space, start, &cursor);
+        more = cc_space_seek(call->source, start, &cursor);
     } else {
-        more = cc_space_seek_hash(call->space, first, &cursor);
+        more = cc_space_seek_hash(call->source, first, &cursor);
     }
     cc_page page = {.call = call};
     for (; more && !page.full; more = cc_space_next(&cursor)) {

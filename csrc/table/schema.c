@@ -1,21 +1,32 @@
-/* schema.c: the key schema out of a table's description (JSON, as DescribeTable shows it).
- *
- * Only KeySchema and AttributeDefinitions are read; one allocation holds the schema and its names. */
+/* schema.c: a table's keys and indexes out of its description (JSON, as DescribeTable shows it). */
 #include <stdlib.h>
 
 #include "codec/json.h"
 #include "table/internal.h"
 
-enum { DEFINITIONS_MAX = 64 };
+enum { DEFINITIONS_MAX = 256, KEYS_MAX = 2 * CC_INDEX_KEYS_MAX };
 
 typedef struct {
     cc_bytes name, kind; /* AttributeName with KeyType or AttributeType */
 } cc_pair;
 
+/* A table, or one index, as it stands in the text. */
 typedef struct {
-    cc_pair keys[2], definitions[DEFINITIONS_MAX];
-    size_t key_count, definition_count;
-    cc_arena arena;
+    cc_pair keys[KEYS_MAX];
+    size_t key_count;
+    cc_bytes name, projection;
+    cc_bytes *attributes; /* NonKeyAttributes */
+    size_t attribute_count;
+    bool global;
+} cc_raw_keys;
+
+typedef struct {
+    cc_raw_keys table;
+    cc_pair definitions[DEFINITIONS_MAX];
+    size_t definition_count;
+    cc_raw_keys *indexes;
+    size_t index_count;
+    cc_arena *arena;
     cc_error *error;
 } cc_schema_reader;
 
@@ -23,10 +34,14 @@ static cc_status bad(cc_error *error) {
     return cc_fail(error, CC_ERR_CORRUPT, "a table description has no usable key schema");
 }
 
+/* ---- text ---- */
+
 static cc_status read_text(cc_schema_reader *self, cc_json_cursor *cursor, cc_bytes *text_out) {
     cc_json_string string;
     CC_TRY(cc_json_read_string(cursor, &string, self->error));
-    return cc_json_text(string, &self->arena, text_out, self->error);
+    CC_TRY(cc_json_text(string, self->arena, text_out, self->error));
+    *text_out = cc_arena_copy(self->arena, *text_out); /* the description may go before the schema */
+    return text_out->data == NULL && text_out->size != 0 ? cc_no_memory(self->error) : CC_OK;
 }
 
 static cc_status read_pair(cc_schema_reader *self, cc_json_cursor *cursor, cc_pair *pair_out) {
@@ -61,6 +76,89 @@ static cc_status read_pairs(cc_schema_reader *self, cc_json_cursor *cursor, cc_p
     }
 }
 
+static cc_status read_attributes(cc_schema_reader *self, cc_json_cursor *cursor, cc_raw_keys *raw) {
+    bool first = true, more = true;
+    size_t capacity = 0;
+    if (cc_json_peek(cursor) == CC_JSON_NULL)
+        return cc_json_read_null(cursor, self->error);
+    CC_TRY(cc_json_enter(cursor, CC_JSON_ARRAY, self->error));
+    while (true) {
+        CC_TRY(cc_json_next_element(cursor, &first, &more, self->error));
+        if (!more)
+            return CC_OK;
+        if (raw->attribute_count == capacity) {
+            capacity = capacity == 0 ? 8 : capacity * 2;
+            cc_bytes *grown = cc_arena_alloc(self->arena, capacity * sizeof *grown);
+            if (grown == NULL)
+                return cc_no_memory(self->error);
+            if (raw->attribute_count != 0)
+                memcpy(grown, raw->attributes, raw->attribute_count * sizeof *grown);
+            raw->attributes = grown;
+        }
+        CC_TRY(read_text(self, cursor, &raw->attributes[raw->attribute_count++]));
+    }
+}
+
+static cc_status read_projection(cc_schema_reader *self, cc_json_cursor *cursor, cc_raw_keys *raw) {
+    bool first = true, more = true;
+    CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, self->error));
+    while (true) {
+        cc_json_string name;
+        CC_TRY(cc_json_next_member(cursor, &first, &name, &more, self->error));
+        if (!more)
+            return CC_OK;
+        if (cc_bytes_equal(name.text, cc_bytes_text("ProjectionType")))
+            CC_TRY(read_text(self, cursor, &raw->projection));
+        else if (cc_bytes_equal(name.text, cc_bytes_text("NonKeyAttributes")))
+            CC_TRY(read_attributes(self, cursor, raw));
+        else
+            CC_TRY(cc_json_skip(cursor, NULL, self->error));
+    }
+}
+
+static cc_status read_index(cc_schema_reader *self, cc_json_cursor *cursor, cc_raw_keys *raw) {
+    bool first = true, more = true;
+    CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, self->error));
+    while (true) {
+        cc_json_string name;
+        CC_TRY(cc_json_next_member(cursor, &first, &name, &more, self->error));
+        if (!more)
+            return CC_OK;
+        if (cc_bytes_equal(name.text, cc_bytes_text("IndexName")))
+            CC_TRY(read_text(self, cursor, &raw->name));
+        else if (cc_bytes_equal(name.text, cc_bytes_text("KeySchema")))
+            CC_TRY(read_pairs(self, cursor, raw->keys, KEYS_MAX, &raw->key_count));
+        else if (cc_bytes_equal(name.text, cc_bytes_text("Projection")))
+            CC_TRY(read_projection(self, cursor, raw));
+        else
+            CC_TRY(cc_json_skip(cursor, NULL, self->error));
+    }
+}
+
+static cc_status read_indexes(cc_schema_reader *self, cc_json_cursor *cursor, bool global) {
+    bool first = true, more = true;
+    if (cc_json_peek(cursor) == CC_JSON_NULL)
+        return cc_json_read_null(cursor, self->error);
+    CC_TRY(cc_json_enter(cursor, CC_JSON_ARRAY, self->error));
+    while (true) {
+        CC_TRY(cc_json_next_element(cursor, &first, &more, self->error));
+        if (!more)
+            return CC_OK;
+        if (self->index_count == CC_SPACE_INDEX_MAX)
+            return bad(self->error);
+        if (self->indexes == NULL) {
+            size_t size = CC_SPACE_INDEX_MAX * sizeof *self->indexes;
+            self->indexes = cc_arena_alloc(self->arena, size);
+            if (self->indexes == NULL)
+                return cc_no_memory(self->error);
+            memset(self->indexes, 0, size);
+        }
+        cc_raw_keys *raw = &self->indexes[self->index_count++];
+        raw->global = global;
+        CC_TRY(read_index(self, cursor, raw));
+    }
+}
+
 static cc_status read_description(cc_schema_reader *self, cc_bytes description) {
     cc_json_cursor cursor = cc_json_open(description);
     bool first = true, more = true;
@@ -71,13 +169,19 @@ static cc_status read_description(cc_schema_reader *self, cc_bytes description) 
         if (!more)
             return CC_OK;
         if (cc_bytes_equal(name.text, cc_bytes_text("KeySchema")))
-            CC_TRY(read_pairs(self, &cursor, self->keys, 2, &self->key_count));
+            CC_TRY(read_pairs(self, &cursor, self->table.keys, 2, &self->table.key_count));
         else if (cc_bytes_equal(name.text, cc_bytes_text("AttributeDefinitions")))
             CC_TRY(read_pairs(self, &cursor, self->definitions, DEFINITIONS_MAX, &self->definition_count));
+        else if (cc_bytes_equal(name.text, cc_bytes_text("LocalSecondaryIndexes")))
+            CC_TRY(read_indexes(self, &cursor, false));
+        else if (cc_bytes_equal(name.text, cc_bytes_text("GlobalSecondaryIndexes")))
+            CC_TRY(read_indexes(self, &cursor, true));
         else
             CC_TRY(cc_json_skip(&cursor, NULL, self->error));
     }
 }
+
+/* ---- schema ---- */
 
 static cc_type type_of(const cc_schema_reader *self, cc_bytes name) {
     for (size_t i = 0; i < self->definition_count; i++)
@@ -86,44 +190,116 @@ static cc_type type_of(const cc_schema_reader *self, cc_bytes name) {
     return CC_TYPE_NONE;
 }
 
-static bool key_type(cc_type type) { return type == CC_TYPE_S || type == CC_TYPE_N || type == CC_TYPE_B; }
+static cc_status make_shape(const cc_schema_reader *self, const cc_raw_keys *raw, cc_key_shape *shape) {
+    for (size_t i = 0; i < raw->key_count; i++) {
+        cc_key_attribute attribute = {raw->keys[i].name, type_of(self, raw->keys[i].name)};
+        bool hash = cc_bytes_equal(raw->keys[i].kind, cc_bytes_text("HASH"));
+        uint32_t *count = hash ? &shape->hash_count : &shape->range_count;
+        if (*count == CC_INDEX_KEYS_MAX || attribute.name.size == 0 ||
+            (attribute.type != CC_TYPE_S && attribute.type != CC_TYPE_N && attribute.type != CC_TYPE_B))
+            return bad(self->error);
+        (hash ? shape->hash : shape->range)[(*count)++] = attribute;
+    }
+    return shape->hash_count == 0 ? bad(self->error) : CC_OK;
+}
 
-static cc_status make(const cc_schema_reader *self, cc_key_schema **schema_out) {
-    cc_bytes partition = {NULL, 0}, sort = {NULL, 0};
-    for (size_t i = 0; i < self->key_count; i++)
-        if (cc_bytes_equal(self->keys[i].kind, cc_bytes_text("HASH")))
-            partition = self->keys[i].name;
-        else
-            sort = self->keys[i].name;
-    if (partition.size == 0 || !key_type(type_of(self, partition)) ||
-        (sort.size != 0 && !key_type(type_of(self, sort))))
-        return bad(self->error);
-    uint8_t *block = malloc(sizeof(cc_key_schema) + partition.size + sort.size);
-    if (block == NULL)
+static void add_name(cc_bytes *names, size_t *count, cc_bytes name) {
+    for (size_t i = 0; i < *count; i++)
+        if (cc_bytes_equal(names[i], name))
+            return;
+    names[(*count)++] = name;
+}
+
+static cc_status make_names(const cc_schema_reader *self, const cc_raw_keys *raw, cc_table_index *index) {
+    size_t room = KEYS_MAX + 2 + raw->attribute_count;
+    cc_bytes *names = cc_arena_alloc(self->arena, room * sizeof *names);
+    if (names == NULL)
         return cc_no_memory(self->error);
-    uint8_t *names = block + sizeof(cc_key_schema);
-    memcpy(names, partition.data, partition.size);
-    if (sort.size != 0)
-        memcpy(names + partition.size, sort.data, sort.size);
-    *schema_out = (cc_key_schema *)(void *)block;
-    **schema_out = (cc_key_schema){
-        .partition_name = {names, partition.size},
-        .partition_type = type_of(self, partition),
-        .sort_name = {names + partition.size, sort.size},
-        .sort_type = sort.size != 0 ? type_of(self, sort) : CC_TYPE_NONE,
-    };
+    size_t count = 0;
+    for (uint32_t i = 0; i < index->keys.hash_count; i++)
+        add_name(names, &count, index->keys.hash[i].name);
+    for (uint32_t i = 0; i < index->keys.range_count; i++)
+        add_name(names, &count, index->keys.range[i].name);
+    add_name(names, &count, index->table->partition_name);
+    if (index->table->sort_name.size != 0)
+        add_name(names, &count, index->table->sort_name);
+    index->key_names = index->projected = names;
+    index->key_name_count = count;
+    for (size_t i = 0; i < raw->attribute_count; i++)
+        add_name(names, &count, raw->attributes[i]);
+    index->projected_count = count;
     return CC_OK;
 }
 
-cc_status cc_schema_parse(cc_bytes description_json, cc_key_schema **schema_out, cc_error *error) {
-    cc_schema_reader self = {.error = error};
-    cc_arena_init(&self.arena, 0);
+static cc_status make_indexes(const cc_schema_reader *self, cc_table_schema *schema) {
+    if (self->index_count == 0)
+        return CC_OK;
+    size_t size = self->index_count * sizeof *schema->indexes;
+    schema->indexes = cc_arena_alloc(self->arena, size);
+    if (schema->indexes == NULL)
+        return cc_no_memory(self->error);
+    memset(schema->indexes, 0, size);
+    for (size_t i = 0; i < self->index_count; i++) {
+        const cc_raw_keys *raw = &self->indexes[i];
+        cc_table_index *index = &schema->indexes[schema->index_count++];
+        index->name = raw->name;
+        index->global = raw->global;
+        index->table = &schema->key;
+        index->projection = cc_bytes_equal(raw->projection, cc_bytes_text("ALL")) ? CC_PROJECT_ALL
+                            : cc_bytes_equal(raw->projection, cc_bytes_text("INCLUDE"))
+                                ? CC_PROJECT_INCLUDE
+                                : CC_PROJECT_KEYS_ONLY;
+        CC_TRY(make_shape(self, raw, &index->keys));
+        CC_TRY(make_names(self, raw, index));
+    }
+    return CC_OK;
+}
+
+static cc_status make(const cc_schema_reader *self, cc_table_schema *schema) {
+    cc_key_shape *shape = &schema->shape;
+    CC_TRY(make_shape(self, &self->table, shape));
+    if (shape->hash_count != 1 || shape->range_count > 1)
+        return bad(self->error);
+    schema->key = (cc_key_schema){shape->hash[0].name, shape->hash[0].type, {NULL, 0}, CC_TYPE_NONE};
+    if (shape->range_count == 1) {
+        schema->key.sort_name = shape->range[0].name;
+        schema->key.sort_type = shape->range[0].type;
+    }
+    return make_indexes(self, schema);
+}
+
+cc_status cc_schema_parse(cc_bytes description_json, cc_table_schema **schema_out, cc_error *error) {
+    cc_table_schema *schema = calloc(1, sizeof *schema);
+    cc_schema_reader *self = calloc(1, sizeof *self);
     cc_status status;
-    CC_TRY_GOTO(read_description(&self, description_json));
-    CC_TRY_GOTO(make(&self, schema_out));
+    if (schema == NULL || self == NULL) {
+        free(schema);
+        free(self);
+        return cc_no_memory(error);
+    }
+    cc_arena_init(&schema->arena, 1024);
+    self->arena = &schema->arena;
+    self->error = error;
+    CC_TRY_GOTO(read_description(self, description_json));
+    CC_TRY_GOTO(make(self, schema));
+    *schema_out = schema;
 cleanup:
-    cc_arena_free(&self.arena);
+    free(self);
+    if (status != CC_OK)
+        cc_schema_free(schema);
     return status;
 }
 
-void cc_schema_free(void *schema) { free(schema); }
+void cc_schema_free(void *schema) {
+    if (schema == NULL)
+        return;
+    cc_arena_free(&((cc_table_schema *)schema)->arena);
+    free(schema);
+}
+
+const cc_table_index *cc_table_index_find(const cc_table_schema *schema, cc_bytes name) {
+    for (size_t i = 0; i < schema->index_count; i++)
+        if (cc_bytes_equal(schema->indexes[i].name, name))
+            return &schema->indexes[i];
+    return NULL;
+}

@@ -68,6 +68,7 @@ typedef struct {
     cc_verb verb;
     cc_durability durability;
     cc_bytes table;     /* TableName or ARN */
+    cc_bytes index;     /* IndexName; data NULL when absent */
     cc_bytes item;      /* encoded: PutItem.Item or Key */
     cc_bytes condition; /* expressions: text, data NULL when absent */
     cc_bytes update;
@@ -95,16 +96,29 @@ typedef struct {
     size_t table_count;
 } cc_request;
 
+/* Capacity units of one table, and of those of its indexes that were used. */
+typedef struct {
+    cc_bytes name;
+    bool global;
+    double units;
+} cc_index_units;
+typedef struct {
+    double table;
+    cc_index_units *indexes;
+    size_t index_count;
+} cc_consumed;
+double cc_consumed_total(const cc_consumed *consumed);
+
 typedef struct {
     cc_bytes *items; /* encoded, already projected; owned by the reply's arena */
     size_t item_count;
     bool has_item; /* GetItem found one / Attributes present: items[0] */
     uint32_t count, scanned_count;
     cc_bytes last_key;                 /* LastEvaluatedKey, encoded; data NULL when the end was reached */
-    double capacity_units;             /* of the request's table */
+    cc_consumed consumed;              /* of the request's table */
     cc_bytes table;                    /* resolved name */
     uint32_t *item_tables;             /* BatchGet: parallel to items, index into request.tables */
-    double *table_units;               /* batches: capacity per table of the request */
+    cc_consumed *table_consumed;       /* batches: per table of the request */
     const cc_batch_entry *unprocessed; /* BatchGet past 16 MB: the rest of request.batch */
     size_t unprocessed_count;
     bool written; /* something waits for cc_table_finish */
@@ -123,6 +137,19 @@ cc_store *cc_tables_store(cc_tables *tables);
 CC_MUST_CHECK cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description_json,
                                         cc_error *error);
 CC_MUST_CHECK cc_status cc_table_drop(cc_tables *tables, cc_bytes name, cc_error *error);
+/* Another description of the same table. Its indexes are matched by name: one that is left out goes, a new
+ * one is kept by writes from now on and can be read once cc_table_fill is through. */
+CC_MUST_CHECK cc_status cc_table_describe(cc_tables *tables, cc_bytes name, cc_bytes description_json,
+                                          cc_error *error);
+/* Fills the new indexes of a table in slices, letting others in between. Without the lock. */
+CC_MUST_CHECK cc_status cc_table_fill(cc_tables *tables, cc_bytes name, cc_error *error);
+typedef struct {
+    cc_bytes name; /* valid under the lock */
+    uint64_t item_count, item_bytes;
+    bool filling;
+} cc_table_index_info;
+/* Under the lock: the i-th index of a table; false past the end. */
+bool cc_table_index_at(cc_tables *tables, cc_space *space, size_t at, cc_table_index_info *info_out);
 
 /* Runs one request. The reply's memory is `arena`'s. With `locked` false it takes the store's lock and
  * waits for durability before it returns; with `locked` true the caller holds the lock, gives it back

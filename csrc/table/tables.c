@@ -43,9 +43,11 @@ cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_ta
         goto cleanup;
     }
     CC_TRY_GOTO(cc_store_open(dir, options, &tables->store, error));
+    CC_TRY_GOTO(cc_tables_build_indexes(tables, error));
     *tables_out = tables;
     return CC_OK;
 cleanup:
+    (void)!cc_store_close(tables->store, NULL);
     cc_expression_cache_free(tables->expressions);
     free(tables);
     return status;
@@ -63,15 +65,20 @@ cc_status cc_tables_close(cc_tables *tables, cc_error *error) {
 cc_store *cc_tables_store(cc_tables *tables) { return tables->store; }
 
 cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description_json, cc_error *error) {
-    cc_key_schema *schema = NULL;
+    cc_table_schema *schema = NULL;
     CC_TRY(cc_schema_parse(description_json, &schema, error));
     cc_space *space = NULL;
     cc_store_lock(tables->store);
     cc_status status = cc_space_create(tables->store, name, description_json, &space, error);
-    if (status == CC_OK)
-        cc_space_attach(space, schema, cc_schema_free);
-    else
+    if (status == CC_OK) {
+        status = cc_table_attach(space, schema, error);
+        if (status == CC_OK)
+            status = cc_table_fill_locked(schema, error);
+        if (status != CC_OK) /* nobody has seen it */
+            (void)!cc_space_drop(tables->store, name, NULL);
+    } else {
         cc_schema_free(schema);
+    }
     cc_store_unlock(tables->store);
     return status;
 }
@@ -100,10 +107,10 @@ cc_status cc_table_find(cc_tables *tables, cc_bytes name, cc_space **space_out,
     if (space == NULL)
         return cc_fail_aws(error, CC_ERR_NOT_FOUND, "ResourceNotFoundException",
                            "Requested resource not found");
-    if (cc_space_attached(space) == NULL) { /* first use since the store was opened */
-        cc_key_schema *schema = NULL;
+    if (cc_space_attached(space) == NULL) { /* what open could not read: say so */
+        cc_table_schema *schema = NULL;
         CC_TRY(cc_schema_parse(cc_space_meta(space), &schema, error));
-        cc_space_attach(space, schema, cc_schema_free);
+        CC_TRY(cc_table_attach(space, schema, error));
     }
     *space_out = space;
     *schema_out = cc_space_attached(space);
@@ -234,12 +241,14 @@ cc_status cc_call_add_item(cc_call *call, cc_bytes item, const cc_bound *project
 }
 
 cc_status cc_call_key_item(cc_call *call, cc_bytes item, cc_bytes *key_item_out) {
-    const cc_bytes names[2] = {call->schema->partition_name, call->schema->sort_name};
+    const cc_bytes own[2] = {call->schema->partition_name, call->schema->sort_name};
+    const cc_bytes *names = call->index != NULL ? call->index->key_names : own;
+    size_t count = call->index != NULL ? call->index->key_name_count : own[1].size != 0 ? 2 : 1;
     cc_item_writer writer;
     cc_buffer_clear(&call->scratch);
     cc_item_writer_init(&writer, &call->scratch, call->arena);
     CC_TRY(cc_item_begin(&writer, call->error));
-    for (size_t i = 0; i < 2 && names[i].size != 0; i++) {
+    for (size_t i = 0; i < count; i++) {
         cc_value value;
         CC_ASSERT(cc_item_find(item, names[i], &value));
         CC_TRY(cc_item_name(&writer, names[i], call->error));
@@ -264,12 +273,4 @@ cc_status cc_call_write(cc_call *call, const cc_change *changes, size_t count) {
     CC_TRY(cc_store_write(call->tables->store, changes, count, &call->reply->ticket, call->error));
     call->reply->written = true;
     return CC_OK;
-}
-
-static size_t blocks(size_t size, size_t block) { return size <= block ? 1 : (size + block - 1) / block; }
-double cc_read_units(size_t size, bool consistent) {
-    return (double)blocks(size, 4096) * (consistent ? 1.0 : 0.5);
-}
-double cc_write_units(size_t old_size, size_t new_size) {
-    return (double)blocks(old_size > new_size ? old_size : new_size, 1024);
 }

@@ -67,10 +67,10 @@ cc_status cc_verb_update(cc_call *call) {
         CC_TRY(cc_apply_update(&call->update, change.value, call->arena, &call->scratch, call->error));
         CC_TRY(cc_call_copy(call, cc_buffer_bytes(&call->scratch), &change.value));
     }
-    size_t size = cc_item_size(change.value);
-    if (size > CC_ITEM_SIZE_LIMIT)
+    if (cc_item_size(change.value) > CC_ITEM_SIZE_LIMIT)
         return CC_INVALID(call->error, "Item size to update has exceeded the maximum allowed size");
-    call->reply->capacity_units = cc_write_units(old.size != 0 ? cc_item_size(old) : 0, size);
+    CC_TRY(cc_call_check_indexes(call, change.value, old));
+    CC_TRY(cc_call_charge_write(call, &call->reply->consumed, old, change.value));
     CC_TRY(return_values(call, old, change.value));
     if (cc_bytes_equal(old, change.value))
         return CC_OK; /* nothing changed: nothing to log */

@@ -134,18 +134,6 @@ def test_list_tables_pages(db):
             "when BillingMode is PAY_PER_REQUEST",
         ),
         (
-            {
-                "GlobalSecondaryIndexes": [
-                    {
-                        "IndexName": "idx",
-                        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
-                        "Projection": {"ProjectionType": "ALL"},
-                    }
-                ]
-            },
-            "One or more parameter values were invalid: GlobalSecondaryIndexes is not supported by cloudcore",
-        ),
-        (
             {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}},
             "One or more parameter values were invalid: StreamSpecification is not supported by cloudcore",
         ),

@@ -23,7 +23,8 @@ SCALARS = st.one_of(
     st.sampled_from(["HASH", "PAY_PER_REQUEST", "arn:aws:dynamodb:us-east-1:000000000000:table/tab"]),
 )  # fmt: skip
 JSON = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
 )
 
 
@@ -47,7 +48,9 @@ def near(draw, service, name, depth=0):
         return draw(st.sampled_from(shape["enum"]))
     if shape["type"] == "string":
         return draw(st.just("tab") | SCALARS)
-    return draw({"boolean": st.booleans(), "blob": st.just("AAE=")}.get(shape["type"], st.integers(-5, 10**6)))
+    return draw(
+        {"boolean": st.booleans(), "blob": st.just("AAE=")}.get(shape["type"], st.integers(-5, 10**6))
+    )
 
 
 def requests(service, operations):

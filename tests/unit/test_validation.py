@@ -186,7 +186,10 @@ def test_the_first_wrong_type_of_the_body_is_told():
             "satisfy constraint: Member must have length less than or equal to 2; Value null at "
             "'keySchema.3.member.keyType' failed to satisfy constraint: Member must not be null",
         ),
-        ({"KeySchema": [None]}, "Value null at 'keySchema.1.member' failed to satisfy constraint: Member must not be null"),
+        (
+            {"KeySchema": [None]},
+            "Value null at 'keySchema.1.member' failed to satisfy constraint: Member must not be null",
+        ),
     ],
 )
 def test_limits_of_create_table(change, message):
@@ -202,7 +205,9 @@ def test_at_most_ten_violations():
 def test_a_table_s_arn_is_checked_by_its_name():
     arn = "arn:aws:dynamodb:us-east-1:000000000000:table/abc"
     assert check("dynamodb", "DescribeTable", {"TableName": arn})["TableName"] == arn
-    assert "Value 'a b' at 'tableName'" in violation("dynamodb", "DescribeTable", {"TableName": arn[:-3] + "a b"})
+    assert "Value 'a b' at 'tableName'" in violation(
+        "dynamodb", "DescribeTable", {"TableName": arn[:-3] + "a b"}
+    )
 
 
 def test_scalars_of_collections_are_told_at_the_collection():

@@ -57,7 +57,9 @@ def flat(value):
         return [flat(v) for v in value]
     if value in (True, "true"):
         return "true"
-    return {b"\x00blob": "AGJsb2I="}.get(value, value) if not isinstance(value, (float, int)) else float(value)
+    return (
+        {b"\x00blob": "AGJsb2I="}.get(value, value) if not isinstance(value, (float, int)) else float(value)
+    )
 
 
 @pytest.mark.parametrize("operation", sorted(set(MODEL.operation_names) - {"InvokeWithResponseStream"}))
@@ -87,7 +89,12 @@ def moments(value):
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/"), ("PATCH", "/2015-03-31/functions"), ("GET", "/2015-03-31/functions/f/nothing"), ("GET", "")],
+    [
+        ("GET", "/"),
+        ("PATCH", "/2015-03-31/functions"),
+        ("GET", "/2015-03-31/functions/f/nothing"),
+        ("GET", ""),
+    ],
 )
 def test_no_route(method, path):
     assert routes("lambda").match(method, path, {}) is None

@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from cloudcore.dynamodb import capacity
+from cloudcore.dynamodb import capacity, indexes
 from cloudcore.errors import ApiError
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
+
 
 def not_found(name: str) -> ApiError:
     """ResourceNotFoundException of the control plane, which names the table."""
@@ -80,7 +81,7 @@ def describe(service: DynamoDB, stored: dict[str, Any], status: str, items: int,
         result["OnDemandThroughput"] = stored["OnDemandThroughput"]
     warm = "UPDATING" if status == "CREATING" else "ACTIVE"
     result["WarmThroughput"] = capacity.warm_of(stored) | {"Status": warm}
-    return result
+    return result | indexes.describe(service, stored, result["TableArn"], status)
 
 
 def arn(service: DynamoDB, name: str) -> str:

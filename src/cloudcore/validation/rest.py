@@ -1,8 +1,8 @@
 """REST requests and answers by the table: path, query, headers and body <-> members.
 
-    route = routes("lambda").match("POST", "/2015-03-31/functions/f/invocations", {})
-    params = read_request("lambda", route.operation, route.uri, query, headers, body)
-    status, headers, body = write_answer("lambda", route.operation, answer)
+route = routes("lambda").match("POST", "/2015-03-31/functions/f/invocations", {})
+params = read_request("lambda", route.operation, route.uri, query, headers, body)
+status, headers, body = write_answer("lambda", route.operation, answer)
 """
 
 from __future__ import annotations

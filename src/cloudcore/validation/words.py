@@ -74,9 +74,7 @@ class DynamoDBWords:
         if isinstance(value, (list, tuple)):
             java = f"com.amazonaws.dynamodb.v20120810.{name}"
             if kind == "map":
-                return serialization(
-                    f"Unrecognized collection type java.util.Map<java.lang.String, {java}>"
-                )
+                return serialization(f"Unrecognized collection type java.util.Map<java.lang.String, {java}>")
             return serialization(f"Unrecognized collection type class {java}")
         if element and kind == "structure":
             return serialization("Unexpected value type in payload")

@@ -9,7 +9,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from cloudcore.dynamodb import capacity, policies, settings, tags
+from cloudcore.dynamodb import capacity, indexes, policies, settings, tags
 from cloudcore.dynamodb.description import describe
 from cloudcore.dynamodb.validation import honoured, invalid, refuse
 from cloudcore.errors import ApiError
@@ -25,6 +25,8 @@ HONOURED = frozenset(
         "BillingMode",
         "ProvisionedThroughput",
         "TableClass",
+        "LocalSecondaryIndexes",
+        "GlobalSecondaryIndexes",
         "DeletionProtectionEnabled",
         "OnDemandThroughput",
         "WarmThroughput",
@@ -42,6 +44,7 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     now = round(service.clock.now(), 3)
     billing = capacity.created(params, now)
     _check_keys(params)
+    indexes.check(params)
     _check_honoured(params)
     settings.check_table_class(params)
     stored = {
@@ -52,7 +55,8 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
         "AttributeDefinitions": [
             {k: e[k] for k in ("AttributeName", "AttributeType")} for e in params["AttributeDefinitions"]
         ],
-    } | billing
+    }
+    stored |= billing | indexes.stored(params)
     for member in ("TableClass", "DeletionProtectionEnabled"):
         if params.get(member):
             stored[member] = params[member]
@@ -88,8 +92,8 @@ def _check_keys(params: dict[str, Any]) -> None:
         raise refuse("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
     if len(set(defined)) != len(defined):
         raise invalid("Duplicate AttributeName in AttributeDefinitions")
-    indexed = params.get("GlobalSecondaryIndexes") or params.get("LocalSecondaryIndexes")
-    if not indexed and len(keys) != len(defined):
+    indexed = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+    if all(params.get(member) is None for member in indexed) and len(keys) != len(defined):
         raise invalid(
             "Number of attributes in KeySchema does not exactly match number of attributes defined in "
             "AttributeDefinitions"

@@ -20,15 +20,20 @@ HONOURED = settings.HONOURED | {"TableName", "AttributeDefinitions", "GlobalSeco
 def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     """Change one table; the answer says UPDATING where AWS takes its time, every later one ACTIVE.
 
-    Raises ApiError: ResourceNotFoundException, ValidationException.
+    A new index is filled before the answer, beside readers and writers. Raises ApiError:
+    ResourceNotFoundException, ValidationException, LimitExceededException.
     """
     settings.check(params)
     honoured("UpdateTable", params, HONOURED)
     with service.updating:
         stored, items, size = load(service, table_name_of(params["TableName"]))
         changed = settings.apply(stored, params, round(service.clock.now(), 3))
-        changed = index_updates.apply(changed, params)
+        filling = any(busy for _, _, busy in service.tables.indexes(stored["TableName"]).values())
+        changed = index_updates.apply(changed, params, filling)
+        status = settings.status(params)
+        before = describe(service, stored, status, items, size)
         save(service, changed)
-    status = settings.status(params)
-    before, after = (describe(service, each, status, items, size) for each in (stored, changed))
-    return {"TableDescription": settings.show(before, after, params)}
+        after = describe(service, changed, status, items, size)
+    service.tables.fill(stored["TableName"])
+    answer = settings.show(before, after, params)
+    return {"TableDescription": index_updates.show(before, answer, params)}

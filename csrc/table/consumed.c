@@ -1,0 +1,52 @@
+/* consumed.c: capacity units of reads and writes. */
+#include "table/internal.h"
+
+static size_t blocks(size_t size, size_t block) { return size <= block ? 1 : (size + block - 1) / block; }
+double cc_read_units(size_t size, bool consistent) {
+    return (double)blocks(size, 4096) * (consistent ? 1.0 : 0.5);
+}
+double cc_write_units(size_t old_size, size_t new_size) {
+    return (double)blocks(old_size > new_size ? old_size : new_size, 1024);
+}
+
+double cc_consumed_total(const cc_consumed *consumed) {
+    double total = consumed->table;
+    for (size_t i = 0; i < consumed->index_count; i++)
+        total += consumed->indexes[i].units;
+    return total;
+}
+
+/* The place of an index in the list of those used so far. */
+static cc_status find_units(cc_call *call, cc_consumed *consumed, const cc_table_schema *schema,
+                            const cc_table_index *index, cc_index_units **units_out) {
+    if (consumed->indexes == NULL) {
+        consumed->indexes = cc_arena_alloc(call->arena, schema->index_count * sizeof *consumed->indexes);
+        if (consumed->indexes == NULL)
+            return cc_no_memory(call->error);
+    }
+    for (size_t i = 0; i < consumed->index_count; i++)
+        if (cc_bytes_equal(consumed->indexes[i].name, index->name)) {
+            *units_out = &consumed->indexes[i];
+            return CC_OK;
+        }
+    *units_out = &consumed->indexes[consumed->index_count++];
+    **units_out = (cc_index_units){.global = index->global};
+    return cc_call_copy(call, index->name, &(*units_out)->name);
+}
+
+cc_status cc_call_charge_write(cc_call *call, cc_consumed *consumed, cc_bytes old, cc_bytes item) {
+    if (call->request->capacity == CC_CAPACITY_NONE)
+        return CC_OK;
+    const cc_table_schema *schema = (const cc_table_schema *)call->schema;
+    consumed->table += cc_write_units(old.size != 0 ? cc_item_size(old) : 0,
+                                      item.size != 0 ? cc_item_size(item) : 0);
+    for (size_t i = 0; i < schema->index_count; i++) {
+        double units = cc_table_index_write_units(&schema->indexes[i], old, item);
+        cc_index_units *used;
+        if (units == 0.0)
+            continue;
+        CC_TRY(find_units(call, consumed, schema, &schema->indexes[i], &used));
+        used->units += units;
+    }
+    return CC_OK;
+}

@@ -1,0 +1,167 @@
+/* tables_index.c: the life of a table's indexes: made with the table, at open, or beside running writers. */
+#include <sched.h>
+
+#include "table/internal.h"
+
+enum { FILL_SLICE = 512 }; /* items put in per turn of the lock: well under a millisecond */
+
+static cc_status add_orders(cc_space *space, cc_table_schema *schema, cc_error *error) {
+    for (size_t i = 0; i < schema->index_count; i++) {
+        cc_table_index *index = &schema->indexes[i];
+        if (index->entries == NULL)
+            CC_TRY(cc_index_create(space, cc_table_index_make, index, &index->entries, error));
+    }
+    return CC_OK;
+}
+
+/* Takes away the orders that `schema` has and `kept` (NULL: none) has not. */
+static void drop_orders(cc_table_schema *schema, const cc_table_schema *kept) {
+    for (size_t i = 0; i < schema->index_count; i++) {
+        cc_table_index *index = &schema->indexes[i];
+        const cc_table_index *other = kept == NULL ? NULL : cc_table_index_find(kept, index->name);
+        if (index->entries != NULL && (other == NULL || other->entries != index->entries))
+            cc_index_drop(index->entries);
+    }
+}
+
+cc_status cc_table_attach(cc_space *space, cc_table_schema *schema, cc_error *error) {
+    cc_status status = add_orders(space, schema, error);
+    if (status != CC_OK) {
+        drop_orders(schema, NULL);
+        cc_schema_free(schema);
+        return status;
+    }
+    cc_space_attach(space, schema, cc_schema_free);
+    return CC_OK;
+}
+
+cc_status cc_table_fill_locked(const cc_table_schema *schema, cc_error *error) {
+    for (size_t i = 0; i < schema->index_count; i++)
+        for (bool done = false; !done;)
+            CC_TRY(cc_index_fill(schema->indexes[i].entries, SIZE_MAX, &done, error));
+    return CC_OK;
+}
+
+cc_status cc_tables_build_indexes(cc_tables *tables, cc_error *error) {
+    cc_space *space;
+    for (size_t i = 0; (space = cc_space_at(tables->store, i)) != NULL; i++) {
+        cc_table_schema *schema = NULL;
+        cc_status status = cc_schema_parse(cc_space_meta(space), &schema, error);
+        if (status == CC_ERR_NOMEM)
+            return status;
+        if (status != CC_OK)
+            continue; /* not a table's description: whoever asks for it as one is told */
+        CC_TRY(cc_table_attach(space, schema, error));
+        CC_TRY(cc_table_fill_locked(schema, error));
+    }
+    return CC_OK;
+}
+
+static bool same_attributes(const cc_key_attribute *a, const cc_key_attribute *b, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        if (a[i].type != b[i].type || !cc_bytes_equal(a[i].name, b[i].name))
+            return false;
+    return true;
+}
+
+/* Same keys and same sizes of entries. */
+static bool same_order(const cc_table_index *a, const cc_table_index *b) {
+    const cc_key_shape *x = &a->keys, *y = &b->keys;
+    if (a->global != b->global || a->projection != b->projection ||
+        a->projected_count != b->projected_count || x->hash_count != y->hash_count ||
+        x->range_count != y->range_count)
+        return false;
+    for (size_t i = 0; i < a->projected_count; i++)
+        if (!cc_bytes_equal(a->projected[i], b->projected[i]))
+            return false;
+    return same_attributes(x->hash, y->hash, x->hash_count) &&
+           same_attributes(x->range, y->range, x->range_count);
+}
+
+/* The orders of indexes that both descriptions have go over to the new one. */
+static void hand_over(const cc_table_schema *from, cc_table_schema *to) {
+    for (size_t i = 0; i < to->index_count; i++) {
+        const cc_table_index *old = cc_table_index_find(from, to->indexes[i].name);
+        if (old != NULL && same_order(old, &to->indexes[i]))
+            to->indexes[i].entries = old->entries;
+    }
+}
+
+static cc_status describe(cc_tables *tables, cc_bytes name, cc_bytes description_json,
+                          cc_table_schema *schema, cc_error *error) {
+    cc_space *space = NULL;
+    const cc_key_schema *key = NULL;
+    if (cc_space_find(tables->store, name) == NULL)
+        return cc_fail(error, CC_ERR_NOT_FOUND, "there is no table %.*s", (int)name.size,
+                       (const char *)name.data);
+    CC_TRY(cc_table_find(tables, name, &space, &key, error));
+    cc_table_schema *old = cc_space_attached(space);
+    hand_over(old, schema);
+    cc_status status = add_orders(space, schema, error);
+    if (status == CC_OK)
+        status = cc_space_set_meta(tables->store, cc_space_name(space), description_json, error);
+    if (status != CC_OK) {
+        drop_orders(schema, old);
+        return status;
+    }
+    drop_orders(old, schema);
+    for (size_t i = 0; i < schema->index_count; i++)
+        cc_index_redefine(schema->indexes[i].entries, &schema->indexes[i]);
+    cc_space_attach(space, schema, cc_schema_free); /* frees the old one */
+    return CC_OK;
+}
+
+cc_status cc_table_describe(cc_tables *tables, cc_bytes name, cc_bytes description_json, cc_error *error) {
+    cc_table_schema *schema = NULL;
+    CC_TRY(cc_schema_parse(description_json, &schema, error));
+    cc_store_lock(tables->store);
+    cc_status status = describe(tables, name, description_json, schema, error);
+    cc_store_unlock(tables->store);
+    if (status != CC_OK)
+        cc_schema_free(schema);
+    return status;
+}
+
+/* One slice of the first index that is not full. */
+static cc_status fill_slice(cc_tables *tables, cc_bytes name, bool *done_out, cc_error *error) {
+    cc_space *space = NULL;
+    const cc_key_schema *key = NULL;
+    *done_out = true;
+    CC_TRY(cc_table_find(tables, name, &space, &key, error));
+    const cc_table_schema *schema = (const cc_table_schema *)key;
+    for (size_t i = 0; i < schema->index_count; i++) {
+        cc_space *entries = schema->indexes[i].entries;
+        if (!cc_index_filling(entries))
+            continue;
+        *done_out = false;
+        bool filled;
+        return cc_index_fill(entries, FILL_SLICE, &filled, error);
+    }
+    return CC_OK;
+}
+
+cc_status cc_table_fill(cc_tables *tables, cc_bytes name, cc_error *error) {
+    for (bool done = false; !done;) {
+        cc_store_lock(tables->store);
+        cc_status status = fill_slice(tables, name, &done, error);
+        cc_store_unlock(tables->store);
+        CC_TRY(status);
+        sched_yield(); /* whoever waits for the lock goes first */
+    }
+    return CC_OK;
+}
+
+bool cc_table_index_at(cc_tables *tables, cc_space *space, size_t at, cc_table_index_info *info_out) {
+    const cc_key_schema *key = NULL;
+    if (cc_table_find(tables, cc_space_name(space), &space, &key, NULL) != CC_OK)
+        return false;
+    const cc_table_schema *schema = (const cc_table_schema *)key;
+    if (at >= schema->index_count)
+        return false;
+    const cc_table_index *index = &schema->indexes[at];
+    cc_space_info info;
+    cc_space_info_get(index->entries, &info);
+    *info_out = (cc_table_index_info){index->name, info.item_count, info.item_bytes,
+                                      cc_index_filling(index->entries)};
+    return true;
+}
