@@ -59,7 +59,7 @@ def test_warm_calls_reuse_one_environment(tmp_path):
         before = len(os.listdir("/proc/self/fd"))
         for n in range(2, 2002):
             assert ask(functions)[1]["calls"] == n
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_concurrent_calls_have_an_environment_each(tmp_path):

@@ -82,7 +82,8 @@ def _trace(found: TracebackType | None) -> list[str]:
     frames = list(traceback.extract_tb(found))
     while frames and frames[0].filename == __file__:
         del frames[0]
-    return traceback.format_list(frames)
+    # Plain tuples: AWS's runtime does not underline the part of the line.
+    return traceback.format_list([(one.filename, one.lineno, one.name, one.line) for one in frames])
 
 
 def _error(error: BaseException, request_id: str) -> bytes:
