@@ -40,7 +40,7 @@ class ThreadsError(Exception):
 class Environment:
     """One worker process. One call at a time; `end` may run beside nothing else."""
 
-    def __init__(self, parent: Zygote, spec: Spec, scratch: str, *, warmed: bool):
+    def __init__(self, parent: Zygote, spec: Spec, scratch: str, *, warmed: bool, report: bool):
         self.parent, self.scratch = parent, scratch
         self.limit_kb = spec.memory_mb * 1024
         self.peak_kb = 0
@@ -57,6 +57,7 @@ class Environment:
                     "environment": {} if warmed else spec.environment,
                     "scratch": scratch,
                     "warmed": warmed,
+                    "report": report,
                 }
                 reply = parent.ask({"fork": fork}, [self.channel.fileno(), writer])
             finally:

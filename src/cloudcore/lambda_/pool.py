@@ -124,7 +124,7 @@ class Pool:
                 return self._finish(call, environment, outcome, duration, None, before, False)
             budget = max(0.0, budget - (time.perf_counter() - start))
         before += metering.ended(environment.read_output())
-        self._version.prepare(json.loads(outcome.payload))
+        self._version.prepare(json.loads(outcome.payload) if outcome.payload else None)
         outcome = environment.call(call.head(budget), call.payload, budget)
         duration = (time.perf_counter() - start) * 1000
         return self._finish(call, environment, outcome, duration, billed_init, before)
@@ -145,7 +145,9 @@ class Pool:
             own = self._version.get()
             try:
                 parent = own or zygotes.shared().get()
-                environment = Environment(parent, self.spec, scratch, warmed=own is not None)
+                environment = Environment(
+                    parent, self.spec, scratch, warmed=own is not None, report=self._version.wanted is None
+                )
             except (ConnectionError, ThreadsError) as problem:
                 error = problem  # the zygote was killed or is unfit: the next attempt has another
                 if isinstance(problem, ThreadsError):

@@ -152,10 +152,11 @@ def _libraries(before: set[str], root: str) -> bytes:
     return json.dumps(names).encode()
 
 
-def serve(channel: Channel, handler: str, root: str, before: set[str]) -> None:
+def serve(channel: Channel, handler: str, root: str, before: set[str] | None) -> None:
     """Load the handler, tell how that went, and answer until the channel is shut.
 
-    `before` are the names of the modules that the zygote had imported.
+    `before` are the names of the modules that the zygote had imported; None when nobody wants to
+    know which ones were added.
     """
     context.prepare()
     logs.prepare()
@@ -165,7 +166,7 @@ def serve(channel: Channel, handler: str, root: str, before: set[str]) -> None:
     except Exception as error:
         channel.reply(FAILED, _error(error, ""))
         os._exit(1)
-    channel.reply(READY, _libraries(before, root))
+    channel.reply(READY, b"" if before is None else _libraries(before, root))
     runtime = Runtime(function)
     while True:
         request = channel.receive(_WAIT_MS)

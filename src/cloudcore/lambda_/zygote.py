@@ -157,7 +157,7 @@ def _environment(
         os.environ["TMPDIR"] = spec["scratch"]
         if "tempfile" in sys.modules:
             sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
-        runtime.serve(channel, spec["handler"], spec["root"], before)
+        runtime.serve(channel, spec["handler"], spec["root"], before if spec["report"] else None)
     except SystemExit as ending:
         # The interpreter's own rule for what sys.exit() was given.
         if ending.code is None or isinstance(ending.code, int):
