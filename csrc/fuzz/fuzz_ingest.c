@@ -33,7 +33,7 @@ static void through_columns(cc_bytes record) {
     root.n_children = COUNT;
     root.children = children;
     cc_columns *columns = NULL;
-    CC_ASSERT(cc_columns_open(&root, true, &columns, NULL) == CC_OK);
+    CC_ASSERT(cc_columns_open(&root, CC_COLUMNS_CASE_INSENSITIVE, &columns, NULL) == CC_OK);
     for (int round = 0; round < 2; round++) {
         int64_t before = cc_columns_rows(columns);
         if (cc_columns_append(columns, record, NULL) != CC_OK)

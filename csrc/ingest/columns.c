@@ -104,12 +104,12 @@ static void destroy(column *c) {
     cc_buffer_free(&c->offsets);
 }
 
-cc_status cc_columns_open(const struct ArrowSchema *schema, bool case_insensitive, cc_columns **columns_out,
+cc_status cc_columns_open(const struct ArrowSchema *schema, unsigned flags, cc_columns **columns_out,
                           cc_error *error) {
     cc_columns *columns = calloc(1, sizeof *columns);
     if (columns == NULL)
         return no_memory(error);
-    columns->case_insensitive = case_insensitive;
+    columns->flags = flags;
     columns->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     cc_status status = columns->locale == (locale_t)0 ? no_memory(error)
                                                       : build(schema, 0, &columns->root, error);
@@ -183,12 +183,18 @@ static bool same_name(const cc_columns *columns, cc_bytes text, const char *name
         return false;
     if (memcmp(text.data, name, size) == 0)
         return true;
-    if (!columns->case_insensitive)
+    bool fold = (columns->flags & CC_COLUMNS_CASE_INSENSITIVE) != 0;
+    bool dots = (columns->flags & CC_COLUMNS_DOTS_AS_UNDERSCORES) != 0;
+    if (!fold && !dots)
         return false;
     for (size_t i = 0; i < size; i++) {
         uint8_t a = text.data[i], b = (uint8_t)name[i];
-        a = a >= 'A' && a <= 'Z' ? (uint8_t)(a + 32) : a;
-        b = b >= 'A' && b <= 'Z' ? (uint8_t)(b + 32) : b;
+        if (fold) {
+            a = a >= 'A' && a <= 'Z' ? (uint8_t)(a + 32) : a;
+            b = b >= 'A' && b <= 'Z' ? (uint8_t)(b + 32) : b;
+        }
+        if (dots && a == '.')
+            a = '_';
         if (a != b)
             return false;
     }
@@ -309,6 +315,36 @@ static cc_status read_map(cc_columns *columns, column *into, cc_json_cursor *cur
     }
 }
 
+/* NULL, or what Hive's reader has against a value of this kind in the column. */
+static const char *strict_objection(const column *into, cc_json_kind kind) {
+    switch (into->kind) {
+    case COLUMN_INT8:
+    case COLUMN_INT16:
+    case COLUMN_INT32:
+    case COLUMN_INT64:
+    case COLUMN_FLOAT:
+    case COLUMN_DOUBLE:
+    case COLUMN_DECIMAL:
+        if (kind == CC_JSON_STRING)
+            return "Current token (VALUE_STRING) not numeric, can not use numeric value accessors";
+        return kind == CC_JSON_NUMBER ? NULL : "expected a number";
+    case COLUMN_BOOL:
+        return kind == CC_JSON_TRUE || kind == CC_JSON_FALSE ? NULL : "expected true or false";
+    case COLUMN_STRING:
+    case COLUMN_BINARY:
+        return kind == CC_JSON_OBJECT || kind == CC_JSON_ARRAY ? "expected a scalar" : NULL;
+    case COLUMN_DATE:
+        return kind == CC_JSON_STRING ? NULL : "expected a date as text";
+    case COLUMN_LIST:
+        return kind == CC_JSON_ARRAY ? NULL : "Start of Array expected";
+    case COLUMN_STRUCT:
+    case COLUMN_MAP:
+        return kind == CC_JSON_OBJECT ? NULL : "Start of Object expected";
+    default:
+        return NULL;
+    }
+}
+
 cc_status cc_column_value(cc_columns *columns, column *into, cc_json_cursor *cursor, cc_error *error) {
     cc_json_kind kind = cc_json_peek(cursor);
     if (kind == CC_JSON_NULL) {
@@ -316,6 +352,13 @@ cc_status cc_column_value(cc_columns *columns, column *into, cc_json_cursor *cur
         if (CC_UNLIKELY(!into->nullable))
             return cc_column_mismatch(into, "must not be null", error);
         return cc_column_null(into, error);
+    }
+    if (CC_UNLIKELY(columns->flags & CC_COLUMNS_STRICT)) {
+        const char *objection = strict_objection(into, kind);
+        if (objection != NULL) {
+            CC_TRY(cc_json_skip(cursor, NULL, error)); /* broken JSON is worse than the wrong kind */
+            return cc_column_mismatch(into, objection, error);
+        }
     }
     switch (into->kind) {
     case COLUMN_STRUCT:

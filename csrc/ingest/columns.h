@@ -15,8 +15,18 @@
 
 typedef struct cc_columns cc_columns;
 
+/* How keys and values are read; `or` them together. */
+enum {
+    CC_COLUMNS_CASE_INSENSITIVE = 1,
+    CC_COLUMNS_DOTS_AS_UNDERSCORES = 2, /* the key "a.b" is the column a_b */
+    /* As Hive's JSON SerDe reads: a number is no text and a text no number, text columns take scalars
+     * only, timestamps are "yyyy-m-d hh:mm:ss[.f]" */
+    CC_COLUMNS_STRICT = 4,
+    CC_COLUMNS_MILLIS = 8, /* with STRICT: or whole milliseconds since 1970 */
+};
+
 /* CC_ERR_UNSUPPORTED names a column type that is not in the list above. */
-CC_MUST_CHECK cc_status cc_columns_open(const struct ArrowSchema *schema, bool case_insensitive,
+CC_MUST_CHECK cc_status cc_columns_open(const struct ArrowSchema *schema, unsigned flags,
                                         cc_columns **columns_out, cc_error *error);
 void cc_columns_close(cc_columns *columns);
 /* Appends one record. CC_ERR_SERIALIZATION: broken JSON; CC_ERR_VALIDATION: a value that does not

@@ -49,8 +49,8 @@ struct column {
 };
 
 struct cc_columns {
-    column root; /* a struct */
-    bool case_insensitive;
+    column root;     /* a struct */
+    unsigned flags;  /* CC_COLUMNS_.. */
     locale_t locale; /* the C locale, for strtod */
     cc_buffer text;  /* unescaped scratch */
 };

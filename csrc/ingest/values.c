@@ -384,15 +384,19 @@ static bool timestamp_of_number(double value, int64_t unit, int64_t *value_out) 
     return true;
 }
 
+static bool timestamp_of_millis(int64_t number, int64_t unit, int64_t *value_out) {
+    if (unit >= 1000)
+        return !__builtin_mul_overflow(number, unit / 1000, value_out);
+    *value_out = number / 1000 - (number % 1000 < 0); /* seconds: towards the past, as text is cut */
+    return true;
+}
+
 /* The same for a whole number, exact at any unit. */
 static bool timestamp_of_integer(int64_t number, int64_t unit, int64_t *value_out) {
     const int64_t milliseconds = 100000000000;
     if (number < milliseconds && number > -milliseconds)
         return !__builtin_mul_overflow(number, unit, value_out);
-    if (unit >= 1000)
-        return !__builtin_mul_overflow(number, unit / 1000, value_out);
-    *value_out = number / 1000 - (number % 1000 < 0); /* seconds: towards the past, as text is cut */
-    return true;
+    return timestamp_of_millis(number, unit, value_out);
 }
 
 static cc_status read_time(const cc_columns *columns, column *into, cc_json_cursor *cursor, cc_json_kind kind,
@@ -405,6 +409,14 @@ static cc_status read_time(const cc_columns *columns, column *into, cc_json_curs
         const uint8_t *at = string.text.data, *end = at + string.text.size;
         good = date ? take_date(&at, end, &value) && at == end
                     : timestamp_of(string.text, into->unit, &value);
+        if (!date && (columns->flags & CC_COLUMNS_STRICT))
+            good = good && memchr(at, ' ', string.text.size) != NULL &&
+                   memchr(at, 'T', string.text.size) == NULL;
+    } else if (kind == CC_JSON_NUMBER && !date && (columns->flags & CC_COLUMNS_STRICT)) {
+        cc_bytes text;
+        CC_TRY(cc_json_read_number(cursor, &text, error));
+        good = (columns->flags & CC_COLUMNS_MILLIS) && integer_of(text, &value) &&
+               timestamp_of_millis(value, into->unit, &value);
     } else if (kind == CC_JSON_NUMBER) {
         cc_bytes text;
         double number;

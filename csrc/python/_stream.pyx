@@ -22,7 +22,12 @@ cdef extern from "ingest/arrow.h" nogil:
 cdef extern from "ingest/columns.h" nogil:
     ctypedef struct cc_columns:
         pass
-    cc_status cc_columns_open(const ArrowSchema *schema, bint case_insensitive, cc_columns **out, cc_error *error)
+    enum:
+        CC_COLUMNS_CASE_INSENSITIVE
+        CC_COLUMNS_DOTS_AS_UNDERSCORES
+        CC_COLUMNS_STRICT
+        CC_COLUMNS_MILLIS
+    cc_status cc_columns_open(const ArrowSchema *schema, unsigned flags, cc_columns **out, cc_error *error)
     void cc_columns_close(cc_columns *columns)
     cc_status cc_columns_append(cc_columns *columns, cc_bytes record, cc_error *error)
     int64_t cc_columns_rows(const cc_columns *columns)
@@ -37,6 +42,13 @@ cdef extern from "ingest/records.h" nogil:
 
 cdef extern from "compress/gzip.h" nogil:
     cc_status cc_gzip_member(cc_bytes deflated, uint32_t crc, uint64_t size, cc_buffer *out)
+
+cdef extern from "compress/snappy.h" nogil:
+    enum:
+        CC_SNAPPY_BLOCK
+    cc_status cc_snappy_xerial_header(cc_buffer *out)
+    cc_status cc_snappy_xerial_block(cc_bytes compressed, cc_buffer *out)
+    cc_status cc_snappy_hadoop_block(cc_bytes compressed, uint32_t size, cc_buffer *out)
 
 cdef extern from "base/hash.h" nogil:
     uint32_t cc_crc32(uint32_t crc, const void *data, size_t size)
@@ -136,6 +148,39 @@ def gzip_member(deflated, uint32_t crc32, uint64_t size):
         PyBuffer_Release(&view)
 
 
+def snappy_frames(data, compress, *, bint hadoop, bint begin=True):
+    """Frames of raw Snappy blocks; the xerial header in front when `begin`."""
+    cdef Py_buffer view
+    cdef cc_buffer out = cc_buffer(NULL, 0, 0)
+    cdef Py_ssize_t at = 0
+    cdef Py_ssize_t size
+    cdef bytes block
+    cdef const char *text
+    cdef cc_bytes compressed
+    cdef cc_status status = CC_OK
+    whole = memoryview(data)
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        if begin and not hadoop:
+            status = cc_snappy_xerial_header(&out)
+        while at < view.len and status == CC_OK:
+            size = min(<Py_ssize_t>CC_SNAPPY_BLOCK, view.len - at)
+            block = compress(whole[at:at + size])
+            text = block
+            compressed = cc_bytes_of(text, <size_t>len(block))
+            if hadoop:
+                status = cc_snappy_hadoop_block(compressed, <uint32_t>size, &out)
+            else:
+                status = cc_snappy_xerial_block(compressed, &out)
+            at += size
+        if status != CC_OK:
+            raise MemoryError()
+        return _take(&out)
+    finally:
+        cc_buffer_free(&out)
+        PyBuffer_Release(&view)
+
+
 def crc32(data, uint32_t value=0):
     """CRC-32 (IEEE), continued from `value`."""
     cdef Py_buffer view
@@ -176,12 +221,18 @@ cdef class Columns:
     cdef object schema
     cdef bint busy
 
-    def __cinit__(self, schema, *, bint case_insensitive=True):
+    def __cinit__(self, schema, *, bint case_insensitive=True, bint dots_as_underscores=False,
+                  bint strict=False, bint millis=False):
         cdef cc_error error
+        cdef unsigned flags = 0
+        flags |= CC_COLUMNS_CASE_INSENSITIVE if case_insensitive else 0
+        flags |= CC_COLUMNS_DOTS_AS_UNDERSCORES if dots_as_underscores else 0
+        flags |= CC_COLUMNS_STRICT if strict else 0
+        flags |= CC_COLUMNS_MILLIS if millis else 0
         self.schema = schema
         capsule = schema.__arrow_c_schema__()
         check(cc_columns_open(<const ArrowSchema *>PyCapsule_GetPointer(capsule, "arrow_schema"),
-                              case_insensitive, &self.columns, &error), &error)
+                              flags, &self.columns, &error), &error)
 
     def __dealloc__(self):
         cc_columns_close(self.columns)

@@ -17,7 +17,7 @@ static cc_columns *open_one(struct ArrowSchema *field) {
     cc_columns *columns = NULL;
     root.n_children = 1;
     root.children = children;
-    CHECK_OK(cc_columns_open(&root, true, &columns, NULL));
+    CHECK_OK(cc_columns_open(&root, CC_COLUMNS_CASE_INSENSITIVE, &columns, NULL));
     return columns;
 }
 
@@ -256,7 +256,7 @@ TEST(a_bad_record_leaves_no_trace) {
     root.n_children = 3;
     root.children = in_root;
     cc_columns *columns = NULL;
-    CHECK_OK(cc_columns_open(&root, true, &columns, NULL));
+    CHECK_OK(cc_columns_open(&root, CC_COLUMNS_CASE_INSENSITIVE, &columns, NULL));
     for (int round = 0; round < 3; round++) {
         cc_error error;
         CHECK_OK(append(columns, "{\"a\":\"x\\n\",\"b\":[1,2],\"c\":{\"d\":3}}", NULL));
@@ -301,14 +301,14 @@ TEST(schemas_that_are_refused) {
         cc_columns *columns = NULL;
         root.n_children = 1;
         root.children = children;
-        cc_status status = cc_columns_open(&root, true, &columns, NULL);
+        cc_status status = cc_columns_open(&root, CC_COLUMNS_CASE_INSENSITIVE, &columns, NULL);
         CHECK(strcmp(formats[i], "tss") == 0 || status == CC_ERR_UNSUPPORTED);
         cc_columns_close(columns);
         columns = NULL;
     }
     struct ArrowSchema plain = leaf("", "l");
     cc_columns *columns = NULL;
-    CHECK_EQ(cc_columns_open(&plain, true, &columns, NULL), CC_ERR_ARGUMENT);
+    CHECK_EQ(cc_columns_open(&plain, CC_COLUMNS_CASE_INSENSITIVE, &columns, NULL), CC_ERR_ARGUMENT);
 }
 
 int main(void) {

@@ -1,6 +1,6 @@
 """Records and columns (csrc/ingest, csrc/compress) from Python."""
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Buffer, Callable, Sequence
 from typing import Any, final
 
 def frame(records: Sequence[bytes]) -> bytes:
@@ -19,6 +19,12 @@ def decode_put_records(body: bytes) -> tuple[str, bytes, int]:
 
 def gzip_member(deflated: Buffer, crc32: int, size: int) -> bytes:
     """A GZIP member (RFC 1952, mtime 0) around raw deflate data of `size` bytes with that CRC-32."""
+
+def snappy_frames(
+    data: Buffer, compress: Callable[[memoryview], bytes], *, hadoop: bool, begin: bool = True
+) -> bytes:
+    """`data` in frames of 32 KiB blocks that `compress` made raw Snappy of: Hadoop's, or xerial's with the
+    stream header in front when `begin`."""
 
 def crc32(data: Buffer, value: int = 0) -> int:
     """CRC-32 (IEEE) as zlib.crc32, with the processor's carry-less multiply."""
@@ -40,7 +46,18 @@ class Columns:
     """
 
     rows: int
-    def __init__(self, schema: Any, *, case_insensitive: bool = True) -> None: ...
+    def __init__(
+        self,
+        schema: Any,
+        *,
+        case_insensitive: bool = True,
+        dots_as_underscores: bool = False,
+        strict: bool = False,
+        millis: bool = False,
+    ) -> None:
+        """`dots_as_underscores`: the key "a.b" is the column a_b. `strict`: as Hive's JSON SerDe reads (text
+        is no number, text columns take scalars, timestamps are "yyyy-m-d hh:mm:ss[.f]"), and with `millis`
+        also whole milliseconds since 1970."""
     def append(self, payload: Buffer) -> list[tuple[int, str, str]]:
         """Append a framed batch; (index of the record, code, reason) of each bad one. No GIL meanwhile."""
     def append_lines(self, data: Buffer, first_line: int = 1) -> list[tuple[int, str, str]]:

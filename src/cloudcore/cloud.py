@@ -22,7 +22,6 @@ from cloudcore.clock import Clock
 if TYPE_CHECKING:
     from cloudcore.dynamodb import DynamoDB, Table
     from cloudcore.firehose import Firehose, Stream
-    from cloudcore.objects import LocalObjects
     from cloudcore.wire import Endpoint
 
 DEFAULT_ACCOUNT = "000000000000"
@@ -33,8 +32,10 @@ class Cloud:
     """All services of one account and region, over the directory `path` or ":memory:".
 
     durability: "process" (default: what was acknowledged survives kill -9), "interval", "commit", "memory";
-    of the tables. Use it as a context manager or call close(). One process owns a directory: a second
-    one gets BusyError when it first touches the same service.
+    of the tables. objects: where streams deliver to; None: files below `path`; "s3": the endpoint and
+    credentials that boto3 would use (extra cloudcore[s3]); or a store of your own. Use it as a context
+    manager or call close(). One process owns a directory: a second one gets BusyError when it first
+    touches the same service.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Cloud:
         region: str = DEFAULT_REGION,
         durability: str = "process",
         clock: Clock | None = None,
+        objects: Any = None,
     ):
         if len(account) != 12 or not account.isdigit():
             raise ValueError(f"an account is 12 digits, not {account!r}")
         self.account, self.region, self.durability = account, region, durability
         self.clock = clock or Clock()
+        self._objects = objects
         self.in_memory = os.fspath(path) == ":memory:"
         self._scratch = tempfile.mkdtemp(prefix="cloudcore-") if self.in_memory else None
         self.path = self._scratch or os.path.abspath(os.fspath(path))
@@ -70,11 +73,18 @@ class Cloud:
         return self._service("dynamodb", make)
 
     @property
-    def objects(self) -> LocalObjects:
+    def objects(self) -> Any:
         """The object store that streams deliver to."""
 
-        def make() -> LocalObjects:
+        def make() -> Any:
             from cloudcore.objects import LocalObjects
+
+            if self._objects == "s3":
+                from cloudcore.objects.s3 import S3Objects
+
+                return S3Objects()
+            if self._objects is not None:
+                return self._objects
 
             directory = os.path.join(self.path, self.account, "objects")
             return LocalObjects(directory, durable=not self.in_memory)

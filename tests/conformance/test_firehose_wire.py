@@ -37,6 +37,18 @@ def create(service: Firehose, name: str = "s", **destination: Any) -> dict[str, 
     )
 
 
+def conversion(reader: Any = None, writer: Any = None, table: str = "none") -> dict[str, Any]:
+    """A DataFormatConversionConfiguration of the table d.<table>."""
+    block: dict[str, Any] = {
+        "SchemaConfiguration": {"DatabaseName": "d", "TableName": table, "Region": "us-east-1"}
+    }
+    if reader is not None:
+        block["InputFormatConfiguration"] = {"Deserializer": reader}
+    if writer is not None:
+        block["OutputFormatConfiguration"] = {"Serializer": writer}
+    return {"DataFormatConversionConfiguration": block}
+
+
 def refused(call: Any, *arguments: Any, **named: Any) -> ApiError:
     with pytest.raises(ApiError) as caught:
         call(*arguments, **named)
@@ -136,7 +148,6 @@ def test_limits_of_a_batch(firehose: Firehose) -> None:
 @pytest.mark.parametrize(
     ("destination", "words"),
     [
-        ({"CompressionFormat": "ZIP"}, "not supported yet"),
         ({"CompressionFormat": "Brotli"}, "enum value set"),
         ({"BufferingHints": {"SizeInMBs": 129}}, "less than or equal to 128"),
         ({"BufferingHints": {"IntervalInSeconds": 901}}, "less than or equal to 900"),
@@ -149,7 +160,8 @@ def test_limits_of_a_batch(firehose: Firehose) -> None:
         ({"CustomTimeZone": "Mars/Base"}, "time zone"),
         ({"FileExtension": "txt"}, "regular expression"),
         ({"DataFormatConversionConfiguration": {"Enabled": True}}, "SchemaConfiguration is required"),
-        ({"DataFormatConversionConfiguration": {"SchemaConfiguration": {"TableName": "t"}}}, "Glue"),
+        ({"DataFormatConversionConfiguration": {"SchemaConfiguration": {"TableName": "t"}}}, "databaseName"),
+        (conversion(), "not in the catalogue"),
         ({"BucketARN": "arn:aws:s3:::"}, "bucketARN"),
         ({"Surprise": 1}, "Surprise is not supported"),
         (

@@ -17,6 +17,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--data", default="cloudcore.d", metavar="DIR", help="where everything is kept, or :memory:"
     )
+    parser.add_argument(
+        "--objects", choices=("local", "s3"), default="local",
+        help="streams deliver to files below DIR, or to the S3 endpoint that boto3 would use",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         with (
-            cloudcore.open(options.data) as cloud,
+            cloudcore.open(options.data, objects="s3" if options.objects == "s3" else None) as cloud,
             cloud.serve(port=options.port, host=options.host) as endpoint,
         ):
             region = f"AWS_REGION={cloud.region} AWS_DEFAULT_REGION={cloud.region}"
@@ -37,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"export AWS_ENDPOINT_URL={endpoint.url} {region} {keys}")
             print("signatures are not checked: loopback only", flush=True)
             stop.wait()
-    except (BusyError, OSError, ValueError) as error:
+    except (BusyError, ImportError, OSError, ValueError) as error:
         print(f"cloudcore serve: {error}", file=sys.stderr)
         return 2
     return 0

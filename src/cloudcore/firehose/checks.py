@@ -52,6 +52,19 @@ def number(params: dict[str, Any], name: str, low: int, high: int, default: int,
     return value
 
 
+def decimal(params: dict[str, Any], name: str, low: float, high: float, default: float) -> float:
+    """A number member within [low, high]."""
+    value = params.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ApiError("SerializationException", f"{name} must be a number")
+    if not low <= value <= high:
+        bound = f"greater than or equal to {low:g}" if not value >= low else f"less than or equal to {high:g}"
+        raise failed(value, name[0].lower() + name[1:], f"Member must have value {bound}")
+    return float(value)
+
+
 def one_of(params: dict[str, Any], name: str, allowed: Collection[str], default: str) -> str:
     """A string member of an enumeration."""
     value = member(params, name, str, default=default)

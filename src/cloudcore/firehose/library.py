@@ -17,7 +17,7 @@ def configuration(service: Any, **o: Any) -> tuple[dict[str, Any], dict[str, Any
     ours: dict[str, Any] = {
         "small_buffers": True, "buffer_seconds": o["buffer_seconds"], "plain_prefix": o["plain_prefix"],
         "processor_seconds": o["transform_buffer_seconds"], "validate_json": o["validate_json"],
-        "buffer_bytes": o["buffer_bytes"] or ((64 << 20) if o["format"] == "parquet" else (5 << 20)),
+        "buffer_bytes": o["buffer_bytes"] or ((64 << 20) if o["format"] in ("parquet", "orc") else (5 << 20)),
     }  # fmt: skip
     for name in ("disk_bound", "retention_seconds"):
         if o.get(name) is not None:
@@ -26,7 +26,7 @@ def configuration(service: Any, **o: Any) -> tuple[dict[str, Any], dict[str, Any
         raw["ErrorOutputPrefix"] = o["error_prefix"]
     if o["file_extension"] is not None:
         raw["FileExtension"] = o["file_extension"]
-    if o["format"] == "parquet":
+    if o["format"] in ("parquet", "orc"):
         from cloudcore._stream import Columns
         from cloudcore.firehose import schema
 
@@ -36,12 +36,20 @@ def configuration(service: Any, **o: Any) -> tuple[dict[str, Any], dict[str, Any
             Columns(given)  # a type that cannot be converted is refused now
             ours["schema"] = schema.dump(given)
         raw["DataFormatConversionConfiguration"] = {"Enabled": True}
-        if o["compression"] is not None:
-            ours["parquet_compression"] = o["compression"].upper()
+        compression = None if o["compression"] is None else o["compression"].upper()
+        if o["format"] == "orc":
+            options = {} if compression is None else {"Compression": compression}
+            raw["DataFormatConversionConfiguration"]["OutputFormatConfiguration"] = {
+                "Serializer": {"OrcSerDe": options}
+            }
+        elif compression is not None:
+            ours["parquet_compression"] = compression
     elif o["format"] not in (None, "json"):
-        raise ValueError(f"format is None or 'parquet', not {o['format']!r}")
+        raise ValueError(f"format is None, 'parquet' or 'orc', not {o['format']!r}")
     elif o["compression"] is not None:
-        raw["CompressionFormat"] = o["compression"].upper()
+        raw["CompressionFormat"] = {"SNAPPY": "Snappy"}.get(
+            o["compression"].upper(), o["compression"].upper()
+        )
     _transform(service, raw, o)
     if o["backup_prefix"] is not None:
         raw["S3BackupMode"] = "Enabled"

@@ -45,6 +45,7 @@ logger = logging.getLogger("cloudcore.firehose")
 REJECT = 2  # log record type: records that the producer itself refused (ours, for ingest)
 _READ_BYTES = 8 << 20  # without processing: how much of the source one turn takes in
 _RETRY_FIRST_S, _RETRY_MAX_S = 1.0, 120.0
+_RECOVERED_S, _TOLD_EVERY_S = 2.0, 10.0
 _REJECTED = f"error:{CONVERSION_FAILED}"
 
 
@@ -84,6 +85,7 @@ class Pipeline(Turning):
         self.position = 0  # last source sequence that was taken in
         self._keys: dict[str, dict[str, str]] = {}
         self._retry: dict[int, tuple[float, float]] = {}  # plan id -> (not before, next pause)
+        self._failure_told = -1e9
         self._recover()
 
     # -- the way through -------------------------------------------------------------------------
@@ -252,8 +254,11 @@ class Pipeline(Turning):
     def _ended(self, outcome: Outcome) -> bool:
         """Note what became of a plan. A store that is down is tried again later; the log holds the data."""
         plan = outcome.plan
+        now = self.clock.monotonic()
         if outcome.moved is not None:
             self._retry.pop(plan.id, None)
+            for number, (due, pause) in self._retry.items():  # it is up again: the others need not wait long
+                self._retry[number] = (min(due, now + _RECOVERED_S), pause)
             self.journal.done(plan, outcome.moved)
             return True
         if isinstance(outcome.error, ClosedError):
@@ -265,10 +270,13 @@ class Pipeline(Turning):
             self.journal.done(plan, {"expired": plan.records})
             return True
         pause = self._retry.get(plan.id, (0.0, _RETRY_FIRST_S))[1]
-        self._retry[plan.id] = (self.clock.monotonic() + pause, min(pause * 2, _RETRY_MAX_S))
-        unexpected = None if isinstance(outcome.error, OSError) else outcome.error
-        logger.warning("%s: cannot write %s (%s), next try in %.0f s", self.name, plan.key, outcome.error,
-                       pause, exc_info=unexpected)  # fmt: skip
+        self._retry[plan.id] = (now + pause, min(pause * 2, _RETRY_MAX_S))
+        if now - self._failure_told >= _TOLD_EVERY_S:
+            self._failure_told = now
+            unexpected = None if isinstance(outcome.error, OSError) else outcome.error
+            logger.warning("%s: cannot write %s (%s), next try in %.0f s; %d objects wait like this",
+                           self.name, plan.key, outcome.error, pause, len(self._retry),
+                           exc_info=unexpected)  # fmt: skip
         return False
 
     def _commit(self) -> None:

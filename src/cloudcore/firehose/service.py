@@ -22,6 +22,7 @@ from typing import Any
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, CloudcoreError
 from cloudcore.firehose import library, operations
+from cloudcore.firehose.catalogue import Catalogue
 from cloudcore.firehose.stream import Stream
 from cloudcore.validation import check, for_boto3
 
@@ -60,6 +61,7 @@ class Firehose:
         self._streams: dict[str, Stream] = {}
         self._descriptions: dict[str, dict[str, Any]] = {}
         self._updates: dict[str, threading.Lock] = {}
+        self.catalogue = Catalogue(self.directory, _write_atomically)
         self._dead: set[str] = set()  # deleted, still shown as DELETING
         self._closed = False
         self._load()
@@ -130,7 +132,7 @@ class Firehose:
         """Open a delivery stream, creating it when it is not there yet.
 
         Members mean what they mean in CreateDeliveryStream; sizes in bytes, times in seconds. `format`
-        None (bytes as they come) or "parquet"; `schema` an Arrow schema, DDL text, a dict, or None to
+        None (bytes as they come) "parquet" or "orc"; `schema` an Arrow schema, DDL text, a dict, or None to
         infer it from the first records; `transform` a function's name or ARN, or an object with .arn.
         Partition keys in the prefix turn dynamic partitioning on. An existing stream keeps its
         configuration; asking for another one raises ApiError ResourceInUseException.
@@ -275,6 +277,28 @@ class Firehose:
                 "InvalidArgumentException",
                 "EncryptionConfiguration.KMSEncryptionConfig is not supported by the local object store",
             )
+        if config.conversion is not None and config.conversion.schema != "infer":
+            from cloudcore.firehose.destinations.s3 import columnar
+
+            columnar.check(config.conversion)
+
+    def define_table(self, database: str, table: str, schema: Any) -> None:
+        """Ours, in the place of AWS Glue: make or replace the table that SchemaConfiguration names.
+
+        `schema` as in stream(). Streams that are there keep the columns they began with.
+        """
+        with self._lock:
+            self.catalogue.define(database, table, schema)
+
+    def with_schema(self, raw: dict[str, Any], ours: dict[str, Any] | None) -> dict[str, Any] | None:
+        """`ours` with the schema of the table that the configuration names, if it names one."""
+        from cloudcore.firehose.destinations.s3 import conversion
+
+        names = conversion.table_of(raw)
+        if names is None:
+            return ours
+        with self._lock:
+            return {**(ours or {}), "schema": self.catalogue.find(*names)}
 
     def delete(self, name: str) -> None:
         """Stop a stream and remove it with everything that waits in it."""

@@ -31,9 +31,10 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         raise invalid("Exactly one destination configuration is supported for a Firehose")
     if "S3DestinationConfiguration" in params:
         only(given[0], PLAIN_MEMBERS, "S3DestinationConfiguration")
-    service.check(parse(given[0]))
+    ours = service.with_schema(given[0], None)
+    service.check(parse(given[0], ours))
     source = _source(params)
-    created = service.create(name, given[0], tags=tags.read(params), source=source)
+    created = service.create(name, given[0], ours, tags=tags.read(params), source=source)
     return {"DeliveryStreamARN": created["DeliveryStreamARN"]}
 
 

@@ -36,10 +36,11 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         if destination != DESTINATION:
             raise invalid(f"Destination Id {destination} not found")
         raw = merge(found["Destination"], updates[0])
-        service.check(parse(raw, found.get("Ours")))
+        ours = service.with_schema(raw, found.get("Ours"))
+        service.check(parse(raw, ours))
         _check_partitioning(found["Destination"], raw)
         service.update({
-            **found, "VersionId": str(int(found["VersionId"]) + 1), "Destination": raw,
+            **found, "VersionId": str(int(found["VersionId"]) + 1), "Destination": raw, "Ours": ours,
             "LastUpdateTimestamp": service.clock.now(),
         })  # fmt: skip
     return {}

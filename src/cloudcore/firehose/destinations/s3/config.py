@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 
 from cloudcore.firehose import prefix
 from cloudcore.firehose.checks import failed, invalid, member, number, one_of, only
+from cloudcore.firehose.destinations.s3 import conversion
+from cloudcore.firehose.destinations.s3.compress import FORMATS
+from cloudcore.firehose.destinations.s3.conversion import Conversion
 from cloudcore.firehose.prefix import Prefix
 
 MIB = 1 << 20
-_COMPRESSIONS = ("UNCOMPRESSED", "GZIP", "ZIP", "Snappy", "HADOOP_SNAPPY")
-_PARQUET = ("UNCOMPRESSED", "GZIP", "SNAPPY")
 _ARN = re.compile(r"arn:aws[a-z-]*:s3:::([^/]+)")
 _MEMBERS = {
     "RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix", "BufferingHints", "CompressionFormat",
@@ -57,17 +58,6 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Parquet:
-    """Format conversion. `schema` None: inferred from the first records, once."""
-
-    schema: Any
-    compression: str = "SNAPPY"
-    page_bytes: int = MIB
-    dictionary: bool = True
-    version: str = "V1"
-
-
-@dataclass(frozen=True)
 class S3Config:
     """Everything the pipeline needs to know of its destination."""
 
@@ -77,7 +67,7 @@ class S3Config:
     processor: Processor | None = None
     delimiter: bytes = b""
     backup: Target | None = None
-    conversion: Parquet | None = None
+    conversion: Conversion | None = None
     validate_json: bool = False
     partitioned: bool = False
     retry_seconds: int = 300
@@ -106,19 +96,19 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
     zone = _zone(raw)
     plain = bool(ours.get("plain_prefix"))
     data_prefix = prefix.data_prefix(_text(raw, "Prefix"), plain=plain)
-    parquet = _parquet(raw, ours)
-    compression = _compression(raw, default="UNCOMPRESSED")
-    if parquet and compression != "UNCOMPRESSED":
+    convert = conversion.parse(raw, ours)
+    compression = _compression(raw)
+    if convert and compression != "UNCOMPRESSED":
         raise invalid("CompressionFormat must be UNCOMPRESSED when data format conversion is enabled")
     processor, delimiter = _processing(raw, ours)
     partitioned, retry_seconds = _partitioning(raw, data_prefix, processor)
     small = bool(ours.get("small_buffers"))
-    low = 64 if (parquet or partitioned) and not small else 1
-    size, seconds = _hints(raw, low, 128 if parquet or partitioned else 5)
-    extension = _extension(raw) or (".parquet" if parquet else ".gz" if compression == "GZIP" else "")
+    low = 64 if (convert or partitioned) and not small else 1
+    size, seconds = _hints(raw, low, 128 if convert or partitioned else 5)
+    extension = convert.writer.extension if convert else FORMATS[compression].extension
     data = Target(
         _bucket(raw), data_prefix, int(ours.get("buffer_bytes") or size),
-        float(ours.get("buffer_seconds", seconds)), compression, extension, _kms_key(raw),
+        float(ours.get("buffer_seconds", seconds)), compression, _extension(raw) or extension, _kms_key(raw),
     )  # fmt: skip
     error_text = raw.get("ErrorOutputPrefix")
     if (
@@ -129,7 +119,7 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
         raise invalid("ErrorOutputPrefix cannot be null or empty when Prefix contains expressions")
     return S3Config(
         data, prefix.error_prefix(_text(raw, "ErrorOutputPrefix"), plain=plain), zone, processor, delimiter,
-        _backup(raw, ours), parquet, bool(ours.get("validate_json")), partitioned, retry_seconds,
+        _backup(raw, ours), convert, bool(ours.get("validate_json")), partitioned, retry_seconds,
     )  # fmt: skip
 
 
@@ -138,7 +128,7 @@ def describe(raw: dict[str, Any]) -> dict[str, Any]:
     out = {
         name: value for name, value in raw.items() if name != "S3BackupConfiguration" and value is not None
     }
-    converted = _enabled(raw.get("DataFormatConversionConfiguration"))
+    converted = conversion.enabled(raw.get("DataFormatConversionConfiguration"))
     out["BufferingHints"] = {
         "SizeInMBs": 128 if converted else 5, "IntervalInSeconds": 300, **(raw.get("BufferingHints") or {}),
     }  # fmt: skip
@@ -199,11 +189,8 @@ def _zone(raw: dict[str, Any]) -> tzinfo:
         raise invalid(f"CustomTimeZone is not a valid time zone: {name}") from None
 
 
-def _compression(raw: dict[str, Any], default: str) -> str:
-    compression = one_of(raw, "CompressionFormat", _COMPRESSIONS, default)
-    if compression not in ("UNCOMPRESSED", "GZIP"):
-        raise invalid(f"CompressionFormat {compression} is not supported yet; use UNCOMPRESSED or GZIP")
-    return compression
+def _compression(raw: dict[str, Any]) -> str:
+    return one_of(raw, "CompressionFormat", tuple(FORMATS), "UNCOMPRESSED")
 
 
 def _hints(raw: dict[str, Any], low: int, default: int) -> tuple[int, int]:
@@ -227,48 +214,6 @@ def _extension(raw: dict[str, Any]) -> str:
             "Member must satisfy regular expression pattern: ^$|\\.[0-9a-z!\\-_.*'()]+",
         )
     return extension
-
-
-def _enabled(part: dict[str, Any] | None) -> bool:
-    """A conversion block that is there counts as enabled unless it says otherwise."""
-    return part is not None and part.get("Enabled", True) is not False
-
-
-def _parquet(raw: dict[str, Any], ours: dict[str, Any]) -> Parquet | None:
-    block = member(raw, "DataFormatConversionConfiguration", dict)
-    if not _enabled(block):
-        return None
-    only(
-        block,
-        {"Enabled", "InputFormatConfiguration", "OutputFormatConfiguration", "SchemaConfiguration"},
-        "DataFormatConversionConfiguration",
-    )
-    if block.get("SchemaConfiguration"):
-        raise invalid(
-            "SchemaConfiguration needs AWS Glue, which is not supported yet; "
-            "give the schema through the library"
-        )
-    if not ours.get("schema"):
-        raise invalid("SchemaConfiguration is required when data format conversion is enabled")
-    reader = ((block.get("InputFormatConfiguration") or {}).get("Deserializer")) or {"OpenXJsonSerDe": {}}
-    if set(reader) != {"OpenXJsonSerDe"} or reader["OpenXJsonSerDe"]:
-        raise invalid("Only the OpenXJsonSerDe deserializer with its defaults is supported")
-    writer = ((block.get("OutputFormatConfiguration") or {}).get("Serializer")) or {"ParquetSerDe": {}}
-    if set(writer) != {"ParquetSerDe"}:
-        raise invalid("Only the ParquetSerDe serializer is supported")
-    options = writer["ParquetSerDe"] or {}
-    only(
-        options,
-        {"Compression", "PageSizeBytes", "EnableDictionaryCompression", "WriterVersion"},
-        "ParquetSerDe",
-    )
-    return Parquet(
-        ours["schema"],
-        ours.get("parquet_compression") or one_of(options, "Compression", _PARQUET, "SNAPPY"),
-        number(options, "PageSizeBytes", 64 << 10, 1 << 30, MIB),
-        bool(options.get("EnableDictionaryCompression", True)),
-        one_of(options, "WriterVersion", ("V1", "V2"), "V1"),
-    )
 
 
 def _processing(raw: dict[str, Any], ours: dict[str, Any]) -> tuple[Processor | None, bytes]:
@@ -344,12 +289,12 @@ def _backup(raw: dict[str, Any], ours: dict[str, Any]) -> Target | None:
     member(block, "RoleARN", str, required=True)
     _refuse_unsupported(block)
     size, seconds = _hints(block, 1, 5)
-    compression = _compression(block, default="UNCOMPRESSED")
+    compression = _compression(block)
     where = prefix.data_prefix(_text(block, "Prefix"), plain=bool(ours.get("plain_prefix")))
     if where.partition_keys:
         raise invalid("partition keys are not allowed in the Prefix of S3BackupConfiguration")
     return Target(
         _bucket(block), where, int(ours.get("backup_bytes") or size),
-        float(ours.get("buffer_seconds", seconds)), compression, ".gz" if compression == "GZIP" else "",
+        float(ours.get("buffer_seconds", seconds)), compression, FORMATS[compression].extension,
         _kms_key(block),
     )  # fmt: skip

@@ -7,7 +7,8 @@ from typing import Any
 
 from cloudcore.firehose import prefix
 from cloudcore.firehose.destinations.s3 import encode
-from cloudcore.firehose.destinations.s3.config import S3Config
+from cloudcore.firehose.destinations.s3.compress import FORMATS, compress
+from cloudcore.firehose.destinations.s3.config import S3Config, Target
 from cloudcore.firehose.journal import Plan
 
 
@@ -17,7 +18,8 @@ def object_key(config: S3Config, stream: str, version: int, plan_identity: str, 
     kind, _, rest = lane.partition(":")
     when = prefix.moment(time_ms, config.zone)
     if kind == "error":
-        where, extension, bucket = config.errors.evaluate(when, error_type=rest), "", config.data.bucket
+        where, bucket = config.errors.evaluate(when, error_type=rest), config.data.bucket
+        extension = FORMATS[config.data.compression].extension
     else:
         target = config.backup if kind == "backup" else config.data
         assert target is not None
@@ -36,30 +38,22 @@ def deliver(
     kind = plan.lane.partition(":")[0]
     target = config.backup if kind == "backup" else config.data
     assert target is not None
-    compression = "UNCOMPRESSED" if kind == "error" else target.compression
     if kind == "data" and config.conversion:
-        found = encode.parquet(pieces, config.conversion, schema, plan.planned_ms, on_failed)
+        from cloudcore.firehose.destinations.s3 import columnar
+
+        found = columnar.convert(pieces, config.conversion, schema, plan.planned_ms, on_failed)
     elif kind == "data" and config.validate_json:
-        found = encode.json_lines(pieces, compression, plan.planned_ms, on_failed)
+        found = encode.json_lines(pieces, plan.planned_ms, on_failed)
     else:
-        found = encode.concatenate(pieces, compression)
+        found = encode.concatenate(pieces)
     moved = {"objects": 0, "bytes_out": 0}
-    if found.parts:
-        moved["objects"] += 1
-        moved["bytes_out"] += sum(map(len, found.parts))
-        objects.put(
-            plan.bucket, plan.key, found.parts, content_encoding="gzip" if compression == "GZIP" else None
-        )
+    parts = compress(found.parts, target.compression, plan.key)
+    if found.records:
+        _put(objects, plan.bucket, plan.key, parts, target, moved)
     if found.failures:
-        when = prefix.moment(plan.time_ms, config.zone)
-        key = config.errors.evaluate(when, error_type=encode.CONVERSION_FAILED) + prefix.object_name(
-            stream, plan.version, when, f"{plan.key}:{encode.CONVERSION_FAILED}", ""
-        )
-        if config.errors.has("random"):  # fresh text at every evaluation would not overwrite itself
-            key = f"{plan.key}.{encode.CONVERSION_FAILED}"
-        objects.put(config.data.bucket, key, found.failures)
-        moved["objects"] += 1
-        moved["bytes_out"] += sum(map(len, found.failures))
+        key = _failures_key(plan, config, stream)
+        _put(objects, config.data.bucket, key, compress(found.failures, config.data.compression, key),
+             config.data, moved)  # fmt: skip
     failed = len(found.failures)
     if kind == "data":
         moved |= {"delivered": found.records, "conversion_failed": failed}
@@ -68,3 +62,24 @@ def deliver(
     else:
         moved["errors_written"] = found.records
     return moved
+
+
+def _failures_key(plan: Plan, config: S3Config, stream: str) -> str:
+    when = prefix.moment(plan.time_ms, config.zone)
+    extension = FORMATS[config.data.compression].extension
+    if config.errors.has("random"):  # fresh text at every evaluation would not overwrite itself
+        return f"{plan.key}.{encode.CONVERSION_FAILED}{extension}"
+    return config.errors.evaluate(when, error_type=encode.CONVERSION_FAILED) + prefix.object_name(
+        stream, plan.version, when, f"{plan.key}:{encode.CONVERSION_FAILED}", extension
+    )
+
+
+def _put(
+    objects: Any, bucket: str, key: str, parts: list[Any], target: Target, moved: dict[str, int]
+) -> None:
+    headers: dict[str, Any] = {"content_encoding": FORMATS[target.compression].content_encoding}
+    if target.kms_key:
+        headers["kms_key"] = target.kms_key
+    objects.put(bucket, key, parts, **headers)
+    moved["objects"] += 1
+    moved["bytes_out"] += sum(map(len, parts))

