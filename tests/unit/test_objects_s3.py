@@ -12,7 +12,6 @@ from cloudcore.errors import ApiError
 from cloudcore.firehose import Firehose
 from cloudcore.objects.s3 import S3Objects, StoreError, _slices
 
-
 KEY = "arn:aws:kms:us-east-1:000000000000:key/"
 
 
