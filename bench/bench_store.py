@@ -1,147 +1,112 @@
-"""PutItem, GetItem and Query in process, beside py-lmdb's and sqlite3's raw key-value calls.
+"""PutItem and GetItem in process, beside py-lmdb's and sqlite3's raw key-value calls (store_peers.py).
 
-The peers store the same bytes without DynamoDB's semantics: no encoding, no conditions, no types.
-Random order over CLOUDCORE_BENCH_ITEMS items (default 200,000); answers are checked before the clock.
+CLOUDCORE_BENCH_ITEMS items (default 1,000,000), one thread, the same loop for all. A round makes CALLS keys
+and values, then times the calls alone: the caller's objects are as warm as those of a program that has just
+made them, and different each time. "hot" draws from 100 items, "random" from all. Answers are checked before
+the clock, puts also after it. One put is one write transaction. "kept" holds on to all results of a round.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import sqlite3
+import statistics
+import time
 
 import pytest
 
-from bench.conftest import item
+from bench.store_peers import Cloudcore, Lmdb, Sqlite
 
-ITEMS = int(os.environ.get("CLOUDCORE_BENCH_ITEMS", "200000"))
-CALLS = 20_000
-
-
-def key_of(number: int) -> bytes:
-    return b"p%015d%08d" % (number % 10_000, number)
-
-
-class Cloudcore:
-    def __init__(self, directory):
-        import cloudcore
-
-        self.cloud = cloudcore.open(directory)
-        self.cloud.table("bench", pk="pk:S", sk="sk:N")
-        self.tables = self.cloud.dynamodb.tables
-
-    def prepare(self, numbers, round_):
-        self.keys = [{"pk": {"S": f"p{n % 10_000:015d}"}, "sk": {"N": str(n)}} for n in numbers]
-        self.values = [item(n, round_) for n in numbers]
-
-    def put(self):
-        put = self.tables.put_item
-        for value in self.values:
-            put("bench", value)
-
-    def get(self):
-        get = self.tables.get_item
-        for key in self.keys:
-            get("bench", key)
-
-    def get_view(self):
-        get = self.tables.get_item_view
-        for key in self.keys:
-            get("bench", key)
-
-    def check(self):
-        assert all(self.tables.get_item("bench", k) == v for k, v in zip(self.keys, self.values, strict=True))
-
-    def close(self):
-        self.cloud.close()
+ITEMS = int(os.environ.get("CLOUDCORE_BENCH_ITEMS", "1000000"))
+CALLS = 200
+ROUNDS = 300
+HOT = 100
+CASES = [
+    (peer, verb) for peer in (Cloudcore, Lmdb, Sqlite) for verb in (*(f"get {g}" for g in peer.gets), "put")
+]
 
 
-class Lmdb:
-    def __init__(self, directory):
-        lmdb = pytest.importorskip("lmdb")
-        self.env = lmdb.open(directory, map_size=4 << 30, sync=False, writemap=True)
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory, warm_machine):
+    """One loaded store per peer; made when first asked for."""
+    open_ones = {}
 
-    def prepare(self, numbers, round_):
-        import json
+    def store(peer):
+        if peer not in open_ones:
+            open_ones[peer] = found = peer(str(tmp_path_factory.mktemp("store")))
+            order = list(range(ITEMS))
+            random.Random(1).shuffle(order)
+            for start in range(0, ITEMS, 1000):
+                found.prepare(order[start : start + 1000])
+                found.load()
+        return open_ones[peer]
 
-        self.keys = [key_of(n) for n in numbers]
-        self.values = [json.dumps(item(n, round_)).encode()[:400] for n in numbers]
-
-    def put(self):
-        for key, value in zip(self.keys, self.values, strict=True):
-            with self.env.begin(write=True) as txn:
-                txn.put(key, value)
-
-    def get(self):
-        for key in self.keys:
-            with self.env.begin() as txn:
-                txn.get(key)
-
-    get_view = get
-
-    def check(self):
-        with self.env.begin() as txn:
-            assert all(txn.get(k) == v for k, v in zip(self.keys, self.values, strict=True))
-
-    def close(self):
-        self.env.close()
+    yield store
+    for one in open_ones.values():
+        one.close()
 
 
-class Sqlite(Lmdb):
-    def __init__(self, directory):
-        self.db = sqlite3.connect(os.path.join(directory, "bench.db"), isolation_level=None)
-        self.db.execute("PRAGMA journal_mode=WAL")
-        self.db.execute("PRAGMA synchronous=OFF")
-        self.db.execute("CREATE TABLE kv (k BLOB PRIMARY KEY, v BLOB) WITHOUT ROWID")
-
-    def put(self):
-        for pair in zip(self.keys, self.values, strict=True):
-            self.db.execute("INSERT OR REPLACE INTO kv VALUES (?, ?)", pair)
-
-    def get(self):
-        for key in self.keys:
-            self.db.execute("SELECT v FROM kv WHERE k = ?", (key,)).fetchone()
-
-    get_view = get
-
-    def check(self):
-        for key, value in zip(self.keys, self.values, strict=True):
-            assert self.db.execute("SELECT v FROM kv WHERE k = ?", (key,)).fetchone() == (value,)
-
-    def close(self):
-        self.db.close()
-
-
-@pytest.fixture(scope="module", params=[Cloudcore, Lmdb, Sqlite], ids=lambda p: p.__name__.lower())
-def store(request, tmp_path_factory):
-    found = request.param(str(tmp_path_factory.mktemp("store")))
-    order = list(range(ITEMS))
-    random.Random(1).shuffle(order)
-    for start in range(0, ITEMS, 20_000):
-        found.prepare(order[start : start + 20_000], 0)
-        found.put()
-    yield found
-    found.close()
-
-
-@pytest.mark.parametrize("verb", ["put", "get", "get_view"])
 @pytest.mark.parametrize("spread", ["hot", "random"])
-def test_point_operations(benchmark, store, verb, spread):
-    rounds = iter(range(1, 100))
-    rng = random.Random(7)
+@pytest.mark.parametrize(
+    ("peer", "verb"), CASES, ids=[f"{p.__name__.lower()}-{v.replace(' ', '-')}" for p, v in CASES]
+)
+def test_point_operations(benchmark, stores, peer, verb, spread):
+    store = stores(peer)
+    rounds = iter(range(1, 100_000))
+    rng = random.Random(f"{verb} {spread}")
+    span = HOT if spread == "hot" else ITEMS
 
     def setup():
-        span = 100 if spread == "hot" else ITEMS
-        store.prepare([rng.randrange(span) for _ in range(CALLS)], next(rounds) if verb == "put" else 0)
+        store.kept = None
+        numbers = [rng.randrange(span) for _ in range(CALLS)]
+        store.prepare(numbers, next(rounds) % 10_000 if verb == "put" else 0)
 
-    setup()
     if verb != "put":
+        store.prepare(range(HOT))  # an earlier put case left other values
         store.put()
-    store.check() if verb != "put" else None
-    benchmark.pedantic(getattr(store, verb), setup=setup, rounds=5)
-    if verb == "put" and spread == "random":
+        setup()
+        store.put()
+        store.check()
+    benchmark.pedantic(getattr(store, verb.replace(" ", "_")), setup=setup, rounds=ROUNDS, warmup_rounds=20)
+    if verb == "put":
         last = {repr(key): (key, value) for key, value in zip(store.keys, store.values, strict=True)}
         store.keys, store.values = [key for key, _ in last.values()], [value for _, value in last.values()]
         store.check()
-    benchmark.extra_info["ns_per_call"] = round(benchmark.stats.stats.median / CALLS * 1e9)
-    print(f" {verb} {spread}: {benchmark.stats.stats.median / CALLS * 1e9:,.0f} ns")
+    median = benchmark.stats.stats.median / CALLS * 1e9
+    benchmark.extra_info["ns_per_call"] = round(median)
+    print(f" {verb} {spread}: median {median:,.0f}, mean {benchmark.stats.stats.mean / CALLS * 1e9:,.0f} ns")
+
+
+@pytest.mark.parametrize("spread", ["hot", "random"])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("get dict", "get begin"),
+        ("get dict kept", "get begin kept"),
+        ("get view", "get begin"),
+        ("put", "put"),
+    ],
+)
+def test_ratio_to_lmdb(benchmark, stores, ours, theirs, spread):
+    """Both in turn, round by round, so that what else the machine does meets both: the rows to compare."""
+    rng = random.Random(f"{ours} {spread}")
+    span = HOT if spread == "hot" else ITEMS
+    spent = {Cloudcore: [], Lmdb: []}
+
+    def run():
+        for round_ in range(ROUNDS):
+            numbers = [rng.randrange(span) for _ in range(CALLS)]
+            for peer, verb in ((Cloudcore, ours), (Lmdb, theirs)):
+                store = stores(peer)
+                store.kept = None
+                store.prepare(numbers, round_)
+                call = getattr(store, verb.replace(" ", "_"))
+                begin = time.perf_counter_ns()
+                call()
+                spent[peer].append((time.perf_counter_ns() - begin) / CALLS)
+
+    stores(Cloudcore), stores(Lmdb)
+    benchmark.pedantic(run, rounds=1)
+    mine, other = statistics.median(spent[Cloudcore]), statistics.median(spent[Lmdb])
+    benchmark.extra_info.update(ours_ns=round(mine), lmdb_ns=round(other), ratio=round(other / mine, 2))
+    print(f" {ours} {spread}: {mine:,.0f} ns, lmdb {theirs} {other:,.0f} ns: {other / mine:.2f}x")
