@@ -3,8 +3,8 @@
     python -m examples.flights [--data DIR] [--records N] [--quiet]
 
 336,776 flights go as JSON through PutRecordBatch into a delivery stream. A function transforms them
-and keeps per-carrier totals in a table (as soon as this build has functions); the stream converts to
-Parquet and writes by carrier and month, backs the source up, and sets failures aside. At the end every
+and keeps per-carrier totals in a table through boto3; the stream converts to Parquet and writes by
+carrier and month, backs the source up, and sets failures aside. At the end every
 count and sum is checked against what pyarrow computes from the package's CSV. Exit status 1 when
 anything disagrees.
 
@@ -34,36 +34,29 @@ STREAM, TABLE, FUNCTION, BUCKET = "flights", "carrier_totals", "flights-transfor
 COLUMNS = (
     "year int, month int, day int, dep_time int, sched_dep_time int, dep_delay int, arr_time int, "
     "sched_arr_time int, arr_delay int, carrier string, flight int, tailnum string, origin string, "
-    "dest string, air_time int, distance int, hour int, minute int, time_hour timestamp"
+    "dest string, air_time int, distance int, hour int, minute int, time_hour timestamp, "
+    "gained int, late boolean"
 )
-# Functions are a room of the house that opens later; the demo uses it as soon as the Cloud has it, and
-# delivers the flights untransformed until then.
-TRANSFORMS = hasattr(cloudcore.Cloud, "lambda_")
 ROLE = "arn:aws:iam::000000000000:role/demo"
 
 
 def build(cloud: Any) -> Any:
     """Table, function and stream: made at the first run, found again later. Returns the stream."""
-    common: dict[str, Any] = {
-        "bucket": BUCKET,
-        "error_prefix": "errors/!{firehose:error-output-type}/!{timestamp:yyyy-MM-dd}/",
-        "format": "parquet",
-        "buffer_bytes": 8 << 20,
-        "buffer_seconds": 60,
-        "backup_prefix": "raw/",
-    }
-    if not TRANSFORMS:
-        return cloud.stream(STREAM, prefix="flights/!{timestamp:yyyy-MM-dd}/", schema=COLUMNS, **common)
     build_table(cloud)
     build_function(cloud)
     return cloud.stream(
         STREAM,
+        bucket=BUCKET,
         prefix="flights/carrier=!{partitionKeyFromLambda:carrier}/month=!{partitionKeyFromLambda:month}/"
         "!{timestamp:yyyy-MM-dd}/",
-        schema=COLUMNS + ", gained int, late boolean",
+        error_prefix="errors/!{firehose:error-output-type}/!{timestamp:yyyy-MM-dd}/",
+        backup_prefix="raw/",
+        format="parquet",
+        schema=COLUMNS,
         transform=FUNCTION,
         transform_buffer_seconds=1,
-        **common,
+        buffer_bytes=8 << 20,
+        buffer_seconds=60,
     )
 
 
@@ -149,32 +142,32 @@ def collected(cloud: Any) -> dict[str, Any]:
         part = pq.read_table(pa.BufferReader(objects.get(BUCKET, key)))
         tables.append(part)
         for carrier, month in set(zip(part["carrier"].to_pylist(), part["month"].to_pylist(), strict=True)):
-            if TRANSFORMS and not key.startswith(f"flights/carrier={carrier}/month={month:02d}/"):
+            if not key.startswith(f"flights/carrier={carrier}/month={month:02d}/"):
                 raise AssertionError(f"{key} holds a flight of {carrier}, month {month}")
     raw = [gzip.decompress(objects.get(BUCKET, key)) for key in keys if key.startswith("raw/")]
     codes = [
-        json.loads(line).get("errorCode" if TRANSFORMS else "lastErrorCode")
+        json.loads(line).get("errorCode")
         for key in keys
         if key.startswith("errors/")
         for line in objects.get(BUCKET, key).splitlines()
     ]
-    code = "Lambda.ProcessingFailedStatus" if TRANSFORMS else "DataFormatConversion.ParseError"
+    code = "Lambda.ProcessingFailedStatus"
     found = {
         "records": sum(part.count(b"\n") for part in raw),
         "failed": codes.count(code),
         "other_failures": len(codes) - codes.count(code),
         **data.figures(pa.concat_tables(tables)),
     }
-    if TRANSFORMS:
-        items = cloud.dynamodb.call("Scan", {"TableName": TABLE})["Items"]
-        names = ("flights", "dep_delay", "distance")
-        found["totals"] = {item["carrier"]["S"]: tuple(int(item[n]["N"]) for n in names) for item in items}
+    names = ("flights", "dep_delay", "distance")
+    found["totals"] = {
+        item["carrier"]["S"]: tuple(int(item[n]["N"]) for n in names) for item in totals(cloud)
+    }
     return found
 
 
 def check(cloud: Any, stream: Any, flights: int | None) -> list[str]:
     """What disagrees; nothing when all is well."""
-    wanted = data.expected(flights, TRANSFORMS)
+    wanted = data.expected(flights)
     found, status = collected(cloud), stream.status()
     wrong = []
 
@@ -187,8 +180,7 @@ def check(cloud: Any, stream: Any, flights: int | None) -> list[str]:
     same("objects, source records", found["records"], wanted["records"])
     same("objects, failed", found["failed"], wanted["failed"])
     same("objects, other failures", found["other_failures"], 0)
-    if TRANSFORMS:
-        same("table, carriers", found["totals"], wanted["carriers"])
+    same("table, carriers", found["totals"], wanted["carriers"])
     for name in ("delivered", "dropped", "failed"):
         same(f"stream, {name}", status[name], wanted[name])
     same("stream, records in", status["records_in"], wanted["records"])
@@ -232,23 +224,17 @@ def report(cloud: Any, stream: Any, seconds: float, new: int) -> None:
     print(f"{new / max(seconds, 1e-9):,.0f} records/s over {seconds:.1f} s, "
           f"{status['bytes_in'] / 1e6:.1f} MB in, "
           f"{status['bytes_out'] / 1e6:.1f} MB out in {status['objects']:,} objects")  # fmt: skip
-    if not TRANSFORMS:
-        return
-    billed = billed_ms(cloud)
-    if billed is not None:
-        print(f"function: {billed:,} ms billed")
-    items = cloud.dynamodb.call("Scan", {"TableName": TABLE})["Items"]
-    items.sort(key=lambda item: -int(item["flights"]["N"]))
+    print(f"function: {cloud.lambda_.billed_ms(FUNCTION):,} ms billed")
+    items = sorted(totals(cloud), key=lambda item: -int(item["flights"]["N"]))
     print("carriers: " + ", ".join(
         f"{item['carrier']['S']} {int(item['flights']['N']):,} flights, "
         f"{int(item['dep_delay']['N']) / int(item['flights']['N']):.1f} min late" for item in items[:5]
     ))  # fmt: skip
 
 
-def billed_ms(cloud: Any) -> int | None:
-    """Billed milliseconds of the function since the cloud was opened, where the service tells."""
-    told = getattr(cloud.lambda_, "billed_ms", None)
-    return told(FUNCTION) if callable(told) else None
+def totals(cloud: Any) -> Any:
+    """The items of the table of totals."""
+    return cloud.dynamodb.call("Scan", {"TableName": TABLE})["Items"]
 
 
 def main(argv: list[str] | None = None) -> int:

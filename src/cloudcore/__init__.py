@@ -13,10 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Cloud", "__version__", "open"]
+__all__ = ["Cloud", "FunctionError", "__version__", "open"]
 
 if TYPE_CHECKING:
     from cloudcore.cloud import Cloud
+    from cloudcore.lambda_ import FunctionError
 
 
 def open(path: str, **options: Any) -> Cloud:
@@ -34,4 +35,8 @@ def __getattr__(name: str) -> Any:
         from cloudcore.cloud import Cloud
 
         return Cloud
+    if name == "FunctionError":
+        from cloudcore.lambda_ import FunctionError
+
+        return FunctionError
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,7 @@
 """Cloud: opens the services over one directory and connects them. The composition root.
 
     DIR/<account>/<region>/dynamodb/       tables
+    DIR/<account>/<region>/lambda/         functions
     DIR/<account>/<region>/firehose/       delivery streams
     DIR/<account>/objects/<bucket>/<key>   objects, plain files
 
@@ -22,6 +23,7 @@ from cloudcore.clock import Clock
 if TYPE_CHECKING:
     from cloudcore.dynamodb import DynamoDB, Table
     from cloudcore.firehose import Firehose, Stream
+    from cloudcore.lambda_ import Function, Lambda
     from cloudcore.wire import Endpoint
 
 DEFAULT_ACCOUNT = "000000000000"
@@ -58,6 +60,7 @@ class Cloud:
         self.path = self._scratch or os.path.abspath(os.fspath(path))
         self._services: dict[str, Any] = {}
         self._endpoints: list[Endpoint] = []
+        self._inner: Endpoint | None = None
         self._lock = threading.RLock()
         self._closed = False
 
@@ -71,6 +74,24 @@ class Cloud:
             return DynamoDB(self._home("dynamodb"), self.account, self.region, self.durability, self.clock)
 
         return self._service("dynamodb", make)
+
+    @property
+    def lambda_(self) -> Lambda:
+        """The Lambda-compatible service."""
+
+        def make() -> Lambda:
+            from cloudcore.lambda_ import Lambda
+
+            return Lambda(
+                self._home("lambda") or os.path.join(self.path, "lambda"),
+                self.account,
+                self.region,
+                endpoint_url=self._functions_url,
+                read_object=lambda bucket, key: self.objects.get(bucket, key),
+                clock=self.clock,
+            )
+
+        return self._service("lambda", make)
 
     @property
     def objects(self) -> Any:
@@ -99,7 +120,12 @@ class Cloud:
             from cloudcore.firehose import Firehose
 
             return Firehose(
-                self._home("firehose"), self.account, self.region, objects=self.objects, clock=self.clock
+                self._home("firehose"),
+                self.account,
+                self.region,
+                objects=self.objects,
+                invoke=lambda function, payload: self.lambda_.invoke(function, payload),
+                clock=self.clock,
             )
 
         return self._service("firehose", make)
@@ -117,6 +143,17 @@ class Cloud:
                     raise
         return Table(self.dynamodb, name)
 
+    def function(self, name: str, code: Any = None, **settings: Any) -> Function:
+        """The function `name`; with `code` (see Function.deploy), or as a decorator, it is deployed first.
+
+        Settings: handler ("module.function"), timeout (seconds, 1 to 900), memory (MB, 128 to 10240),
+        environment (dict), description.
+        """
+        from cloudcore.lambda_ import Function
+
+        function = Function(self.lambda_, name, **settings)
+        return function if code is None else function.deploy(code)
+
     def stream(self, name: str, **configuration: Any) -> Stream:
         """A delivery stream, made if absent; `configuration` as Firehose.stream takes it."""
         return self.firehose.stream(name, **configuration)
@@ -132,20 +169,27 @@ class Cloud:
         return endpoint
 
     def close(self) -> None:
-        """Close every service that was used, streams before what they deliver to. Idempotent."""
+        """Close every service that was used. Idempotent.
+
+        Streams are closed while the functions they call still work, functions while tables still answer.
+        """
         with self._lock:
-            endpoints, self._endpoints = self._endpoints, []
-        for endpoint in endpoints:  # they answer from the tables: first they stop
-            endpoint.close()
-        with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            services, self._services = self._services, {}
-        with contextlib.ExitStack() as stack:
+            endpoints, inner = self._endpoints, self._inner
+        with contextlib.ExitStack() as stack:  # runs from the last line to the first
             if self._scratch is not None:
                 stack.callback(shutil.rmtree, self._scratch, ignore_errors=True)
-            for name in ("dynamodb", "firehose"):  # closed in the opposite order
-                if name in services:
-                    stack.callback(services[name].close)
+            for closed in (
+                self._services.get("dynamodb"),
+                inner,
+                *map(self._services.get, ("lambda", "firehose")),
+            ):
+                if closed is not None:
+                    stack.callback(closed.close)
+            for endpoint in endpoints:
+                stack.callback(endpoint.close)
 
     def __enter__(self) -> Cloud:
         return self
@@ -160,10 +204,19 @@ class Cloud:
 
     def _service(self, name: str, make: Any) -> Any:
         with self._lock:
-            if self._closed:
-                from cloudcore.errors import ClosedError
-
-                raise ClosedError("this cloud is closed", "closed")
             if name not in self._services:
+                if self._closed:
+                    from cloudcore.errors import ClosedError
+
+                    raise ClosedError("this cloud is closed", "closed")
                 self._services[name] = make()
             return self._services[name]
+
+    def _functions_url(self) -> str:
+        """Where functions reach the other services: a listener that opens with the first function."""
+        from cloudcore.wire import Endpoint
+
+        with self._lock:
+            if self._inner is None:
+                self._inner = Endpoint(self)
+            return self._inner.url

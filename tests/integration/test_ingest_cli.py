@@ -152,3 +152,31 @@ def test_killed_and_run_again(tmp_path: Path) -> None:
     found = sorted(row["n"] for row in rows(tmp_path / "out"))
     assert found == [n for n in range(400_000) if n % 1000]
     assert len(errors(tmp_path / "out")) == 400
+
+
+def test_transform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").write_text("")
+    (tmp_path / "mine" / "double.py").write_text(
+        "import base64, json\n"
+        "def handler(event, context):\n"
+        "    out = []\n"
+        "    for r in event['records']:\n"
+        "        value = json.loads(base64.b64decode(r['data']))\n"
+        "        fate = 'Dropped' if value['n'] % 10 == 0 else 'ProcessingFailed' if value['n'] == 7 else 'Ok'\n"
+        "        data = base64.b64encode(json.dumps({'n': 2 * value['n']}).encode()).decode()\n"
+        "        out.append({'recordId': r['recordId'], 'result': fate, 'data': data})\n"
+        "    return {'records': out}\n"
+    )
+    (tmp_path / "in.ndjson").write_text("".join(f'{{"n":{n}}}\n' for n in range(1000)))
+    assert run("in.ndjson", "--to", "out", "--transform", "mine.double.handler", "--schema", "n int") == 0
+    assert sorted(row["n"] for row in rows(tmp_path / "out")) == [
+        2 * n for n in range(1000) if n % 10 and n != 7
+    ]
+    assert [line["errorCode"] for line in errors(tmp_path / "out")] == ["Lambda.ProcessingFailedStatus"]
+    assert "100 dropped, 1 rejected" in capsys.readouterr().out
+    assert run("in.ndjson", "--to", "other", "--transform", "mine.none.handler") == 2
+    assert "there is no mine/none.py here" in capsys.readouterr().err

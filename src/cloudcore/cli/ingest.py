@@ -416,8 +416,6 @@ class _Function:
         import cloudcore
         from cloudcore.errors import ApiError
 
-        if not hasattr(cloudcore.Cloud, "lambda_"):
-            raise _Refusal("--transform: this build of cloudcore has no functions yet")
         module = target.rpartition(".")[0]
         if not module:
             raise _Refusal(f"--transform is MODULE.HANDLER, not {target}")
@@ -429,17 +427,16 @@ class _Function:
         with zipfile.ZipFile(packed, "w") as archive:
             for found in sorted(Path(module.split(".")[0]).rglob("*.py")) if len(path.parts) > 1 else [file]:
                 archive.write(found, str(found))
-        self.cloud: Any = cloudcore.open(str(state / "cloud"))
-        functions: Any = getattr(self.cloud, "lambda_")  # noqa: B009
+        self.cloud = cloudcore.open(str(state / "cloud"))
         try:
-            functions.call("DeleteFunction", {"FunctionName": "ingest"})
+            self.cloud.lambda_.call("DeleteFunction", {"FunctionName": "ingest"})
         except ApiError as error:
             if error.code != "ResourceNotFoundException":
                 raise
-        functions.call(
+        self.cloud.lambda_.call(
             "CreateFunction",
             {"FunctionName": "ingest", "Runtime": f"python3.{sys.version_info[1]}", "Handler": target,
-             "Role": "arn:aws:iam::000000000000:role/ingest", "Timeout": 300,
+             "Role": "arn:aws:iam::000000000000:role/ingest", "Timeout": 300, "MemorySize": 1024,
              "Code": {"ZipFile": packed.getvalue()}},
         )  # fmt: skip
 

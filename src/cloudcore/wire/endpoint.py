@@ -1,7 +1,9 @@
 """The endpoint: one port for all services of a Cloud.
 
 Item verbs never come here: csrc/http answers them in C. A request that does is looked up by its
-X-Amz-Target in one table and handed to the service as bytes; the service's own body goes back.
+X-Amz-Target in one table (Lambda: by its path) and handed to the service as bytes; the service's own body
+goes back. A thread that takes a request sees to it that another one is waiting, so a function that runs for
+minutes, or that calls another function, holds up nobody.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from cloudcore._http import Request, Server, request_id
 
 LOOPBACK = ("127.0.0.1", "::1")
 _BODY_MAX = 16 << 20
+_PACKAGE_MAX = 70_167_211  # the largest request of all: CreateFunction with a zip
+_THREADS_MAX = 1100  # the functions' concurrency and then some
 _log = logging.getLogger("cloudcore.wire")
 Reply = tuple[int, list[tuple[str, str]], bytes]
 
@@ -29,8 +33,8 @@ Reply = tuple[int, list[tuple[str, str]], bytes]
 class Endpoint:
     """An HTTP endpoint over `cloud`, on a loopback address.
 
-    `port` 0 takes any free one. `threads` answer what C does not. Signatures are not checked, so another
-    address than loopback is refused (ValueError).
+    `port` 0 takes any free one. `threads` wait for what C does not answer; more come when they are busy.
+    Signatures are not checked, so another address than loopback is refused (ValueError).
     """
 
     def __init__(self, cloud: Any, host: str = "127.0.0.1", port: int = 0, threads: int = 2):
@@ -41,7 +45,12 @@ class Endpoint:
         self._cloud = cloud
         self._serial = itertools.count(time.monotonic_ns())
         self._server = Server(
-            host, port, tables=cloud.dynamodb.tables, account=cloud.account, region=cloud.region
+            host,
+            port,
+            tables=cloud.dynamodb.tables,
+            account=cloud.account,
+            region=cloud.region,
+            body_max=_PACKAGE_MAX,
         )
         self.host, self.port = host, self._server.port
         self.url = f"http://{'[' + host + ']' if ':' in host else host}:{self.port}"
@@ -49,22 +58,25 @@ class Endpoint:
             "DynamoDB_20120810": lambda: cloud.dynamodb,
             "Firehose_20150804": lambda: cloud.firehose,
         }
-        self._threads = [
-            threading.Thread(target=self._work, name=f"cloudcore-wire-{n}", daemon=True)
-            for n in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
         self._addresses = cloud.dynamodb.addresses
         self._addresses.append(self.url)
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._waiting = 0
+        self._threads_min = threads
+        for _ in range(threads):
+            self._start()
 
     def close(self, grace_seconds: float = 5) -> None:
         """Answer what is in flight, then stop. Idempotent; the Cloud stays open."""
         if self.url in self._addresses:
             self._addresses.remove(self.url)
         self._server.stop(int(grace_seconds * 1000))
-        for thread in self._threads:
-            thread.join()
+        while self._threads:
+            with self._lock:
+                thread = next(iter(self._threads), None)
+            if thread is not None:
+                thread.join()
 
     def __enter__(self) -> Endpoint:
         return self
@@ -72,36 +84,66 @@ class Endpoint:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _work(self) -> None:
-        while True:
-            try:
-                request = self._server.next(1.0)
-            except errors.ClosedError:
+    def _start(self) -> None:
+        """One more thread that waits for requests, unless there are too many."""
+        with self._lock:
+            if len(self._threads) >= _THREADS_MAX:
                 return
-            if request is None:
-                continue
+            thread = threading.Thread(target=self._work, name="cloudcore-wire", daemon=True)
+            self._threads.add(thread)
+            self._waiting += 1
+        thread.start()
+
+    def _work(self) -> None:
+        try:
+            while (request := self._next()) is not None:
+                self._reply(request)
+                with self._lock:
+                    if self._waiting >= self._threads_min:
+                        return
+                    self._waiting += 1
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+
+    def _next(self) -> Request | None:
+        """The next request; None when the server has stopped. Leaves somebody else waiting behind."""
+        request = None
+        while request is None:
             try:
-                status, headers, body = self._answer(request)
-            except Exception:
-                _log.exception("%s %s failed", request.method, request.target)
-                status, headers, body = _error(
-                    500, "InternalServerError", "The request processing has failed"
-                )
-            try:
-                self._server.reply(request, status, headers, body)
-            except Exception:
-                _log.exception("no reply to %s %s", request.method, request.target)
+                request = self._server.next(60.0)
+            except errors.ClosedError:
+                break
+        with self._lock:
+            self._waiting -= 1
+            alone = self._waiting == 0
+        if alone and request is not None:
+            self._start()
+        return request
+
+    def _reply(self, request: Request) -> None:
+        try:
+            status, headers, body = self._answer(request)
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.target)
+            status, headers, body = _error(500, "InternalServerError", "The request processing has failed")
+        try:
+            self._server.reply(request, status, headers, body)
+        except Exception:
+            _log.exception("no reply to %s %s", request.method, request.target)
 
     def _answer(self, request: Request) -> Reply:
-        path = request.target.partition("?")[0]
+        path, _, query = request.target.partition("?")
         if request.method == "GET" and path in ("/", "/_cloudcore/health"):
             return (
                 200,
                 [("Content-Type", "application/json")],
-                b'{"status":"ok","services":["dynamodb","firehose"]}',
+                b'{"status":"ok","services":["dynamodb","lambda","firehose"]}',
             )
         if request.method == "OPTIONS":
             return 200, _cors(request), b""
+        if path.startswith("/2015-03-31/"):
+            return self._rest(request, path, query)
         prefix, _, operation = request.headers.get("x-amz-target", "").partition(".")
         version = "1.1" if prefix.startswith("Firehose") else "1.0"
         status, body = self._call(request, prefix, operation)
@@ -112,6 +154,15 @@ class Endpoint:
         ]
         if version == "1.0":
             headers.append(("x-amz-crc32", str(zlib.crc32(body))))
+        return status, headers, body
+
+    def _rest(self, request: Request, path: str, query: str) -> Reply:
+        status, headers, body = self._cloud.lambda_.handle(
+            request.method, path, query, request.headers, request.body
+        )
+        headers = [*headers, ("x-amzn-RequestId", request_id(next(self._serial)))]
+        if "origin" in request.headers:
+            headers += [*_cors(request), ("Access-Control-Expose-Headers", "*")]
         return status, headers, body
 
     def _call(self, request: Request, prefix: str, operation: str) -> tuple[int, bytes]:

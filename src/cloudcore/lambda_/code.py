@@ -1,0 +1,127 @@
+"""Deployment packages: kept as the zip files that were uploaded, named by their SHA-256.
+
+    <directory>/code/<sha256>.zip    the truth
+    <directory>/unpacked/<sha256>/   what environments run; made anew by each process that opens this
+
+Source: AWS, "Lambda quotas" (50 MB zipped by upload, 250 MB unzipped).
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import threading
+import zipfile
+from zlib import error as zlib_error
+
+from cloudcore.errors import ApiError
+
+ZIPPED_MAX = 52_428_800
+UNZIPPED_MAX = 262_144_000
+
+
+class Packages:
+    """The packages under `directory`. Any call from any thread."""
+
+    def __init__(self, directory: str):
+        self._zips = os.path.join(directory, "code")
+        self._unpacked = os.path.join(directory, "unpacked")
+        self._lock = threading.Lock()
+        os.makedirs(self._zips, exist_ok=True)
+        shutil.rmtree(self._unpacked, ignore_errors=True)
+        os.makedirs(self._unpacked)
+
+    def add(self, data: bytes) -> str:
+        """Keep a package; its SHA-256 in hex. Raises InvalidParameterValueException for what is no zip."""
+        if len(data) > ZIPPED_MAX:
+            raise ApiError(
+                "RequestEntityTooLargeException",
+                f"Zipped size must be smaller than {ZIPPED_MAX} bytes", 413,
+            )  # fmt: skip
+        check(data)
+        name = hashlib.sha256(data).hexdigest()
+        target = self.path(name)
+        if not os.path.exists(target):
+            with tempfile.NamedTemporaryFile(dir=self._zips, suffix=".part", delete=False) as part:
+                part.write(data)
+                part.flush()
+                os.fsync(part.fileno())
+            os.replace(part.name, target)
+        return name
+
+    def path(self, name: str) -> str:
+        """The zip file of a package."""
+        return os.path.join(self._zips, name + ".zip")
+
+    def root(self, name: str) -> str:
+        """The directory with the package's files, unpacked when first asked for."""
+        target = os.path.join(self._unpacked, name)
+        with self._lock:
+            if not os.path.isdir(target):
+                part = tempfile.mkdtemp(dir=self._unpacked)
+                unpack(self.path(name), part)
+                os.rename(part, target)
+        return target
+
+    def keep_only(self, names: set[str]) -> None:
+        """Forget every package that is not in `names`."""
+        with self._lock:
+            for entry in os.listdir(self._zips):
+                stem, suffix = os.path.splitext(entry)
+                if suffix == ".part" or stem not in names:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(os.path.join(self._zips, entry))
+            for entry in os.listdir(self._unpacked):
+                if entry not in names:
+                    shutil.rmtree(os.path.join(self._unpacked, entry), ignore_errors=True)
+
+
+def sha256_base64(name: str) -> str:
+    """CodeSha256 of a package name."""
+    return base64.b64encode(bytes.fromhex(name)).decode()
+
+
+def check(data: bytes) -> None:
+    """Refuse what is no zip, is damaged, or would unpack to too much."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            if size > UNZIPPED_MAX:
+                raise ApiError(
+                    "InvalidParameterValueException",
+                    f"Unzipped size must be smaller than {UNZIPPED_MAX} bytes",
+                )
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, ValueError, zlib_error):
+        damaged = "all"
+    if damaged is not None:
+        raise ApiError(
+            "InvalidParameterValueException",
+            "Could not unzip uploaded file. Please check your file, then try to upload again.",
+        )
+
+
+def unpack(path: str, target: str) -> None:
+    """Write the files of a checked zip under `target`, executable ones executable.
+
+    zipfile itself keeps names inside `target` (no "..", no absolute path).
+    """
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            written = archive.extract(entry, target)
+            if not entry.is_dir() and entry.external_attr >> 16 & 0o111:
+                os.chmod(written, 0o755)
+
+
+def pack(files: dict[str, bytes]) -> bytes:
+    """A deployment package of these files; the same files give the same bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), files[name])
+    return packed.getvalue()

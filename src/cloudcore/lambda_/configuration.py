@@ -1,0 +1,111 @@
+"""A function's configuration: the members of CreateFunction and UpdateFunctionConfiguration, checked.
+
+What is in _HONOURED has an effect here. What is in _ONLY is taken with the one value that describes what
+happens here anyway, and refused with any other. Nothing is taken and ignored but Role: there is no IAM.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from cloudcore.errors import ApiError
+
+_HONOURED = ("Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment")
+_ONLY: dict[str, tuple[Any, ...]] = {
+    "PackageType": ("Zip",),
+    "Architectures": (["x86_64"], ["arm64"]),
+    "EphemeralStorage": ({"Size": 512},),
+    "TracingConfig": ({"Mode": "PassThrough"},),
+    "SnapStart": ({"ApplyOn": "None"},),
+    "LoggingConfig": ({"LogFormat": "Text"}, {}),
+    "VpcConfig": ({}, {"SubnetIds": [], "SecurityGroupIds": []}),
+    "DeadLetterConfig": ({}, {"TargetArn": ""}),
+    "KMSKeyArn": ("",),
+    "Layers": ([],),
+    "FileSystemConfigs": ([],),
+}
+_TIMEOUT_MAX, _MEMORY_MAX = 900, 10240
+_ENVIRONMENT_MAX = 4096
+_RESERVED = frozenset(
+    {"_HANDLER", "_X_AMZN_TRACE_ID", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"}
+    | {"AWS_" + name for name in ("REGION", "DEFAULT_REGION", "EXECUTION_ENV", "ACCESS_KEY", "ACCESS_KEY_ID")}
+    | {"AWS_" + name for name in ("SECRET_ACCESS_KEY", "SESSION_TOKEN", "LAMBDA_RUNTIME_API")}
+    | {"AWS_LAMBDA_FUNCTION_" + name for name in ("NAME", "MEMORY_SIZE", "VERSION")}
+    | {"AWS_LAMBDA_" + name for name in ("INITIALIZATION_TYPE", "LOG_GROUP_NAME", "LOG_STREAM_NAME")}
+)
+_VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
+
+
+def merge(base: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the settings in `params`; raises ApiError for one that is wrong or has no effect here."""
+    changed = dict(base)
+    for name, value in params.items():
+        if name in _ONLY:
+            if value not in _ONLY[name]:
+                raise refused(f"{name} {json.dumps(value)} is not supported by this endpoint.")
+            if name in ("EphemeralStorage", "TracingConfig", "SnapStart", "PackageType", "Architectures"):
+                changed[name] = value
+        elif name in _HONOURED:
+            changed[name] = value
+        else:
+            raise refused(f"{name} is not supported by this endpoint.")
+    _check(changed)
+    return changed
+
+
+def refused(message: str) -> ApiError:
+    """InvalidParameterValueException."""
+    return ApiError("InvalidParameterValueException", message)
+
+
+def _check(configuration: dict[str, Any]) -> None:
+    runtime = configuration.get("Runtime")
+    if runtime is None or not configuration.get("Handler"):
+        raise refused(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
+    if not re.fullmatch(r"python3\.\d{1,2}", runtime):
+        raise refused(f"The runtime parameter of {runtime} is not supported by this endpoint: python3.x is.")
+    _within("timeout", configuration["Timeout"], 1, _TIMEOUT_MAX)
+    _within("memorySize", configuration["MemorySize"], 128, _MEMORY_MAX)
+    _check_environment(configuration.get("Environment", {}).get("Variables", {}))
+
+
+def _within(name: str, value: Any, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        side = (
+            f"less than or equal to {high}"
+            if isinstance(value, int) and value > high
+            else f"greater than or equal to {low}"
+        )
+        raise ApiError(
+            "ValidationException",
+            f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: "
+            f"Member must have value {side}",
+        )
+
+
+def _check_environment(variables: dict[str, str]) -> None:
+    start = (
+        "Lambda was unable to configure your environment variables because the environment variables "
+        "you have provided"
+    )
+    used = sorted(_RESERVED.intersection(variables))
+    if used:
+        raise refused(
+            f"{start} contains reserved keys that are currently not supported for modification. "
+            f"Reserved keys used in this request: {', '.join(used)}"
+        )
+    for name, value in variables.items():
+        if not _VARIABLE.fullmatch(name) or not isinstance(value, str) or "\0" in value:
+            raise ApiError(
+                "ValidationException",
+                "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint: "
+                "Map keys must satisfy constraint: [Member must satisfy regular expression pattern: "
+                "[a-zA-Z]([a-zA-Z0-9_])+]",
+            )
+    text = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
+    if variables and len(text.encode()) > _ENVIRONMENT_MAX:
+        raise refused(f"{start} exceeded the 4KB limit. String measured: {text}")

@@ -1,0 +1,40 @@
+"""Deploy from this process: a function is made, or made what it is asked to be; nothing happens twice."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from typing import Any
+
+from cloudcore.lambda_ import names
+from cloudcore.lambda_.configuration import merge
+from cloudcore.lambda_.names import LATEST
+from cloudcore.lambda_.operations.create_function import create, defaults
+from cloudcore.lambda_.operations.package import Package, take_package
+from cloudcore.lambda_.registry import Version
+
+
+def deploy(service: Any, name: str, source: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Make function `name` run `source` (FunctionCode, or {"Directory": path}) with `settings`."""
+    reference = names.parse(name)
+    package = (
+        Package(None, 0, source["Directory"]) if "Directory" in source else take_package(service, source)
+    )
+    base = defaults() | {
+        "Runtime": f"python3.{sys.version_info[1]}",
+        "Role": f"arn:aws:iam::{service.account}:role/cloudcore",
+    }
+    with service.lock:
+        found = service.registry.get(reference.name)
+        if found is None:
+            create(service, reference.name, merge(base, settings), package, {})
+            return
+        held = found.latest
+        configuration = merge(held.configuration, settings) | package.members()
+        same = (held.package, held.directory) == (package.name, package.directory)
+        if same and configuration == held.configuration:
+            return
+        service.stamp(configuration)
+        function = copy.deepcopy(found)
+        function.versions[LATEST] = Version(configuration, package.name, package.directory)
+        service.changed(function)

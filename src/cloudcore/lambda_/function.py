@@ -1,0 +1,143 @@
+"""Function: one function as a Python object; deploys code, invokes, tells what it cost."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from cloudcore.errors import CloudcoreError
+from cloudcore.lambda_.code import pack
+
+_LOADER = b"""import os, pickle
+with open(os.path.join(os.path.dirname(__file__), "function.pickle"), "rb") as file:
+    handler = pickle.load(file)
+"""
+_SETTINGS = {"timeout": "Timeout", "memory": "MemorySize", "handler": "Handler", "description": "Description"}
+
+
+class FunctionError(CloudcoreError):
+    """The function itself failed. `kind` is its errorType, `trace` its stack, `log` what it wrote."""
+
+    def __init__(self, payload: dict[str, Any], log: str):
+        self.kind = str(payload.get("errorType", ""))
+        self.message = str(payload.get("errorMessage", ""))
+        self.trace: list[str] = payload.get("stackTrace", [])
+        self.log = log
+        super().__init__(f"{self.kind}: {self.message}")
+
+
+class Function:
+    """The function `name` of a Lambda service. Settings are those of `Cloud.function`.
+
+    Used as a decorator it deploys what it decorates and stands in its place:
+
+        @cloud.function("greet", timeout=5)
+        def greet(event, context):
+            return {"hello": event["name"]}
+
+        greet.invoke({"name": "ann"})
+    """
+
+    def __init__(self, service: Any, name: str, **settings: Any):
+        unknown = sorted(set(settings) - set(_SETTINGS) - {"environment"})
+        if unknown:
+            raise TypeError(f"a function has no setting {unknown[0]!r}")
+        self.name = name
+        self._service = service
+        self._settings = {_SETTINGS[k]: v for k, v in settings.items() if k in _SETTINGS and v is not None}
+        if settings.get("environment") is not None:
+            self._settings["Environment"] = {"Variables": dict(settings["environment"])}
+
+    def deploy(self, code: Callable[..., Any] | bytes | str | os.PathLike[str]) -> Function:
+        """Make the function run `code`, creating it when it is not there yet.
+
+        `code`: a callable (shipped by module and name; a decorated one, one of `__main__` or a closure by
+        value, with cloudpickle), the bytes of a zip, a zip file, or a directory, which is read where it is.
+        All but a callable need the setting `handler` ("module.function").
+        """
+        source, handler = _source(code)
+        settings = dict(self._settings)
+        if handler is not None:
+            settings["Handler"] = handler
+        if "Handler" not in settings:
+            raise ValueError("code that is no callable needs handler='module.function'")
+        self._service.deploy(self.name, source, settings)
+        return self
+
+    __call__ = deploy
+
+    def invoke(self, event: Any = None) -> Any:
+        """Call it with a JSON-like event; its result. Raises FunctionError, or ApiError as Invoke does."""
+        result = self._service.invoke(self.name, orjson.dumps(event))
+        value = orjson.loads(result.payload) if result.payload else None
+        if result.function_error:
+            raise FunctionError(value, result.log.decode("utf-8", "replace"))
+        return value
+
+    def usage(self) -> dict[str, Any]:
+        """Invocations, errors, throttles, duration_ms, billed_ms, gb_seconds since the cloud was opened."""
+        usage: dict[str, Any] = self._service.usage(self.name)
+        return usage
+
+    def log(self) -> str:
+        """The last megabyte of the function's log."""
+        text: bytes = self._service.log(self.name).tail()
+        return text.decode("utf-8", "replace")
+
+    def __repr__(self) -> str:
+        return f"Function({self.name!r})"
+
+
+def _source(code: Any) -> tuple[dict[str, Any], str | None]:
+    """(what Lambda.deploy takes, handler or None)."""
+    if callable(code):
+        return _callable(code)
+    if isinstance(code, bytes):
+        return {"ZipFile": code}, None
+    path = os.path.abspath(os.fspath(code))
+    if os.path.isdir(path):
+        return {"Directory": path}, None
+    with open(path, "rb") as file:
+        return {"ZipFile": file.read()}, None
+
+
+def _callable(code: Callable[..., Any]) -> tuple[dict[str, Any], str]:
+    name = getattr(code, "__qualname__", "")
+    module = sys.modules.get(code.__module__)
+    found = getattr(module, name, None) if "." not in name else None
+    file = getattr(module, "__file__", None)
+    if code.__module__ != "__main__" and file and found is code and inspect.isfunction(code):
+        depth = code.__module__.count(".") + (os.path.basename(file) == "__init__.py") + 1
+        root = os.path.abspath(file)
+        for _ in range(depth):
+            root = os.path.dirname(root)
+        return {"Directory": root}, f"{code.__module__}.{name}"
+    return {
+        "ZipFile": pack({"index.py": _LOADER, "function.pickle": _pickled(code, module)})
+    }, "index.handler"
+
+
+def _pickled(code: Callable[..., Any], module: Any) -> bytes:
+    """The callable by value: importing its module in a worker would run the module's own main part again."""
+    try:
+        import cloudpickle
+    except ImportError:
+        raise ValueError(
+            f"{code!r} cannot be imported by name from a module, so it needs the extra cloudcore[callables]"
+        ) from None
+    by_value = module is not None and module.__name__ != "__main__"
+    if by_value:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        packed: bytes = cloudpickle.dumps(code)
+        return packed
+    except Exception as error:
+        raise ValueError(f"{code!r} cannot be sent to a worker: {error}") from error
+    finally:
+        if by_value:
+            cloudpickle.unregister_pickle_by_value(module)

@@ -1,0 +1,63 @@
+"""CreateFunction. Source: AWS, Lambda API reference, CreateFunction."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from cloudcore.errors import ApiError
+from cloudcore.lambda_.configuration import merge, refused
+from cloudcore.lambda_.names import LATEST
+from cloudcore.lambda_.operations.package import Package, take_package
+from cloudcore.lambda_.registry import FunctionRecord, Version
+
+_DEFAULTS: dict[str, Any] = {
+    "Description": "",
+    "Timeout": 3,
+    "MemorySize": 128,
+    "PackageType": "Zip",
+    "Architectures": ["x86_64"],
+    "EphemeralStorage": {"Size": 512},
+    "TracingConfig": {"Mode": "PassThrough"},
+    "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+    "State": "Active",
+    "LastUpdateStatus": "Successful",
+}
+_OTHER = ("FunctionName", "Code", "Publish", "Tags")
+
+
+def create_function(service: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Make a function; its configuration as GetFunctionConfiguration gives it."""
+    reference = service.reference(params)
+    if reference.qualifier:
+        raise refused("A qualifier is not allowed in the name of a function to be created.")
+    settings = {name: value for name, value in params.items() if name not in _OTHER}
+    configuration = merge(defaults(), settings)
+    return create(
+        service, reference.name, configuration, take_package(service, params["Code"]), params.get("Tags", {})
+    )
+
+
+def defaults() -> dict[str, Any]:
+    """The settings of a function that says nothing of them."""
+    return copy.deepcopy(_DEFAULTS)
+
+
+def create(
+    service: Any, name: str, configuration: dict[str, Any], package: Package, tags: dict[str, str]
+) -> dict[str, Any]:
+    """Make a function of checked settings."""
+    configuration |= {
+        "FunctionName": name,
+        "FunctionArn": service.arn(name),
+        "Version": LATEST,
+        **package.members(),
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
+    }
+    service.stamp(configuration)
+    with service.lock:
+        if service.registry.get(name) is not None:
+            raise ApiError("ResourceConflictException", f"Function already exist: {name}", 409)
+        version = Version(configuration, package.name, package.directory)
+        service.changed(FunctionRecord(name, {LATEST: version}, tags=tags))
+    return dict(configuration)

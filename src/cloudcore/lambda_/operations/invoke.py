@@ -1,0 +1,60 @@
+"""Invoke. Source: AWS, Lambda API reference, Invoke (6 MB synchronous payload, 3,583 bytes of context)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from typing import Any
+
+from cloudcore.errors import ApiError
+from cloudcore.lambda_.configuration import refused
+
+TAIL_BYTES = 4096
+_TAKEN = {"FunctionName", "InvocationType", "LogType", "ClientContext", "Payload", "Qualifier"}
+
+
+def invoke(service: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Run a function; StatusCode, ExecutedVersion, Payload (with read()), FunctionError, LogResult."""
+    other = sorted(set(params) - _TAKEN)
+    if other:
+        raise refused(f"{other[0]} is not supported by this endpoint.")
+    kind = params.get("InvocationType", "RequestResponse")
+    if kind == "DryRun":
+        service.version(service.reference(params))
+        return {"StatusCode": 204, "Payload": io.BytesIO()}
+    if kind != "RequestResponse":
+        raise refused(f"InvocationType {kind} is not supported by this endpoint.")
+    result = service.invoke(
+        params["FunctionName"],
+        _payload(params.get("Payload", b"")),
+        qualifier=params.get("Qualifier"),
+        client_context=_client_context(params.get("ClientContext")),
+    )
+    answer = {
+        "StatusCode": 200,
+        "ExecutedVersion": result.executed_version,
+        "Payload": io.BytesIO(result.payload),
+    }
+    if result.function_error:
+        answer["FunctionError"] = result.function_error
+    if params.get("LogType") == "Tail":
+        answer["LogResult"] = base64.b64encode(result.log[-TAIL_BYTES:]).decode()
+    return answer
+
+
+def _payload(value: Any) -> bytes:
+    if hasattr(value, "read"):
+        value = value.read()
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def _client_context(value: str | None) -> bytes | None:
+    if not value:
+        return None
+    try:
+        return base64.b64decode(value, validate=True)
+    except binascii.Error:
+        raise ApiError(
+            "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."
+        ) from None

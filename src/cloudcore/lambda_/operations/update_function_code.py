@@ -1,0 +1,45 @@
+"""UpdateFunctionCode. Source: AWS, Lambda API reference, UpdateFunctionCode."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from cloudcore.errors import ApiError
+from cloudcore.lambda_.configuration import merge
+from cloudcore.lambda_.names import LATEST
+from cloudcore.lambda_.operations.package import take_package
+from cloudcore.lambda_.registry import Version
+
+_OTHER = ("FunctionName", "Publish", "DryRun", "RevisionId", "Architectures")
+
+
+def update_function_code(service: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Give $LATEST another package; environments with the old one end after their calls."""
+    reference = service.reference(params)
+    service.function(reference)
+    package = take_package(service, {k: v for k, v in params.items() if k not in _OTHER})
+    with service.lock:
+        function = copy.deepcopy(service.function(reference))
+        configuration = function.latest.configuration
+        check_revision(params, configuration)
+        if "Architectures" in params:
+            configuration = merge(configuration, {"Architectures": params["Architectures"]})
+        configuration |= package.members()
+        if params.get("DryRun"):
+            return dict(configuration)
+        service.stamp(configuration)
+        function.versions[LATEST] = Version(configuration, package.name)
+        service.changed(function)
+        return dict(configuration)
+
+
+def check_revision(params: dict[str, Any], configuration: dict[str, Any]) -> None:
+    """Refuse an update that was made from another revision."""
+    if params.get("RevisionId", configuration["RevisionId"]) != configuration["RevisionId"]:
+        raise ApiError(
+            "PreconditionFailedException",
+            "The RevisionId provided does not match the latest RevisionId. Call the GetFunction or the "
+            "GetAlias API to retrieve the latest RevisionId",
+            412,
+        )
