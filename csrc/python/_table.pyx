@@ -334,6 +334,27 @@ cdef class Tables:
         finally:
             self.leave(scratch)
 
+    def expire(self, str name, str attribute, int64_t now):
+        """Deletes the items whose number `attribute` is a time before `now`, both in epoch seconds, but by
+        no more than five years; beside readers and writers. (items looked at, items deleted); what close()
+        cuts short is left for the next time. KeyError when there is no such table."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_status status = CC_OK
+        cdef cc_bytes c_name, c_attribute
+        cdef cc_expiry expiry
+        memset(&expiry, 0, sizeof(cc_expiry))
+        try:
+            c_name, c_attribute = utf8_of(name), utf8_of(attribute)
+            with nogil:
+                while status == CC_OK and not expiry.done and not self.closing:
+                    status = cc_table_expire(self.tables, c_name, c_attribute, now, &scratch.arena, &expiry,
+                                             &scratch.error)
+            check(status, &scratch.error)
+            return expiry.examined, expiry.deleted
+        finally:
+            cc_expiry_free(&expiry)
+            self.leave(scratch)
+
     def indexes(self, str name):
         """{index name: (items, bytes, still being filled)} of a table; empty when there is none."""
         cdef Scratch *scratch = self.enter()

@@ -208,6 +208,13 @@ cdef extern from "table/table.h" nogil:
                                 cc_error *error)
     cc_status cc_table_fill(cc_tables *tables, cc_bytes name, cc_error *error)
     bint cc_table_index_at(cc_tables *tables, cc_space *space, size_t at, cc_table_index_info *info_out)
+    ctypedef struct cc_expiry:
+        bint done
+        uint64_t examined
+        uint64_t deleted
+    cc_status cc_table_expire(cc_tables *tables, cc_bytes name, cc_bytes attribute, int64_t now,
+                              cc_arena *arena, cc_expiry *expiry, cc_error *error)
+    void cc_expiry_free(cc_expiry *expiry)
     cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bint locked,
                                cc_arena *arena, cc_reply *reply_out, cc_error *error)
     cc_status cc_table_finish(cc_tables *tables, const cc_request *request, const cc_reply *reply,

@@ -105,7 +105,7 @@ void cc_change_undo(const cc_change *change, cc_staged *staged) {
 void cc_change_commit(const cc_change *change, cc_staged *staged) {
     cc_space *space = change->space;
     cc_cell *cell = staged->cell;
-    if (change->kind == CC_CHANGE_DELETE) {
+    if (change->kind != CC_CHANGE_PUT) {
         if (staged->marked && !staged->cancelled) {
             cell->flags = (uint8_t)(cell->flags & ~CC_CELL_DELETING);
             take_out(space, staged, cell);

@@ -85,9 +85,9 @@ cc_status cc_record_next_change(cc_bytes *changes, cc_record_change *change_out,
     if (changes->size < CC_RECORD_CHANGE_HEAD)
         return corrupt(error, "short change");
     uint64_t partition = get_u16(data + 2), sort = get_u16(data + 4), value = get_u32(data + 12);
-    if ((data[0] != CC_CHANGE_PUT && data[0] != CC_CHANGE_DELETE) || data[1] != 0 || get_u16(data + 6) != 0)
+    if (data[0] < CC_CHANGE_PUT || data[0] > CC_CHANGE_EXPIRE || data[1] != 0 || get_u16(data + 6) != 0)
         return corrupt(error, "kind or filler of a change");
-    if ((data[0] == CC_CHANGE_DELETE && value != 0) || value > CC_SPACE_VALUE_MAX ||
+    if ((data[0] != CC_CHANGE_PUT && value != 0) || value > CC_SPACE_VALUE_MAX ||
         changes->size - CC_RECORD_CHANGE_HEAD < partition + sort + value)
         return corrupt(error, "sizes of a change");
     const uint8_t *bytes = data + CC_RECORD_CHANGE_HEAD;

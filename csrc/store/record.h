@@ -6,6 +6,7 @@
  *   4 META     u32 space id | u32 meta size | meta
  *   5 WRITE    u32 count | count x { u8 kind | u8 0 | u16 partition size | u16 sort size | u16 0
  *                                    | u32 space id | u32 value size | partition | sort | value }
+ *              kind 1 put, 2 delete, 3 delete of what had expired
  *
  * Values carry attribute names, so a record is readable without its table. A decoder accepts
  * exactly these bytes: a wrong size, kind or filler is CC_ERR_CORRUPT, another version of INIT or

@@ -17,7 +17,7 @@ static cc_status apply_write(cc_store *store, cc_record *record, cc_error *error
     for (uint32_t i = 0; i < record->count; i++) {
         cc_record_change decoded;
         CC_TRY(cc_record_next_change(&record->changes, &decoded, error));
-        cc_change change = {.kind = decoded.kind == CC_CHANGE_PUT ? CC_CHANGE_PUT : CC_CHANGE_DELETE,
+        cc_change change = {.kind = (cc_change_kind)decoded.kind,
                             .space = space_by_id(store, decoded.space_id),
                             .key = decoded.key,
                             .value = decoded.value};

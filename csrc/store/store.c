@@ -215,7 +215,7 @@ cc_status cc_space_set_meta(cc_store *store, cc_bytes name, cc_bytes meta, cc_er
 
 /* ---- writing ---- */
 static cc_status check_change(const cc_change *change, cc_error *error) {
-    if (change->kind != CC_CHANGE_PUT && change->kind != CC_CHANGE_DELETE)
+    if (change->kind < CC_CHANGE_PUT || change->kind > CC_CHANGE_EXPIRE)
         return cc_fail(error, CC_ERR_ARGUMENT, "a change is a put or a delete, not %d", (int)change->kind);
     if (change->key.partition.size > CC_SPACE_KEY_PART_MAX || change->key.sort.size > CC_SPACE_KEY_PART_MAX)
         return cc_fail(error, CC_ERR_LIMIT, "a part of a key has more than %d bytes", CC_SPACE_KEY_PART_MAX);

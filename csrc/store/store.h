@@ -31,12 +31,13 @@ typedef struct {
     cc_log_options log;
 } cc_store_options;
 
-typedef enum { CC_CHANGE_PUT = 1, CC_CHANGE_DELETE = 2 } cc_change_kind;
+/* EXPIRE deletes as DELETE does; readers of the log see by it that nobody asked for the deletion. */
+typedef enum { CC_CHANGE_PUT = 1, CC_CHANGE_DELETE = 2, CC_CHANGE_EXPIRE = 3 } cc_change_kind;
 typedef struct {
     cc_change_kind kind;
     cc_space *space;
     cc_key key;
-    cc_bytes value; /* PUT */
+    cc_bytes value; /* PUT; not looked at otherwise */
 } cc_change;
 
 typedef struct {

@@ -42,7 +42,7 @@ cc_status cc_call_charge_write(cc_call *call, cc_consumed *consumed, cc_bytes ol
                                       item.size != 0 ? cc_item_size(item) : 0);
     for (size_t i = 0; i < schema->index_count; i++) {
         double units = cc_table_index_write_units(&schema->indexes[i], old, item);
-        cc_index_units *used;
+        cc_index_units *used = NULL;
         if (units == 0.0)
             continue;
         CC_TRY(find_units(call, consumed, schema, &schema->indexes[i], &used));

@@ -151,6 +151,19 @@ typedef struct {
 /* Under the lock: the i-th index of a table; false past the end. */
 bool cc_table_index_at(cc_tables *tables, cc_space *space, size_t at, cc_table_index_info *info_out);
 
+/* A walk through a table that deletes what has expired. Zero it to begin; then call until `done`. */
+typedef struct {
+    bool started, done;
+    uint64_t examined, deleted;
+    cc_buffer partition, sort; /* the key to go on behind; freed by cc_expiry_free */
+} cc_expiry;
+/* One turn of the lock: looks at some hundred items and deletes those whose attribute `attribute` is a
+ * number of epoch seconds before `now`, but by no more than five years. Other types do not count.
+ * Logged as CC_CHANGE_EXPIRE. CC_ERR_NOT_FOUND when the table is gone. `arena` is reset. */
+CC_MUST_CHECK cc_status cc_table_expire(cc_tables *tables, cc_bytes name, cc_bytes attribute, int64_t now,
+                                        cc_arena *arena, cc_expiry *expiry, cc_error *error);
+void cc_expiry_free(cc_expiry *expiry);
+
 /* Runs one request. The reply's memory is `arena`'s. With `locked` false it takes the store's lock and
  * waits for durability before it returns; with `locked` true the caller holds the lock, gives it back
  * and then calls cc_table_finish. On CC_ERR_CONDITION the reply may hold the old item. */

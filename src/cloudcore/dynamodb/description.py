@@ -3,7 +3,8 @@
 Stored (JSON, the meta of the table's space): TableName, TableId, CreationDateTime (epoch seconds),
 KeySchema, AttributeDefinitions; of capacity.py BillingMode, ReadCapacityUnits, WriteCapacityUnits,
 OnDemandSince, OnDemandThroughput, WarmThroughput, LastIncrease, LastDecrease, Decreases; TableClass and
-TableClassSince, DeletionProtectionEnabled, Tags, Policy. What is missing has its default.
+TableClassSince, DeletionProtectionEnabled, Tags, Policy, TimeToLive (the attribute's name). What is
+missing has its default.
 Statuses, counts and ARNs are made when they are asked for.
 """
 

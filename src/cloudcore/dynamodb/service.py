@@ -10,6 +10,7 @@ from typing import Any
 from cloudcore import validation
 from cloudcore._table import Tables
 from cloudcore.clock import Clock
+from cloudcore.dynamodb.expiry import Sweeper
 from cloudcore.dynamodb.operations import CONTROL, ITEM
 from cloudcore.errors import ApiError
 
@@ -44,6 +45,8 @@ class DynamoDB:
         if directory is not None:
             os.makedirs(directory, exist_ok=True)
         self.tables = Tables(directory, durability=durability)
+        self.expiry = Sweeper(self.tables, self.clock)
+        self._watch_expiring()
 
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Run one operation with boto3-shaped params (bytes for B, datetime for timestamps).
@@ -70,8 +73,15 @@ class DynamoDB:
             raise ApiError("UnknownOperationException", "")
         return run(self, validation.check("dynamodb", operation, params, wire))
 
+    def _watch_expiring(self) -> None:
+        for name in self.tables.names():
+            found = self.tables.describe(name)
+            if found is not None and b'"TimeToLive"' in found[0]:
+                self.expiry.watch(name, json.loads(found[0]).get("TimeToLive"))
+
     def close(self) -> None:
         """Wait for calls inside and release the directory; a second call does nothing."""
+        self.expiry.close()
         self.tables.close()
 
     def __enter__(self) -> DynamoDB:

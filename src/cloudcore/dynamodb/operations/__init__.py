@@ -19,6 +19,7 @@ from cloudcore.dynamodb.operations import (
     tag_resource,
     untag_resource,
     update_table,
+    update_time_to_live,
 )
 
 CONTROL = {
@@ -37,6 +38,7 @@ CONTROL = {
     "TagResource": tag_resource.run,
     "UntagResource": untag_resource.run,
     "UpdateTable": update_table.run,
+    "UpdateTimeToLive": update_time_to_live.run,
 }
 """Control-plane operation name -> function."""
 

@@ -34,4 +34,5 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
             service.tables.drop(name)
         except KeyError:
             raise not_found(name) from None
+        service.expiry.watch(name, None)
     return {"TableDescription": {k: v for k, v in description.items() if k not in _LEFT_OUT}}

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 
 def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
-    """Always DISABLED: UpdateTimeToLive is refused. Raises ApiError ResourceNotFoundException."""
-    load(service, table_name_of(params["TableName"]))
-    return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+    """ENABLED with its attribute, or DISABLED. Raises ApiError ResourceNotFoundException."""
+    stored, _, _ = load(service, table_name_of(params["TableName"]))
+    attribute = stored.get("TimeToLive")
+    if attribute is None:
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+    return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}
