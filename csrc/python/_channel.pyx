@@ -102,21 +102,42 @@ def request_id():
     return text[:36].decode("ascii")
 
 
-cdef bint has_long_number(const uint8_t *at, size_t size) noexcept nogil:
-    """Whether 19 digits stand in a row: such integers may not fit into 64 bits."""
-    cdef size_t i = 18, back
+cdef inline bint is_digit(uint8_t c) noexcept nogil:
+    return 48 <= c <= 57
+
+
+cdef bint has_long_integer(const uint8_t *at, size_t size) noexcept nogil:
+    """See long_integers. While no digits are met, only every 19th byte is looked at."""
+    cdef size_t i = 18, start
+    cdef uint8_t before
     while i < size:
-        # Only every 19th byte need be looked at while no digits are met.
-        if not (48 <= at[i] <= 57):
+        if not is_digit(at[i]):
             i += 19
             continue
-        back = 0
-        while back < 18 and 48 <= at[i - back - 1] <= 57:
-            back += 1
-        if back == 18:
+        start = i
+        while start > 0 and is_digit(at[start - 1]):
+            start -= 1
+        if i - start < 18:
+            # Too short so far; a run of 19 from here would end at this byte.
+            i = start + 18
+            if i >= size or not is_digit(at[i]):
+                i += 1
+            continue
+        if start > 0 and at[start - 1] == c"-":
+            start -= 1
+        before = at[start - 1] if start > 0 else c" "
+        # In a string mostly other bytes stand before digits: the quote, a letter, a point.
+        if before == c":" or before == c"," or before == c"[" or before == c" " or 9 <= before <= 13:
             return True
-        i += 18 - back
+        while i < size and is_digit(at[i]):
+            i += 1
+        i += 18
     return False
+
+
+def long_integers(bytes text):
+    """Whether JSON text may hold an integer of 19 digits or more, which may not fit into 64 bits."""
+    return has_long_integer(<const uint8_t *>PyBytes_AS_STRING(text), len(text))
 
 
 cdef class Channel:
@@ -204,7 +225,7 @@ cdef class Channel:
         cdef const char *body = <const char *>data + head_size
         return (PyBytes_FromStringAndSize(<const char *>data, head_size),
                 PyBytes_FromStringAndSize(body, size - head_size),
-                has_long_number(<const uint8_t *>body, size - head_size))
+                has_long_integer(<const uint8_t *>body, size - head_size))
 
     def reply(self, int kind, bytes data):
         cdef cc_error error

@@ -17,6 +17,9 @@ def request_id() -> str:
 def forget_random() -> None:
     """Drop the random bytes at hand: a forked child must not repeat its parent's."""
 
+def long_integers(text: bytes) -> bool:
+    """Whether JSON text may hold an integer of 19 digits or more, which may not fit into 64 bits."""
+
 @final
 class Channel:
     """One side of a channel: made with two sizes in bytes, or attached to `fd` (which stays open).
@@ -38,8 +41,8 @@ class Channel:
     def taken(self) -> bool:
         """Caller: whether the worker picked up the request sent last."""
     def receive(self, wait_ms: int) -> tuple[bytes, bytes, bool] | None:
-        """Worker: head and body of the next request and whether the body has 19 digits in a row, or
-        None when none came in time."""
+        """Worker: head and body of the next request and what `long_integers` says of the body, or None
+        when none came in time."""
     def reply(self, kind: int, data: bytes) -> None:
         """Worker: answer the request received last; `kind` is one byte."""
     def shut(self) -> None:

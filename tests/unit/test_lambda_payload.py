@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lambda_support import make
 
+from cloudcore._channel import long_integers
 from cloudcore.lambda_ import payload
 
 CODE = """
@@ -104,16 +105,20 @@ JSON = st.recursive(
 )
 
 
-@given(JSON)
-def test_decoding_agrees_with_json(value):
-    text = json.dumps(value).encode()
-    long_numbers = any(len(run) >= 19 for run in _digit_runs(text))
-    found = payload.decode(text, long_numbers)
-    assert repr(found) == repr(json.loads(text))
+@given(JSON | st.lists(st.integers(-(10**25), 10**25)), st.sampled_from([None, 1]))
+def test_decoding_agrees_with_json(value, indent):
+    text = json.dumps(value, indent=indent).encode()
+    assert repr(payload.decode(text, long_integers(text))) == repr(json.loads(text))
 
 
-def _digit_runs(text):
-    return "".join(chr(c) if 48 <= c <= 57 else " " for c in text).split()
+def test_long_integers_are_found_wherever_they_stand():
+    for length in range(15, 25):
+        for shift in range(45):
+            text = b"[" + b" " * shift + b"1" * length + b"]"
+            assert long_integers(text) == (length >= 19), text
+            text = b'["' + b"x" * shift + b"1" * length + b'", -' + b"7" * length + b"]"
+            assert long_integers(text) == (length >= 19), text
+            assert not long_integers(b'["' + b"x" * shift + b"1" * length + b'", 1.' + b"7" * length + b"]")
 
 
 @given(st.decimals(allow_nan=True, allow_infinity=False))

@@ -16,7 +16,7 @@ from cloudcore.lambda_.zygotes import Zygote
 
 REQUEST_ROOM = 6 * 1024 * 1024 + 64 * 1024
 RESPONSE_ROOM = 6 * 1024 * 1024 + 64 * 1024
-_FIRST_SLICE_MS, _SLICE_MS = 2, 5
+_FIRST_SLICE_MS, _SLICE_MS = 1, 5
 _OUTPUT_HELD = 8 * OUTPUT_KEPT
 _CHILDREN_EVERY = 8
 _PAGE_KB = os.sysconf("SC_PAGESIZE") // 1024
@@ -45,7 +45,7 @@ class Environment:
         self.limit_kb = spec.memory_mb * 1024
         self.peak_kb = 0
         self.consumed = self.punched = self.written = self.uses = 0
-        self.last_used = time.monotonic()
+        self.started, self.last_used = time.perf_counter(), time.monotonic()
         self.channel = Channel(REQUEST_ROOM, RESPONSE_ROOM)
         self.output = os.memfd_create("cloudcore-output")
         try:

@@ -20,9 +20,9 @@ RESPONSE_MAX = 6_291_556
 _MARK = "cloudcore-decimal-" + os.urandom(16).hex() + ":"
 
 
-def decode(event: bytes, long_numbers: bool) -> Any:
+def decode(event: bytes, long_integers: bool) -> Any:
     """The event; ValueError or RecursionError when it is no JSON."""
-    if not long_numbers:
+    if not long_integers:
         try:
             return orjson.loads(event)
         except ValueError:

@@ -10,6 +10,7 @@ Lambda functions with Python"; the shapes of errors as AWS's runtime returns the
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -83,7 +84,7 @@ def _trace(found: TracebackType | None) -> list[str]:
     while frames and frames[0].filename == __file__:
         del frames[0]
     # Plain tuples: AWS's runtime does not underline the part of the line.
-    return traceback.format_list([(one.filename, one.lineno, one.name, one.line) for one in frames])
+    return traceback.format_list([(one.filename, one.lineno or 0, one.name, one.line) for one in frames])
 
 
 def _error(error: BaseException, request_id: str) -> bytes:
@@ -104,7 +105,7 @@ class Runtime:
         self.function = function
         self.encoder = payload.Encoder()
 
-    def answer(self, head: bytes, event: bytes, long_numbers: bool) -> tuple[int, bytes]:
+    def answer(self, head: bytes, event: bytes, long_integers: bool) -> tuple[int, bytes]:
         """Run one invocation. SystemExit and its like pass: they end the process, as on AWS."""
         _, deadline, id_size, arn_size, _ = HEAD.unpack_from(head)
         at = HEAD.size + id_size
@@ -120,7 +121,7 @@ class Runtime:
                     "Runtime.LambdaContextUnmarshalError", f"Unable to parse Client Context JSON: {error}"
                 ) from error
             try:
-                value = payload.decode(event, long_numbers)
+                value = payload.decode(event, long_integers)
             except Exception as error:
                 raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
             result = self.function(value, made)
@@ -167,6 +168,8 @@ def serve(channel: Channel, handler: str, root: str, before: set[str] | None) ->
         channel.reply(FAILED, _error(error, ""))
         os._exit(1)
     channel.reply(READY, b"" if before is None else _libraries(before, root))
+    # What initialisation made stays; collections during calls need not look at it again.
+    gc.freeze()
     runtime = Runtime(function)
     while True:
         request = channel.receive(_WAIT_MS)

@@ -151,7 +151,6 @@ def _environment(
             stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)  # type: ignore[arg-type]
             setattr(sys, name, stream)
         isolation.confine()
-        gc.unfreeze()
         if not spec["warmed"]:
             _enter(spec["environment"], spec["root"])
         os.environ["TMPDIR"] = spec["scratch"]
