@@ -165,7 +165,7 @@ def test_limits_of_a_batch(firehose: Firehose) -> None:
         ({"BucketARN": "arn:aws:s3:::"}, "bucketARN"),
         ({"Surprise": 1}, "Surprise is not supported"),
         (
-            {"ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "Decompression"}]}},
+            {"ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "CloudWatchLogProcessing"}]}},
             "Decompression",
         ),
     ],

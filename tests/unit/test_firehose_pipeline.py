@@ -41,7 +41,8 @@ class World:
             "buffer_bytes": 200, "buffer_seconds": 60, "transform": None, "transform_buffer_bytes": 1 << 20,
             "transform_buffer_seconds": 0, "transform_retries": 3, "append_delimiter": False,
             "backup_prefix": None, "backup_compression": "GZIP", "file_extension": None, "timezone": "UTC",
-            "disk_bound": None, "plain_prefix": False, "validate_json": False,
+            "disk_bound": None, "decompress": False, "messages_only": False, "split": None, "query": None,
+            "plain_prefix": False, "validate_json": False,
         }  # fmt: skip
 
     def open(
@@ -189,7 +190,7 @@ def test_whole_batch_fails_after_retries(
     world: World, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, answer: Any, code: str, attempts: int
 ) -> None:
     stream = world.open(tmp_path, **TRANSFORM)
-    monkeypatch.setattr(stream._pipeline.transform, "_sleep", lambda seconds: None)
+    monkeypatch.setattr(stream._pipeline.processing._caller, "_sleep", lambda seconds: None)
     world.function.script = [answer] * attempts
     stream.put_batch([record(1), record(2)])
     world.drain(stream)

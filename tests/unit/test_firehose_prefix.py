@@ -56,7 +56,7 @@ def test_error_prefix(text: str, wanted: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["!{firehose:error-output-type}/", "!{nothing:x}", "!{timestamp:}", "!{timestamp:b}", "!{timestamp:yyyy",
-     "!{partitionKeyFromQuery:k}", "!{timestamp:yyyy'}"],
+     "!{partitionKeyFromQuery:}", "!{timestamp:yyyy'}"],
 )  # fmt: skip
 def test_bad_prefixes_are_refused(text: str) -> None:
     with pytest.raises(ApiError) as refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 
@@ -19,7 +20,7 @@ def configuration(service: Any, **o: Any) -> tuple[dict[str, Any], dict[str, Any
         "processor_seconds": o["transform_buffer_seconds"], "validate_json": o["validate_json"],
         "buffer_bytes": o["buffer_bytes"] or ((64 << 20) if o["format"] in ("parquet", "orc") else (5 << 20)),
     }  # fmt: skip
-    for name in ("disk_bound", "retention_seconds"):
+    for name in ("disk_bound", "retention_seconds", "partitions_max"):
         if o.get(name) is not None:
             ours[name] = o[name]
     if o["error_prefix"] is not None:
@@ -50,7 +51,7 @@ def configuration(service: Any, **o: Any) -> tuple[dict[str, Any], dict[str, Any
         raw["CompressionFormat"] = {"SNAPPY": "Snappy"}.get(
             o["compression"].upper(), o["compression"].upper()
         )
-    _transform(service, raw, o)
+    _processors(service, raw, o)
     if o["backup_prefix"] is not None:
         raw["S3BackupMode"] = "Enabled"
         raw["S3BackupConfiguration"] = {
@@ -63,20 +64,33 @@ def configuration(service: Any, **o: Any) -> tuple[dict[str, Any], dict[str, Any
     return raw, ours
 
 
-def _transform(service: Any, raw: dict[str, Any], o: dict[str, Any]) -> None:
-    if o["transform"] is None:
-        return
-    target = getattr(o["transform"], "arn", o["transform"])
-    if not str(target).startswith("arn:"):
-        target = f"arn:aws:lambda:{service.region}:{service.account}:function:{target}"
-    parameters = {
-        "LambdaArn": str(target), "NumberOfRetries": str(o["transform_retries"]),
-        "BufferSizeInMBs": f"{o['transform_buffer_bytes'] / (1 << 20):.6g}",
-    }  # fmt: skip
-    processors: list[dict[str, Any]] = [
-        {"Type": "Lambda",
-         "Parameters": [{"ParameterName": k, "ParameterValue": v} for k, v in parameters.items()]}
-    ]  # fmt: skip
+def _processors(service: Any, raw: dict[str, Any], o: dict[str, Any]) -> None:
+    """The ProcessingConfiguration of the options, in the order in which processors run."""
+    found: list[dict[str, Any]] = []
+
+    def add(kind: str, **parameters: str) -> None:
+        given = [{"ParameterName": name, "ParameterValue": value} for name, value in parameters.items()]
+        found.append({"Type": kind, "Parameters": given})
+
+    if o["decompress"] or o["messages_only"]:
+        add("Decompression", CompressionFormat="GZIP")
+    if o["messages_only"]:
+        add("CloudWatchLogProcessing", DataMessageExtraction="true")
+    if o["split"] == "json":
+        add("RecordDeAggregation", SubRecordType="JSON")
+    elif o["split"] is not None:
+        add("RecordDeAggregation", SubRecordType="DELIMITED", Delimiter=b64encode(o["split"]).decode())
+    if o["transform"] is not None:
+        target = str(getattr(o["transform"], "arn", o["transform"]))
+        if not target.startswith("arn:"):
+            target = f"arn:aws:lambda:{service.region}:{service.account}:function:{target}"
+        add(
+            "Lambda", LambdaArn=target, NumberOfRetries=str(o["transform_retries"]),
+            BufferSizeInMBs=f"{o['transform_buffer_bytes'] / (1 << 20):.6g}",
+        )  # fmt: skip
+    if o["query"] is not None:
+        add("MetadataExtraction", MetadataExtractionQuery=o["query"], JsonParsingEngine="JQ-1.6")
     if o["append_delimiter"]:
-        processors.append({"Type": "AppendDelimiterToRecord", "Parameters": []})
-    raw["ProcessingConfiguration"] = {"Enabled": True, "Processors": processors}
+        add("AppendDelimiterToRecord")
+    if found:
+        raw["ProcessingConfiguration"] = {"Enabled": True, "Processors": found}

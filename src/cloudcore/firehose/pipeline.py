@@ -36,9 +36,9 @@ from cloudcore.firehose.destinations.s3.config import S3Config
 from cloudcore.firehose.destinations.s3.encode import CONVERSION_FAILED, Piece
 from cloudcore.firehose.inference import Schemas
 from cloudcore.firehose.journal import Journal, Plan
+from cloudcore.firehose.processing.chain import Processing
+from cloudcore.firehose.processing.work import Group, Processed, Work
 from cloudcore.firehose.records import frame, split
-from cloudcore.firehose.transform import Group, Transform, Work
-from cloudcore.firehose.transform import Outcome as Processed
 from cloudcore.firehose.turning import Turning
 
 logger = logging.getLogger("cloudcore.firehose")
@@ -61,7 +61,7 @@ class Pipeline(Turning):
         configs: dict[int, S3Config],
         logs: dict[str, Any],
         objects: Any,
-        transform: Transform | None,
+        processing: Processing | None,
         clock: Clock,
         *,
         threads: bool = True,
@@ -73,7 +73,7 @@ class Pipeline(Turning):
         super().__init__()
         self.name, self.version, self.identity = name, version, identity
         self.configs, self.config = configs, configs[version]
-        self.objects, self.transform, self.clock = objects, transform, clock
+        self.objects, self.processing, self.clock = objects, processing, clock
         self.source, self.staged = logs["source"], logs.get("staged")
         self.journal = Journal(logs["journal"])
         self.schemas = Schemas(self.journal, self._pieces)
@@ -100,7 +100,7 @@ class Pipeline(Turning):
         moved = False
         if self._held() >= self._held_max:
             pass  # a destination that stays down: the source fills up to its bound, and producers slow down
-        elif self.transform:
+        elif self.processing:
             moved = self._process(flushing)
         else:
             moved = self._take_source()
@@ -145,11 +145,11 @@ class Pipeline(Turning):
 
     def _process(self, flushing: bool) -> bool:
         """One invocation: records of the source go in, what comes back is staged and enters its lanes."""
-        assert self.transform is not None
+        assert self.processing is not None
         taken = self._next_work(flushing)
         if isinstance(taken, Work):
             self.journal.set_work(taken.first, taken.last)
-            outcome = self.transform.run(taken)  # Ok, Dropped and ProcessingFailed part here
+            outcome = self.processing.run(taken)  # Ok, Dropped and ProcessingFailed part here
             self._stage(taken.first, taken.last, taken.arrivals[0], outcome)
             self._unread = max(0, self._unread - taken.size)
             self._unread_since = self.clock.monotonic()
@@ -162,12 +162,12 @@ class Pipeline(Turning):
     def _next_work(self, flushing: bool) -> Any:
         """The next invocation's records, once there are enough of them or the oldest waited enough; or a
         batch of records that the producer refused itself; or None."""
-        assert self.transform is not None
+        assert self.processing is not None
         now = self.clock.monotonic()
-        waited = now - self._unread_since >= self.transform.buffer_seconds
+        waited = now - self._unread_since >= self.processing.buffer_seconds
         work = Work(self.position + 1)
         cut = self.journal.work[1] if self.journal.work[0] == work.first else 0  # it was begun before
-        if self._unread < self.transform.buffer_bytes and not (waited or flushing or cut):
+        if self._unread < self.processing.buffer_bytes and not (waited or flushing or cut):
             return None
         full = False
         backups: list[tuple[int, int, int, int]] = []
@@ -181,10 +181,10 @@ class Pipeline(Turning):
                 break
             records = split(record.payload)
             for data in records[max(0, work.last + 1 - record.first) :]:
-                if not self.transform.has_room(work, data) or (cut and work.last >= cut):
+                if not self.processing.has_room(work, data) or (cut and work.last >= cut):
                     full = True
                     break
-                self.transform.add(work, data, record.time_ms)
+                self.processing.add(work, data, record.time_ms)
             if work.last >= last:
                 backups.append((record.first, last, len(record.payload), record.time_ms))
             if full:
@@ -299,7 +299,7 @@ class Pipeline(Turning):
     # -- updates, recovery and reading -----------------------------------------------------------
 
     def update(
-        self, version: int, config: S3Config, transform: Transform | None, staged: Any,
+        self, version: int, config: S3Config, processing: Processing | None, staged: Any,
         store: Callable[[], None],
     ) -> None:  # fmt: skip
         """Go on by another configuration, which store() makes durable. What was taken in until now is
@@ -312,10 +312,10 @@ class Pipeline(Turning):
         self.journal.cut(begin)
         store()
         self.configs[version] = self.config = config
-        self.version, self.transform = version, transform
+        self.version, self.processing = version, processing
         self.staged = staged or self.staged
         self.buffers.set_hints(_hints(config))
-        if transform is None and self.source.cursor_get("transform") is not None:
+        if processing is None and self.source.cursor_get("transform") is not None:
             self.source.cursor_drop("transform")  # it would hold the source's segments for ever
 
     def versions_needed(self) -> set[int]:
@@ -325,7 +325,7 @@ class Pipeline(Turning):
     def _recover(self) -> None:
         """Find the place again: what is staged, what is planned, what must still be buffered."""
         begin = self.source.cursor_get("pipeline") or 0
-        if self.transform is None:
+        if self.processing is None:
             self.position = begin  # lanes skip what their plans cover already
             if self.source.cursor_get("transform") is not None:
                 self.source.cursor_drop("transform")
@@ -384,17 +384,17 @@ class Pipeline(Turning):
         dues = [self.buffers.next_due()]
         dues += [due for number, (due, _) in self._retry.items()
                  if not self.deliveries.busy(self.journal.open[number])]  # fmt: skip
-        if self.transform and self.source.last_sequence > self.position and self._held() < self._held_max:
-            dues.append(self._unread_since + self.transform.buffer_seconds)
+        if self.processing and self.source.last_sequence > self.position and self._held() < self._held_max:
+            dues.append(self._unread_since + self.processing.buffer_seconds)
         return dues
 
     def unread_is_enough(self) -> bool:
-        return self.transform is not None and self._unread >= self.transform.buffer_bytes
+        return self.processing is not None and self._unread >= self.processing.buffer_bytes
 
     def unread_is_due(self) -> bool:
         if self._held() >= self._held_max or self.source.last_sequence <= self.position:
             return False
-        return self.transform is None or self.unread_is_enough()
+        return self.processing is None or self.unread_is_enough()
 
     def close_deliveries(self, grace_seconds: float) -> bool:
         return self.deliveries.close(grace_seconds)

@@ -3,8 +3,8 @@
     <evaluated prefix><stream>-<version>-yyyy-MM-dd-HH-mm-ss-<uuid><extension>
 
 Expressions: !{timestamp:PATTERN}, !{firehose:random-string}, !{firehose:error-output-type} (error
-prefix only), !{partitionKeyFromLambda:KEY} (prefix only). A prefix with no timestamp and no
-partition key gets yyyy/MM/dd/HH/ appended, and no "/" is put in between.
+prefix only), !{partitionKeyFromLambda:KEY} and !{partitionKeyFromQuery:KEY} (prefix only). A prefix with
+no timestamp and no partition key gets yyyy/MM/dd/HH/ appended, and no "/" is put in between.
 
 Source: AWS, "Understand custom prefixes for Amazon S3 objects".
 """
@@ -18,10 +18,11 @@ import string
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from cloudcore.errors import ApiError
 
+QUERY = "query:"  # before the name of a partition key that MetadataExtraction gives
 PREFIX_MAX = 1024
 EVALUATED_MAX = 512
 _EXPRESSION = re.compile(r"!\{([^{}]*)\}")
@@ -46,14 +47,14 @@ _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 @dataclass(frozen=True)
 class Prefix:
-    """A parsed prefix: a tuple of (kind, text), kind one of text, timestamp, random, error, lambda."""
+    """A parsed prefix: a tuple of (kind, text), kind one of text, timestamp, random, error, key."""
 
     parts: tuple[tuple[str, str], ...]
 
     @property
     def partition_keys(self) -> tuple[str, ...]:
-        """Names of the partition keys that it needs, in order."""
-        return tuple(text for kind, text in self.parts if kind == "lambda")
+        """Names of the partition keys that it needs, in order; the query's with QUERY in front."""
+        return tuple(text for kind, text in self.parts if kind == "key")
 
     @property
     def has_expressions(self) -> bool:
@@ -109,18 +110,10 @@ def _expression(body: str, member: str, for_errors: bool) -> tuple[str, str]:
                 "!{firehose:error-output-type} is not allowed in the Prefix, only in the ErrorOutputPrefix",
             )
         return ("error", "")
-    if namespace == "partitionKeyFromLambda" and value:
+    if namespace in ("partitionKeyFromLambda", "partitionKeyFromQuery") and value:
         if for_errors:
-            raise ApiError(
-                "InvalidArgumentException", "partitionKeyFromLambda is not allowed in the ErrorOutputPrefix"
-            )
-        return ("lambda", value)
-    if namespace == "partitionKeyFromQuery":
-        raise ApiError(
-            "InvalidArgumentException",
-            f"{member}: partitionKeyFromQuery needs a MetadataExtraction processor, "
-            "which is not supported yet",
-        )
+            raise ApiError("InvalidArgumentException", f"{namespace} is not allowed in the ErrorOutputPrefix")
+        return ("key", value if namespace == "partitionKeyFromLambda" else QUERY + value)
     raise ApiError("InvalidArgumentException", f"{member} has an invalid expression: !{{{body}}}")
 
 
@@ -130,7 +123,7 @@ def data_prefix(text: str, *, plain: bool = False) -> Prefix:
     `plain` (ours, for the library and the CLI) leaves the prefix as it is written.
     """
     prefix = parse(text, "Prefix")
-    if plain or prefix.has("timestamp") or prefix.has("lambda"):
+    if plain or prefix.has("timestamp") or prefix.has("key"):
         return prefix
     return Prefix((*prefix.parts, ("timestamp", _HOURS)))
 
@@ -185,6 +178,8 @@ def _field(letter: str, width: int, when: datetime) -> str:
     if letter in numbers:
         return str(numbers[letter]).zfill(width)
     if letter in "yuY":
+        if letter == "Y":
+            when = when.replace(year=_week_year(when), month=1, day=1)
         return f"{when.year % 100:02d}" if width == 2 else str(when.year).zfill(width)
     if letter in "ML":
         name = _MONTHS[when.month - 1]
@@ -200,27 +195,63 @@ def _field(letter: str, width: int, when: datetime) -> str:
         return "AM" if when.hour < 12 else "PM"
     if letter == "S":
         return f"{when.microsecond:06d}000"[:width].ljust(width, "0")
-    if letter in "QqeZXxzVOn":
+    if letter in "QqecwWFGAnNZXxzVO":
         return _rare_field(letter, width, when)
     raise ApiError("InvalidArgumentException", f"Unknown pattern letter in timestamp expression: {letter}")
 
 
 def _rare_field(letter: str, width: int, when: datetime) -> str:
     if letter in "Qq":
-        return str((when.month + 2) // 3).zfill(width if width <= 2 else 1)
-    if letter == "e":
+        return _named((when.month + 2) // 3, width, "Q")
+    if letter in "ec":
         return str(when.isoweekday() % 7 + 1).zfill(width)
-    if letter == "n":
-        return str(when.microsecond * 1000).zfill(width)
-    if letter in "zV":
-        return getattr(when.tzinfo, "key", None) if letter == "V" else (when.tzname() or "UTC")  # type: ignore[return-value]
+    if letter in "wWF":
+        first = when.replace(month=1 if letter == "w" else when.month, day=1)
+        days = (when.date() - first.date()).days
+        week = days // 7 + 1 if letter == "F" else (days + first.isoweekday() % 7) // 7 + 1
+        if letter == "w" and _week_year(when) != when.year:
+            week = 1
+        return str(week).zfill(width)
+    if letter == "G":
+        return "A" if width == 5 else "Anno Domini" if width == 4 else "AD"
+    if letter in "nAN":
+        of_day = ((when.hour * 60 + when.minute) * 60 + when.second) * 1_000_000 + when.microsecond
+        value = (
+            when.microsecond * 1000 if letter == "n" else of_day // 1000 if letter == "A" else of_day * 1000
+        )
+        return str(value).zfill(width)
+    return _zone_field(letter, width, when)
+
+
+def _zone_field(letter: str, width: int, when: datetime) -> str:
+    if letter == "V":
+        return getattr(when.tzinfo, "key", None) or when.tzname() or "UTC"
+    if letter == "z":
+        return when.tzname() or "UTC"
     offset = when.strftime("%z") or "+0000"
-    if letter == "X" and offset == "+0000":
+    sign, hours, minutes = offset[0], offset[1:3], offset[3:5]
+    if letter == "O" or (letter == "Z" and width == 4):
+        if offset == "+0000":
+            return "GMT"
+        short = f"GMT{sign}{int(hours)}" + (f":{minutes}" if minutes != "00" else "")
+        return f"GMT{sign}{hours}:{minutes}" if width == 4 else short
+    if offset == "+0000" and (letter == "X" or (letter == "Z" and width == 5)):
         return "Z"
-    if letter == "O":
-        return "GMT" if offset == "+0000" else f"GMT{offset[:3]}:{offset[3:]}"
+    if letter in "Xx" and width == 1:
+        return sign + hours + (minutes if minutes != "00" else "")
+    return f"{sign}{hours}:{minutes}" if width in (3, 5) and not (letter == "Z" and width == 3) else offset
+
+
+def _named(number: int, width: int, letter: str) -> str:
+    names = ["1st", "2nd", "3rd", "4th"]
+    if width <= 2:
+        return str(number).zfill(width)
     return (
-        offset[:3]
-        if letter in "Xx" and width == 1
-        else (f"{offset[:3]}:{offset[3:]}" if letter in "Xx" and width == 3 else offset)
+        f"{letter}{number}" if width == 3 else f"{names[number - 1]} quarter" if width == 4 else str(number)
     )
+
+
+def _week_year(when: datetime) -> int:
+    """The year of the week: weeks begin on Sunday, and the first one holds 1 January (as in the US)."""
+    saturday = when + timedelta(days=6 - when.isoweekday() % 7)
+    return saturday.year

@@ -13,9 +13,10 @@ from cloudcore._stream import concat, frame, split
 __all__ = ["concat", "frame", "record_id", "sequence_of", "split"]
 
 
-def record_id(sequence: int) -> str:
-    """The recordId of a sequence number: 56 digits, the same at every delivery."""
-    return f"49{sequence:054d}"
+def record_id(sequence: int, part: int | None = None) -> str:
+    """The recordId of a sequence number: 56 digits, the same at every delivery. `part` counts the records
+    that came out of one."""
+    return f"49{sequence:054d}" if part is None else f"49{sequence:048d}{part:06d}"
 
 
 def sequence_of(identity: str) -> int:

@@ -119,6 +119,11 @@ class Firehose:
         transform_buffer_bytes: int = 1 << 20,
         transform_buffer_seconds: float = 60,
         transform_retries: int = 3,
+        decompress: bool = False,
+        messages_only: bool = False,
+        split: str | bytes | None = None,
+        query: str | None = None,
+        partitions_max: int | None = None,
         append_delimiter: bool = False,
         backup_prefix: str | None = None,
         backup_compression: str = "GZIP",
@@ -134,7 +139,10 @@ class Firehose:
         Members mean what they mean in CreateDeliveryStream; sizes in bytes, times in seconds. `format`
         None (bytes as they come) "parquet" or "orc"; `schema` an Arrow schema, DDL text, a dict, or None to
         infer it from the first records; `transform` a function's name or ARN, or an object with .arn.
-        Partition keys in the prefix turn dynamic partitioning on. An existing stream keeps its
+        `decompress` takes GZIP records, `messages_only` the messages of CloudWatch Logs' records; `split`
+        takes records apart, by a delimiter or as "json" objects; `query` is a jq object of partition keys.
+        Partition keys in the prefix turn dynamic partitioning on, for at most `partitions_max` (default 500)
+        partitions at a time. An existing stream keeps its
         configuration; asking for another one raises ApiError ResourceInUseException.
 
         `disk_bound` (default 16 GiB) is what may wait before puts are refused with
@@ -146,7 +154,8 @@ class Firehose:
             compression=compression, buffer_bytes=buffer_bytes, buffer_seconds=buffer_seconds,
             transform=transform, transform_buffer_bytes=transform_buffer_bytes,
             transform_buffer_seconds=transform_buffer_seconds, transform_retries=transform_retries,
-            append_delimiter=append_delimiter, backup_prefix=backup_prefix,
+            decompress=decompress, messages_only=messages_only, split=split, query=query,
+            partitions_max=partitions_max, append_delimiter=append_delimiter, backup_prefix=backup_prefix,
             backup_compression=backup_compression, file_extension=file_extension, timezone=timezone,
             disk_bound=disk_bound, retention_seconds=retention_seconds, plain_prefix=plain_prefix,
             validate_json=validate_json,

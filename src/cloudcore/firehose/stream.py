@@ -12,7 +12,7 @@ from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, FullError
 from cloudcore.firehose.destinations.s3.config import S3Config, parse
 from cloudcore.firehose.pipeline import REJECT, Pipeline
-from cloudcore.firehose.transform import Transform
+from cloudcore.firehose.processing.chain import Processing
 
 RECORD_BYTES_MAX = 1_024_000
 DISK_BOUND = 16 << 30
@@ -59,7 +59,7 @@ class Stream:
         self._source = self._logs["source"]
         self._pipeline = Pipeline(
             self.name, version, description["Identity"], configs, self._logs, objects,
-            self._transform(configs[version]), clock, threads=run, on_failed=on_failed,
+            self._processing(configs[version]), clock, threads=run, on_failed=on_failed,
             held_bytes_max=bound or 1 << 62,
             retention_seconds=float(ours.get("retention_seconds", RETENTION_S)),
         )  # fmt: skip
@@ -76,12 +76,13 @@ class Stream:
             os.makedirs(path, exist_ok=True)
         return Log(path, disk_bound=disk_bound)
 
-    def _transform(self, config: S3Config) -> Transform | None:
+    def _processing(self, config: S3Config) -> Processing | None:
         if not config.processed:
             return None
-        return Transform(
+        return Processing(
             config, self.arn, self._region, self._invoke, self._clock,
-            lambda seconds: self._pipeline.sleep(seconds), self._on_failed,
+            lambda seconds: self._pipeline.sleep(seconds), lambda: self._pipeline.buffers.open.keys(),
+            self._on_failed,
         )  # fmt: skip
 
     @property
@@ -105,7 +106,7 @@ class Stream:
             self._pipeline.update(
                 int(description["VersionId"]),
                 config,
-                self._transform(config),
+                self._processing(config),
                 self._logs.get("staged"),
                 lambda: store(description),
             )

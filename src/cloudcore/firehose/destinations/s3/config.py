@@ -7,7 +7,6 @@ library and the CLI offer: an Arrow schema without Glue, plain prefixes, smaller
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
@@ -19,8 +18,11 @@ from cloudcore.firehose.destinations.s3 import conversion
 from cloudcore.firehose.destinations.s3.compress import FORMATS
 from cloudcore.firehose.destinations.s3.conversion import Conversion
 from cloudcore.firehose.prefix import Prefix
+from cloudcore.firehose.processing import config as processing
+from cloudcore.firehose.processing.config import NONE, Processors
 
 MIB = 1 << 20
+PARTITIONS_MAX = 500
 _ARN = re.compile(r"arn:aws[a-z-]*:s3:::([^/]+)")
 _MEMBERS = {
     "RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix", "BufferingHints", "CompressionFormat",
@@ -32,16 +34,6 @@ PLAIN_MEMBERS = {
     "RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix", "BufferingHints", "CompressionFormat",
     "EncryptionConfiguration", "CloudWatchLoggingOptions",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Processor:
-    """The Lambda processor. Sizes in bytes of records before base64, times in seconds."""
-
-    function_arn: str
-    retries: int = 3
-    buffer_bytes: int = MIB
-    buffer_seconds: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -64,12 +56,12 @@ class S3Config:
     data: Target
     errors: Prefix
     zone: tzinfo
-    processor: Processor | None = None
-    delimiter: bytes = b""
+    processors: Processors = NONE
     backup: Target | None = None
     conversion: Conversion | None = None
     validate_json: bool = False
     partitioned: bool = False
+    partitions_max: int = PARTITIONS_MAX
     retry_seconds: int = 300
 
     @property
@@ -80,7 +72,7 @@ class S3Config:
     @property
     def processed(self) -> bool:
         """Whether records go through processors before they are buffered."""
-        return self.processor is not None
+        return bool(self.processors)
 
 
 def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
@@ -100,8 +92,8 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
     compression = _compression(raw)
     if convert and compression != "UNCOMPRESSED":
         raise invalid("CompressionFormat must be UNCOMPRESSED when data format conversion is enabled")
-    processor, delimiter = _processing(raw, ours)
-    partitioned, retry_seconds = _partitioning(raw, data_prefix, processor)
+    processors = processing.parse(raw, ours)
+    partitioned, retry_seconds = _partitioning(raw, data_prefix, processors)
     small = bool(ours.get("small_buffers"))
     low = 64 if (convert or partitioned) and not small else 1
     size, seconds = _hints(raw, low, 128 if convert or partitioned else 5)
@@ -118,8 +110,9 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
     ):
         raise invalid("ErrorOutputPrefix cannot be null or empty when Prefix contains expressions")
     return S3Config(
-        data, prefix.error_prefix(_text(raw, "ErrorOutputPrefix"), plain=plain), zone, processor, delimiter,
-        _backup(raw, ours), convert, bool(ours.get("validate_json")), partitioned, retry_seconds,
+        data, prefix.error_prefix(_text(raw, "ErrorOutputPrefix"), plain=plain), zone, processors,
+        _backup(raw, ours), convert, bool(ours.get("validate_json")), partitioned,
+        int(ours.get("partitions_max", PARTITIONS_MAX)), retry_seconds,
     )  # fmt: skip
 
 
@@ -216,54 +209,7 @@ def _extension(raw: dict[str, Any]) -> str:
     return extension
 
 
-def _processing(raw: dict[str, Any], ours: dict[str, Any]) -> tuple[Processor | None, bytes]:
-    block = member(raw, "ProcessingConfiguration", dict)
-    if not block or not block.get("Enabled"):
-        return None, b""
-    only(block, {"Enabled", "Processors"}, "ProcessingConfiguration")
-    found: Processor | None = None
-    delimiter = b""
-    for processor in member(block, "Processors", list, default=[]):
-        kind = processor.get("Type")
-        values = {p.get("ParameterName"): p.get("ParameterValue") for p in processor.get("Parameters") or []}
-        if kind == "Lambda" and found is None:
-            found = _lambda(values, ours)
-        elif kind == "AppendDelimiterToRecord":
-            only(values, {"Delimiter"}, "AppendDelimiterToRecord")
-            delimiter = (values.get("Delimiter") or "\\n").replace("\\n", "\n").encode()
-        else:
-            raise invalid(
-                f"Processor type {kind} is not supported" if kind != "Lambda" else "Only one Lambda processor"
-            )
-    return found, delimiter
-
-
-def _lambda(values: dict[str, Any], ours: dict[str, Any]) -> Processor:
-    only(
-        values, {"LambdaArn", "NumberOfRetries", "BufferSizeInMBs", "BufferIntervalInSeconds", "RoleArn"},
-        "Processor Lambda",
-    )  # fmt: skip
-    arn = values.get("LambdaArn")
-    if not arn:
-        raise invalid("Processor Lambda needs the parameter LambdaArn")
-
-    def value(name: str, read: Callable[[str], float], low: float, high: float, default: float) -> float:
-        text = values.get(name)
-        try:
-            given = default if text is None else read(text)
-        except ValueError:
-            raise invalid(f"{name} is not a number: {text}") from None
-        if not low <= given <= high:
-            raise invalid(f"{name} must be between {low} and {high}")
-        return given
-
-    size = value("BufferSizeInMBs", float, 0.2, 3, 1)
-    seconds = value("BufferIntervalInSeconds", int, 0, 900, 60)
-    retries = int(value("NumberOfRetries", int, 0, 300, 3))
-    return Processor(arn, retries, int(size * MIB), float(ours.get("processor_seconds", seconds)))
-
-
-def _partitioning(raw: dict[str, Any], data_prefix: Prefix, processor: Processor | None) -> tuple[bool, int]:
+def _partitioning(raw: dict[str, Any], data_prefix: Prefix, processors: Processors) -> tuple[bool, int]:
     block = member(raw, "DynamicPartitioningConfiguration", dict, default={})
     only(block, {"Enabled", "RetryOptions"}, "DynamicPartitioningConfiguration")
     enabled = bool(block.get("Enabled"))
@@ -271,12 +217,24 @@ def _partitioning(raw: dict[str, Any], data_prefix: Prefix, processor: Processor
         raise invalid("ErrorOutputPrefix is required when dynamic partitioning is enabled")
     if enabled and not data_prefix.partition_keys:
         raise invalid("Prefix must use partition keys when dynamic partitioning is enabled")
-    if data_prefix.partition_keys and not (enabled and processor):
-        raise invalid(
-            "partitionKeyFromLambda in the Prefix needs dynamic partitioning and a Lambda processor "
-            "to be enabled"
-        )
-    return enabled, number(block.get("RetryOptions") or {}, "DurationInSeconds", 0, 7200, 300)
+    query = processors.query
+    if query and not enabled:
+        raise invalid("MetadataExtraction needs dynamic partitioning to be enabled")
+    for key in data_prefix.partition_keys:
+        from_query = key.startswith(prefix.QUERY)
+        if not (enabled and (query if from_query else processors.function)):
+            kind, needed = ("Query", "MetadataExtraction") if from_query else ("Lambda", "Lambda")
+            raise invalid(
+                f"partitionKeyFrom{kind} in the Prefix needs dynamic partitioning and a {needed} processor "
+                "to be enabled"
+            )
+        if from_query and query and query.names is not None and key[len(prefix.QUERY) :] not in query.names:
+            raise invalid(
+                f"MetadataExtractionQuery does not give the key {key[len(prefix.QUERY) :]} of the Prefix"
+            )
+    retry = member(block, "RetryOptions", dict, default={})
+    only(retry, {"DurationInSeconds"}, "RetryOptions")
+    return enabled, number(retry, "DurationInSeconds", 0, 7200, 300)
 
 
 def _backup(raw: dict[str, Any], ours: dict[str, Any]) -> Target | None:

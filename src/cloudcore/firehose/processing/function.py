@@ -1,0 +1,166 @@
+"""The Lambda transform: records to the function and back, by the contract of Firehose.
+
+What does not come back as the contract asks (a missing or doubled id, no JSON, an unknown result) is
+Refused, record by record; a batch that fails after the retries is refused as a whole.
+
+Source: AWS, "Transform source data in Amazon Data Firehose".
+"""
+
+from __future__ import annotations
+
+import binascii
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from cloudcore.errors import ApiError
+from cloudcore.firehose.processing.config import Function
+from cloudcore.firehose.processing.work import Item, Refused
+
+REQUEST_BYTES_MAX = 6 * 1000 * 1000
+_RECORD_OVERHEAD = 150  # the JSON around one record's base64
+_RETRY_FIRST_S, _RETRY_MAX_S = 0.1, 5.0
+
+
+@dataclass(slots=True)
+class Reply:
+    """What became of one item: its new data, or None when it was dropped, or why it was refused."""
+
+    data: bytes | None = None
+    keys: dict[str, Any] = field(default_factory=dict)
+    refused: Refused | None = None
+    attempts: int = 1
+
+
+def request_bytes(size: int) -> int:
+    """What a record of `size` bytes adds to a request."""
+    return size * 4 // 3 + _RECORD_OVERHEAD
+
+
+class Caller:
+    """Calls the processor function of one stream."""
+
+    def __init__(
+        self, function: Function, stream_arn: str, region: str, invoke: Callable[[str, bytes], Any],
+        sleep: Callable[[float], None],
+    ):  # fmt: skip
+        self._function, self._invoke, self._sleep = function, invoke, sleep
+        self._head = b'"deliveryStreamArn":%s,"region":%s,"records":[' % (
+            orjson.dumps(stream_arn), orjson.dumps(region),
+        )  # fmt: skip
+
+    def call(self, items: list[Item]) -> Iterator[Reply]:
+        """A reply for each item, in order. Items that do not fit one request go in several."""
+        start = 0
+        while start < len(items):
+            end, size = start, 0
+            while end < len(items) and (
+                end == start or size + request_bytes(len(items[end].data)) <= REQUEST_BYTES_MAX
+            ):
+                size += request_bytes(len(items[end].data))
+                end += 1
+            yield from self._batch(items[start:end])
+            start = end
+
+    def _batch(self, items: list[Item]) -> Iterator[Reply]:
+        try:
+            replies, attempts = self._call(items)
+        except Refused as refused:
+            for _ in items:
+                yield Reply(refused=refused, attempts=refused.attempts)
+            return
+        for item in items:
+            try:
+                yield _fate(replies.get(item.identity))
+            except Refused as refused:
+                yield Reply(refused=refused, attempts=attempts)
+
+    def _call(self, items: list[Item]) -> tuple[dict[str, Any], int]:
+        """The replies by record id. Raises Refused when every attempt failed."""
+        event = self._event(items)
+        pause = _RETRY_FIRST_S
+        for attempt in range(1, self._function.retries + 2):
+            try:
+                return self._attempt(event, attempt), attempt
+            except Refused as refused:
+                if attempt > self._function.retries or refused.code == "Lambda.ResourceNotFound":
+                    raise
+            self._sleep(pause)
+            pause = min(pause * 2, _RETRY_MAX_S)
+        raise AssertionError("unreachable")
+
+    def _attempt(self, event: bytes, attempt: int) -> dict[str, Any]:
+        try:
+            result = self._invoke(self._function.arn, event)
+        except ApiError as error:
+            codes = {
+                "ResourceNotFoundException": "Lambda.ResourceNotFound",
+                "TooManyRequestsException": "Lambda.InvokeLimitExceeded",
+            }
+            raise Refused(codes.get(error.code, "Lambda.InvokeFailed"), error.message, attempt) from None
+        if result.function_error:
+            text = bytes(result.payload).decode("utf-8", "replace")
+            if "Task timed out" in text:
+                raise Refused("Lambda.FunctionTimedOut", "The Lambda function timed out.", attempt)
+            raise Refused(
+                "Lambda.FunctionError",
+                "The Lambda function was successfully invoked but it returned an error result.", attempt,
+            )  # fmt: skip
+        try:
+            answer = orjson.loads(result.payload)
+            replies: dict[str, Any] = {}
+            for reply in answer["records"]:
+                identity = reply["recordId"]
+                replies[identity] = {"result": "__doubled__"} if identity in replies else reply
+            return replies
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            raise Refused(
+                "Lambda.JsonProcessingException",
+                "There was an error parsing returned records from the Lambda function. Ensure that the "
+                "returned records follow the status model required by Amazon Data Firehose.", attempt,
+            ) from None  # fmt: skip
+
+    def _event(self, items: list[Item]) -> bytes:
+        records = [
+            b'{"recordId":"%s","approximateArrivalTimestamp":%d,"data":"%s"}'
+            % (item.identity.encode(), item.arrival_ms, binascii.b2a_base64(item.data, newline=False))
+            for item in items
+        ]
+        return b'{"invocationId":"%s",' % str(uuid.uuid4()).encode() + self._head + b",".join(records) + b"]}"
+
+
+def _fate(reply: Any) -> Reply:
+    if reply is None:
+        raise Refused(
+            "Lambda.MissingRecordId",
+            "One or more record Ids were not returned. Ensure that the Lambda function returns all "
+            "received record Ids.",
+        )
+    result = reply.get("result")
+    if result == "Dropped":
+        return Reply()
+    if result == "ProcessingFailed":
+        raise Refused("Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record")
+    if result == "__doubled__":
+        raise Refused(
+            "Lambda.DuplicatedRecordId",
+            "Multiple records were returned with the same record Id. Ensure that the Lambda function "
+            "returns unique record Ids for each record.",
+        )
+    data = reply.get("data")
+    if result != "Ok" or not isinstance(data, str):
+        raise Refused(
+            "Lambda.JsonProcessingException",
+            "There was an error parsing the returned records: result must be Ok, Dropped or "
+            "ProcessingFailed, and data a base64 string.",
+        )
+    try:
+        raw = binascii.a2b_base64(data, strict_mode=bool(data))
+    except (binascii.Error, ValueError):
+        raise Refused("Lambda.JsonProcessingException", "The returned data is not base64.") from None
+    metadata = reply.get("metadata")
+    keys = metadata.get("partitionKeys") if isinstance(metadata, dict) else None
+    return Reply(raw, keys if isinstance(keys, dict) else {})
