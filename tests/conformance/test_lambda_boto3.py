@@ -267,7 +267,7 @@ def test_code_from_the_object_store(functions: Any, cloud: cloudcore.Cloud) -> N
         ({"Code": {}}, "InvalidParameterValueException"),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "InvalidParameterValueException"),
         ({"Environment": {"Variables": {"BIG": "x" * 5000}}}, "InvalidParameterValueException"),
-        ({"VpcConfig": {"SubnetIds": ["s-1"]}}, "InvalidParameterValueException"),
+        ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "InvalidParameterValueException"),
         ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]}, "InvalidParameterValueException"),
         ({"TracingConfig": {"Mode": "Active"}}, "InvalidParameterValueException"),
     ],

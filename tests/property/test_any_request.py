@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -118,3 +119,31 @@ def test_firehose_answers():
 def test_any_path_is_routed_or_not(method, path):
     found = routes("lambda").match(method, path, {})
     assert found is None or found.operation in load("lambda").operations
+
+
+def test_lambda_answers(tmp_path):
+    from cloudcore.lambda_ import Lambda
+
+    served = sorted(Lambda.operations)
+    paths = {name: entry["uri"] for name, entry in load("lambda").operations.items()}
+    texts = st.text(max_size=20) | st.sampled_from(["fn", "fn:1", "$LATEST", "Event", "Tail", "1", "ALL"])
+    with Lambda(tmp_path) as service:
+
+        @settings(max_examples=300, deadline=None)
+        @given(
+            st.sampled_from(served), texts, st.data(),
+            st.dictionaries(st.sampled_from(["Qualifier", "MaxItems", "Marker", "x"]), texts),
+            st.dictionaries(st.sampled_from(["x-amz-invocation-type", "x-amz-client-context"]), texts),
+        )  # fmt: skip
+        def run(operation, name, data, query, headers):
+            entry = load("lambda").operations[operation]
+            body = data.draw(near("lambda", entry["input"]) | JSON)
+            path = paths[operation].replace("{FunctionName}", quote(name, safe=""))
+            status, out, reply = service.handle(
+                entry["method"], path, urlencode(query), headers, json.dumps(body).encode()
+            )
+            assert 200 <= status < 500
+            assert not reply or json.loads(reply) is not None
+            assert all("\n" not in value for _, value in out)
+
+        run()

@@ -12,11 +12,14 @@ from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.operations.create_function import create, defaults
 from cloudcore.lambda_.operations.package import Package, take_package
 from cloudcore.lambda_.registry import Version
+from cloudcore.validation import check
 
 
 def deploy(service: Any, name: str, source: dict[str, Any], settings: dict[str, Any]) -> None:
     """Make function `name` run `source` (FunctionCode, or {"Directory": path}) with `settings`."""
     reference = names.parse(name)
+    checked = check("lambda", "UpdateFunctionConfiguration", {"FunctionName": name, **settings})
+    settings = {member: value for member, value in checked.items() if member != "FunctionName"}
     package = (
         Package(None, 0, source["Directory"]) if "Directory" in source else take_package(service, source)
     )

@@ -29,6 +29,7 @@ from cloudcore.lambda_.meter import Meter
 from cloudcore.lambda_.metering import Result
 from cloudcore.lambda_.registry import FunctionRecord, Registry, Version, not_found
 from cloudcore.lambda_.runner import Runner
+from cloudcore.validation import check, for_boto3
 
 PAYLOAD_MAX = 6_291_456
 CONCURRENCY = 1000  # of an account, as on AWS
@@ -77,6 +78,12 @@ class Lambda:
 
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Run an operation with boto3's parameters; the answer as boto3 gives it. Raises ApiError."""
+        if operation in operations.TABLE:
+            params = check("lambda", operation, params)
+        return for_boto3("lambda", operation, self.run(operation, params))
+
+    def run(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Run an operation with checked parameters; timestamps in epoch seconds. Raises ApiError."""
         action = operations.TABLE.get(operation)
         if action is None:
             raise ApiError("UnknownOperationException", f"Operation {operation} is not supported", 404)

@@ -12,7 +12,7 @@ from cloudcore.validation.model import Model, load, member_shape
 def for_boto3(service: str, operation: str, answer: dict[str, Any]) -> dict[str, Any]:
     """The answer as boto3 gives it: timestamps as aware datetimes. Copies what it changes only."""
     model = load(service)
-    name = model.operations[operation].get("output")
+    name = model.operations.get(operation, {}).get("output")
     return answer if name is None else _datetimes(model, name, answer)
 
 

@@ -83,6 +83,8 @@ class Reader:
     def _blob(self, value: Any) -> bytes:
         if isinstance(value, (bytes, bytearray, memoryview)):
             return bytes(value)  # boto3's, or the body of a REST request: JSON has no bytes
+        if not self._wire and hasattr(value, "read"):
+            return self._blob(value.read())
         if not isinstance(value, str):
             raise self._words.scalar(value, "blob")
         if not self._wire:

@@ -13,6 +13,7 @@ import io
 import itertools
 import json
 import logging
+import re
 import threading
 import time
 import zlib
@@ -26,6 +27,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 _BODY_MAX = 16 << 20
 _PACKAGE_MAX = 70_167_211  # the largest request of all: CreateFunction with a zip
 _THREADS_MAX = 1100  # the functions' concurrency and then some
+_DATED = re.compile(r"/20\d\d-\d\d-\d\d/")  # Lambda's paths begin with the date of an API version
 _log = logging.getLogger("cloudcore.wire")
 Reply = tuple[int, list[tuple[str, str]], bytes]
 
@@ -142,7 +144,7 @@ class Endpoint:
             )
         if request.method == "OPTIONS":
             return 200, _cors(request), b""
-        if path.startswith("/2015-03-31/"):
+        if _DATED.match(path):
             return self._rest(request, path, query)
         prefix, _, operation = request.headers.get("x-amz-target", "").partition(".")
         version = "1.1" if prefix.startswith("Firehose") else "1.0"

@@ -27,7 +27,7 @@ def invoke(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         raise refused(f"InvocationType {kind} is not supported by this endpoint.")
     result = service.invoke(
         params["FunctionName"],
-        _payload(params.get("Payload", b"")),
+        params.get("Payload", b""),
         qualifier=params.get("Qualifier"),
         client_context=_client_context(params.get("ClientContext")),
     )
@@ -41,12 +41,6 @@ def invoke(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     if params.get("LogType") == "Tail":
         answer["LogResult"] = base64.b64encode(result.log[-TAIL_BYTES:]).decode()
     return answer
-
-
-def _payload(value: Any) -> bytes:
-    if hasattr(value, "read"):
-        value = value.read()
-    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def _client_context(value: str | None) -> bytes | None:
