@@ -10,6 +10,7 @@ from table_core cimport *
 
 include "errors.pxi"
 include "item.pxi"
+include "reply.pxi"
 include "recall.pxi"
 
 import os
@@ -231,10 +232,7 @@ cdef class Tables:
                 status = cc_table_execute(self.tables, &scratch.request, False, &scratch.arena,
                                           &scratch.reply, &scratch.error)
         if status != CC_OK:
-            fields = None
-            if scratch.reply.has_condition_item:
-                fields = {"Item": item_object(scratch.reply.condition_item)}
-            raise error_of(status, &scratch.error, fields)
+            raise refusal_of(status, &scratch.error, &scratch.reply)
         return 0
 
     def close(self):
@@ -420,6 +418,9 @@ cdef class Tables:
                 self.unlock()
                 if space == NULL:
                     return result
+                if name.data[0] == c"#":  # the engine's own
+                    i += 1
+                    continue
                 result.append(PyUnicode_FromStringAndSize(<const char *>name.data, <Py_ssize_t>name.size))
                 i += 1
         finally:
@@ -598,36 +599,64 @@ cdef class Tables:
             cc_request_begin(&scratch.builder, verb, &scratch.arena)
             for name, value in params.items():
                 if value is not None:
-                    self.member(scratch, verb, name, value)
+                    self.member(scratch, &scratch.builder, cc_member_find(verb, utf8_of(name)), name, value)
             check(cc_request_finish(&scratch.builder, &scratch.request, &scratch.error), &scratch.error)
             self.run(scratch)
             return reply_object(&scratch.request, &scratch.reply, params)
         finally:
             self.leave(scratch)
 
-    cdef int member(self, Scratch *scratch, cc_verb verb, object name, object value) except -1:
-        cdef const cc_member *member = cc_member_find(verb, utf8_of(name))
+    cdef int member(self, Scratch *scratch, cc_request_builder *builder, const cc_member *member,
+                    object name, object value) except -1:
         if member == NULL:
             return 0
         if member.kind == CC_MEMBER_TEXT:
-            cc_request_set_text(&scratch.builder, member.id, utf8_of(value))
+            cc_request_set_text(builder, member.id, utf8_of(value))
         elif member.kind == CC_MEMBER_BOOL:
             if not isinstance(value, bool):
                 raise _refuse(f"Parameter validation failed: {name} must be a bool")
-            cc_request_set_bool(&scratch.builder, member.id, value)
+            cc_request_set_bool(builder, member.id, value)
         elif member.kind == CC_MEMBER_INT:
             if not isinstance(value, int) or isinstance(value, bool):
                 raise _refuse(f"Parameter validation failed: {name} must be an int")
-            cc_request_set_int(&scratch.builder, member.id, max(-(1 << 60), min(value, 1 << 60)))
+            cc_request_set_int(builder, member.id, max(-(1 << 60), min(value, 1 << 60)))
         elif member.kind == CC_MEMBER_ITEM:
-            cc_request_set_item(&scratch.builder, member.id, self.encode_member(name, value, scratch))
+            cc_request_set_item(builder, member.id, self.encode_member(name, value, scratch))
         elif member.kind == CC_MEMBER_NAMES:
-            cc_request_set_names(&scratch.builder, name_pairs(value, scratch), <size_t>len(value))
+            cc_request_set_names(builder, name_pairs(value, scratch), <size_t>len(value))
         elif member.kind == CC_MEMBER_TABLES:
-            scratch.builder.seen[<int>CC_M_REQUEST_ITEMS] = True
-            self.batch(scratch, verb, value)
+            builder.seen[<int>CC_M_REQUEST_ITEMS] = True
+            self.batch(scratch, builder.request.verb, value)
+        elif member.kind == CC_MEMBER_ACTIONS:
+            builder.seen[<int>CC_M_TRANSACT_ITEMS] = True
+            self.actions(scratch, value)
         else:
-            cc_request_refuse(&scratch.builder, member.id)
+            cc_request_refuse(builder, member.id)
+        return 0
+
+    cdef int actions(self, Scratch *scratch, object items) except -1:
+        """TransactItems: each action becomes a request of its own."""
+        cdef cc_request_builder *action = NULL
+        cdef cc_verb verb
+        cdef size_t count
+        if not isinstance(items, (list, tuple)):
+            raise _refuse("Parameter validation failed: TransactItems must be a list")
+        for item in items:
+            if not isinstance(item, dict):
+                raise _refuse("Parameter validation failed: an element of TransactItems must be a dict")
+            count = 0
+            for kind, members in item.items():
+                verb = cc_action_verb(scratch.builder.request.verb, utf8_of(kind))
+                if verb == CC_VERB_NONE or members is None:
+                    continue
+                if not isinstance(members, dict):
+                    raise _refuse(f"Parameter validation failed: {kind} must be a dict")
+                count += 1
+                check(cc_request_add_action(&scratch.builder, verb, &action, &scratch.error), &scratch.error)
+                for name, value in members.items():
+                    if value is not None:
+                        self.member(scratch, action, cc_action_member_find(verb, utf8_of(name)), name, value)
+            cc_request_end_action(&scratch.builder, count)
         return 0
 
     cdef cc_bytes encode_member(self, str name, object value, Scratch *scratch) except *:
@@ -811,67 +840,3 @@ cdef bint plain_key(const cc_key_schema *schema, object key, cc_arena *arena, cc
         else:
             return False
     return found == (1 if wanted == 1 else 3)
-
-
-# ---- results ----
-
-cdef object units_object(const cc_request *request, cc_bytes table, const cc_consumed *consumed):
-    cdef size_t i
-    name = PyUnicode_FromStringAndSize(<const char *>table.data, <Py_ssize_t>table.size)
-    result = {"TableName": name, "CapacityUnits": cc_consumed_total(consumed)}
-    if request.capacity == CC_CAPACITY_INDEXES:
-        result["Table"] = {"CapacityUnits": consumed.table}
-        for i in range(consumed.index_count):
-            kind = "GlobalSecondaryIndexes" if consumed.indexes[i].is_global else "LocalSecondaryIndexes"
-            index = PyUnicode_FromStringAndSize(<const char *>consumed.indexes[i].name.data,
-                                                <Py_ssize_t>consumed.indexes[i].name.size)
-            result.setdefault(kind, {})[index] = {"CapacityUnits": consumed.indexes[i].units}
-    return result
-
-
-cdef object items_object(const cc_reply *reply):
-    cdef size_t i
-    return [item_object(reply.items[i]) for i in range(reply.item_count)]
-
-
-cdef object batch_object(const cc_request *request, const cc_reply *reply, dict params):
-    cdef size_t i
-    given = list(params["RequestItems"])
-    if request.verb == CC_VERB_BATCH_WRITE:
-        result = {"UnprocessedItems": {}}
-    else:
-        responses = {name: [] for name in given}
-        for i in range(reply.item_count):
-            responses[given[reply.item_tables[i]]].append(item_object(reply.items[i]))
-        unprocessed = {}
-        for i in range(reply.unprocessed_count):
-            name = given[reply.unprocessed[i].table]
-            rest = unprocessed.get(name)
-            if rest is None:
-                rest = unprocessed[name] = {**params["RequestItems"][name], "Keys": []}
-            rest["Keys"].append(item_object(reply.unprocessed[i].item))
-        result = {"Responses": responses, "UnprocessedKeys": unprocessed}
-    if request.capacity != CC_CAPACITY_NONE:
-        result["ConsumedCapacity"] = [
-            units_object(request, cc_table_name_of(request.tables[i].name), &reply.table_consumed[i])
-            for i in range(request.table_count)]
-    return result
-
-
-cdef object reply_object(const cc_request *request, const cc_reply *reply, dict params):
-    cdef cc_verb verb = request.verb
-    cdef dict result = {}
-    if verb == CC_VERB_BATCH_WRITE or verb == CC_VERB_BATCH_GET:
-        return batch_object(request, reply, params)
-    if verb == CC_VERB_QUERY or verb == CC_VERB_SCAN:
-        if request.select != CC_SELECT_COUNT:
-            result["Items"] = items_object(reply)
-        result["Count"] = reply.count
-        result["ScannedCount"] = reply.scanned_count
-        if reply.last_key.data != NULL:
-            result["LastEvaluatedKey"] = item_object(reply.last_key)
-    elif reply.has_item:
-        result["Item" if verb == CC_VERB_GET else "Attributes"] = item_object(reply.items[0])
-    if request.capacity != CC_CAPACITY_NONE:
-        result["ConsumedCapacity"] = units_object(request, reply.table, &reply.consumed)
-    return result

@@ -134,6 +134,8 @@ cdef extern from "table/table.h" nogil:
         CC_VERB_SCAN
         CC_VERB_BATCH_WRITE
         CC_VERB_BATCH_GET
+        CC_VERB_TRANSACT_WRITE
+        CC_VERB_TRANSACT_GET
     ctypedef enum cc_return_capacity:
         CC_CAPACITY_NONE
         CC_CAPACITY_TOTAL
@@ -165,6 +167,10 @@ cdef extern from "table/table.h" nogil:
         size_t batch_count
         const cc_batch_table *tables
         size_t table_count
+    ctypedef struct cc_reason:
+        const char *code
+        cc_bytes message
+        cc_bytes item
     ctypedef struct cc_index_units:
         cc_bytes name
         bint is_global "global"
@@ -190,6 +196,9 @@ cdef extern from "table/table.h" nogil:
         bint written
         bint has_condition_item
         cc_bytes condition_item
+        const cc_reason *reasons
+        size_t reason_count
+        bint repeated
     ctypedef struct cc_tables
     cc_verb cc_verb_from_name(cc_bytes operation)
     cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_tables **tables_out,
@@ -222,6 +231,7 @@ cdef extern from "table/table.h" nogil:
     bint cc_table_waits(const cc_tables *tables, cc_durability durability)
     cc_status cc_table_find(cc_tables *tables, cc_bytes name, cc_space **space_out,
                             const cc_key_schema **schema_out, cc_error *error)
+    cc_status cc_reply_cancelled(const cc_reply *reply, cc_buffer *message_out)
     cc_bytes cc_table_name_of(cc_bytes name_or_arn)
     cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_bytes body, cc_arena *arena,
                                  cc_buffer *reply_out, int *http_status_out)
@@ -235,6 +245,7 @@ cdef extern from "table/request.h" nogil:
         CC_MEMBER_INT
         CC_MEMBER_ITEM
         CC_MEMBER_NAMES
+        CC_MEMBER_ACTIONS
         CC_MEMBER_TABLES
         CC_MEMBER_REFUSED
     ctypedef enum cc_member_id:
@@ -244,6 +255,7 @@ cdef extern from "table/request.h" nogil:
         CC_M_CONSISTENT
         CC_M_ATTRIBUTES_TO_GET
         CC_M_REQUEST_ITEMS
+        CC_M_TRANSACT_ITEMS
         CC_M_COUNT
     ctypedef struct cc_member:
         cc_member_id id
@@ -256,6 +268,11 @@ cdef extern from "table/request.h" nogil:
         bint table_mixed
     const cc_member *cc_member_find(cc_verb verb, cc_bytes name)
     const cc_member *cc_table_member_find(cc_bytes name)
+    cc_verb cc_action_verb(cc_verb transaction, cc_bytes name)
+    const cc_member *cc_action_member_find(cc_verb action, cc_bytes name)
+    cc_status cc_request_add_action(cc_request_builder *builder, cc_verb action,
+                                    cc_request_builder **action_out, cc_error *error)
+    void cc_request_end_action(cc_request_builder *builder, size_t count)
     void cc_request_begin(cc_request_builder *builder, cc_verb verb, cc_arena *arena)
     void cc_request_set_text(cc_request_builder *builder, cc_member_id id, cc_bytes text)
     void cc_request_set_bool(cc_request_builder *builder, cc_member_id id, bint value)

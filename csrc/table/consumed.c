@@ -34,6 +34,19 @@ static cc_status find_units(cc_call *call, cc_consumed *consumed, const cc_table
     return cc_call_copy(call, index->name, &(*units_out)->name);
 }
 
+cc_status cc_consumed_add(cc_call *call, cc_consumed *into, const cc_consumed *from, double factor) {
+    const cc_table_schema *schema = (const cc_table_schema *)call->schema;
+    into->table += factor * from->table;
+    for (size_t i = 0; i < from->index_count; i++) {
+        cc_index_units *used;
+        const cc_table_index *index = cc_table_index_find(schema, from->indexes[i].name);
+        CC_ASSERT(index != NULL);
+        CC_TRY(find_units(call, into, schema, index, &used));
+        used->units += from->indexes[i].units;
+    }
+    return CC_OK;
+}
+
 cc_status cc_call_charge_write(cc_call *call, cc_consumed *consumed, cc_bytes old, cc_bytes item) {
     if (call->request->capacity == CC_CAPACITY_NONE)
         return CC_OK;

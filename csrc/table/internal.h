@@ -11,6 +11,7 @@ struct cc_tables {
     cc_store *store;
     cc_expression_cache *expressions;
     cc_durability durability;
+    uint64_t (*clock_ms)(void); /* wall time; tests move it */
 };
 
 /* One request on its way through a verb. Bounds are filled before the lock is taken. */
@@ -27,10 +28,15 @@ typedef struct {
     cc_buffer scratch; /* built items, before they are copied into the arena */
     cc_reply *reply;
     size_t item_capacity;
+    cc_change *staged_change; /* an action of a transaction: where its change goes instead of the store */
+    struct cc_transact_action *actions; /* a transaction: its actions */
     cc_error *error;
 } cc_call;
 
 cc_status cc_no_memory(cc_error *error);
+/* Compiles and binds the expressions of call->request; release whatever it says. Without the lock. */
+CC_MUST_CHECK cc_status cc_call_bind(cc_call *call);
+void cc_call_release(cc_call *call);
 /* Into the arena. */
 CC_MUST_CHECK cc_status cc_call_copy(cc_call *call, cc_bytes bytes, cc_bytes *copy_out);
 /* Appends a copy of `item`, projected when the call has a projection, to the reply. */
@@ -60,6 +66,38 @@ CC_MUST_CHECK cc_status cc_verb_query(cc_call *call);
 CC_MUST_CHECK cc_status cc_verb_scan(cc_call *call);
 CC_MUST_CHECK cc_status cc_verb_batch_write(cc_call *call);
 CC_MUST_CHECK cc_status cc_verb_batch_get(cc_call *call);
+CC_MUST_CHECK cc_status cc_verb_check(cc_call *call);
+CC_MUST_CHECK cc_status cc_verb_transact_write(cc_call *call);
+CC_MUST_CHECK cc_status cc_verb_transact_get(cc_call *call);
+
+/* ---- transactions ---- */
+/* One action on its way: a call of its own whose change is kept until all actions agree. */
+typedef struct cc_transact_action {
+    cc_call call;
+    cc_reply reply;
+    cc_error error;
+    cc_status status;
+    cc_key key;
+    cc_change change;
+} cc_transact_action;
+/* Makes and binds the actions, before the lock. */
+CC_MUST_CHECK cc_status cc_transact_prepare(cc_call *call);
+void cc_transact_release(cc_call *call);
+/* Finds every table and key; refuses two actions on one item. A key that does not fit is its action's status. */
+CC_MUST_CHECK cc_status cc_transact_find(cc_call *call);
+/* OK when every action is; else TransactionCanceledException with a reason for each. */
+CC_MUST_CHECK cc_status cc_transact_verdict(cc_call *call);
+
+/* What a transaction with a ClientRequestToken leaves for ten minutes. */
+enum { CC_TOKEN_CHANGES_MAX = 10 };
+/* *repeated_out: a transaction with the token was done, and was the same (else
+ * IdempotentParameterMismatchException). If not, appends what remembers this one, and forgets some old ones,
+ * to `changes`, which has room for CC_TOKEN_CHANGES_MAX more. */
+CC_MUST_CHECK cc_status cc_token_check(cc_call *call, bool *repeated_out, cc_change *changes, size_t *count);
+
+/* Adds `from` to `into`, its table's part `factor` times. */
+CC_MUST_CHECK cc_status cc_consumed_add(cc_call *call, cc_consumed *into, const cc_consumed *from,
+                                        double factor);
 
 /* Adds what a write of one item of call's table costs, its indexes included, when the request asks. */
 CC_MUST_CHECK cc_status cc_call_charge_write(cc_call *call, cc_consumed *consumed, cc_bytes old,

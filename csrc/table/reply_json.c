@@ -33,14 +33,24 @@ static cc_status index_capacity(cc_buffer *out, const cc_consumed *consumed, boo
     return first ? CC_OK : text(out, "}");
 }
 
-static cc_status capacity(cc_buffer *out, cc_bytes table, const cc_consumed *consumed, bool indexes) {
+/* `kind`: "ReadCapacityUnits" or "WriteCapacityUnits" beside the total, as transactions say; NULL: none. */
+static cc_status capacity(cc_buffer *out, cc_bytes table, const cc_consumed *consumed, bool indexes,
+                          const char *kind) {
     CC_TRY(text(out, "{\"TableName\":"));
     CC_TRY(cc_json_write_string(out, table));
     CC_TRY(text(out, ",\"CapacityUnits\":"));
     CC_TRY(units(out, cc_consumed_total(consumed)));
+    if (kind != NULL) {
+        CC_TRY(text(out, kind));
+        CC_TRY(units(out, cc_consumed_total(consumed)));
+    }
     if (indexes) {
         CC_TRY(text(out, ",\"Table\":{\"CapacityUnits\":"));
         CC_TRY(units(out, consumed->table));
+        if (kind != NULL) {
+            CC_TRY(text(out, kind));
+            CC_TRY(units(out, consumed->table));
+        }
         CC_TRY(text(out, "}"));
         CC_TRY(index_capacity(out, consumed, false));
         CC_TRY(index_capacity(out, consumed, true));
@@ -134,12 +144,29 @@ static cc_status unprocessed_keys(const cc_request *request, const cc_reply *rep
     return text(out, "}");
 }
 
+static cc_status transact_responses(const cc_reply *reply, cc_buffer *out) {
+    CC_TRY(text(out, ",\"Responses\":["));
+    for (size_t i = 0; i < reply->item_count; i++) {
+        CC_TRY(text(out, i == 0 ? "{" : ",{"));
+        if (reply->items[i].data != NULL) {
+            CC_TRY(text(out, "\"Item\":"));
+            CC_TRY(cc_item_to_json(reply->items[i], out));
+        }
+        CC_TRY(text(out, "}"));
+    }
+    return text(out, "]");
+}
+
 static cc_status batch_capacity(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
+    const char *kind = request->action_count == 0 ? NULL
+                       : request->verb == CC_VERB_TRANSACT_GET || reply->repeated
+                           ? ",\"ReadCapacityUnits\":"
+                           : ",\"WriteCapacityUnits\":";
     CC_TRY(text(out, ",\"ConsumedCapacity\":["));
     for (size_t i = 0; i < request->table_count; i++) {
         CC_TRY(text(out, i == 0 ? "" : ","));
         CC_TRY(capacity(out, cc_table_name_of(request->tables[i].name), &reply->table_consumed[i],
-                        request->capacity == CC_CAPACITY_INDEXES));
+                        request->capacity == CC_CAPACITY_INDEXES, kind));
     }
     return text(out, "]");
 }
@@ -162,6 +189,13 @@ static cc_status members(const cc_request *request, const cc_reply *reply, cc_bu
         batch = true;
         CC_TRY(text(out, ",\"UnprocessedItems\":{}"));
         break;
+    case CC_VERB_TRANSACT_WRITE:
+        batch = true;
+        break;
+    case CC_VERB_TRANSACT_GET:
+        batch = true;
+        CC_TRY(transact_responses(reply, out));
+        break;
     case CC_VERB_BATCH_GET:
         batch = true;
         CC_TRY(responses(request, reply, out));
@@ -178,7 +212,7 @@ static cc_status members(const cc_request *request, const cc_reply *reply, cc_bu
     if (batch)
         return batch_capacity(request, reply, out);
     CC_TRY(text(out, ",\"ConsumedCapacity\":"));
-    return capacity(out, reply->table, &reply->consumed, request->capacity == CC_CAPACITY_INDEXES);
+    return capacity(out, reply->table, &reply->consumed, request->capacity == CC_CAPACITY_INDEXES, NULL);
 }
 
 cc_status cc_reply_to_json(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
@@ -190,11 +224,43 @@ cc_status cc_reply_to_json(const cc_request *request, const cc_reply *reply, cc_
     return text(out, "}");
 }
 
+/* A message without the part of a character at its end: a long name was cut inside it. */
+static cc_bytes whole_characters(cc_bytes message) {
+    while (!cc_utf8_valid(message) && message.size != 0)
+        message.size--;
+    return message;
+}
+
+static cc_status cancelled_to_json(const cc_reply *reply, cc_buffer *out) {
+    CC_TRY(text(out, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#TransactionCanceledException\","
+                     "\"Message\":\""));
+    CC_TRY(cc_reply_cancelled(reply, out)); /* nothing in it needs an escape */
+    CC_TRY(text(out, "\",\"CancellationReasons\":["));
+    for (size_t i = 0; i < reply->reason_count; i++) {
+        const cc_reason *reason = &reply->reasons[i];
+        CC_TRY(text(out, i == 0 ? "{\"Code\":\"" : ",{\"Code\":\""));
+        CC_TRY(text(out, reason->code == NULL ? "None" : reason->code));
+        CC_TRY(text(out, "\""));
+        if (reason->code != NULL) {
+            CC_TRY(text(out, ",\"Message\":"));
+            CC_TRY(cc_json_write_string(out, whole_characters(reason->message)));
+        }
+        if (reason->item.data != NULL) {
+            CC_TRY(text(out, ",\"Item\":"));
+            CC_TRY(cc_item_to_json(reason->item, out));
+        }
+        CC_TRY(text(out, "}"));
+    }
+    return text(out, "]}");
+}
+
 cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buffer *out,
                            int *http_status_out) {
     const char *prefix = "com.amazonaws.dynamodb.v20120810#", *type = error->type;
     bool capital = false;
     *http_status_out = 400;
+    if (reply != NULL && reply->reason_count != 0)
+        return cancelled_to_json(reply, out);
     if (error->status == CC_ERR_SERIALIZATION) {
         prefix = "com.amazon.coral.service#";
         type = type[0] != 0 ? type : "SerializationException";
@@ -210,10 +276,7 @@ cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buff
     CC_TRY(text(out, prefix));
     CC_TRY(text(out, type));
     CC_TRY(text(out, capital ? "\",\"Message\":" : "\",\"message\":"));
-    cc_bytes message = cc_bytes_text(error->message);
-    while (!cc_utf8_valid(message) && message.size != 0)
-        message.size--; /* a long name was cut inside a character */
-    CC_TRY(cc_json_write_string(out, message));
+    CC_TRY(cc_json_write_string(out, whole_characters(cc_bytes_text(error->message))));
     if (reply != NULL && reply->has_condition_item) {
         CC_TRY(text(out, ",\"Item\":"));
         CC_TRY(cc_item_to_json(reply->condition_item, out));

@@ -10,26 +10,28 @@
 
 #define V(verb) (1u << CC_VERB_##verb)
 #define WRITES (V(PUT) | V(UPDATE) | V(DELETE))
+#define TRANSACTIONS (V(TRANSACT_WRITE) | V(TRANSACT_GET))
 #define READS (V(QUERY) | V(SCAN))
 #define BATCHES (V(BATCH_WRITE) | V(BATCH_GET))
 #define SINGLE (WRITES | V(GET) | READS)
 
 static const cc_member members[] = {
-    {CC_M_TABLE, CC_MEMBER_TEXT, "TableName", SINGLE},
+    {CC_M_TABLE, CC_MEMBER_TEXT, "TableName", SINGLE | V(CHECK)},
     {CC_M_ITEM, CC_MEMBER_ITEM, "Item", V(PUT)},
-    {CC_M_KEY, CC_MEMBER_ITEM, "Key", V(GET) | V(UPDATE) | V(DELETE)},
-    {CC_M_CONDITION, CC_MEMBER_TEXT, "ConditionExpression", WRITES},
+    {CC_M_KEY, CC_MEMBER_ITEM, "Key", V(GET) | V(UPDATE) | V(DELETE) | V(CHECK)},
+    {CC_M_CONDITION, CC_MEMBER_TEXT, "ConditionExpression", WRITES | V(CHECK)},
     {CC_M_UPDATE, CC_MEMBER_TEXT, "UpdateExpression", V(UPDATE)},
     {CC_M_PROJECTION, CC_MEMBER_TEXT, "ProjectionExpression", V(GET) | READS},
     {CC_M_FILTER, CC_MEMBER_TEXT, "FilterExpression", READS},
     {CC_M_KEY_CONDITION, CC_MEMBER_TEXT, "KeyConditionExpression", V(QUERY)},
-    {CC_M_NAMES, CC_MEMBER_NAMES, "ExpressionAttributeNames", SINGLE},
-    {CC_M_VALUES, CC_MEMBER_ITEM, "ExpressionAttributeValues", WRITES | READS},
+    {CC_M_NAMES, CC_MEMBER_NAMES, "ExpressionAttributeNames", SINGLE | V(CHECK)},
+    {CC_M_VALUES, CC_MEMBER_ITEM, "ExpressionAttributeValues", WRITES | READS | V(CHECK)},
     {CC_M_START_KEY, CC_MEMBER_ITEM, "ExclusiveStartKey", READS},
     {CC_M_RETURN_VALUES, CC_MEMBER_TEXT, "ReturnValues", WRITES},
-    {CC_M_RETURN_FAILURE, CC_MEMBER_TEXT, "ReturnValuesOnConditionCheckFailure", WRITES},
-    {CC_M_CAPACITY, CC_MEMBER_TEXT, "ReturnConsumedCapacity", SINGLE | BATCHES},
-    {CC_M_METRICS, CC_MEMBER_TEXT, "ReturnItemCollectionMetrics", WRITES | V(BATCH_WRITE)},
+    {CC_M_RETURN_FAILURE, CC_MEMBER_TEXT, "ReturnValuesOnConditionCheckFailure", WRITES | V(CHECK)},
+    {CC_M_CAPACITY, CC_MEMBER_TEXT, "ReturnConsumedCapacity", SINGLE | BATCHES | TRANSACTIONS},
+    {CC_M_METRICS, CC_MEMBER_TEXT, "ReturnItemCollectionMetrics",
+     WRITES | V(BATCH_WRITE) | V(TRANSACT_WRITE)},
     {CC_M_SELECT, CC_MEMBER_TEXT, "Select", READS},
     {CC_M_LIMIT, CC_MEMBER_INT, "Limit", READS},
     {CC_M_CONSISTENT, CC_MEMBER_BOOL, "ConsistentRead", V(GET) | READS},
@@ -38,6 +40,8 @@ static const cc_member members[] = {
     {CC_M_TOTAL_SEGMENTS, CC_MEMBER_INT, "TotalSegments", V(SCAN)},
     {CC_M_REQUEST_ITEMS, CC_MEMBER_TABLES, "RequestItems", BATCHES},
     {CC_M_INDEX, CC_MEMBER_TEXT, "IndexName", READS},
+    {CC_M_TRANSACT_ITEMS, CC_MEMBER_ACTIONS, "TransactItems", TRANSACTIONS},
+    {CC_M_TOKEN, CC_MEMBER_TEXT, "ClientRequestToken", V(TRANSACT_WRITE)},
     {CC_M_ATTRIBUTES_TO_GET, CC_MEMBER_REFUSED, "AttributesToGet", V(GET) | READS},
     {CC_M_EXPECTED, CC_MEMBER_REFUSED, "Expected", WRITES},
     {CC_M_CONDITIONAL_OPERATOR, CC_MEMBER_REFUSED, "ConditionalOperator", WRITES | READS},
@@ -166,6 +170,7 @@ cc_status cc_request_add_entry(cc_request_builder *builder, bool is_delete, cc_b
 typedef struct {
     int count;
     size_t used;
+    const char *prefix; /* of member paths */
     char text[440];
 } cc_violations;
 
@@ -175,8 +180,8 @@ static void violate(cc_violations *list, const char *quote, cc_bytes value, cons
         return;
     list->used += (size_t)snprintf(
         list->text + list->used, sizeof list->text - list->used,
-        "%sValue %s%.*s%s at '%s' failed to satisfy constraint: %s", list->used == 0 ? "" : "; ", quote,
-        (int)(value.size < 256 ? value.size : 256), (const char *)value.data, quote, at, rule);
+        "%sValue %s%.*s%s at '%s%s' failed to satisfy constraint: %s", list->used == 0 ? "" : "; ", quote,
+        (int)(value.size < 256 ? value.size : 256), (const char *)value.data, quote, list->prefix, at, rule);
 }
 
 /* The index of the text among space-free words "[A, B, C]"; -1 is a violation. */
@@ -266,26 +271,60 @@ static void check_index_name(const cc_request_builder *b, cc_violations *list) {
         violate(list, "'", name, "indexName", "Member must have length less than or equal to 255");
 }
 
+static void check_transaction(const cc_request_builder *b, cc_violations *list) {
+    size_t count = b->action_count, length = b->texts[CC_M_TOKEN].size;
+    char text[32];
+    int size = snprintf(text, sizeof text, "[%zu TransactItems]", count);
+    cc_bytes shown = cc_bytes_of(text, (size_t)size);
+    if (!b->seen[CC_M_TRANSACT_ITEMS])
+        violate(list, "", cc_bytes_text("null"), "transactItems", "Member must not be null");
+    else if (count == 0 && !b->action_missing)
+        violate(list, "'", cc_bytes_text("[]"), "transactItems",
+                "Member must have length greater than or equal to 1");
+    else if (count > 100)
+        violate(list, "'", shown, "transactItems", "Member must have length less than or equal to 100");
+    if (b->seen[CC_M_TOKEN] && length < 1)
+        violate(list, "'", b->texts[CC_M_TOKEN], "clientRequestToken",
+                "Member must have length greater than or equal to 1");
+    if (length > 36)
+        violate(list, "'", b->texts[CC_M_TOKEN], "clientRequestToken",
+                "Member must have length less than or equal to 36");
+}
+
+/* What an action of a transaction needs and the operation of its own does not. */
+static void check_action(const cc_request_builder *b, cc_violations *list) {
+    if (b->prefix[0] == 0)
+        return;
+    if (b->request.verb == CC_VERB_UPDATE && !b->seen[CC_M_UPDATE])
+        violate(list, "", cc_bytes_text("null"), "updateExpression", "Member must not be null");
+    if (b->request.verb == CC_VERB_CHECK && !b->seen[CC_M_CONDITION])
+        violate(list, "", cc_bytes_text("null"), "conditionExpression", "Member must not be null");
+}
+
 static cc_status check_constraints(cc_request_builder *b, cc_error *error) {
-    cc_violations list = {0};
+    cc_violations list = {.prefix = b->prefix};
     cc_verb verb = b->request.verb;
     check_enums(b, &list);
     check_integer(b, CC_M_LIMIT, b->limit, 1, INT32_MAX, "limit", &list);
     check_integer(b, CC_M_TOTAL_SEGMENTS, b->total_segments, 1, 1000000, "totalSegments", &list);
     check_integer(b, CC_M_SEGMENT, b->segment, 0, 999999, "segment", &list);
     check_index_name(b, &list);
-    bool keyed = verb == CC_VERB_GET || verb == CC_VERB_UPDATE || verb == CC_VERB_DELETE;
+    bool keyed = verb == CC_VERB_GET || verb == CC_VERB_UPDATE || verb == CC_VERB_DELETE ||
+                 verb == CC_VERB_CHECK;
     if (verb == CC_VERB_PUT && !b->seen[CC_M_ITEM])
         violate(&list, "", cc_bytes_text("null"), "item", "Member must not be null");
     if (keyed && !b->seen[CC_M_KEY])
         violate(&list, "", cc_bytes_text("null"), "key", "Member must not be null");
-    if (verb == CC_VERB_BATCH_WRITE || verb == CC_VERB_BATCH_GET) {
+    if (verb == CC_VERB_TRANSACT_WRITE || verb == CC_VERB_TRANSACT_GET) {
+        check_transaction(b, &list);
+    } else if (verb == CC_VERB_BATCH_WRITE || verb == CC_VERB_BATCH_GET) {
         if (!b->seen[CC_M_REQUEST_ITEMS])
             violate(&list, "", cc_bytes_text("null"), "requestItems", "Member must not be null");
         for (size_t i = 0; i < b->request.table_count; i++)
             check_table_name(b->tables[i].name, true, "requestItems", &list);
     } else {
         check_table_name(b->texts[CC_M_TABLE], b->seen[CC_M_TABLE], "tableName", &list);
+        check_action(b, &list);
     }
     if (list.count == 0)
         return CC_OK;
@@ -494,9 +533,11 @@ static cc_status check_combinations(const cc_request_builder *b, cc_error *error
 cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out, cc_error *error) {
     CC_TRY(check_constraints(builder, error));
     CC_TRY(check_combinations(builder, error));
+    CC_TRY(cc_request_finish_actions(builder, error));
     cc_request *request = &builder->request;
     request->table = builder->texts[CC_M_TABLE];
     request->index = builder->texts[CC_M_INDEX];
+    request->token = builder->texts[CC_M_TOKEN];
     request->condition = builder->texts[CC_M_CONDITION];
     request->update = builder->texts[CC_M_UPDATE];
     request->projection = builder->texts[CC_M_PROJECTION];

@@ -16,8 +16,9 @@ typedef enum {
     CC_MEMBER_INT,
     CC_MEMBER_ITEM,
     CC_MEMBER_NAMES,
-    CC_MEMBER_TABLES, /* RequestItems */
-    CC_MEMBER_REFUSED /* legacy: refused by name when it is given */
+    CC_MEMBER_ACTIONS, /* TransactItems */
+    CC_MEMBER_TABLES,  /* RequestItems */
+    CC_MEMBER_REFUSED  /* legacy: refused by name when it is given */
 } cc_member_kind;
 
 typedef enum {
@@ -45,6 +46,8 @@ typedef enum {
     CC_M_TOTAL_SEGMENTS,
     CC_M_REQUEST_ITEMS,
     CC_M_INDEX,
+    CC_M_TRANSACT_ITEMS,
+    CC_M_TOKEN,
     CC_M_ATTRIBUTES_TO_GET,
     CC_M_EXPECTED,
     CC_M_CONDITIONAL_OPERATOR,
@@ -62,7 +65,8 @@ typedef struct {
     uint32_t verbs; /* bit per cc_verb */
 } cc_member;
 
-typedef struct {
+typedef struct cc_request_builder cc_request_builder;
+struct cc_request_builder {
     cc_request request;
     cc_arena *arena;
     bool seen[CC_M_COUNT];
@@ -71,9 +75,13 @@ typedef struct {
     size_t entry_capacity, table_capacity;
     cc_batch_entry *entries;
     cc_batch_table *tables;
-    bool table_refused; /* AttributesToGet inside RequestItems */
-    bool table_mixed;   /* ... beside a ProjectionExpression */
-} cc_request_builder;
+    bool table_refused;           /* AttributesToGet inside RequestItems */
+    bool table_mixed;             /* ... beside a ProjectionExpression */
+    cc_request_builder **actions; /* of a transaction, one builder each */
+    size_t action_count, action_capacity;
+    bool action_missing, action_doubled; /* an element of TransactItems without, or with two, of them */
+    char prefix[40];                     /* of an action: "transactItems.1.member.put." */
+};
 
 /* NULL: unknown to this operation. Inside RequestItems of BatchGetItem use cc_table_member_find. */
 const cc_member *cc_member_find(cc_verb verb, cc_bytes name);
@@ -91,6 +99,17 @@ CC_MUST_CHECK cc_status cc_request_add_table(cc_request_builder *builder, cc_byt
 /* One entry of the table added last. */
 CC_MUST_CHECK cc_status cc_request_add_entry(cc_request_builder *builder, bool is_delete, cc_bytes item,
                                              cc_error *error);
+/* What "Put", "Update", "Delete", "ConditionCheck" or "Get" is in a transaction; NONE: unknown. */
+cc_verb cc_action_verb(cc_verb transaction, cc_bytes name);
+const cc_member *cc_action_member_find(cc_verb action, cc_bytes name);
+/* Starts the next action; its members are set on the builder it gives. */
+CC_MUST_CHECK cc_status cc_request_add_action(cc_request_builder *builder, cc_verb action,
+                                              cc_request_builder **action_out, cc_error *error);
+/* The end of one element of TransactItems, in which `count` actions stood. */
+void cc_request_end_action(cc_request_builder *builder, size_t count);
+/* Of cc_request_finish: every action, and the tables they name. */
+CC_MUST_CHECK cc_status cc_request_finish_actions(cc_request_builder *builder, cc_error *error);
+
 CC_MUST_CHECK cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out,
                                           cc_error *error);
 

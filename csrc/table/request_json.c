@@ -268,42 +268,110 @@ static cc_status read_tables(cc_json_request *self) {
     }
 }
 
+/* ---- TransactItems ---- */
+
+static cc_status read_member(cc_json_request *self, cc_request_builder *builder, const cc_member *member);
+
+static cc_status read_action(cc_json_request *self, cc_verb verb) {
+    bool first = true, more = true;
+    cc_request_builder *action;
+    CC_TRY(cc_request_add_action(&self->builder, verb, &action, self->error));
+    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    while (true) {
+        cc_json_string name;
+        bool null;
+        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        if (!more)
+            return CC_OK;
+        CC_TRY(take_null(self, &null));
+        if (null)
+            continue;
+        const cc_member *member = cc_action_member_find(verb, name.text);
+        if (member == NULL)
+            CC_TRY(cc_json_skip(&self->cursor, NULL, self->error));
+        else
+            CC_TRY(read_member(self, action, member));
+    }
+}
+
+static cc_status read_transact_item(cc_json_request *self) {
+    bool first = true, more = true;
+    size_t count = 0;
+    CC_TRY(need(self, CC_JSON_OBJECT, "TransactItem"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    while (true) {
+        cc_json_string name;
+        bool null;
+        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        if (!more)
+            break;
+        CC_TRY(take_null(self, &null));
+        if (null)
+            continue;
+        cc_verb verb = cc_action_verb(self->builder.request.verb, name.text);
+        if (verb == CC_VERB_NONE) {
+            CC_TRY(cc_json_skip(&self->cursor, NULL, self->error));
+            continue;
+        }
+        CC_TRY(read_action(self, verb));
+        count++;
+    }
+    cc_request_end_action(&self->builder, count);
+    return CC_OK;
+}
+
+static cc_status read_actions(cc_json_request *self) {
+    bool first = true, more = true;
+    self->builder.seen[CC_M_TRANSACT_ITEMS] = true;
+    CC_TRY(need(self, CC_JSON_ARRAY, "List"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_ARRAY, self->error));
+    while (true) {
+        CC_TRY(cc_json_next_element(&self->cursor, &first, &more, self->error));
+        if (!more)
+            return CC_OK;
+        CC_TRY(read_transact_item(self));
+    }
+}
+
 /* ---- the body ---- */
 
-static cc_status read_member(cc_json_request *self, const cc_member *member) {
+static cc_status read_member(cc_json_request *self, cc_request_builder *builder, const cc_member *member) {
     cc_bytes bytes;
     bool flag = false;
     int64_t number = 0;
     switch (member->kind) {
     case CC_MEMBER_TEXT:
         CC_TRY(read_text(self, &bytes));
-        cc_request_set_text(&self->builder, member->id, bytes);
+        cc_request_set_text(builder, member->id, bytes);
         return CC_OK;
     case CC_MEMBER_BOOL:
         CC_TRY(read_bool(self, &flag));
-        cc_request_set_bool(&self->builder, member->id, flag);
+        cc_request_set_bool(builder, member->id, flag);
         return CC_OK;
     case CC_MEMBER_INT:
         CC_TRY(read_int(self, &number));
-        cc_request_set_int(&self->builder, member->id, number);
+        cc_request_set_int(builder, member->id, number);
         return CC_OK;
     case CC_MEMBER_ITEM: {
         cc_json_cursor start = self->cursor;
         CC_TRY(name_culprit(self, member->id, start, read_item(self, &bytes)));
-        cc_request_set_item(&self->builder, member->id, bytes);
+        cc_request_set_item(builder, member->id, bytes);
         return CC_OK;
     }
     case CC_MEMBER_NAMES: {
         const cc_name_pair *names;
         size_t count;
         CC_TRY(read_names(self, &names, &count));
-        cc_request_set_names(&self->builder, names, count);
+        cc_request_set_names(builder, names, count);
         return CC_OK;
     }
     case CC_MEMBER_TABLES:
         return read_tables(self);
+    case CC_MEMBER_ACTIONS:
+        return read_actions(self);
     default:
-        cc_request_refuse(&self->builder, member->id);
+        cc_request_refuse(builder, member->id);
         return cc_json_skip(&self->cursor, NULL, self->error);
     }
 }
@@ -325,7 +393,7 @@ static cc_status read_body(cc_json_request *self) {
         if (member == NULL)
             CC_TRY(cc_json_skip(&self->cursor, NULL, self->error));
         else
-            CC_TRY(read_member(self, member));
+            CC_TRY(read_member(self, &self->builder, member));
     }
 }
 

@@ -22,7 +22,10 @@ typedef enum {
     CC_VERB_SCAN,
     CC_VERB_BATCH_WRITE,
     CC_VERB_BATCH_GET,
-    CC_VERB_COUNT
+    CC_VERB_TRANSACT_WRITE,
+    CC_VERB_TRANSACT_GET,
+    CC_VERB_COUNT,
+    CC_VERB_CHECK /* ConditionCheck: an action of a transaction, no operation */
 } cc_verb;
 /* "PutItem" -> CC_VERB_PUT; NONE if it is no item verb. */
 cc_verb cc_verb_from_name(cc_bytes operation);
@@ -64,7 +67,8 @@ typedef struct {
     bool has_names;
 } cc_batch_table;
 
-typedef struct {
+typedef struct cc_request cc_request;
+struct cc_request {
     cc_verb verb;
     cc_durability durability;
     cc_bytes table;     /* TableName or ARN */
@@ -92,9 +96,13 @@ typedef struct {
     uint32_t segment, total_segments;
     const cc_batch_entry *batch; /* BatchWrite, BatchGet */
     size_t batch_count;
-    const cc_batch_table *tables;
+    const cc_batch_table *tables; /* batches and transactions */
     size_t table_count;
-} cc_request;
+    const cc_request *actions;     /* transactions: puts, updates, deletes and checks, or gets */
+    const uint32_t *action_tables; /* parallel: index into tables */
+    size_t action_count;
+    cc_bytes token; /* ClientRequestToken; data NULL when absent */
+};
 
 /* Capacity units of one table, and of those of its indexes that were used. */
 typedef struct {
@@ -108,6 +116,13 @@ typedef struct {
     size_t index_count;
 } cc_consumed;
 double cc_consumed_total(const cc_consumed *consumed);
+
+/* Why one action of a transaction was refused; code NULL: it was not. */
+typedef struct {
+    const char *code; /* ConditionalCheckFailed, ValidationError */
+    cc_bytes message;
+    cc_bytes item; /* ALL_OLD of a failed condition; data NULL: none */
+} cc_reason;
 
 typedef struct {
     cc_bytes *items; /* encoded, already projected; owned by the reply's arena */
@@ -125,6 +140,9 @@ typedef struct {
     cc_log_ticket ticket;
     bool has_condition_item; /* ConditionalCheckFailed with ALL_OLD */
     cc_bytes condition_item;
+    const cc_reason *reasons; /* TransactionCanceledException: one per action */
+    size_t reason_count;
+    bool repeated; /* TransactWrite: an earlier call with this token did it */
 } cc_reply;
 
 typedef struct cc_tables cc_tables; /* the table layer over one store; schemas parsed from space meta */
@@ -191,6 +209,8 @@ CC_MUST_CHECK cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_b
 CC_MUST_CHECK cc_status cc_request_from_json(cc_verb verb, cc_bytes body, cc_arena *arena,
                                              cc_request *request_out, cc_error *error);
 CC_MUST_CHECK cc_status cc_reply_to_json(const cc_request *request, const cc_reply *reply, cc_buffer *out);
+/* "Transaction cancelled, ... [None, ValidationError]" */
+CC_MUST_CHECK cc_status cc_reply_cancelled(const cc_reply *reply, cc_buffer *message_out);
 /* {"__type": "...#Name", "message": "..."} and the HTTP status that belongs to it. */
 CC_MUST_CHECK cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buffer *out,
                                          int *http_status_out);

@@ -6,6 +6,7 @@
  * the space and goes with it. */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "table/internal.h"
 
 cc_status cc_no_memory(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for a request"); }
@@ -20,6 +21,8 @@ cc_verb cc_verb_from_name(cc_bytes operation) {
         [CC_VERB_SCAN] = "Scan",
         [CC_VERB_BATCH_WRITE] = "BatchWriteItem",
         [CC_VERB_BATCH_GET] = "BatchGetItem",
+        [CC_VERB_TRANSACT_WRITE] = "TransactWriteItems",
+        [CC_VERB_TRANSACT_GET] = "TransactGetItems",
     };
     for (int verb = CC_VERB_PUT; verb < CC_VERB_COUNT; verb++)
         if (cc_bytes_equal(operation, cc_bytes_text(names[verb])))
@@ -37,6 +40,7 @@ cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_ta
                          : options == NULL || options->log.durability == CC_DURABILITY_DEFAULT
                              ? CC_DURABILITY_PROCESS
                              : options->log.durability;
+    tables->clock_ms = cc_clock_wall_ms;
     tables->expressions = cc_expression_cache_new();
     if (tables->expressions == NULL) {
         status = cc_no_memory(error);
@@ -134,7 +138,7 @@ static cc_status bind_text(cc_call *call, cc_expression_kind kind, cc_bytes text
                    call->error);
 }
 
-static cc_status bind_all(cc_call *call) {
+cc_status cc_call_bind(cc_call *call) {
     const cc_request *request = call->request;
     CC_TRY(bind_text(call, CC_EXPRESSION_UPDATE, request->update, &call->update));
     CC_TRY(bind_text(call, CC_EXPRESSION_CONDITION, request->condition, &call->condition));
@@ -154,6 +158,10 @@ static cc_status run_verb(cc_call *call) {
         return cc_verb_batch_write(call);
     if (request->verb == CC_VERB_BATCH_GET)
         return cc_verb_batch_get(call);
+    if (request->verb == CC_VERB_TRANSACT_WRITE)
+        return cc_verb_transact_write(call);
+    if (request->verb == CC_VERB_TRANSACT_GET)
+        return cc_verb_transact_get(call);
     CC_TRY(cc_table_find(call->tables, request->table, &call->space, &call->schema, call->error));
     call->reply->table = cc_table_name_of(request->table);
     switch (request->verb) {
@@ -174,11 +182,22 @@ static cc_status run_verb(cc_call *call) {
     }
 }
 
+void cc_call_release(cc_call *call) {
+    cc_expression_release(call->update.program);
+    cc_expression_release(call->condition.program);
+    cc_expression_release(call->key_condition.program);
+    cc_expression_release(call->filter.program);
+    cc_expression_release(call->projection.program);
+    cc_buffer_free(&call->scratch);
+}
+
 cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool locked, cc_arena *arena,
                            cc_reply *reply_out, cc_error *error) {
     *reply_out = (cc_reply){0};
     cc_call call = {.tables = tables, .request = request, .arena = arena, .reply = reply_out, .error = error};
-    cc_status status = bind_all(&call);
+    cc_status status = cc_call_bind(&call);
+    if (status == CC_OK && request->action_count != 0)
+        status = cc_transact_prepare(&call);
     if (status == CC_OK) {
         if (!locked)
             cc_store_lock(tables->store);
@@ -186,12 +205,9 @@ cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool lo
         if (!locked)
             cc_store_unlock(tables->store);
     }
-    cc_expression_release(call.update.program);
-    cc_expression_release(call.condition.program);
-    cc_expression_release(call.key_condition.program);
-    cc_expression_release(call.filter.program);
-    cc_expression_release(call.projection.program);
-    cc_buffer_free(&call.scratch);
+    cc_call_release(&call);
+    if (CC_UNLIKELY(call.actions != NULL))
+        cc_transact_release(&call);
     if (status == CC_OK && !locked)
         status = cc_table_finish(tables, request, reply_out, error);
     return status;
@@ -270,6 +286,12 @@ cc_status cc_call_check_condition(cc_call *call, cc_bytes old) {
 }
 
 cc_status cc_call_write(cc_call *call, const cc_change *changes, size_t count) {
+    if (call->staged_change != NULL) { /* an action: the transaction writes */
+        CC_ASSERT(count == 1);
+        *call->staged_change = changes[0];
+        call->reply->written = true;
+        return CC_OK;
+    }
     CC_TRY(cc_store_write(call->tables->store, changes, count, &call->reply->ticket, call->error));
     call->reply->written = true;
     return CC_OK;

@@ -221,7 +221,8 @@ REQUIRED = (
         ),
         (
             {"OnDemandThroughput": {"MaxReadRequestUnits": 0}},
-            INVALID + "Requested MaxReadRequestUnits for OnDemandThroughput for table is outside of valid range",
+            INVALID
+            + "Requested MaxReadRequestUnits for OnDemandThroughput for table is outside of valid range",
         ),
         (
             {"SSESpecification": {"Enabled": True}},
@@ -254,7 +255,11 @@ def test_the_same_throughput_again(db):
 def test_a_table_that_is_not_there(db):
     missing = "Requested resource not found: Table: gone not found"
     refused(
-        db, "UpdateTable", {"TableName": "gone", "TableClass": "STANDARD"}, missing, "ResourceNotFoundException"
+        db,
+        "UpdateTable",
+        {"TableName": "gone", "TableClass": "STANDARD"},
+        missing,
+        "ResourceNotFoundException",
     )
     for operation in ("GetResourcePolicy", "DeleteResourcePolicy"):
         refused(db, operation, {"ResourceArn": ARN + "gone"}, missing, "ResourceNotFoundException")
@@ -264,7 +269,11 @@ def test_a_table_that_is_not_there(db):
     )  # fmt: skip
     refused(db, "DescribeTimeToLive", {"TableName": "gone"}, missing, "ResourceNotFoundException")
     refused(
-        db, "DescribeContinuousBackups", {"TableName": "gone"}, "Table not found: gone", "TableNotFoundException"
+        db,
+        "DescribeContinuousBackups",
+        {"TableName": "gone"},
+        "Table not found: gone",
+        "TableNotFoundException",
     )
 
 
@@ -366,7 +375,11 @@ def test_fifty_tags_are_the_most(db):
             f"Invalid TableArn: Invalid ResourceArn provided as input {ARN.replace('east', 'west')}tab",
             "ValidationException",
         ),
-        (ARN + "ab", f"Invalid TableArn: Invalid ResourceArn provided as input {ARN}ab", "ValidationException"),
+        (
+            ARN + "ab",
+            f"Invalid TableArn: Invalid ResourceArn provided as input {ARN}ab",
+            "ValidationException",
+        ),
         (
             ARN.replace("0" * 12, "1" * 12) + "tab",
             "User: arn:aws:iam::000000000000:root is not authorized to perform: dynamodb:ListTagsOfResource "

@@ -54,7 +54,9 @@ def test_the_control_plane_with_waiters(endpoint):
         Tags=[{"Key": "env", "Value": "test"}],
     )["TableDescription"]  # fmt: skip
     assert made["TableStatus"] == "CREATING"
-    dynamodb.get_waiter("table_exists").wait(TableName="settings", WaiterConfig={"Delay": 1, "MaxAttempts": 1})
+    dynamodb.get_waiter("table_exists").wait(
+        TableName="settings", WaiterConfig={"Delay": 1, "MaxAttempts": 1}
+    )
     arn = made["TableArn"]
     changed = dynamodb.update_table(
         TableName=arn, BillingMode="PROVISIONED",

@@ -52,6 +52,8 @@ ITEM = frozenset(
         "Scan",
         "BatchWriteItem",
         "BatchGetItem",
+        "TransactWriteItems",
+        "TransactGetItems",
     )
 )
 """Operations that csrc/table answers."""

@@ -1,0 +1,112 @@
+# reply.pxi: the boto3-shaped results and refusals of item operations.
+
+cdef object units_object(const cc_request *request, cc_bytes table, const cc_consumed *consumed,
+                        str kind=None):
+    cdef size_t i
+    name = PyUnicode_FromStringAndSize(<const char *>table.data, <Py_ssize_t>table.size)
+    result = {"TableName": name, "CapacityUnits": cc_consumed_total(consumed)}
+    if kind is not None:
+        result[kind] = result["CapacityUnits"]
+    if request.capacity == CC_CAPACITY_INDEXES:
+        result["Table"] = {"CapacityUnits": consumed.table}
+        if kind is not None:
+            result["Table"][kind] = consumed.table
+        for i in range(consumed.index_count):
+            scope = "GlobalSecondaryIndexes" if consumed.indexes[i].is_global else "LocalSecondaryIndexes"
+            index = PyUnicode_FromStringAndSize(<const char *>consumed.indexes[i].name.data,
+                                                <Py_ssize_t>consumed.indexes[i].name.size)
+            result.setdefault(scope, {})[index] = {"CapacityUnits": consumed.indexes[i].units}
+    return result
+
+
+cdef object items_object(const cc_reply *reply):
+    cdef size_t i
+    return [item_object(reply.items[i]) for i in range(reply.item_count)]
+
+
+cdef object batch_object(const cc_request *request, const cc_reply *reply, dict params):
+    cdef size_t i
+    given = list(params["RequestItems"])
+    if request.verb == CC_VERB_BATCH_WRITE:
+        result = {"UnprocessedItems": {}}
+    else:
+        responses = {name: [] for name in given}
+        for i in range(reply.item_count):
+            responses[given[reply.item_tables[i]]].append(item_object(reply.items[i]))
+        unprocessed = {}
+        for i in range(reply.unprocessed_count):
+            name = given[reply.unprocessed[i].table]
+            rest = unprocessed.get(name)
+            if rest is None:
+                rest = unprocessed[name] = {**params["RequestItems"][name], "Keys": []}
+            rest["Keys"].append(item_object(reply.unprocessed[i].item))
+        result = {"Responses": responses, "UnprocessedKeys": unprocessed}
+    if request.capacity != CC_CAPACITY_NONE:
+        result["ConsumedCapacity"] = [
+            units_object(request, cc_table_name_of(request.tables[i].name), &reply.table_consumed[i])
+            for i in range(request.table_count)]
+    return result
+
+
+cdef object transaction_object(const cc_request *request, const cc_reply *reply):
+    cdef size_t i
+    cdef dict result = {}
+    reads = request.verb == CC_VERB_TRANSACT_GET
+    if reads:
+        result["Responses"] = [
+            {"Item": item_object(reply.items[i])} if reply.items[i].data != NULL else {}
+            for i in range(reply.item_count)]
+    if request.capacity != CC_CAPACITY_NONE:
+        kind = "ReadCapacityUnits" if reads or reply.repeated else "WriteCapacityUnits"
+        result["ConsumedCapacity"] = [
+            units_object(request, request.tables[i].name, &reply.table_consumed[i], kind)
+            for i in range(request.table_count)]
+    return result
+
+
+cdef object reason_object(const cc_reason *reason):
+    if reason.code == NULL:
+        return {"Code": "None"}
+    result = {"Code": (<bytes>reason.code).decode("ascii"),
+              "Message": reason.message.data[:reason.message.size].decode("utf-8", "replace")}
+    if reason.item.data != NULL:
+        result["Item"] = item_object(reason.item)
+    return result
+
+
+cdef object refusal_of(cc_status status, const cc_error *error, const cc_reply *reply):
+    """The exception of a failed operation, with the items and reasons that go with it."""
+    cdef cc_buffer message
+    cdef size_t i
+    if reply.reason_count == 0:
+        fields = {"Item": item_object(reply.condition_item)} if reply.has_condition_item else None
+        return error_of(status, error, fields)
+    message.data, message.size, message.capacity = NULL, 0, 0
+    try:
+        check(cc_reply_cancelled(reply, &message), error)
+        text = message.data[:message.size].decode("ascii")
+    finally:
+        cc_buffer_free(&message)
+    reasons = [reason_object(&reply.reasons[i]) for i in range(reply.reason_count)]
+    return _errors.ApiError("TransactionCanceledException", text, 400, {"CancellationReasons": reasons})
+
+
+cdef object reply_object(const cc_request *request, const cc_reply *reply, dict params):
+    cdef cc_verb verb = request.verb
+    cdef dict result = {}
+    if verb == CC_VERB_BATCH_WRITE or verb == CC_VERB_BATCH_GET:
+        return batch_object(request, reply, params)
+    if verb == CC_VERB_TRANSACT_WRITE or verb == CC_VERB_TRANSACT_GET:
+        return transaction_object(request, reply)
+    if verb == CC_VERB_QUERY or verb == CC_VERB_SCAN:
+        if request.select != CC_SELECT_COUNT:
+            result["Items"] = items_object(reply)
+        result["Count"] = reply.count
+        result["ScannedCount"] = reply.scanned_count
+        if reply.last_key.data != NULL:
+            result["LastEvaluatedKey"] = item_object(reply.last_key)
+    elif reply.has_item:
+        result["Item" if verb == CC_VERB_GET else "Attributes"] = item_object(reply.items[0])
+    if request.capacity != CC_CAPACITY_NONE:
+        result["ConsumedCapacity"] = units_object(request, reply.table, &reply.consumed)
+    return result
