@@ -1,6 +1,9 @@
 import pytest
+from shapes import check_reply
 
 from cloudcore.dynamodb import DynamoDB
+from cloudcore.firehose import Firehose
+from cloudcore.lambda_ import Lambda
 
 
 @pytest.fixture
@@ -8,3 +11,19 @@ def db():
     """An empty service in memory."""
     with DynamoDB() as service:
         yield service
+
+
+@pytest.fixture(autouse=True)
+def _replies_have_the_model_s_shape(monkeypatch):
+    """Every reply of every call of these tests is held against botocore's model."""
+    for service, kind in (("dynamodb", DynamoDB), ("firehose", Firehose), ("lambda", Lambda)):
+        monkeypatch.setattr(kind, "call", _checked(service, kind.call))
+
+
+def _checked(service, call):
+    def checked(self, operation, params):
+        reply = call(self, operation, params)
+        check_reply(service, operation, reply)
+        return reply
+
+    return checked
