@@ -229,11 +229,38 @@ def test_states_are_shown_for_as_long_as_asked(tmp_path: Path) -> None:
     assert not (tmp_path / "firehose" / "s").exists()
 
 
-def test_encryption_is_refused_by_name(client: Any) -> None:
+def test_encryption(client: Any, service: Firehose, tmp_path: Path) -> None:
     client.create_delivery_stream(DeliveryStreamName="s", ExtendedS3DestinationConfiguration=S3)
-    for call in (client.start_delivery_stream_encryption, client.stop_delivery_stream_encryption):
-        with pytest.raises(client.exceptions.InvalidArgumentException, match="not supported"):
-            call(DeliveryStreamName="s")
+    shown = "DeliveryStreamEncryptionConfiguration"
+    record = {"Data": b"a secret that nobody may read on the disk"}
+    assert describe(client)[shown] == {"Status": "DISABLED"}
+    client.stop_delivery_stream_encryption(DeliveryStreamName="s")
+    client.start_delivery_stream_encryption(DeliveryStreamName="s")
+    assert describe(client)[shown] == {"KeyType": "AWS_OWNED_CMK", "Status": "ENABLED"}
+    assert client.put_record(DeliveryStreamName="s", Record=record)["Encrypted"] is True
+    assert client.put_record_batch(DeliveryStreamName="s", Records=[record])["Encrypted"] is True
+    files = [path for path in (tmp_path / "firehose").rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if b"secret" in path.read_bytes()]
+    assert (tmp_path / "firehose" / "@key").stat().st_mode & 0o777 == 0o600
+    client.stop_delivery_stream_encryption(DeliveryStreamName="s")
+    assert describe(client)[shown] == {"KeyType": "AWS_OWNED_CMK", "Status": "DISABLED"}
+    assert client.put_record(DeliveryStreamName="s", Record=record)["Encrypted"] is False
+    assert service.get("s").flush(10)
+    data = b"".join(service.objects.get("b", key) for key in service.objects.list("b"))
+    assert data == record["Data"] * 3
+    client.create_delivery_stream(
+        DeliveryStreamName="t", ExtendedS3DestinationConfiguration=S3,
+        DeliveryStreamEncryptionConfigurationInput={"KeyType": "AWS_OWNED_CMK"},
+    )  # fmt: skip
+    assert client.put_record(DeliveryStreamName="t", Record=record)["Encrypted"] is True
+    with pytest.raises(client.exceptions.InvalidArgumentException, match="not supported"):
+        client.start_delivery_stream_encryption(
+            DeliveryStreamName="s", DeliveryStreamEncryptionConfigurationInput={
+                "KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": "arn:aws:kms:us-east-1:000000000000:key/k"},
+        )  # fmt: skip
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.start_delivery_stream_encryption(DeliveryStreamName="none")
 
 
 def test_the_plain_s3_destination_and_the_hint_of_a_source(client: Any) -> None:

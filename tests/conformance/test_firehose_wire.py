@@ -165,7 +165,12 @@ def test_limits_of_a_batch(firehose: Firehose) -> None:
         ({"BucketARN": "arn:aws:s3:::"}, "bucketARN"),
         ({"Surprise": 1}, "Surprise is not supported"),
         (
-            {"ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "CloudWatchLogProcessing"}]}},
+            {
+                "ProcessingConfiguration": {
+                    "Enabled": True,
+                    "Processors": [{"Type": "CloudWatchLogProcessing"}],
+                }
+            },
             "Decompression",
         ),
     ],
@@ -189,7 +194,10 @@ def test_other_destinations_and_sources_are_refused(firehose: Firehose) -> None:
         {},
         {
             "ExtendedS3DestinationConfiguration": S3,
-            "DeliveryStreamEncryptionConfigurationInput": {"KeyType": "AWS_OWNED_CMK"},
+            "DeliveryStreamEncryptionConfigurationInput": {
+                "KeyType": "CUSTOMER_MANAGED_CMK",
+                "KeyARN": "arn:aws:kms:us-east-1:000000000000:key/k",
+            },
         },
     ):
         error = refused(firehose.call, "CreateDeliveryStream", {"DeliveryStreamName": "s", **params})

@@ -21,8 +21,9 @@ from typing import Any
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, CloudcoreError
-from cloudcore.firehose import library, operations
+from cloudcore.firehose import library, operations, sealed
 from cloudcore.firehose.catalogue import Catalogue
+from cloudcore.firehose.sealed import KeyFile
 from cloudcore.firehose.stream import Stream
 from cloudcore.validation import check, for_boto3
 
@@ -36,6 +37,8 @@ class Firehose:
     `objects` takes what is delivered (put(bucket, key, parts)); `invoke(function_arn, payload)` runs a
     transform and gives an object with .payload and .function_error. `transition_seconds`: how long
     a new stream shows CREATING and a deleted one DELETING; AWS takes about a minute, here nothing has to.
+    `key_file`: the key of encrypted streams, 32 bytes, made when it is needed; default CLOUDCORE_KEY_FILE, or
+    @key in the directory.
     """
 
     operations = frozenset(operations.TABLE)
@@ -49,6 +52,7 @@ class Firehose:
         invoke: Callable[[str, bytes], Any] | None = None,
         clock: Clock | None = None,
         transition_seconds: float = 0.0,
+        key_file: str | os.PathLike[str] | None = None,
     ):
         self.directory = None if directory is None else os.fspath(directory)
         self.account, self.region = account, region
@@ -56,6 +60,7 @@ class Firehose:
         self.invoke = invoke or _no_invoke
         self.clock = clock or Clock()
         self.transition_seconds = transition_seconds
+        self.key_file = KeyFile(self._key_path(key_file))
         self.on_failed: Callable[[int, str, str, bytes], None] | None = None
         self._lock = threading.RLock()
         self._streams: dict[str, Stream] = {}
@@ -97,11 +102,13 @@ class Firehose:
         from cloudcore._stream import decode_put_records
 
         name, payload, count = decode_put_records(body)
-        first, last = self.get(name).put_framed(payload, count)
+        stream = self.get(name)
+        encrypted = b"true" if stream.encrypted else b"false"
+        first, last = stream.put_framed(payload, count)
         if operation == "PutRecord":
-            return b'{"RecordId":"49%054d","Encrypted":false}' % first
+            return b'{"RecordId":"49%054d","Encrypted":%s}' % (first, encrypted)
         ids = b",".join([b'{"RecordId":"49%054d"}' % sequence for sequence in range(first, last + 1)])
-        return b'{"FailedPutCount":0,"Encrypted":false,"RequestResponses":[%s]}' % ids
+        return b'{"FailedPutCount":0,"Encrypted":%s,"RequestResponses":[%s]}' % (encrypted, ids)
 
     def stream(
         self,
@@ -223,7 +230,7 @@ class Firehose:
 
     def create(
         self, name: str, raw: dict[str, Any], ours: dict[str, Any] | None = None,
-        tags: dict[str, str] | None = None, source: dict[str, Any] | None = None,
+        tags: dict[str, str] | None = None, source: dict[str, Any] | None = None, encrypted: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
         """Make a stream of a checked configuration. Raises ApiError ResourceInUseException."""
         with self._lock:
@@ -246,6 +253,8 @@ class Firehose:
                 "Tags": tags or {},
                 "Source": source,
             }
+            if encrypted:
+                description = sealed.with_new_key(description, self.key_file)
             self._descriptions[name] = description
         path = self._path(name)
         try:
@@ -278,6 +287,20 @@ class Firehose:
     def update(self, description: dict[str, Any]) -> None:
         """A stream goes on by a new version of its description. Hold updates() around it."""
         self.get(description["DeliveryStreamName"]).update(description, self.store)
+
+    def active(self, name: str) -> dict[str, Any]:
+        """The description of a stream that is ACTIVE. Raises ApiError ResourceInUseException."""
+        if self.state(name) != "ACTIVE":
+            raise ApiError(
+                "ResourceInUseException", f"Firehose {name} under account {self.account} is not ACTIVE."
+            )
+        return self.description(name)
+
+    def seal(self, description: dict[str, Any]) -> None:
+        """A stream goes on by the keys of its description. Hold updates() around it."""
+        stream = self.get(description["DeliveryStreamName"])
+        self.store(description)  # a key is durable before anything is written by it
+        stream.seal(description)
 
     def check(self, config: Any) -> None:
         """Refuse what this service's object store cannot do. Raises ApiError InvalidArgumentException."""
@@ -350,10 +373,17 @@ class Firehose:
         name = description["DeliveryStreamName"]
         stream = Stream(
             description, self._path(name), self.region, self.objects, self.invoke, self.clock,
-            on_failed=lambda *told: self.on_failed(*told) if self.on_failed else None,
+            on_failed=lambda *told: self.on_failed(*told) if self.on_failed else None, key_file=self.key_file,
         )  # fmt: skip
         self._streams[name] = stream
         return stream
+
+    def _key_path(self, given: str | os.PathLike[str] | None) -> str | None:
+        """The key file: the given one, or what CLOUDCORE_KEY_FILE names, or @key beside the streams."""
+        path = given or os.environ.get("CLOUDCORE_KEY_FILE")
+        if path:
+            return os.path.abspath(os.fspath(path))
+        return None if self.directory is None else os.path.join(self.directory, "@key")
 
     def _path(self, name: str) -> str | None:
         return None if self.directory is None else os.path.join(self.directory, name)

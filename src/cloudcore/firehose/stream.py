@@ -13,6 +13,7 @@ from cloudcore.errors import ApiError, FullError
 from cloudcore.firehose.destinations.s3.config import S3Config, parse
 from cloudcore.firehose.pipeline import REJECT, Pipeline
 from cloudcore.firehose.processing.chain import Processing
+from cloudcore.firehose.sealed import KeyFile, SealedLog, sealer_of
 
 RECORD_BYTES_MAX = 1_024_000
 DISK_BOUND = 16 << 30
@@ -39,6 +40,7 @@ class Stream:
         clock: Clock,
         *,
         on_failed: Callable[[int, str, str, bytes], None] | None = None,
+        key_file: KeyFile | None = None,
         run: bool = True,
     ):
         self.description = description
@@ -52,6 +54,8 @@ class Stream:
         self._clock, self._region, self._invoke, self._on_failed = clock, region, invoke, on_failed
         self._directory = directory
         self._put_lock = threading.Lock()
+        self._key_file = key_file or KeyFile(None)
+        self._sealer = sealer_of(description, self._key_file)
         self._logs = {"source": self._open_log("source", bound), "journal": self._open_log("journal")}
         staged = None if directory is None else os.path.join(directory, "staged")
         if configs[version].processed or (staged and os.path.exists(staged)):
@@ -74,7 +78,21 @@ class Stream:
         path = None if self._directory is None else os.path.join(self._directory, part)
         if path is not None:
             os.makedirs(path, exist_ok=True)
-        return Log(path, disk_bound=disk_bound)
+        log = Log(path, disk_bound=disk_bound)
+        return log if part == "journal" else SealedLog(log, part, self._sealer)
+
+    def seal(self, description: dict[str, Any]) -> None:
+        """Write by the keys of the description from now on; it is durable already."""
+        self._sealer = sealer_of(description, self._key_file)
+        with self._put_lock:
+            for log in self._logs.values():
+                if isinstance(log, SealedLog):
+                    log.sealer = self._sealer
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether what is put now is encrypted in the stream's logs."""
+        return self._sealer.current is not None
 
     def _processing(self, config: S3Config) -> Processing | None:
         if not config.processed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudcore.firehose import tags
+from cloudcore.firehose import sealed, tags
 from cloudcore.firehose.checks import failed, invalid, only
 from cloudcore.firehose.destinations.s3.config import PLAIN_MEMBERS, parse
 
@@ -23,7 +23,14 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         raise invalid(f"DeliveryStreamType {kind} is not supported; use DirectPut")
     only(
         params,
-        {"DeliveryStreamName", "DeliveryStreamType", "Tags", "DirectPutSourceConfiguration", *_DESTINATIONS},
+        {
+            "DeliveryStreamName",
+            "DeliveryStreamType",
+            "Tags",
+            "DirectPutSourceConfiguration",
+            "DeliveryStreamEncryptionConfigurationInput",
+            *_DESTINATIONS,
+        },
         "",
     )
     given = [params[each] for each in _DESTINATIONS if each in params]
@@ -34,7 +41,10 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     ours = service.with_schema(given[0], None)
     service.check(parse(given[0], ours))
     source = _source(params)
-    created = service.create(name, given[0], ours, tags=tags.read(params), source=source)
+    encryption = params.get("DeliveryStreamEncryptionConfigurationInput")
+    sealed.check_input(encryption)
+    created = service.create(name, given[0], ours, tags=tags.read(params), source=source,
+                             encrypted=encryption is not None)  # fmt: skip
     return {"DeliveryStreamARN": created["DeliveryStreamARN"]}
 
 

@@ -24,7 +24,7 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         "DeliveryStreamName": found["DeliveryStreamName"],
         "DeliveryStreamARN": found["DeliveryStreamARN"],
         "DeliveryStreamStatus": service.state(name),
-        "DeliveryStreamEncryptionConfiguration": {"Status": "DISABLED"},
+        "DeliveryStreamEncryptionConfiguration": _encryption(found),
         "DeliveryStreamType": "DirectPut",
         "VersionId": found["VersionId"],
         "CreateTimestamp": found["CreateTimestamp"],
@@ -36,3 +36,10 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     if found.get("Source"):
         description["Source"] = found["Source"]
     return {"DeliveryStreamDescription": description}
+
+
+def _encryption(found: dict[str, Any]) -> dict[str, Any]:
+    encryption = found.get("Encryption")
+    if not encryption:
+        return {"Status": "DISABLED"}
+    return {"KeyType": "AWS_OWNED_CMK", "Status": "ENABLED" if encryption["Current"] else "DISABLED"}

@@ -13,4 +13,6 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Raises ResourceNotFoundException, ServiceUnavailableException."""
     name = member(params, "DeliveryStreamName", str, required=True)
     data = record_data(member(params, "Record", dict, required=True), "record")
-    return {"RecordId": record_id(service.get(name).put(data)), "Encrypted": False}
+    stream = service.get(name)
+    encrypted = stream.encrypted
+    return {"RecordId": record_id(stream.put(data)), "Encrypted": encrypted}

@@ -24,10 +24,12 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     records = [record_data(record, f"records.{at}.member") for at, record in enumerate(given, 1)]
     if sum(map(len, records)) > BATCH_BYTES_MAX:
         raise invalid("Records size exceeds 4 MB limit")
-    first, last = service.get(name).put_batch(records)
+    stream = service.get(name)
+    encrypted = stream.encrypted
+    first, last = stream.put_batch(records)
     return {
         "FailedPutCount": 0,
-        "Encrypted": False,
+        "Encrypted": encrypted,
         "RequestResponses": [{"RecordId": f"49{sequence:054d}"} for sequence in range(first, last + 1)],
     }
 

@@ -1,13 +1,19 @@
-"""StartDeliveryStreamEncryption: refused; the log of a stream is not encrypted yet."""
+"""StartDeliveryStreamEncryption: what is put from now on is encrypted in the stream's logs, by a new key."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cloudcore.firehose.checks import invalid
+from cloudcore.firehose import sealed
 
 
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Raises InvalidArgumentException, ResourceNotFoundException."""
-    service.description(params["DeliveryStreamName"])
-    raise invalid("Server-side encryption of a Firehose is not supported")
+    """Raises InvalidArgumentException, ResourceInUseException, ResourceNotFoundException. A second start
+    changes the key."""
+    name = params["DeliveryStreamName"]
+    service.description(name)
+    sealed.check_input(params.get("DeliveryStreamEncryptionConfigurationInput"))
+    with service.updates(name):
+        found = service.active(name)
+        service.seal(sealed.with_new_key(found, service.key_file))
+    return {}

@@ -22,11 +22,7 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     if len(updates) != 1:
         raise invalid("Exactly one destination update is supported for a Firehose")
     with service.updates(name):
-        found = service.description(name)
-        if service.state(name) != "ACTIVE":
-            raise ApiError(
-                "ResourceInUseException", f"Firehose {name} under account {service.account} is not ACTIVE."
-            )
+        found = service.active(name)
         if int(given) != int(found["VersionId"]):
             raise ApiError(
                 "ConcurrentModificationException",
