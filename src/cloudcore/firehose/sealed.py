@@ -8,8 +8,8 @@ An envelope: each start makes a data key; stream.json keeps it encrypted under t
 
 The type of a log record says whether it is sealed, so a stream that starts or stops encryption changes
 what it writes from then on, and reads both. Headers (sequence numbers, sizes, times) and the
-journal (object names, so partition keys too) are not encrypted. Encryption is the kept library `cryptography` (extra
-`cloudcore[encryption]`).
+journal (object names, so partition keys too) are not encrypted. Encryption is the
+kept library `cryptography` (extra `cloudcore[encryption]`).
 """
 
 from __future__ import annotations
