@@ -50,9 +50,13 @@ RECORDED: dict[str, dict[str, Any]] = {
             "TagKeyList": {"type": "list", "member": "TagText"},
             "TagText": {"type": "string"},
             "TableClass": {"type": "string"},
+            "TableArnToChange": {**TABLE_NAME, "name_after": ":table/"},
             "TableKeySchema": {"type": "list", "min": 1, "max": 2, "member": "KeySchemaElement"},
         },
-        "members": {"CreateTableInput": {"TableName": "TableName", "KeySchema": "TableKeySchema"}},
+        "members": {
+            "CreateTableInput": {"TableName": "TableName", "KeySchema": "TableKeySchema"},
+            "UpdateTableInput": {"TableName": "TableArnToChange"},
+        },
         # Optional in the model for the sake of replicas made from GlobalTableSourceArn only.
         "required": {"CreateTableInput": ["AttributeDefinitions", "KeySchema"]},
         # Members whose absence has words of its own, told before everything else.

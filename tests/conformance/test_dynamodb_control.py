@@ -241,6 +241,14 @@ def test_bad_updates(db, change, message):
     assert table(db) == before
 
 
+def test_a_name_that_no_table_can_have(db):
+    refused(
+        db, "UpdateTable", {"TableName": "ab", "WarmThroughput": {}},
+        "1 validation error detected: Value 'ab' at 'tableName' failed to satisfy constraint: Member must "
+        "have length greater than or equal to 3",
+    )  # fmt: skip
+
+
 def test_the_same_throughput_again(db):
     make(db, units=(5, 6))
     refused(

@@ -38,7 +38,7 @@ def created(params: dict[str, Any], now: float) -> dict[str, Any]:
         stored["OnDemandSince"] = now
     stored |= _maxima(stored, params.get("OnDemandThroughput"), {}, clear=None)
     warm = params.get("WarmThroughput") or {}
-    least = dict(ON_DEMAND_WARM) if on_demand else dict(zip(WARM, (stored[u] for u in UNITS), strict=True))
+    least = warm_of(stored)
     for member, unit in zip(WARM, UNITS, strict=True):
         if warm.get(member, least[member]) < least[member]:
             bound = "initial throughput for OnDemand" if on_demand else f"{unit} of ProvisionedThroughput"

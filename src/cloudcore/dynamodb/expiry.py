@@ -7,7 +7,6 @@ second, or a sweep later in big tables.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 
@@ -18,7 +17,6 @@ from cloudcore.errors import ClosedError, CloudcoreError
 PAUSE_SECONDS = 1.0
 SHARE = 0.05
 """Part of one core's time that sweeping may take."""
-_log = logging.getLogger("cloudcore.dynamodb")
 
 
 class Sweeper:
@@ -78,5 +76,7 @@ class Sweeper:
             except ClosedError:
                 return
             except CloudcoreError:
-                _log.exception("expired items could not be deleted")
+                import logging  # rarely needed, and slow to import
+
+                logging.getLogger("cloudcore.dynamodb").exception("expired items could not be deleted")
             pause = max(PAUSE_SECONDS, (time.monotonic() - began) / SHARE)

@@ -16,8 +16,7 @@ def read(tags: Iterable[dict[str, Any]]) -> dict[str, str]:
     """A request's Tags as a dict. Raises ApiError ValidationException."""
     result: dict[str, str] = {}
     for tag in tags:
-        key, value = tag.get("Key"), tag.get("Value")
-        check_key(key)
+        key, value = check_key(tag.get("Key")), tag.get("Value")
         if value is None or len(value) > 256 or not _CHARACTERS.fullmatch(value):
             raise refuse(f"The Tag Value provided is invalid, Value: {'null' if value is None else value}")
         if key in result:
@@ -27,12 +26,13 @@ def read(tags: Iterable[dict[str, Any]]) -> dict[str, str]:
     return result
 
 
-def check_key(key: str | None) -> None:
+def check_key(key: str | None) -> str:
     """A key of 1 to 128 letters, digits, spaces and + - = . _ : / @, not beginning with aws:."""
     if not key or len(key) > 128 or not _CHARACTERS.fullmatch(key):
         raise refuse(f"The Tag Key provided is invalid, Key: {'null' if key is None else key}")
     if key.lower().startswith("aws:"):
         raise refuse(f"Tag Key cannot be prefixed with aws:, Key: {key}")
+    return key
 
 
 def check_count(tags: Iterable[str]) -> None:

@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import re
-from dataclasses import dataclass
 from typing import Any
 
 _DIRECTORY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "_models")
@@ -14,14 +13,13 @@ Shape = dict[str, Any]
 """One shape of a table: type, limits, members; see tools/make_validation_table.py."""
 
 
-@dataclass(frozen=True)
 class Model:
-    """One service's operations and shapes."""
+    """One service's operations and shapes. Not to be changed."""
 
-    service: str
-    protocol: str
-    operations: dict[str, dict[str, Any]]
-    shapes: dict[str, Shape]
+    def __init__(self, service: str, operations: dict[str, dict[str, Any]], shapes: dict[str, Shape]):
+        self.service = service
+        self.operations = operations
+        self.shapes = shapes
 
     def input(self, operation: str) -> str | None:
         """The shape of an operation's request; None when it takes none. KeyError: no such operation."""
@@ -38,7 +36,7 @@ def load(service: str) -> Model:
     """The table of "dynamodb", "dynamodbstreams", "firehose" or "lambda"."""
     with open(os.path.join(_DIRECTORY, f"{service}.json"), "rb") as file:
         table = json.load(file)
-    return Model(service, table["protocol"], table["operations"], table["shapes"])
+    return Model(service, table["operations"], table["shapes"])
 
 
 def member_shape(member: Any) -> str:
