@@ -325,3 +325,91 @@ def test_update_throughput(db):
         "WriteCapacityUnits provisioned for the index: 7. Requested WriteCapacityUnits: 7. Refer to the Amazon "
         "DynamoDB Developer Guide for current limits and how to request higher limits.",
     )
+
+
+def shown_index(db):
+    return db.call("DescribeTable", {"TableName": "tab"})["Table"]["GlobalSecondaryIndexes"][0]
+
+
+def test_warm_and_on_demand_throughput_of_an_index(db):
+    more = {"WarmThroughput": {"ReadUnitsPerSecond": 13_000}, "OnDemandThroughput": {"MaxReadRequestUnits": 9}}
+    db.call("CreateTable", table(wide=[index("gsi", "a", **more)]))
+    found = shown_index(db)
+    assert found["WarmThroughput"] == {
+        "ReadUnitsPerSecond": 13_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE",
+    }  # fmt: skip
+    assert found["OnDemandThroughput"] == {"MaxReadRequestUnits": 9}
+    answer = db.call(
+        "UpdateTable",
+        update({"Update": {"IndexName": "gsi", "WarmThroughput": {"WriteUnitsPerSecond": 4_001}}}),
+    )["TableDescription"]
+    assert answer["TableStatus"] == "ACTIVE"
+    assert answer["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE"
+    assert answer["GlobalSecondaryIndexes"][0]["WarmThroughput"]["Status"] == "UPDATING"
+    db.call(
+        "UpdateTable",
+        update({"Update": {"IndexName": "gsi", "OnDemandThroughput": {"MaxReadRequestUnits": -1}}}),
+    )
+    found = shown_index(db)
+    assert found["WarmThroughput"]["WriteUnitsPerSecond"] == 4_001
+    assert "OnDemandThroughput" not in found
+
+
+def test_an_index_follows_its_table_s_billing(db):
+    db.call("CreateTable", table(wide=[index("gsi", "a", OnDemandThroughput={"MaxReadRequestUnits": 9})]))
+    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7}
+    switch = {"TableName": "tab", "BillingMode": "PROVISIONED", "ProvisionedThroughput": units}
+    refused(
+        db, "UpdateTable", switch, INVALID + "ProvisionedThroughput must be specified for index: gsi"
+    )
+    assert shown_index(db)["OnDemandThroughput"] == {"MaxReadRequestUnits": 9}
+    db.call(
+        "UpdateTable", switch | update({"Update": {"IndexName": "gsi", "ProvisionedThroughput": units}})
+    )
+    found = shown_index(db)
+    assert found["ProvisionedThroughput"]["WriteCapacityUnits"] == 7
+    assert found["WarmThroughput"]["ReadUnitsPerSecond"] == 12_000
+    assert "OnDemandThroughput" not in found
+    db.call("UpdateTable", {"TableName": "tab", "BillingMode": "PAY_PER_REQUEST"})
+    assert shown_index(db)["ProvisionedThroughput"]["WriteCapacityUnits"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"WarmThroughput": {}},
+            "WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified for "
+            "index: gsi",
+        ),
+        (
+            {},
+            "The only Updates for index: gsi when TableThroughputMode is PAY_PER_REQUEST can be to "
+            "OnDemandThroughput, WarmThroughput",
+        ),
+        (
+            {"WarmThroughput": {"ReadUnitsPerSecond": 11_999}},
+            "Requested ReadUnitsPerSecond for WarmThroughput for index gsi is lower than current "
+            "WarmThroughput, decreasing WarmThroughput is not supported",
+        ),
+        (
+            {"OnDemandThroughput": {"MaxReadRequestUnits": 0}},
+            "Requested MaxReadRequestUnits for OnDemandThroughput for index : gsi is outside of valid range",
+        ),
+        (
+            {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}},
+            "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: gsi when "
+            "BillingMode is PAY_PER_REQUEST",
+        ),
+    ],
+)
+def test_bad_throughput_of_an_index(indexed, change, message):
+    refused(indexed, "UpdateTable", update({"Update": {"IndexName": "gsi", **change}}), INVALID + message)
+
+
+def test_an_index_to_update_that_is_not_there(indexed):
+    refused(
+        indexed, "UpdateTable",
+        update({"Update": {"IndexName": "ghost", "OnDemandThroughput": {"MaxReadRequestUnits": 1}}}),
+        "Requested resource not found: Index ghost for table tab", "ResourceNotFoundException",
+    )  # fmt: skip

@@ -1,6 +1,8 @@
-"""Billing and throughput of a table: the rules of CreateTable and UpdateTable, and what is stored.
+"""Billing and throughput of tables and global indexes: the rules of CreateTable and UpdateTable, what is
+stored and what is shown.
 
-Capacity is kept and shown as AWS shows it; nothing is throttled by it (docs/deviations.md).
+An index counts as a table here: its stored members with the table's BillingMode. Capacity is kept and
+shown as AWS shows it; nothing is throttled by it (docs/deviations.md).
 """
 
 from __future__ import annotations
@@ -36,16 +38,21 @@ def created(params: dict[str, Any], now: float) -> dict[str, Any]:
     stored |= {unit: (throughput or {}).get(unit, 0) for unit in UNITS}
     if on_demand:
         stored["OnDemandSince"] = now
-    stored |= _maxima(stored, params.get("OnDemandThroughput"), {}, clear=None)
-    warm = params.get("WarmThroughput") or {}
-    least = warm_of(stored)
+    return stored | begun(stored, params)
+
+
+def begun(stored: dict[str, Any], given: dict[str, Any], index: str | None = None) -> dict[str, Any]:
+    """OnDemandThroughput and WarmThroughput of a new table or index, from its request."""
+    result = _maxima(stored, given.get("OnDemandThroughput"), {}, None, index)
+    warm, least = given.get("WarmThroughput"), warm_of(stored)
+    if not warm:
+        return result
     for member, unit in zip(WARM, UNITS, strict=True):
         if warm.get(member, least[member]) < least[member]:
+            on_demand = stored["BillingMode"] == "PAY_PER_REQUEST"
             bound = "initial throughput for OnDemand" if on_demand else f"{unit} of ProvisionedThroughput"
-            raise invalid(f"Requested {member} for WarmThroughput for table is lower than {bound}")
-    if warm:
-        stored["WarmThroughput"] = least | warm
-    return stored
+            raise invalid(f"Requested {member} for WarmThroughput{_of(index)} is lower than {bound}")
+    return result | {"WarmThroughput": least | warm}
 
 
 def check_units(throughput: dict[str, Any]) -> None:
@@ -71,27 +78,36 @@ def updated(stored: dict[str, Any], params: dict[str, Any], now: float) -> dict[
         changed = {"BillingMode": "PROVISIONED"} | {unit: throughput[unit] for unit in UNITS}
         changed["OnDemandThroughput"] = {}
     elif throughput is not None:
-        changed = _throughput(stored, throughput, now)
-    after = stored | changed
-    changed |= _maxima(after, params.get("OnDemandThroughput"), after.get("OnDemandThroughput", {}), clear=-1)
-    if changed:
+        changed = other_units(stored, throughput, now)
+    return changed | altered(stored, stored | changed, params)
+
+
+def altered(
+    stored: dict[str, Any], after: dict[str, Any], wanted: dict[str, Any], index: str | None = None
+) -> dict[str, Any]:
+    """OnDemandThroughput and WarmThroughput of a table or index that became `after` and is asked for more."""
+    changed = _maxima(after, wanted.get("OnDemandThroughput"), after.get("OnDemandThroughput", {}), -1, index)
+    if warm_of(after) != warm_of(stored):
         changed["WarmThroughput"] = _raised(warm_of(stored), warm_of(after))
-    if params.get("WarmThroughput"):
-        changed["WarmThroughput"] = _warm(warm_of(stored), params["WarmThroughput"])
+    if wanted.get("WarmThroughput"):
+        changed["WarmThroughput"] = _warm(warm_of(stored), wanted["WarmThroughput"], index)
     return changed
 
 
-def _throughput(stored: dict[str, Any], wanted: dict[str, Any], now: float) -> dict[str, Any]:
-    """Other units of a provisioned table, with the times of the last increase and decrease."""
+def other_units(
+    stored: dict[str, Any], wanted: dict[str, Any], now: float, index: str | None = None
+) -> dict[str, Any]:
+    """Other units of a provisioned table or index, with the times of the last increase and decrease."""
     if all(stored[unit] == wanted[unit] for unit in UNITS):
+        kind = "table" if index is None else "index"
         shown = " ".join(
-            f"Current {unit} provisioned for the table: {stored[unit]}. Requested {unit}: {wanted[unit]}."
+            f"Current {unit} provisioned for the {kind}: {stored[unit]}. Requested {unit}: {wanted[unit]}."
             for unit in UNITS
         )
         raise refuse(
-            "The provisioned throughput for the table will not change. The requested value equals the "
-            f"current value. {shown} Refer to the Amazon DynamoDB Developer Guide for current limits and "
-            "how to request higher limits."
+            f"The provisioned throughput for the {kind if index is None else f'{kind} {index}'} will not "
+            f"change. The requested value equals the current value. {shown} Refer to the Amazon DynamoDB "
+            "Developer Guide for current limits and how to request higher limits."
         )
     changed: dict[str, Any] = {unit: wanted[unit] for unit in UNITS}
     if any(wanted[unit] > stored[unit] for unit in UNITS):
@@ -110,12 +126,39 @@ def decreases_today(stored: dict[str, Any], now: float) -> int:
     return stored["Decreases"]
 
 
+def describe_units(stored: dict[str, Any], now: float) -> dict[str, Any]:
+    """The ProvisionedThroughput of a description."""
+    result = {"NumberOfDecreasesToday": decreases_today(stored, now)}
+    result |= {unit: stored[unit] for unit in UNITS}
+    for member, kept in (("LastIncreaseDateTime", "LastIncrease"), ("LastDecreaseDateTime", "LastDecrease")):
+        if kept in stored:
+            result[member] = stored[kept]
+    return result
+
+
+def switched(index: dict[str, Any], old_mode: str, mode: str) -> dict[str, Any]:
+    """A global index whose table goes from one BillingMode to the other; units come with its update."""
+    warm = _raised(warm_of(index | {"BillingMode": old_mode}), warm_of(index | {"BillingMode": mode}))
+    result = {name: value for name, value in index.items() if name != "OnDemandThroughput"}
+    if mode == "PAY_PER_REQUEST":
+        result |= dict.fromkeys(UNITS, 0)
+    return result | {"WarmThroughput": warm}
+
+
+def _of(index: str | None) -> str:
+    return " for table" if index is None else f" for index {index}"
+
+
 def _day(when: float) -> datetime.date:
     return datetime.datetime.fromtimestamp(when, datetime.UTC).date()
 
 
 def _maxima(
-    table: dict[str, Any], wanted: dict[str, Any] | None, old: dict[str, Any], clear: int | None
+    table: dict[str, Any],
+    wanted: dict[str, Any] | None,
+    old: dict[str, Any],
+    clear: int | None,
+    index: str | None,
 ) -> dict[str, Any]:
     """OnDemandThroughput: bounds of an on-demand table; the value `clear` takes one away."""
     if not wanted:
@@ -126,12 +169,14 @@ def _maxima(
         if value is None:
             continue
         if table["BillingMode"] != "PAY_PER_REQUEST":
+            of = "" if index is None else f" for index: {index}"
             raise invalid(
-                f"{member} for OnDemandThroughput cannot be specified when the table BillingMode is "
+                f"{member} for OnDemandThroughput{of} cannot be specified when the table BillingMode is "
                 "PROVISIONED"
             )
         if value != clear and not 1 <= value <= CAPACITY_MAX:
-            raise invalid(f"Requested {member} for OnDemandThroughput for table is outside of valid range")
+            where = " for table" if index is None else f" for index : {index}"
+            raise invalid(f"Requested {member} for OnDemandThroughput{where} is outside of valid range")
         if value == clear:
             kept.pop(member, None)
         else:
@@ -150,13 +195,13 @@ def _raised(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
     return {member: max(one.get(member, 0), other.get(member, 0)) for member in WARM}
 
 
-def _warm(current: dict[str, int], wanted: dict[str, int]) -> dict[str, int]:
+def _warm(current: dict[str, int], wanted: dict[str, int], index: str | None) -> dict[str, int]:
     for member in WARM:
         if wanted.get(member, current[member]) < current[member]:
             raise invalid(
-                f"Requested {member} for WarmThroughput for table is lower than current WarmThroughput, "
+                f"Requested {member} for WarmThroughput{_of(index)} is lower than current WarmThroughput, "
                 "decreasing WarmThroughput is not supported"
             )
         if wanted.get(member, 0) > CAPACITY_MAX:
-            raise invalid(f"Requested {member} for WarmThroughput for table is outside of valid range")
+            raise invalid(f"Requested {member} for WarmThroughput{_of(index)} is outside of valid range")
     return current | wanted

@@ -60,7 +60,7 @@ def describe(service: DynamoDB, stored: dict[str, Any], status: str, items: int,
         "KeySchema": stored["KeySchema"],
         "TableStatus": status,
         "CreationDateTime": stored["CreationDateTime"],
-        "ProvisionedThroughput": _throughput(stored, service.clock.now()),
+        "ProvisionedThroughput": capacity.describe_units(stored, service.clock.now()),
         "TableSizeBytes": size,
         "ItemCount": items,
         "TableArn": arn(service, name),
@@ -88,15 +88,3 @@ def describe(service: DynamoDB, stored: dict[str, Any], status: str, items: int,
 def arn(service: DynamoDB, name: str) -> str:
     """The ARN of a table."""
     return f"arn:aws:dynamodb:{service.region}:{service.account}:table/{name}"
-
-
-def _throughput(stored: dict[str, Any], now: float) -> dict[str, Any]:
-    result = {
-        "NumberOfDecreasesToday": capacity.decreases_today(stored, now),
-        "ReadCapacityUnits": stored["ReadCapacityUnits"],
-        "WriteCapacityUnits": stored["WriteCapacityUnits"],
-    }
-    for member, kept in (("LastIncreaseDateTime", "LastIncrease"), ("LastDecreaseDateTime", "LastDecrease")):
-        if kept in stored:
-            result[member] = stored[kept]
-    return result

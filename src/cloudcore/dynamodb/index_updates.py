@@ -11,22 +11,29 @@ from cloudcore.errors import ApiError
 _ACTIONS = ("Create", "Update", "Delete")
 
 
-def apply(stored: dict[str, Any], params: dict[str, Any], filling: bool) -> dict[str, Any]:
-    """The description after the updates of `params`; `stored` stays as it is.
+def apply(
+    before: dict[str, Any], after: dict[str, Any], params: dict[str, Any], filling: bool, now: float
+) -> dict[str, Any]:
+    """The description `after` the table's other changes, with the updates of `params` to its indexes.
 
-    `filling`: an earlier Create is still being filled. Raises ApiError: ValidationException,
-    LimitExceededException, ResourceNotFoundException.
+    `before`: the description that is stored; `filling`: an earlier Create is still being filled. Neither
+    description is changed. Raises ApiError: ValidationException, LimitExceededException,
+    ResourceNotFoundException.
     """
     updates = params.get("GlobalSecondaryIndexUpdates")
     if updates is not None and not updates:
         raise invalid("List of GlobalSecondaryIndexUpdates is empty")
     actions = [_action(update) for update in updates or ()]
     _check_together([(kind, index["IndexName"]) for kind, index in actions], filling)
-    result = dict(stored)
+    result = dict(after)
+    modes = before["BillingMode"], after["BillingMode"]
+    if modes[0] != modes[1] and "GlobalSecondaryIndexes" in after:
+        wide = after["GlobalSecondaryIndexes"]
+        result["GlobalSecondaryIndexes"] = [capacity.switched(index, *modes) for index in wide]
     for kind, index in actions:
-        _RUN[kind](result, index, params)
+        _RUN[kind](result, index, params, now)
     _check_used(result, params)
-    _settle_capacity(result)
+    _check_provisioned(result)
     return result
 
 
@@ -40,16 +47,12 @@ def _check_used(stored: dict[str, Any], params: dict[str, Any]) -> None:
         )
 
 
-def _settle_capacity(stored: dict[str, Any]) -> None:
-    """Indexes are provisioned when their table is, and only then."""
-    wide = stored.get("GlobalSecondaryIndexes", ())
-    if stored["BillingMode"] == "PAY_PER_REQUEST":
-        if wide:
-            stored["GlobalSecondaryIndexes"] = [i | dict.fromkeys(capacity.UNITS, 0) for i in wide]
-        return
-    for index in wide:
-        if index["ReadCapacityUnits"] == 0:
-            raise invalid(f"ProvisionedThroughput must be specified for index: {index['IndexName']}")
+def _check_provisioned(stored: dict[str, Any]) -> None:
+    """The indexes of a provisioned table are provisioned too."""
+    if stored["BillingMode"] == "PROVISIONED":
+        for index in stored.get("GlobalSecondaryIndexes", ()):
+            if index["ReadCapacityUnits"] == 0:
+                raise invalid(f"ProvisionedThroughput must be specified for index: {index['IndexName']}")
 
 
 def _action(update: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -62,6 +65,12 @@ def _action(update: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if len(given) > 1:
         raise invalid(
             "Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object"
+        )
+    kind, index = given[0]
+    if kind == "Update" and index.get("WarmThroughput") == {}:
+        raise invalid(
+            "WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified "
+            f"for index: {index['IndexName']}"
         )
     return given[0]
 
@@ -89,7 +98,10 @@ def _find(stored: dict[str, Any], name: str, verb: str) -> dict[str, Any]:
     for index in stored.get("GlobalSecondaryIndexes", ()):
         if index["IndexName"] == name:
             return index
-    raise ApiError("ResourceNotFoundException", f"Requested resource not found: Index: {name} not found")
+    which = f"Index: {name} not found"
+    if verb == "update":  # as recorded, the two have words of their own
+        which = f"Index {name} for table {stored['TableName']}"
+    raise ApiError("ResourceNotFoundException", f"Requested resource not found: {which}")
 
 
 def _every(stored: dict[str, Any]) -> list[dict[str, Any]]:
@@ -102,7 +114,7 @@ def _set_definitions(stored: dict[str, Any], definitions: list[dict[str, Any]]) 
     stored["AttributeDefinitions"] = [d for d in definitions if d["AttributeName"] in used]
 
 
-def _create(stored: dict[str, Any], index: dict[str, Any], params: dict[str, Any]) -> None:
+def _create(stored: dict[str, Any], index: dict[str, Any], params: dict[str, Any], now: float) -> None:
     name, throughput = index["IndexName"], index.get("ProvisionedThroughput")
     if any(name == other["IndexName"] for other in _every(stored)):
         raise refuse("Attempting to create an index which already exists")
@@ -117,7 +129,6 @@ def _create(stored: dict[str, Any], index: dict[str, Any], params: dict[str, Any
     indexes.check_defined(index["KeySchema"], list(definitions))
     indexes.check_global_keys(index["KeySchema"])
     indexes.check_projection(index)
-    indexes.check_unsupported(index)
     on_demand = stored["BillingMode"] == "PAY_PER_REQUEST"
     if on_demand and throughput is not None:
         raise invalid(
@@ -127,7 +138,7 @@ def _create(stored: dict[str, Any], index: dict[str, Any], params: dict[str, Any
     if not on_demand and throughput is None:
         raise invalid(f"ProvisionedThroughput must be specified for index: {name}")
     capacity.check_units(throughput or {})
-    wide = [*stored.get("GlobalSecondaryIndexes", ()), indexes.stored_global(index)]
+    wide = [*stored.get("GlobalSecondaryIndexes", ()), indexes.stored_global(index, stored["BillingMode"])]
     if len(wide) > indexes.GLOBAL_MAX:
         raise ApiError(
             "LimitExceededException",
@@ -138,35 +149,31 @@ def _create(stored: dict[str, Any], index: dict[str, Any], params: dict[str, Any
     _set_definitions(stored, [{"AttributeName": n, "AttributeType": kind} for n, kind in definitions.items()])
 
 
-def _update(stored: dict[str, Any], index: dict[str, Any], params: dict[str, Any]) -> None:
+def _update(stored: dict[str, Any], index: dict[str, Any], params: dict[str, Any], now: float) -> None:
     name, throughput = index["IndexName"], index.get("ProvisionedThroughput")
     old = _find(stored, name, "update")
-    indexes.check_unsupported(index)
-    if stored["BillingMode"] == "PAY_PER_REQUEST":
+    on_demand = stored["BillingMode"] == "PAY_PER_REQUEST"
+    if on_demand and throughput is not None:
         raise invalid(
             f"Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when "
             "BillingMode is PAY_PER_REQUEST"
         )
-    if throughput is None:
+    if throughput is None and not index.get("WarmThroughput") and not index.get("OnDemandThroughput"):
+        if on_demand:
+            raise invalid(
+                f"The only Updates for index: {name} when TableThroughputMode is PAY_PER_REQUEST can be to "
+                "OnDemandThroughput, WarmThroughput"
+            )
         raise invalid(f"ProvisionedThroughput must be specified for index: {name}")
-    capacity.check_units(throughput)
-    units = {member: throughput[member] for member in capacity.UNITS}
-    if all(old[member] == value for member, value in units.items()):
-        shown = ". ".join(
-            f"Current {member} provisioned for the index: {value}. Requested {member}: {value}"
-            for member, value in units.items()
-        )
-        raise refuse(
-            f"The provisioned throughput for the index {name} will not change. The requested value equals "
-            f"the current value. {shown}. Refer to the Amazon DynamoDB Developer Guide for current limits "
-            "and how to request higher limits."
-        )
+    before = old | {"BillingMode": stored["BillingMode"]}
+    changed = {} if throughput is None else capacity.other_units(before, throughput, now, name)
+    changed |= capacity.altered(before, before | changed, index, name)
     stored["GlobalSecondaryIndexes"] = [
-        other | units if other is old else other for other in stored["GlobalSecondaryIndexes"]
+        other | changed if other is old else other for other in stored["GlobalSecondaryIndexes"]
     ]
 
 
-def _delete(stored: dict[str, Any], index: dict[str, Any], params: dict[str, Any]) -> None:
+def _delete(stored: dict[str, Any], index: dict[str, Any], params: dict[str, Any], now: float) -> None:
     old = _find(stored, index["IndexName"], "delete")
     left = [other for other in stored["GlobalSecondaryIndexes"] if other is not old]
     stored["GlobalSecondaryIndexes"] = left
@@ -179,17 +186,29 @@ _RUN = {"Create": _create, "Update": _update, "Delete": _delete}
 
 
 def show(before: dict[str, Any], after: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-    """The description of the answer: what goes is still there as DELETING, what changes is UPDATING."""
+    """The description of the answer: what goes is still there as DELETING, what changes is as it was."""
     result = dict(after)
-    wide = [dict(index) for index in after.get("GlobalSecondaryIndexes", ())]
+    wide = {index["IndexName"]: index for index in after.get("GlobalSecondaryIndexes", ())}
     old = {index["IndexName"]: index for index in before.get("GlobalSecondaryIndexes", ())}
-    for update in params.get("GlobalSecondaryIndexUpdates") or ():
-        if update.get("Delete"):
-            wide.append(old[update["Delete"]["IndexName"]] | {"IndexStatus": "DELETING"})
-        elif update.get("Update"):
-            for index in wide:
-                if index["IndexName"] == update["Update"]["IndexName"]:
-                    index["IndexStatus"] = "UPDATING"
+    for update in params.get("GlobalSecondaryIndexUpdates", ()):
+        if "Delete" in update:
+            name = update["Delete"]["IndexName"]
+            wide[name] = old[name] | {"IndexStatus": "DELETING"}
+        elif "Update" in update:
+            name = update["Update"]["IndexName"]
+            wide[name] = _shown_update(old[name], wide[name], update["Update"])
     if wide:
-        result["GlobalSecondaryIndexes"] = wide
+        result["GlobalSecondaryIndexes"] = list(wide.values())
+    return result
+
+
+def _shown_update(old: dict[str, Any], new: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    result = dict(new)
+    if "ProvisionedThroughput" in asked:
+        units = {unit: old["ProvisionedThroughput"][unit] for unit in capacity.UNITS}
+        result["ProvisionedThroughput"] = new["ProvisionedThroughput"] | units
+    if asked.keys() & {"ProvisionedThroughput", "OnDemandThroughput"}:
+        result["IndexStatus"] = "UPDATING"
+    if "WarmThroughput" in asked:
+        result["WarmThroughput"] = old["WarmThroughput"] | {"Status": "UPDATING"}
     return result

@@ -86,7 +86,6 @@ def _check_global(wide: list[dict[str, Any]], defined: list[str], on_demand: boo
         if not on_demand and throughput is None:
             raise invalid(f"ProvisionedThroughput is not specified for index: {name}")
         capacity.check_units(throughput or {})
-        check_unsupported(index)
         _check_name(name, seen)
     if len(wide) > GLOBAL_MAX:
         raise invalid(f"GlobalSecondaryIndex count exceeds the per-table limit of {GLOBAL_MAX}")
@@ -159,13 +158,6 @@ def check_projected(indexes: list[dict[str, Any]]) -> None:
         )
 
 
-def check_unsupported(index: dict[str, Any]) -> None:
-    """Members of a global index that nothing here would honour."""
-    for member in ("OnDemandThroughput", "WarmThroughput"):
-        if index.get(member):
-            raise invalid(f"{member} of an index is not supported by cloudcore")
-
-
 def _check_used(table: list[dict[str, Any]], indexes: list[dict[str, Any]], defined: list[str]) -> None:
     used = used_names(table, indexes)
     if any(name not in used for name in defined):
@@ -194,13 +186,12 @@ def stored_local(index: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def stored_global(index: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a GlobalSecondaryIndex."""
+def stored_global(index: dict[str, Any], mode: str) -> dict[str, Any]:
+    """What is kept of a GlobalSecondaryIndex of a table of the BillingMode `mode`."""
     throughput = index.get("ProvisionedThroughput") or {}
-    return stored_local(index) | {
-        "ReadCapacityUnits": throughput.get("ReadCapacityUnits", 0),
-        "WriteCapacityUnits": throughput.get("WriteCapacityUnits", 0),
-    }
+    units = {unit: throughput.get(unit, 0) for unit in capacity.UNITS}
+    begun = capacity.begun(units | {"BillingMode": mode}, index, index["IndexName"])
+    return stored_local(index) | units | begun
 
 
 def stored(params: dict[str, Any]) -> dict[str, Any]:
@@ -209,7 +200,8 @@ def stored(params: dict[str, Any]) -> dict[str, Any]:
     if params.get("LocalSecondaryIndexes"):
         result["LocalSecondaryIndexes"] = [stored_local(i) for i in params["LocalSecondaryIndexes"]]
     if params.get("GlobalSecondaryIndexes"):
-        result["GlobalSecondaryIndexes"] = [stored_global(i) for i in params["GlobalSecondaryIndexes"]]
+        mode = params.get("BillingMode", "PROVISIONED")
+        result["GlobalSecondaryIndexes"] = [stored_global(i, mode) for i in params["GlobalSecondaryIndexes"]]
     return result
 
 
@@ -223,7 +215,9 @@ def describe(service: DynamoDB, table: dict[str, Any], arn: str, status: str) ->
     if local:
         result["LocalSecondaryIndexes"] = [_describe(i, arn, found) for i in local]
     if wide:
-        result["GlobalSecondaryIndexes"] = [_describe_global(i, table, arn, status, found) for i in wide]
+        result["GlobalSecondaryIndexes"] = [
+            _describe_global(i, table, arn, status, found, service.clock.now()) for i in wide
+        ]
     return result
 
 
@@ -245,22 +239,18 @@ def _describe_global(
     arn: str,
     status: str,
     found: dict[str, tuple[int, int, bool]],
+    now: float,
 ) -> dict[str, Any]:
     filling = found.get(index["IndexName"], (0, 0, False))[2]
-    read, write = index["ReadCapacityUnits"], index["WriteCapacityUnits"]
-    warm = {"ReadUnitsPerSecond": read, "WriteUnitsPerSecond": write}
-    if table["BillingMode"] == "PAY_PER_REQUEST":
-        warm = capacity.ON_DEMAND_WARM
     state = status if status in ("CREATING", "DELETING") else "CREATING" if filling else "ACTIVE"
+    warm = capacity.warm_of(index | {"BillingMode": table["BillingMode"]})
     result = _describe(index, arn, found) | {
         "IndexStatus": state,
-        "ProvisionedThroughput": {
-            "NumberOfDecreasesToday": 0,
-            "ReadCapacityUnits": read,
-            "WriteCapacityUnits": write,
-        },
+        "ProvisionedThroughput": capacity.describe_units(index, now),
         "WarmThroughput": warm | {"Status": "ACTIVE" if state == "ACTIVE" else "UPDATING"},
     }
+    if index.get("OnDemandThroughput"):
+        result["OnDemandThroughput"] = index["OnDemandThroughput"]
     if filling:
         result["Backfilling"] = True
     return result

@@ -81,8 +81,11 @@ def apply(stored: dict[str, Any], params: dict[str, Any], now: float) -> dict[st
 
 
 def status(params: dict[str, Any]) -> str:
-    """The TableStatus of UpdateTable's answer: a protection and warm throughput change at once."""
-    return "ACTIVE" if given(params) <= {"DeletionProtectionEnabled", "WarmThroughput"} else "UPDATING"
+    """The TableStatus of UpdateTable's answer: a protection and warm throughput change at once, and a table
+    stays ACTIVE while the throughput of an index changes."""
+    at_once = given(params) <= {"DeletionProtectionEnabled", "WarmThroughput", "GlobalSecondaryIndexUpdates"}
+    online = any("Update" not in update for update in params.get("GlobalSecondaryIndexUpdates", ()))
+    return "ACTIVE" if at_once and not online else "UPDATING"
 
 
 def show(before: dict[str, Any], after: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:

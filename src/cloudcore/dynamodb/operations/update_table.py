@@ -27,9 +27,10 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     honoured("UpdateTable", params, HONOURED)
     with service.updating:
         stored, items, size = load(service, table_name_of(params["TableName"]))
-        changed = settings.apply(stored, params, round(service.clock.now(), 3))
+        now = round(service.clock.now(), 3)
+        changed = settings.apply(stored, params, now)
         filling = any(busy for _, _, busy in service.tables.indexes(stored["TableName"]).values())
-        changed = index_updates.apply(changed, params, filling)
+        changed = index_updates.apply(stored, changed, params, filling, now)
         status = settings.status(params)
         before = describe(service, stored, status, items, size)
         save(service, changed)
