@@ -127,7 +127,9 @@ def handler(event, c):
 def test_the_context_is_complete(tmp_path):
     with make(tmp_path, CONTEXT) as functions:
         _, body = ask(functions, request_id="given", arn="arn:x:LIVE")
-        assert body.pop("stream").count("/[$LATEST]") == 1
+        stream = body.pop("stream")
+        assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream)
+        assert ask(functions)[1]["stream"] == stream
         assert body == {
             "id": "given", "arn": "arn:x:LIVE", "name": "f", "version": "$LATEST", "memory": "256",
             "group": "/aws/lambda/f", "tenant": None, "identity": [None, None], "client": None,
@@ -136,6 +138,8 @@ def test_the_context_is_complete(tmp_path):
         _, body = ask(functions, client_context=text)
         assert body["client"] == [{"a": 1}, {"b": "2"}, [None, "T", None, None, None]]
         assert ask(functions, client_context=b'{"custom": 1}')[1]["client"] == [1, None, None]
+        functions.retire(0)
+        assert ask(functions)[1]["stream"] != stream
         result, body = ask(functions, client_context=b"{")
         assert body["errorType"] == "Runtime.LambdaContextUnmarshalError"
         assert body["errorMessage"].startswith("Unable to parse Client Context JSON: ")

@@ -154,6 +154,10 @@ def _environment(
         if not spec["warmed"]:
             _enter(spec["environment"], spec["root"])
         os.environ["TMPDIR"] = spec["scratch"]
+        stream = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        if stream:
+            # Each environment writes to a stream of its own.
+            os.environ["AWS_LAMBDA_LOG_STREAM_NAME"] = stream.rpartition("]")[0] + "]" + os.urandom(16).hex()
         if "tempfile" in sys.modules:
             sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
         runtime.serve(channel, spec["handler"], spec["root"], before if spec["report"] else None)
