@@ -3,14 +3,28 @@
 # Building a dict of eight attributes costs nine dicts and eight strings, several times what finding
 # the item costs. A place remembers what it gave for one encoded item. When the same bytes are read
 # again and the caller has dropped the last dict unchanged, that very dict goes out again: its
-# reference count says that nobody can see it, and its content is compared, object by object, with
-# what was put in. When the dict is still held or was changed, a new one is made of the same strings.
+# reference count says that nobody can see it, and the dicts' versions, or a comparison object by object
+# with what was put in, that nobody changed it. When the dict is still held or was changed, a new one is made of the same strings.
 #
 # A place is keyed by where the store keeps the item and checked against the item's bytes, so a write
 # needs no notice. Items enter at their second read in a row at a place: a walk over many leaves the
 # places alone. Only items of strings, numbers, binaries, booleans and nulls are remembered; strings
 # are immutable. Thread rule: the GIL; a build without it remembers nothing.
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+
+cdef extern from *:
+    """
+    /* Up to CPython 3.11 a dict's version changes with every change to it and is never used again. */
+    #if PY_VERSION_HEX < 0x030C0000
+    #define CC_DICT_VERSIONS 1
+    #define CC_DICT_VERSION(d) (((PyDictObject *)(d))->ma_version_tag)
+    #else
+    #define CC_DICT_VERSIONS 0
+    #define CC_DICT_VERSION(d) 0
+    #endif
+    """
+    enum: CC_DICT_VERSIONS
+    uint64_t dict_version "CC_DICT_VERSION"(PyObject *d)
 
 cdef enum:
     RECALL_PLACES = 1024
@@ -30,9 +44,32 @@ cdef class Recalled:
     cdef bytes encoded
     cdef dict item
     cdef list parts  # name, type name, {type name: value}, value; then the next attribute
+    cdef uint64_t[RECALL_ATTRIBUTES + 1] versions  # of the dict, then of each dict in it
 
     cdef bint untouched(self):
         """Only this object holds the dict and what is in it, and it is as it was made."""
+        if CC_DICT_VERSIONS:
+            return self.same_versions()
+        return self.same_content()
+
+    cdef inline void note_versions(self):
+        cdef Py_ssize_t at, count = PyList_GET_SIZE(self.parts) // 4
+        self.versions[0] = dict_version(<PyObject *>self.item)
+        for at in range(count):
+            self.versions[at + 1] = dict_version(<PyObject *>PyList_GET_ITEM(self.parts, 4 * at + 2))
+
+    cdef inline bint same_versions(self):
+        cdef Py_ssize_t at, count = PyList_GET_SIZE(self.parts) // 4
+        cdef PyObject *one
+        if refcount_of(<PyObject *>self.item) != 1 or dict_version(<PyObject *>self.item) != self.versions[0]:
+            return False
+        for at in range(count):
+            one = <PyObject *>PyList_GET_ITEM(self.parts, 4 * at + 2)
+            if refcount_of(one) != 2 or dict_version(one) != self.versions[at + 1]:
+                return False
+        return True
+
+    cdef bint same_content(self):
         cdef Py_ssize_t position = 0, inner = 0, at = 0, count = PyList_GET_SIZE(self.parts)
         cdef PyObject *name = NULL
         cdef PyObject *one = NULL
@@ -65,6 +102,7 @@ cdef class Recalled:
             PyDict_SetItem(one, self.parts[at + 1], self.parts[at + 3])
             PyDict_SetItem(self.item, self.parts[at], one)
             self.parts[at + 2] = one
+        self.note_versions()
         return self.item
 
 
@@ -86,6 +124,7 @@ cdef Recalled recalled_of(cc_bytes item, dict made):
     memory.encoded = PyBytes_FromStringAndSize(<char *>item.data, <Py_ssize_t>item.size)
     memory.item = made
     memory.parts = parts
+    memory.note_versions()
     return memory
 
 
