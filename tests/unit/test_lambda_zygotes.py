@@ -104,11 +104,19 @@ def test_scripts_need_no_main_guard(tmp_path, how):
     (tmp_path / "script.py").write_text(script)
     command = {"file": [str(tmp_path / "script.py")], "-c": ["-c", script], "stdin": ["-"]}[how]
     told = subprocess.run(
-        [sys.executable, *command], input=script, capture_output=True, text=True, timeout=30, cwd=tmp_path
+        [sys.executable, *command],
+        input=script,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     lines = told.stdout.splitlines()
     assert told.returncode == 0 and told.stderr == "" and lines[0] == "main runs" and len(lines) == 2
     assert str(tmp_path) not in json.loads(lines[1])
+    # The pool was left open: the zygote clears away after the script has ended.
+    until(lambda: not list(tmp_path.glob("cloudcore-fn-*")))
 
 
 def test_idle_environments_and_zygotes_retire_to_nothing(tmp_path, library):

@@ -18,7 +18,6 @@ import json
 import os
 import shutil
 import signal
-import tempfile
 import threading
 import time
 
@@ -139,7 +138,7 @@ class Pool:
     def _fork(self) -> Environment:
         with self._lock:
             scratch = self._scratches.pop() if self._scratches else ""
-        scratch = scratch or tempfile.mkdtemp(prefix="cloudcore-fn-")
+        scratch = scratch or zygotes.shared().scratch()
         error: Exception | None = None
         for _ in range(_ATTEMPTS):
             own = self._version.get()
@@ -214,11 +213,12 @@ class Pool:
 
     def _take(self) -> Environment | None:
         """A warm environment or None; the call is counted as active."""
+        if self._pid != os.getpid():
+            # Before the lock, which a thread of the parent may have held at the fork.
+            raise ForkedError("this pool was inherited through fork()", "forked")
         with self._lock:
             if self._closed:
                 raise ClosedError("this function's pool is closed", "closed")
-            if self._pid != os.getpid():
-                raise ForkedError("this pool was inherited through fork()", "forked")
             self._active += 1
             return self._warm.pop() if self._warm else None
 

@@ -36,12 +36,19 @@ MESSAGE_MAX = 192 * 1024
 _DESCRIPTORS_MAX = 1 << 20
 
 
-def main(link: int, owner: int) -> None:
-    """The shared zygote: serve until the owner's end of the socket `link` is closed or it ends."""
+def main(link: int, owner: int, scratch: str) -> None:
+    """The shared zygote: serve until the owner's end of the socket `link` is closed or it ends.
+
+    `scratch` is the directory of all temporary directories, removed at the end.
+    """
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    _Zygote(link, owner).serve()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        _Zygote(link, owner).serve()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _threads() -> int:
@@ -51,10 +58,9 @@ def _threads() -> int:
 class _Zygote:
     def __init__(self, link: int, owner: int):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         adopt_orphans()
         self.link = socket.socket(fileno=link)
-        self.children: dict[int, str] = {}  # and their temporary directories
+        self.children: set[int] = set()
         self.before = set(sys.modules)
         self.poll = select.poll()
         self.poll.register(self.link, select.POLLIN)
@@ -83,9 +89,6 @@ class _Zygote:
                 with contextlib.suppress(OSError):
                     os.killpg(pid, signal.SIGKILL)
             self.kill_orphans(set())
-            for scratch in self.children.values():
-                if scratch:
-                    shutil.rmtree(scratch, ignore_errors=True)
 
     def answer(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         if "reap" in request:
@@ -98,16 +101,17 @@ class _Zygote:
             if "fork" in request:
                 _environment(request["fork"], parent, before, *descriptors)
             _version_zygote(request["zygote"], parent, *descriptors)
-        self.children[pid] = request["fork"]["scratch"] if "fork" in request else ""
+        self.children.add(pid)
         return {"pid": pid}
 
     def reap(self, pid: int) -> int:
         """End the child and what it left behind; the child's status."""
-        if self.children.pop(pid, None) is None:
+        if pid not in self.children:
             return 0
+        self.children.discard(pid)
         how = os.waitpid(pid, 0)[1]
         # Environments keep their own orphans, so whoever is here unknown lost its environment.
-        self.kill_orphans(set(self.children))
+        self.kill_orphans(self.children)
         return how
 
     def kill_orphans(self, known: set[int]) -> None:
@@ -138,7 +142,8 @@ def _environment(
     code = 1
     try:
         isolation.attach(parent)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         channel = Channel(fd=channel_fd)
         null = os.open(os.devnull, os.O_RDONLY)
         for target, source in ((0, null), (1, output_fd), (2, output_fd)):
@@ -154,10 +159,12 @@ def _environment(
         if not spec["warmed"]:
             _enter(spec["environment"], spec["root"])
         os.environ["TMPDIR"] = spec["scratch"]
-        stream = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
-        if stream:
+        log_stream = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        if log_stream:
             # Each environment writes to a stream of its own.
-            os.environ["AWS_LAMBDA_LOG_STREAM_NAME"] = stream.rpartition("]")[0] + "]" + os.urandom(16).hex()
+            os.environ["AWS_LAMBDA_LOG_STREAM_NAME"] = (
+                log_stream.rpartition("]")[0] + "]" + os.urandom(16).hex()
+            )
         if "tempfile" in sys.modules:
             sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
         runtime.serve(channel, spec["handler"], spec["root"], before if spec["report"] else None)
@@ -179,6 +186,7 @@ def _version_zygote(spec: dict[str, Any], parent: int, link: int) -> NoReturn:
     """Import the libraries of one function version, then serve; never returns."""
     try:
         isolation.attach(parent)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.dup2(link, 3)
         os.closerange(4, _DESCRIPTORS_MAX)
         _enter(spec["environment"], spec["root"])

@@ -1,84 +1,20 @@
-"""The owner's side of the zygotes: starting them, asking them, letting them go.
-
-The shared zygote is one `multiprocessing` process per owner. It is spawned, so it inherits nothing
-of the owner's memory, threads or descriptors; unlike the library's own spawn it does not import the
-owner's main module, so scripts need no `if __name__ == "__main__"`, and it needs no resource tracker.
-"""
+"""The owner's side of the zygotes: asking them, preparing a version's own, letting them go."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import multiprocessing
 import os
 import socket
-import sys
+import tempfile
 import threading
 import time
-from multiprocessing import context as mp_context
-from multiprocessing import popen_spawn_posix, reduction, spawn, util
 from typing import Any
 
-from cloudcore.lambda_ import supervisor, zygote
+from cloudcore.lambda_ import launch, supervisor, zygote
 
 _JOIN_S = 5.0
-
-
-def _module_path() -> list[str]:
-    """sys.path without the directory of the owner's script: environments must not import from it."""
-    main = getattr(sys.modules.get("__main__"), "__file__", None)
-    script = os.path.dirname(os.path.abspath(main)) if main else None
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    kept = [path for path in sys.path if path and os.path.abspath(path) != script]
-    return kept if package in kept else [*kept, package]
-
-
-class _Popen(popen_spawn_posix.Popen):
-    """Spawn without a main module and without a resource tracker."""
-
-    def _launch(self, process_obj: Any) -> None:
-        given = io.BytesIO()
-        preparation = {
-            "name": process_obj.name,
-            "authkey": bytes(process_obj.authkey),
-            "sys_path": _module_path(),
-            "sys_argv": [""],
-            "log_to_stderr": False,
-            "start_method": "spawn",
-        }
-        mp_context.set_spawning_popen(self)
-        try:
-            reduction.dump(preparation, given)  # type: ignore[attr-defined]
-            reduction.dump(process_obj, given)  # type: ignore[attr-defined]
-        finally:
-            mp_context.set_spawning_popen(None)
-        child_r, parent_w = os.pipe()
-        parent_r, child_w = os.pipe()
-        try:
-            command = spawn.get_command_line(pipe_handle=child_r)
-            passed = [child_r, child_w, process_obj.link]
-            self.pid = util.spawnv_passfds(spawn.get_executable(), command, passed)  # type: ignore[attr-defined,arg-type]
-            self.sentinel = parent_r
-            with open(parent_w, "wb", closefd=False) as pipe:
-                pipe.write(given.getbuffer())
-        finally:
-            # The sentinel stays until the process object is closed.
-            self.finalizer = util.Finalize(self, os.close, (parent_r,))
-            for descriptor in (child_r, child_w, parent_w):
-                os.close(descriptor)
-
-
-class _Process(mp_context.SpawnProcess):
-    """A spawned process that inherits one socket, under its own number."""
-
-    def __init__(self, link: int):
-        super().__init__(target=zygote.main, args=(link, os.getpid()), daemon=True, name="cloudcore-zygote")
-        self.link = link
-
-    @staticmethod
-    def _Popen(process_obj: Any) -> _Popen:
-        return _Popen(process_obj)
 
 
 class Zygote:
@@ -131,6 +67,18 @@ class Shared:
         self.pools = 0
         self.children = 0
         self.idle_s = 0.0
+        self.base = ""  # of the environments' temporary directories; the zygote removes it at its end
+
+    def _base(self) -> str:
+        if not os.path.isdir(self.base):
+            self.base = tempfile.mkdtemp(prefix="cloudcore-fn-")
+        return self.base
+
+    def scratch(self) -> str:
+        """A new temporary directory for an environment."""
+        self.get()
+        with self.lock:
+            return tempfile.mkdtemp(dir=self._base())
 
     def get(self) -> Zygote:
         """The zygote; started when there is none or it ended."""
@@ -141,7 +89,7 @@ class Shared:
             if self.zygote is None:
                 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 with theirs:
-                    process = _Process(theirs.fileno())
+                    process = launch.Process(theirs.fileno(), self._base())
                     process.start()
                 self.zygote = Zygote(ours, process.pid or 0, process)
                 self._schedule()
