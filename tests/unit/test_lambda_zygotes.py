@@ -151,7 +151,8 @@ def test_the_shared_zygote_is_shared_and_ends_with_the_last_pool(tmp_path):
     assert zygotes.shared().children == 0
 
 
-def test_closing_while_a_call_runs(tmp_path):
+@pytest.mark.parametrize("after", [0, 0.02, 0.3])
+def test_closing_while_a_call_runs(tmp_path, after):
     functions = make(
         tmp_path, "import time\ndef handler(event, context):\n    time.sleep(0.5)\n    return 1\n"
     )
@@ -159,7 +160,7 @@ def test_closing_while_a_call_runs(tmp_path):
     call = threading.Thread(target=lambda: found.append(ask(functions)))
     call.start()
     until(lambda: functions.active == 1)
-    time.sleep(0.3)
+    time.sleep(after)
     functions.close()
     call.join()
     assert found[0][1] == 1

@@ -105,6 +105,14 @@ class Pool:
                 self._active -= 1
 
     def _cold(self, call: _Call) -> Result:
+        # Counted before there is a child, so that closing the last pool meanwhile leaves the zygote.
+        zygotes.shared().count(1)
+        try:
+            return self._initialise_and_run(call)
+        finally:
+            zygotes.shared().count(-1)
+
+    def _initialise_and_run(self, call: _Call) -> Result:
         """Initialise an environment and run the call in it."""
         before = self._first_line
         environment, outcome, init_ms = self._start(INIT_S)
