@@ -1,17 +1,18 @@
 """Deliveries: the threads that write a stream's objects, so that one that hangs holds up no other.
 
-A plan goes in, its outcome comes out; the pipeline's thread alone touches the journal. Each kind of
-lane has its own places: a backup that hangs takes no place from the data. Threads come with the
+Plans go in as jobs, their outcomes come out; the pipeline's thread alone touches the journal. A job is one
+plan, or many small ones of partitions, whose records are read in one pass over the staged log. Each
+kind of lane has its own places: a backup that hangs takes no place from the data. Threads come with the
 backlog and end when they had nothing to do for a while.
 
-Thread rule: submit(), outcomes() and busy() from the pipeline's thread; close() from anywhere.
+Thread rule: jobs_of(), submit() and outcomes() from the pipeline's thread; close() from anywhere.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from cloudcore.firehose.journal import Plan
 
 _PLACES = {"data": 8, "backup": 2, "error": 1}
 _BYTES_MAX = 256 << 20  # of one kind in flight: what is being encoded and sent is in memory
+_JOB_PLANS, _JOB_BYTES = 64, 64 << 20
 _IDLE_S = 10.0
 
 
@@ -31,37 +33,75 @@ class Outcome:
     error: BaseException | None = None
 
 
+@dataclass
+class Job:
+    """Plans of one kind that are delivered one after the other, by the schema each of them has."""
+
+    kind: str
+    plans: list[Plan]
+    schemas: list[Any]
+    size: int
+    left: int = 0
+
+
 class Deliveries:
-    """Runs `deliver(plan, schema)`, and `wake` after each outcome; without `threads` inside submit()."""
+    """Runs `deliver(job)`, which yields an Outcome for each plan, and `wake` after each outcome; without
+    `threads` inside submit()."""
 
     def __init__(
-        self, name: str, deliver: Callable[[Plan, Any], dict[str, int]], wake: Callable[[], None],
-        threads: bool,
-    ):  # fmt: skip
+        self, name: str, deliver: Callable[[Job], Iterator[Outcome]], wake: Callable[[], None], threads: bool
+    ):
         self._name, self._deliver, self._wake, self._threaded = name, deliver, wake, threads
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[Plan, Any]] = deque()
+        self._waiting: deque[Job] = deque()
         self._outcomes: deque[Outcome] = deque()
-        self._flying: dict[int, Plan] = {}
+        self._flying: dict[int, Job] = {}  # by plan
+        self._jobs: dict[str, list[Job]] = {kind: [] for kind in _PLACES}
         self._idle = self._threads = 0
         self._closed = False
 
-    def busy(self, plan: Plan) -> bool:
-        """Whether the plan is being delivered already, or its kind has no place for it now."""
-        if plan.id in self._flying:
-            return True
-        kind = plan.lane.partition(":")[0]
-        same = [other.size for other in self._flying.values() if other.lane.partition(":")[0] == kind]
-        return len(same) >= _PLACES[kind] or (bool(same) and sum(same) + plan.size > _BYTES_MAX)
+    def flies(self, plan: Plan) -> bool:
+        """Whether the plan is being delivered."""
+        return plan.id in self._flying
 
-    def submit(self, plan: Plan, schema: Any) -> None:
-        """Begin a plan that is not busy()."""
-        self._flying[plan.id] = plan
+    def room(self, kind: str) -> bool:
+        """Whether a job of this kind can begin, if it is small."""
+        same = self._jobs[kind]
+        return not same or (len(same) < _PLACES[kind] and sum(job.size for job in same) < _BYTES_MAX)
+
+    def jobs_of(self, plans: Iterable[Plan]) -> Iterator[list[Plan]]:
+        """What of these plans can begin now, in jobs; submit each before asking for the next."""
+        groups: dict[str, list[Plan]] = {}
+        for plan in plans:
+            kind = plan.lane.partition(":")[0]
+            if not self.room(kind):
+                continue
+            if plan.log != "staged" or plan.size >= _JOB_BYTES // 4:
+                if self._fits(kind, plan.size):
+                    yield [plan]
+                continue
+            group = groups.setdefault(kind, [])
+            group.append(plan)
+            if len(group) >= _JOB_PLANS or sum(each.size for each in group) >= _JOB_BYTES:
+                yield groups.pop(kind)
+        for kind, group in groups.items():
+            if self._fits(kind, sum(plan.size for plan in group)):
+                yield group
+
+    def _fits(self, kind: str, size: int) -> bool:
+        same = self._jobs[kind]
+        return not same or (len(same) < _PLACES[kind] and sum(job.size for job in same) + size <= _BYTES_MAX)
+
+    def submit(self, plans: list[Plan], schemas: list[Any]) -> None:
+        """Begin a job of jobs_of()."""
+        job = Job(plans[0].lane.partition(":")[0], plans, schemas, sum(p.size for p in plans), len(plans))
+        self._flying.update((plan.id, job) for plan in plans)
+        self._jobs[job.kind].append(job)
         if not self._threaded:
-            self._outcomes.append(self._run(plan, schema))
+            self._outcomes.extend(self._deliver(job))
             return
         with self._changed:
-            self._waiting.append((plan, schema))
+            self._waiting.append(job)
             if self._idle >= len(self._waiting):
                 self._changed.notify()
                 return
@@ -73,7 +113,10 @@ class Deliveries:
         out = []
         while self._outcomes:
             outcome = self._outcomes.popleft()
-            self._flying.pop(outcome.plan.id, None)
+            job = self._flying.pop(outcome.plan.id)
+            job.left -= 1
+            if not job.left:
+                self._jobs[job.kind].remove(job)
             out.append(outcome)
         return out
 
@@ -93,12 +136,6 @@ class Deliveries:
             self._changed.notify_all()
             return self._changed.wait_for(lambda: self._threads == 0, grace_seconds)
 
-    def _run(self, plan: Plan, schema: Any) -> Outcome:
-        try:
-            return Outcome(plan, self._deliver(plan, schema))
-        except Exception as error:
-            return Outcome(plan, error=error)
-
     def _work(self) -> None:
         while True:
             with self._changed:
@@ -110,6 +147,9 @@ class Deliveries:
                     self._threads -= 1
                     self._changed.notify_all()
                     return
-                plan, schema = self._waiting.popleft()
-            self._outcomes.append(self._run(plan, schema))
-            self._wake()
+                job = self._waiting.popleft()
+            for outcome in self._deliver(job):
+                self._outcomes.append(outcome)
+                self._wake()
+                if self._closed:  # its other plans are delivered after the next open
+                    break

@@ -30,7 +30,7 @@ from cloudcore.clock import Clock
 from cloudcore.errors import ClosedError
 from cloudcore.firehose import staged as staging
 from cloudcore.firehose.buffers import Buffer, Buffers
-from cloudcore.firehose.deliveries import Deliveries, Outcome
+from cloudcore.firehose.deliveries import Deliveries, Job, Outcome
 from cloudcore.firehose.destinations.s3 import deliver as s3
 from cloudcore.firehose.destinations.s3.config import S3Config
 from cloudcore.firehose.destinations.s3.encode import CONVERSION_FAILED, Piece
@@ -78,7 +78,7 @@ class Pipeline(Turning):
         self.journal = Journal(logs["journal"])
         self.schemas = Schemas(self.journal, self._pieces)
         self.buffers = Buffers(_hints(self.config), buffered_bytes_max)
-        self.deliveries = Deliveries(name, self._write, self.wake, threads)
+        self.deliveries = Deliveries(name, self._deliver, self.wake, threads)
         self._held_max = held_bytes_max
         self._retention_ms = retention_seconds * 1000
         self._on_failed, self._failed_lock = on_failed, threading.Lock()
@@ -108,8 +108,9 @@ class Pipeline(Turning):
         for buffer in self.buffers.take_due(self.clock.monotonic(), everything=caught_up):
             self.journal.add_plan(self._plan(buffer))  # durable before the first byte leaves
             moved = True
-        for plan in self._plans_due():
-            self.deliveries.submit(plan, self.schemas.for_plan(plan, self.configs[plan.version]))
+        for plans in self.deliveries.jobs_of(self._plans_due()):
+            schemas = [self.schemas.for_plan(plan, self.configs[plan.version]) for plan in plans]
+            self.deliveries.submit(plans, schemas)
         done = [self._ended(outcome) for outcome in self.deliveries.outcomes()]
         if any(done):
             self._commit()
@@ -241,10 +242,24 @@ class Pipeline(Turning):
         return Plan(number, buffer.log, buffer.lane, buffer.ranges, bucket, key, buffer.time_ms,
                     self.clock.now_ms(), buffer.records, buffer.size, self.version)  # fmt: skip
 
-    def _write(self, plan: Plan, schema: Any) -> dict[str, int]:
-        """Write a plan's object; on a thread of its own. Returns what to count."""
-        return s3.deliver(plan, self._pieces(plan), self.configs[plan.version], schema, self.objects,
-                          self.name, self._tell_failed if self._on_failed else None)  # fmt: skip
+    def _deliver(self, job: Job) -> Iterator[Outcome]:
+        """Write the objects of a job; on a thread of its own. Yields what became of each plan."""
+        try:
+            several = len(job.plans) > 1
+            pieces = staging.gather(self.staged, job.plans) if several else [self._pieces(job.plans[0])]
+        except Exception as error:
+            for plan in job.plans:
+                yield Outcome(plan, error=error)
+            return
+        told = self._tell_failed if self._on_failed else None
+        for plan, schema, each in zip(job.plans, job.schemas, pieces, strict=True):
+            try:
+                moved = s3.deliver(
+                    plan, each, self.configs[plan.version], schema, self.objects, self.name, told
+                )
+                yield Outcome(plan, moved)
+            except Exception as error:
+                yield Outcome(plan, error=error)
 
     def _tell_failed(self, *told: Any) -> None:
         assert self._on_failed is not None
@@ -357,7 +372,7 @@ class Pipeline(Turning):
     def _plans_due(self) -> Iterator[Plan]:
         now = self.clock.monotonic()
         for plan in list(self.journal.open.values()):
-            if self._retry.get(plan.id, (0.0, 0.0))[0] <= now and not self.deliveries.busy(plan):
+            if self._retry.get(plan.id, (0.0, 0.0))[0] <= now and not self.deliveries.flies(plan):
                 yield plan
 
     def _pieces(self, plan: Plan) -> Iterator[Piece]:
@@ -382,8 +397,10 @@ class Pipeline(Turning):
 
     def next_dues(self) -> list[float | None]:
         dues = [self.buffers.next_due()]
-        dues += [due for number, (due, _) in self._retry.items()
-                 if not self.deliveries.busy(self.journal.open[number])]  # fmt: skip
+        for number, (due, _) in self._retry.items():
+            plan = self.journal.open[number]
+            if not self.deliveries.flies(plan) and self.deliveries.room(plan.lane.partition(":")[0]):
+                dues.append(due)
         if self.processing and self.source.last_sequence > self.position and self._held() < self._held_max:
             dues.append(self._unread_since + self.processing.buffer_seconds)
         return dues

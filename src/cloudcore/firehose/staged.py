@@ -16,7 +16,9 @@ from typing import Any
 
 import orjson
 
+from cloudcore.errors import ClosedError
 from cloudcore.firehose.destinations.s3.encode import Piece
+from cloudcore.firehose.journal import Plan
 from cloudcore.firehose.records import frame
 
 _HEADER = struct.Struct("<I")
@@ -47,12 +49,42 @@ def header_of(payload: Any) -> tuple[dict[str, Any], int]:
 def pieces(payload: Any, lane: str) -> Iterator[Piece]:
     """The records of one lane in a staged batch."""
     header, at = header_of(payload)
-    view = memoryview(payload)
     for group in header["groups"]:
-        behind = at + 4 * group["records"]
         if group["lane"] == lane:
-            source = header["source"][0]
-            distances = array("I", bytes(view[at:behind]))
-            sequences = [source + distance for distance in distances]
-            yield Piece(view[behind : behind + group["size"]], sequences, header["arrival"])
-        at = behind + group["size"]
+            yield _piece(memoryview(payload), at, header, group)
+        at += 4 * group["records"] + group["size"]
+
+
+def gather(log: Any, plans: list[Plan]) -> list[list[Piece]]:
+    """The records of several plans, read in one pass over the log. Raises ClosedError when it ends early."""
+    out: list[list[Piece]] = [[] for _ in plans]
+    wanted: dict[str, list[tuple[int, int, int]]] = {}  # lane -> (first, last, number of the plan)
+    for number, plan in enumerate(plans):
+        wanted.setdefault(plan.lane, []).extend((first, last, number) for first, last in plan.ranges)
+    spans = [span for plan in plans for span in plan.ranges]
+    position, end = min(first for first, _ in spans), max(last for _, last in spans)
+    for record in log.read(position):
+        if record.first > end:
+            break
+        position = record.first
+        header, at = header_of(record.payload)
+        view = memoryview(record.payload)
+        for group in header["groups"]:
+            for first, last, number in wanted.get(group["lane"], ()):
+                if first <= position <= last:
+                    piece = _piece(view, at, header, group)
+                    # A copy: a view would keep the other lanes' bytes too.
+                    out[number].append(Piece(bytes(piece.payload), piece.sequences, piece.arrival_ms))
+            at += 4 * group["records"] + group["size"]
+        if position >= end:
+            break
+    if position < end:
+        raise ClosedError(f"the staged log ends at {position}, before {end}", "closed")
+    return out
+
+
+def _piece(view: memoryview, at: int, header: dict[str, Any], group: dict[str, Any]) -> Piece:
+    behind = at + 4 * group["records"]
+    source = header["source"][0]
+    sequences = [source + distance for distance in array("I", bytes(view[at:behind]))]
+    return Piece(view[behind : behind + group["size"]], sequences, header["arrival"])

@@ -11,12 +11,12 @@ import orjson
 from cloudcore.clock import Clock
 from cloudcore.firehose.destinations.s3.config import S3Config
 from cloudcore.firehose.processing.expand import expand
-from cloudcore.firehose.processing.function import REQUEST_BYTES_MAX, Caller, Reply, request_bytes
+from cloudcore.firehose.processing.function import REQUEST_BYTES_MAX, Caller, request_bytes
 from cloudcore.firehose.processing.partition import Partitions
 from cloudcore.firehose.processing.work import Group, Item, Processed, Refused, Work
-from cloudcore.firehose.records import record_id
 
 _FAILED = "error:processing-failed"
+_NO_KEYS: dict[str, Any] = {}
 _BATCH_BYTES = 1 << 20  # of a pass without a function
 
 
@@ -35,6 +35,7 @@ class Processing:
         on_failed: Callable[[int, str, str, bytes], None] | None = None,
     ):
         self._processors = config.processors
+        self._delimiter = config.processors.delimiter
         self._clock, self._on_failed = clock, on_failed
         self._partitions = Partitions(config, clock, open_lanes)
         function = config.processors.function
@@ -63,43 +64,50 @@ class Processing:
         out = Processed()
         self._partitions.begin()
         items = self._items(work, groups, out)
-        replies = self._caller.call(items) if self._caller else (Reply(item.data) for item in items)
-        delimiter = self._processors.delimiter
-        for item, reply in zip(items, replies, strict=True):
-            if reply.refused is not None:
-                self._fail(groups, out, item, reply.refused, reply.attempts)
-                continue
-            if reply.data is None:
-                out.dropped += 1
-                continue
-            original, item.data = item.data, reply.data
-            try:
-                lane, keys = self._partitions.place(item, reply.keys)
-            except Refused as refused:
-                item.data = original
-                self._fail(groups, out, item, refused, reply.attempts)
-                continue
-            group = groups.get(lane) or groups.setdefault(lane, Group(lane, keys))
-            group.records.append(reply.data + delimiter if delimiter else reply.data)
-            group.sequences.append(item.sequence)
-            out.ok += 1
+        if self._caller is None:
+            for item in items:
+                self._place(groups, out, item, item.data, _NO_KEYS, 1)
+        else:
+            for item, reply in zip(items, self._caller.call(items), strict=True):
+                if reply.refused is not None:
+                    self._fail(groups, out, item, reply.refused, reply.attempts)
+                elif reply.data is None:
+                    out.dropped += 1
+                else:
+                    self._place(groups, out, item, reply.data, reply.keys, reply.attempts)
         out.groups = list(groups.values())
         return out
+
+    def _place(
+        self, groups: dict[str, Group], out: Processed, item: Item, data: bytes, keys: dict[str, Any],
+        attempts: int,
+    ) -> None:  # fmt: skip
+        try:
+            lane, keys = self._partitions.place(data, keys)
+        except Refused as refused:
+            self._fail(groups, out, item, refused, attempts)
+            return
+        group = groups.get(lane)
+        if group is None:
+            group = groups[lane] = Group(lane, keys)
+        group.records.append(data + self._delimiter if self._delimiter else data)
+        group.sequences.append(item.sequence)
+        out.ok += 1
 
     def _items(self, work: Work, groups: dict[str, Group], out: Processed) -> list[Item]:
         """The records on their way: as they are, or decompressed and taken apart."""
         arrived = enumerate(zip(work.records, work.arrivals, strict=True), work.first)
         if not self._expands:
-            return [Item(record_id(sequence), sequence, at, data) for sequence, (data, at) in arrived]
+            return [Item(sequence, at, data) for sequence, (data, at) in arrived]
         items = []
         for sequence, (record, at) in arrived:
             try:
                 parts = expand(record, self._processors)
             except Refused as refused:
-                self._fail(groups, out, Item("", sequence, at, record), refused, 1)
+                self._fail(groups, out, Item(sequence, at, record), refused, 1)
                 continue
             out.dropped += not parts
-            items += [Item(record_id(sequence, part), sequence, at, data) for part, data in enumerate(parts)]
+            items += [Item(sequence, at, data, part) for part, data in enumerate(parts)]
         return items
 
     def _fail(

@@ -19,6 +19,7 @@ import orjson
 from cloudcore.errors import ApiError
 from cloudcore.firehose.processing.config import Function
 from cloudcore.firehose.processing.work import Item, Refused
+from cloudcore.firehose.records import record_id
 
 REQUEST_BYTES_MAX = 6 * 1000 * 1000
 _RECORD_OVERHEAD = 150  # the JSON around one record's base64
@@ -66,21 +67,22 @@ class Caller:
             start = end
 
     def _batch(self, items: list[Item]) -> Iterator[Reply]:
+        identities = [record_id(item.sequence, item.part) for item in items]
         try:
-            replies, attempts = self._call(items)
+            replies, attempts = self._call(items, identities)
         except Refused as refused:
             for _ in items:
                 yield Reply(refused=refused, attempts=refused.attempts)
             return
-        for item in items:
+        for identity in identities:
             try:
-                yield _fate(replies.get(item.identity))
+                yield _fate(replies.get(identity))
             except Refused as refused:
                 yield Reply(refused=refused, attempts=attempts)
 
-    def _call(self, items: list[Item]) -> tuple[dict[str, Any], int]:
+    def _call(self, items: list[Item], identities: list[str]) -> tuple[dict[str, Any], int]:
         """The replies by record id. Raises Refused when every attempt failed."""
-        event = self._event(items)
+        event = self._event(items, identities)
         pause = _RETRY_FIRST_S
         for attempt in range(1, self._function.retries + 2):
             try:
@@ -123,11 +125,11 @@ class Caller:
                 "returned records follow the status model required by Amazon Data Firehose.", attempt,
             ) from None  # fmt: skip
 
-    def _event(self, items: list[Item]) -> bytes:
+    def _event(self, items: list[Item], identities: list[str]) -> bytes:
         records = [
             b'{"recordId":"%s","approximateArrivalTimestamp":%d,"data":"%s"}'
-            % (item.identity.encode(), item.arrival_ms, binascii.b2a_base64(item.data, newline=False))
-            for item in items
+            % (identity.encode(), item.arrival_ms, binascii.b2a_base64(item.data, newline=False))
+            for item, identity in zip(items, identities, strict=True)
         ]
         return b'{"invocationId":"%s",' % str(uuid.uuid4()).encode() + self._head + b",".join(records) + b"]}"
 

@@ -49,9 +49,10 @@ class Query:
         found = self._by_jq(record) if self._paths is None else _by_paths(record, self._paths)
         out = {}
         for name, value in found.items():
-            if isinstance(value, str):
-                text = value
-            elif isinstance(value, bool):
+            if type(value) is str and value:
+                out[name] = value
+                continue
+            if isinstance(value, bool):
                 text = "true" if value else "false"
             elif isinstance(value, float) and value.is_integer() and abs(value) < 1e17:
                 text = str(int(value))  # jq writes 1.0 as 1

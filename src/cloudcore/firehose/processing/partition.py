@@ -9,7 +9,7 @@ from typing import Any
 from cloudcore.clock import Clock
 from cloudcore.firehose.destinations.s3.config import S3Config
 from cloudcore.firehose.prefix import EVALUATED_MAX, QUERY, moment
-from cloudcore.firehose.processing.work import Item, Refused
+from cloudcore.firehose.processing.work import Refused
 
 _SEGMENT_MAX = 255  # bytes of a file name
 _NAME_ROOM = 90  # the last segment goes on with the object's name
@@ -22,20 +22,34 @@ class Partitions:
     def __init__(self, config: S3Config, clock: Clock, open_lanes: Callable[[], Collection[str]]):
         self._config, self._clock, self._open_lanes = config, clock, open_lanes
         self._needed = config.data.prefix.partition_keys
-        self._lanes: set[str] = set()  # whose names were checked already
-        self._batch: set[str] = set()  # lanes that the batch under way opens
+        self._query = config.processors.query
+        self._known: dict[tuple[str, ...], tuple[str, dict[str, str]]] = {}  # whose names were checked
+        self._batch: set[str] = set()  # lanes that the batch under way has
 
     def begin(self) -> None:
         """A new batch: what it stages enters the buffers when it ends."""
         self._batch = set()
 
-    def place(self, item: Item, from_function: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    def place(self, data: bytes, from_function: dict[str, Any]) -> tuple[str, dict[str, str]]:
         """(lane, partition keys) of a record. Raises Refused."""
         if not self._needed:
             return "data", {}
-        query = self._config.processors.query
-        from_query = query.keys(item.data) if query else {}
-        keys = {}
+        values = self._values(data, from_function)
+        found = self._known.get(values)
+        if found is None:
+            keys = dict(zip(self._needed, values, strict=True))
+            self._check_prefix(keys)
+            if len(self._known) >= _LANES_KEPT:
+                self._known.clear()
+            lane = "data:" + json.dumps(keys, sort_keys=True, ensure_ascii=False)
+            found = self._known[values] = (lane, keys)
+        if found[0] not in self._batch:
+            self._check_count(found[0])
+        return found
+
+    def _values(self, data: bytes, from_function: dict[str, Any]) -> tuple[str, ...]:
+        from_query = self._query.keys(data) if self._query else {}
+        out = []
         for name in self._needed:
             value = from_query.get(name[len(QUERY) :]) if name.startswith(QUERY) else from_function.get(name)
             if isinstance(value, int | float) and not isinstance(value, bool):
@@ -45,15 +59,8 @@ class Partitions:
                     "DynamicPartitioning.MetadataExtractionFailed",
                     f"partitionKeys values cannot be null or empty: {name.removeprefix(QUERY)}",
                 )
-            keys[name] = value
-        lane = "data:" + json.dumps(keys, sort_keys=True, ensure_ascii=False)
-        if lane not in self._lanes:
-            self._check_prefix(keys)
-            if len(self._lanes) >= _LANES_KEPT:
-                self._lanes.clear()
-            self._lanes.add(lane)
-        self._check_count(lane)
-        return lane, keys
+            out.append(value)
+        return tuple(out)
 
     def _check_prefix(self, keys: dict[str, str]) -> None:
         """An object name that no store takes must fail here, not when it is written."""
@@ -63,8 +70,6 @@ class Partitions:
             raise Refused("DynamicPartitioning.PrefixEvaluationFailed", "The evaluated prefix is too long")
 
     def _check_count(self, lane: str) -> None:
-        if lane in self._batch:
-            return
         lanes = self._open_lanes()
         most = self._config.partitions_max
         if lane not in lanes:

@@ -22,13 +22,13 @@ class Work:
 
 @dataclass(slots=True)
 class Item:
-    """One record on its way: `identity` is its recordId, `sequence` the source record it came from."""
+    """One record on its way: `sequence` is the source record it came from, `part` its number of those that
+    came out of that one, None when it is the record itself."""
 
-    identity: str
     sequence: int
     arrival_ms: int
     data: bytes
-    keys: dict[str, str] = field(default_factory=dict)
+    part: int | None = None
 
 
 @dataclass
