@@ -156,7 +156,7 @@ def test_what_hangs_holds_up_nothing_else_and_is_not_overtaken(
     while stream.status()[other] < 30:
         assert time.monotonic() < deadline, f"{hangs} holds {other} up"
         time.sleep(0.005)
-    assert store.entered.is_set()
+    assert store.entered.wait(10)
     assert stream._source.cursor_get("pipeline") == 0  # the log still holds what hangs
     store.gate.set()
     assert stream.flush(10)
