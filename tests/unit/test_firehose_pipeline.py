@@ -53,7 +53,7 @@ class World:
 
         service = self.service()
         if description is None:
-            raw, ours = library.configuration(service, **{**self.defaults(), **options})
+            raw, ours = library.configuration(service, "s", **{**self.defaults(), **options})
             ours["backup_bytes"] = 300
             description = {
                 "DeliveryStreamName": "s", "DeliveryStreamARN": service.arn("s"), "VersionId": "1",

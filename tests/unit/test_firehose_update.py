@@ -54,7 +54,7 @@ class Updating:
     def update(self, stream: Any, version: int) -> None:
         assert self.description is not None
         options = {**self.world.defaults(), **VERSIONS[version - 1]}
-        raw, ours = library.configuration(self.world.service(), **options)
+        raw, ours = library.configuration(self.world.service(), "s", **options)
         ours["backup_bytes"] = 300
 
         def store(description: dict[str, Any]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
+from cloudcore.validation import check
 
-def configuration(service: Any, **o: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+
+def configuration(service: Any, name: str, **o: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The members of CreateDeliveryStream, and ours, for the options of Firehose.stream()."""
     from cloudcore.firehose.destinations.s3.config import parse
 
@@ -20,9 +22,9 @@ def configuration(service: Any, **o: Any) -> tuple[dict[str, Any], dict[str, Any
         "processor_seconds": o["transform_buffer_seconds"], "validate_json": o["validate_json"],
         "buffer_bytes": o["buffer_bytes"] or ((64 << 20) if o["format"] in ("parquet", "orc") else (5 << 20)),
     }  # fmt: skip
-    for name in ("disk_bound", "retention_seconds", "partitions_max"):
-        if o.get(name) is not None:
-            ours[name] = o[name]
+    for option in ("disk_bound", "retention_seconds", "partitions_max"):
+        if o.get(option) is not None:
+            ours[option] = o[option]
     if o["error_prefix"] is not None:
         raw["ErrorOutputPrefix"] = o["error_prefix"]
     if o["file_extension"] is not None:
@@ -60,6 +62,8 @@ def configuration(service: Any, **o: Any) -> tuple[dict[str, Any], dict[str, Any
         }  # fmt: skip
     if "!{partitionKeyFrom" in o["prefix"]:
         raw["DynamicPartitioningConfiguration"] = {"Enabled": True}
+    request = {"DeliveryStreamName": name, "ExtendedS3DestinationConfiguration": raw}
+    raw = check("firehose", "CreateDeliveryStream", request)["ExtendedS3DestinationConfiguration"]
     parse(raw, ours)
     return raw, ours
 

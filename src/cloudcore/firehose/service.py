@@ -157,7 +157,7 @@ class Firehose:
         lost.
         """
         raw, ours = library.configuration(
-            self, bucket=bucket, prefix=prefix, error_prefix=error_prefix, format=format, schema=schema,
+            self, name, bucket=bucket, prefix=prefix, error_prefix=error_prefix, format=format, schema=schema,
             compression=compression, buffer_bytes=buffer_bytes, buffer_seconds=buffer_seconds,
             transform=transform, transform_buffer_bytes=transform_buffer_bytes,
             transform_buffer_seconds=transform_buffer_seconds, transform_retries=transform_retries,

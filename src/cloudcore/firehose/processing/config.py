@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cloudcore.firehose.checks import invalid, member, only
+from cloudcore.firehose.checks import invalid, only
 from cloudcore.firehose.processing.jq import Query
 
 MIB = 1 << 20
@@ -44,13 +44,13 @@ NONE = Processors()
 
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Processors:
     """Read the block of a destination. `ours`: processor_seconds. Raises ApiError."""
-    block = member(raw, "ProcessingConfiguration", dict)
+    block = raw.get("ProcessingConfiguration")
     if not block or not block.get("Enabled"):
         return NONE
     only(block, {"Enabled", "Processors"}, "ProcessingConfiguration")
     found: dict[str, Any] = {}
     seen: set[str] = set()
-    for processor in member(block, "Processors", list, default=[]):
+    for processor in block.get("Processors", []):
         kind = processor.get("Type")
         values = {p.get("ParameterName"): p.get("ParameterValue") for p in processor.get("Parameters") or []}
         read = _READERS.get(kind)

@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cloudcore.firehose import prefix
-from cloudcore.firehose.checks import failed, invalid, member, number, one_of, only
+from cloudcore.firehose.checks import failed, invalid, only
 from cloudcore.firehose.destinations.s3 import conversion
 from cloudcore.firehose.destinations.s3.compress import FORMATS
 from cloudcore.firehose.destinations.s3.conversion import Conversion
@@ -76,20 +76,20 @@ class S3Config:
 
 
 def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
-    """Check a configuration and read it. Raises ApiError as CreateDeliveryStream does.
+    """Read a configuration that fits the model. Raises ApiError, as CreateDeliveryStream does, for members
+    that do not go together or are not supported.
 
     `ours`: schema (dumped Arrow schema, or "infer"), plain_prefix, small_buffers, validate_json,
     buffer_bytes, buffer_seconds and processor_seconds (finer than whole MiB and seconds).
     """
     ours = ours or {}
     only(raw, _MEMBERS, "ExtendedS3DestinationConfiguration")
-    member(raw, "RoleARN", str, required=True)
     _refuse_unsupported(raw)
     zone = _zone(raw)
     plain = bool(ours.get("plain_prefix"))
-    data_prefix = prefix.data_prefix(_text(raw, "Prefix"), plain=plain)
+    data_prefix = prefix.data_prefix(raw.get("Prefix", ""), plain=plain)
     convert = conversion.parse(raw, ours)
-    compression = _compression(raw)
+    compression = raw.get("CompressionFormat", "UNCOMPRESSED")
     if convert and compression != "UNCOMPRESSED":
         raise invalid("CompressionFormat must be UNCOMPRESSED when data format conversion is enabled")
     processors = processing.parse(raw, ours)
@@ -100,17 +100,18 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
     extension = convert.writer.extension if convert else FORMATS[compression].extension
     data = Target(
         _bucket(raw), data_prefix, int(ours.get("buffer_bytes") or size),
-        float(ours.get("buffer_seconds", seconds)), compression, _extension(raw) or extension, _kms_key(raw),
+        float(ours.get("buffer_seconds", seconds)), compression, raw.get("FileExtension") or extension,
+        _kms_key(raw),
     )  # fmt: skip
     error_text = raw.get("ErrorOutputPrefix")
     if (
         error_text is None
         and data_prefix.has_expressions
-        and prefix.parse(_text(raw, "Prefix"), "").has_expressions
+        and prefix.parse(raw.get("Prefix", ""), "").has_expressions
     ):
         raise invalid("ErrorOutputPrefix cannot be null or empty when Prefix contains expressions")
     return S3Config(
-        data, prefix.error_prefix(_text(raw, "ErrorOutputPrefix"), plain=plain), zone, processors,
+        data, prefix.error_prefix(raw.get("ErrorOutputPrefix", ""), plain=plain), zone, processors,
         _backup(raw, ours), convert, bool(ours.get("validate_json")), partitioned,
         int(ours.get("partitions_max", PARTITIONS_MAX)), retry_seconds,
     )  # fmt: skip
@@ -141,29 +142,17 @@ def _refuse_unsupported(raw: dict[str, Any]) -> None:
     encryption = raw.get("EncryptionConfiguration") or {}
     if encryption.get("KMSEncryptionConfig") and encryption.get("NoEncryptionConfig"):
         raise invalid("EncryptionConfiguration takes KMSEncryptionConfig or NoEncryptionConfig, not both")
-    if encryption.get("NoEncryptionConfig", "NoEncryption") != "NoEncryption":
-        raise failed(
-            encryption["NoEncryptionConfig"], "encryptionConfiguration.noEncryptionConfig",
-            "Member must satisfy enum value set: [NoEncryption]",
-        )  # fmt: skip
 
 
 def _kms_key(raw: dict[str, Any]) -> str | None:
-    encryption = member(raw, "EncryptionConfiguration", dict, default={})
+    encryption = raw.get("EncryptionConfiguration", {})
     only(encryption, {"NoEncryptionConfig", "KMSEncryptionConfig"}, "EncryptionConfiguration")
-    given = member(encryption, "KMSEncryptionConfig", dict)
-    return None if given is None else member(given, "AWSKMSKeyARN", str, required=True)
-
-
-def _text(raw: dict[str, Any], name: str) -> str:
-    text = member(raw, name, str, default="")
-    if len(text) > prefix.PREFIX_MAX:
-        raise failed(text, name[0].lower() + name[1:], "Member must have length less than or equal to 1024")
-    return text
+    given = encryption.get("KMSEncryptionConfig")
+    return None if given is None else given["AWSKMSKeyARN"]
 
 
 def _bucket(raw: dict[str, Any]) -> str:
-    arn = member(raw, "BucketARN", str, required=True)
+    arn = raw["BucketARN"]
     match = _ARN.fullmatch(arn)
     if not match or match[1] in (".", ".."):
         raise failed(
@@ -173,7 +162,7 @@ def _bucket(raw: dict[str, Any]) -> str:
 
 
 def _zone(raw: dict[str, Any]) -> tzinfo:
-    name = member(raw, "CustomTimeZone", str, default="UTC")
+    name = raw.get("CustomTimeZone", "UTC")
     if name == "UTC":
         return UTC
     try:
@@ -182,35 +171,20 @@ def _zone(raw: dict[str, Any]) -> tzinfo:
         raise invalid(f"CustomTimeZone is not a valid time zone: {name}") from None
 
 
-def _compression(raw: dict[str, Any]) -> str:
-    return one_of(raw, "CompressionFormat", tuple(FORMATS), "UNCOMPRESSED")
-
-
 def _hints(raw: dict[str, Any], low: int, default: int) -> tuple[int, int]:
-    hints = member(raw, "BufferingHints", dict, default={})
+    hints = raw.get("BufferingHints", {})
     only(hints, {"SizeInMBs", "IntervalInSeconds"}, "BufferingHints")
-    if low > 1 and 1 <= (hints.get("SizeInMBs") or low) < low:
+    size = hints.get("SizeInMBs", max(default, low))
+    if size < low:
         raise invalid(
             f"BufferingHints.SizeInMBs must be at least {low} when data format conversion or dynamic "
             "partitioning is enabled"
         )
-    size = number(hints, "SizeInMBs", 1, 128, max(default, low))
-    return size * MIB, number(hints, "IntervalInSeconds", 0, 900, 300)
-
-
-def _extension(raw: dict[str, Any]) -> str:
-    extension = member(raw, "FileExtension", str, default="")
-    if extension and not re.fullmatch(r"\.[0-9a-z!\-_.*'()]+", extension):
-        raise failed(
-            extension,
-            "fileExtension",
-            "Member must satisfy regular expression pattern: ^$|\\.[0-9a-z!\\-_.*'()]+",
-        )
-    return extension
+    return size * MIB, hints.get("IntervalInSeconds", 300)
 
 
 def _partitioning(raw: dict[str, Any], data_prefix: Prefix, processors: Processors) -> tuple[bool, int]:
-    block = member(raw, "DynamicPartitioningConfiguration", dict, default={})
+    block = raw.get("DynamicPartitioningConfiguration", {})
     only(block, {"Enabled", "RetryOptions"}, "DynamicPartitioningConfiguration")
     enabled = bool(block.get("Enabled"))
     if enabled and raw.get("ErrorOutputPrefix") is None:
@@ -232,23 +206,22 @@ def _partitioning(raw: dict[str, Any], data_prefix: Prefix, processors: Processo
             raise invalid(
                 f"MetadataExtractionQuery does not give the key {key[len(prefix.QUERY) :]} of the Prefix"
             )
-    retry = member(block, "RetryOptions", dict, default={})
+    retry = block.get("RetryOptions", {})
     only(retry, {"DurationInSeconds"}, "RetryOptions")
-    return enabled, number(retry, "DurationInSeconds", 0, 7200, 300)
+    return enabled, retry.get("DurationInSeconds", 300)
 
 
 def _backup(raw: dict[str, Any], ours: dict[str, Any]) -> Target | None:
-    if one_of(raw, "S3BackupMode", ("Disabled", "Enabled"), "Disabled") == "Disabled":
+    if raw.get("S3BackupMode", "Disabled") == "Disabled":
         return None
-    block = member(raw, "S3BackupConfiguration", dict)
+    block = raw.get("S3BackupConfiguration")
     if block is None:
         raise invalid("S3BackupConfiguration is required when S3BackupMode is Enabled")
     only(block, PLAIN_MEMBERS, "S3BackupConfiguration")
-    member(block, "RoleARN", str, required=True)
     _refuse_unsupported(block)
     size, seconds = _hints(block, 1, 5)
-    compression = _compression(block)
-    where = prefix.data_prefix(_text(block, "Prefix"), plain=bool(ours.get("plain_prefix")))
+    compression = block.get("CompressionFormat", "UNCOMPRESSED")
+    where = prefix.data_prefix(block.get("Prefix", ""), plain=bool(ours.get("plain_prefix")))
     if where.partition_keys:
         raise invalid("partition keys are not allowed in the Prefix of S3BackupConfiguration")
     return Target(

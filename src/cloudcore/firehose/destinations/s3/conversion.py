@@ -12,13 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cloudcore.firehose.checks import decimal, invalid, member, number, one_of, only
+from cloudcore.firehose.checks import at_most, failed, invalid, only
 
 MIB = 1 << 20
 GIB = 1 << 30
-_PARQUET = ("UNCOMPRESSED", "GZIP", "SNAPPY")
-_OURS = (*_PARQUET, "ZSTD")
-_ORC = ("NONE", "ZLIB", "SNAPPY")
+_OURS = ("UNCOMPRESSED", "GZIP", "SNAPPY", "ZSTD")
 SCHEMA_MEMBERS = {"RoleARN", "CatalogId", "DatabaseName", "TableName", "Region", "VersionId"}
 
 
@@ -77,7 +75,7 @@ def enabled(block: dict[str, Any] | None) -> bool:
 
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Conversion | None:
     """Read the block of a destination. `ours`: schema, parquet_compression. Raises ApiError."""
-    block = member(raw, "DataFormatConversionConfiguration", dict)
+    block = raw.get("DataFormatConversionConfiguration")
     if not enabled(block):
         return None
     only(
@@ -85,11 +83,10 @@ def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Conversion | None:
         {"Enabled", "InputFormatConfiguration", "OutputFormatConfiguration", "SchemaConfiguration"},
         "DataFormatConversionConfiguration",
     )
-    table = member(block, "SchemaConfiguration", dict)
+    table = block.get("SchemaConfiguration")
     if table is not None:
         only(table, SCHEMA_MEMBERS, "SchemaConfiguration")
-        for name in ("DatabaseName", "TableName"):
-            member(table, name, str, required=True)
+        _needed(table)
     if not ours.get("schema"):
         raise invalid("SchemaConfiguration is required when data format conversion is enabled")
     found = Conversion(ours["schema"], _reader(block), _writer(block, ours), _told(table))
@@ -100,11 +97,17 @@ def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Conversion | None:
 
 def table_of(raw: dict[str, Any]) -> tuple[str, str] | None:
     """(database, table) that an enabled conversion names, if it does."""
-    block = member(raw, "DataFormatConversionConfiguration", dict)
-    table = member(block, "SchemaConfiguration", dict) if enabled(block) else None
-    if table is None:
-        return None
-    return member(table, "DatabaseName", str, required=True), member(table, "TableName", str, required=True)
+    block = raw.get("DataFormatConversionConfiguration")
+    table = block.get("SchemaConfiguration") if block is not None and enabled(block) else None
+    return None if table is None else _needed(table)
+
+
+def _needed(table: dict[str, Any]) -> tuple[str, str]:
+    """Database and table, which the model does not require."""
+    for name in ("DatabaseName", "TableName"):
+        if name not in table:
+            raise failed(None, name[0].lower() + name[1:], "Member must not be null")
+    return table["DatabaseName"], table["TableName"]
 
 
 def _told(table: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -117,15 +120,14 @@ def _told(table: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _one(block: dict[str, Any], outer: str, inner: str, allowed: tuple[str, ...]) -> tuple[str, dict]:
     """The one structure that is chosen in block.outer.inner, default the first allowed one."""
-    around = member(block, outer, dict, default={})
+    around = block.get(outer, {})
     only(around, {inner}, outer)
-    chosen = {name: value for name, value in member(around, inner, dict, default={}).items()
-              if value is not None}  # fmt: skip
+    chosen = around.get(inner, {})
     only(chosen, allowed, inner)
     if len(chosen) > 1:
         raise invalid(f"Exactly one of {', '.join(allowed)} can be specified in {inner}")
     name = next(iter(chosen), allowed[0])
-    return name, member(chosen, name, dict, default={})
+    return name, chosen.get(name, {})
 
 
 def _reader(block: dict[str, Any]) -> Reader:
@@ -134,7 +136,7 @@ def _reader(block: dict[str, Any]) -> Reader:
     )
     if name == "HiveJsonSerDe":
         only(options, {"TimestampFormats"}, name)
-        formats = member(options, "TimestampFormats", list, default=[])
+        formats = options.get("TimestampFormats", [])
         for each in formats:
             if each != "millis":
                 raise invalid(
@@ -143,13 +145,10 @@ def _reader(block: dict[str, Any]) -> Reader:
                 )
         return Reader(strict=True, millis=bool(formats))
     only(options, {"CaseInsensitive", "ColumnToJsonKeyMappings", "ConvertDotsInJsonKeysToUnderscores"}, name)
-    keys = member(options, "ColumnToJsonKeyMappings", dict, default={})
-    for column, key in keys.items():
-        if not isinstance(key, str) or not key or not column:
-            raise invalid(f"ColumnToJsonKeyMappings maps a column to a key: {column}")
+    keys = options.get("ColumnToJsonKeyMappings", {})
     return Reader(
-        member(options, "CaseInsensitive", bool, default=True),
-        member(options, "ConvertDotsInJsonKeysToUnderscores", bool, default=False),
+        options.get("CaseInsensitive", True),
+        options.get("ConvertDotsInJsonKeysToUnderscores", False),
         keys=tuple(sorted(keys.items())),
     )
 
@@ -166,17 +165,17 @@ def _parquet(options: dict[str, Any], ours: dict[str, Any]) -> Parquet:
          "WriterVersion"},
         "ParquetSerDe",
     )  # fmt: skip
-    if number(options, "MaxPaddingBytes", 0, GIB, 0):
+    if options.get("MaxPaddingBytes", 0):
         raise invalid("ParquetSerDe.MaxPaddingBytes other than 0 is not supported: S3 has no HDFS blocks")
-    compression = ours.get("parquet_compression") or one_of(options, "Compression", _PARQUET, "SNAPPY")
+    compression = ours.get("parquet_compression") or options.get("Compression", "SNAPPY")
     if compression not in _OURS:
         raise invalid(f"compression of Parquet is one of {', '.join(_OURS)}, not {compression}")
     return Parquet(
         compression,
-        number(options, "BlockSizeBytes", 64 * MIB, GIB, 256 * MIB),
-        number(options, "PageSizeBytes", 64 << 10, GIB, MIB),
-        member(options, "EnableDictionaryCompression", bool, default=True),
-        one_of(options, "WriterVersion", ("V1", "V2"), "V1"),
+        at_most(options, "BlockSizeBytes", GIB, 256 * MIB),
+        at_most(options, "PageSizeBytes", GIB, MIB),
+        options.get("EnableDictionaryCompression", True),
+        options.get("WriterVersion", "V1"),
     )
 
 
@@ -188,19 +187,15 @@ def _orc(options: dict[str, Any]) -> Orc:
          "DictionaryKeyThreshold", "FormatVersion"},
         "OrcSerDe",
     )  # fmt: skip
-    if member(options, "EnablePadding", bool, default=False):
+    if options.get("EnablePadding"):
         raise invalid("OrcSerDe.EnablePadding is not supported: S3 has no HDFS blocks")
-    number(options, "BlockSizeBytes", 64 * MIB, GIB, 256 * MIB)  # of HDFS: it pads, or does nothing
-    columns = member(options, "BloomFilterColumns", list, default=[])
-    if not all(isinstance(column, str) and column for column in columns):
-        raise invalid("OrcSerDe.BloomFilterColumns must be names of columns")
     return Orc(
-        one_of(options, "Compression", _ORC, "SNAPPY"),
-        number(options, "StripeSizeBytes", 8 * MIB, GIB, 64 * MIB),
-        number(options, "RowIndexStride", 1000, GIB, 10_000),
-        decimal(options, "PaddingTolerance", 0, 1, 0.05),
-        decimal(options, "DictionaryKeyThreshold", 0, 1, 0.0),
-        tuple(columns),
-        decimal(options, "BloomFilterFalsePositiveProbability", 0, 1, 0.05),
-        one_of(options, "FormatVersion", ("V0_11", "V0_12"), "V0_12"),
+        options.get("Compression", "SNAPPY"),
+        at_most(options, "StripeSizeBytes", GIB, 64 * MIB),
+        at_most(options, "RowIndexStride", GIB, 10_000),
+        options.get("PaddingTolerance", 0.05),
+        options.get("DictionaryKeyThreshold", 0.0),
+        tuple(options.get("BloomFilterColumns", ())),
+        options.get("BloomFilterFalsePositiveProbability", 0.05),
+        options.get("FormatVersion", "V0_12"),
     )
