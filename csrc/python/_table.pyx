@@ -29,6 +29,8 @@ ctypedef struct Scratch:
     cc_request_builder builder
     cc_error error
 
+include "legacy.pxi"
+
 _open_tables = weakref.WeakSet()
 
 
@@ -630,8 +632,11 @@ cdef class Tables:
         elif member.kind == CC_MEMBER_ACTIONS:
             builder.seen[<int>CC_M_TRANSACT_ITEMS] = True
             self.actions(scratch, value)
-        else:
-            cc_request_refuse(builder, member.id)
+        elif member.kind == CC_MEMBER_LEGACY:
+            legacy_map(scratch, builder, member, name, value)
+        elif member.kind == CC_MEMBER_LIST:
+            builder.seen[<int>member.id] = True
+            attributes_to_get(scratch, NULL, value)
         return 0
 
     cdef int actions(self, Scratch *scratch, object items) except -1:
@@ -725,7 +730,7 @@ cdef class Tables:
             table.name_count = <size_t>len(names)
             table.has_names = True
         if content.get("AttributesToGet") is not None:
-            scratch.builder.table_refused = True
+            attributes_to_get(scratch, table, content["AttributesToGet"])
             scratch.builder.table_mixed |= content.get("ProjectionExpression") is not None
         for key in content["Keys"]:
             check(cc_request_add_entry(&scratch.builder, False, self.encode(key, scratch),

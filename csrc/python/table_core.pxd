@@ -247,7 +247,8 @@ cdef extern from "table/request.h" nogil:
         CC_MEMBER_NAMES
         CC_MEMBER_ACTIONS
         CC_MEMBER_TABLES
-        CC_MEMBER_REFUSED
+        CC_MEMBER_LEGACY
+        CC_MEMBER_LIST
     ctypedef enum cc_member_id:
         CC_M_NONE
         CC_M_NAMES
@@ -264,7 +265,6 @@ cdef extern from "table/request.h" nogil:
     ctypedef struct cc_request_builder:
         cc_request request
         bint *seen
-        bint table_refused
         bint table_mixed
     const cc_member *cc_member_find(cc_verb verb, cc_bytes name)
     const cc_member *cc_table_member_find(cc_bytes name)
@@ -279,9 +279,25 @@ cdef extern from "table/request.h" nogil:
     void cc_request_set_int(cc_request_builder *builder, cc_member_id id, int64_t value)
     void cc_request_set_item(cc_request_builder *builder, cc_member_id id, cc_bytes item)
     void cc_request_set_names(cc_request_builder *builder, const cc_name_pair *names, size_t count)
-    void cc_request_refuse(cc_request_builder *builder, cc_member_id id)
+    int cc_legacy_map_of(cc_member_id id)
+    cc_status cc_request_add_attribute(cc_request_builder *builder, cc_batch_table *table, cc_bytes name,
+                                       cc_error *error)
     cc_status cc_request_add_table(cc_request_builder *builder, cc_bytes name,
                                    cc_batch_table **table_out, cc_error *error)
     cc_status cc_request_add_entry(cc_request_builder *builder, bint is_delete, cc_bytes item,
                                    cc_error *error)
     cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out, cc_error *error)
+
+
+cdef extern from "table/legacy.h" nogil:
+    ctypedef struct cc_legacy_entry:
+        cc_bytes op
+        cc_value value
+        bint has_value
+        bint has_list
+        bint has_exists
+        bint exists
+    cc_status cc_legacy_add(cc_request_builder *builder, int map, cc_bytes name, cc_legacy_entry **entry_out,
+                            cc_error *error)
+    cc_status cc_legacy_add_value(cc_request_builder *builder, cc_legacy_entry *entry, cc_value value,
+                                  cc_error *error)

@@ -49,10 +49,11 @@ cc_status cc_expression_get(cc_expression_cache *cache, cc_expression_kind kind,
                             cc_expression **expression_out, cc_error *error) {
     if (text.size > CC_EXPRESSION_SIZE_MAX)
         return cc_expression_compile(kind, text, expression_out, error);
-    uint64_t hash = cc_hash64(text.data, text.size, (uint64_t)kind);
+    cc_expression_kind plain = kind & ~CC_EXPRESSION_GENERATED;
+    uint64_t hash = cc_hash64(text.data, text.size, (uint64_t)plain);
     cc_expression **places = cache->places[hash % BUCKETS];
     if (cc_mutex_try_lock(&cache->mutex)) {
-        cc_expression *known = find(places, kind, text, hash);
+        cc_expression *known = find(places, plain, text, hash);
         cc_mutex_unlock(&cache->mutex);
         if (known != NULL) {
             *expression_out = known;

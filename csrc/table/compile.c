@@ -224,7 +224,7 @@ static cc_status report_pending(cc_parser *parser) {
         return CC_INVALID(parser->error,
                           "%sThe \"%.*s\" section can only be used once in an update expression;", prefix,
                           (int)parser->section.size, (const char *)parser->section.data);
-    if (parser->program->operator_count > CC_EXPRESSION_OPERATORS_MAX)
+    if (!parser->generated && parser->program->operator_count > CC_EXPRESSION_OPERATORS_MAX)
         return CC_INVALID(parser->error, "%sThe expression contains too many operators; operator count: %u",
                           prefix, parser->program->operator_count);
     return CC_OK;
@@ -248,9 +248,11 @@ static cc_status parse(cc_parser *parser) {
 
 cc_status cc_expression_compile(cc_expression_kind kind, cc_bytes text, cc_expression **expression_out,
                                 cc_error *error) {
+    bool generated = (kind & CC_EXPRESSION_GENERATED) != 0;
+    kind &= ~CC_EXPRESSION_GENERATED;
     if (text.size == 0)
         return CC_INVALID(error, "%sThe expression can not be empty;", cc_expression_prefix(kind));
-    if (text.size > CC_EXPRESSION_SIZE_MAX)
+    if (!generated && text.size > CC_EXPRESSION_SIZE_MAX)
         return CC_INVALID(error,
                           "%sExpression size has exceeded the maximum allowed size; "
                           "expression size: %zu",
@@ -265,8 +267,12 @@ cc_status cc_expression_compile(cc_expression_kind kind, cc_bytes text, cc_expre
         status = cc_fail(error, CC_ERR_NOMEM, "no memory for an expression");
         goto cleanup;
     }
-    cc_parser parser = {
-        .program = program, .tokens = tokens, .token_count = count, .group_end = UINT32_MAX, .error = error};
+    cc_parser parser = {.program = program,
+                        .tokens = tokens,
+                        .token_count = count,
+                        .group_end = UINT32_MAX,
+                        .generated = generated,
+                        .error = error};
     CC_TRY_GOTO(parse(&parser));
     *expression_out = program;
     program = NULL;

@@ -31,7 +31,8 @@ typedef enum {
     CC_EXPRESSION_FILTER,
     CC_EXPRESSION_KEY,
     CC_EXPRESSION_PROJECTION,
-    CC_EXPRESSION_UPDATE
+    CC_EXPRESSION_UPDATE,
+    CC_EXPRESSION_GENERATED = 8 /* with one of the above: made here, held to no limit of length */
 } cc_expression_kind;
 
 typedef enum {

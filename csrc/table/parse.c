@@ -138,7 +138,7 @@ static cc_status parse_in(cc_parser *parser, uint32_t left, uint32_t *node_out) 
         cc_parser_adopt(parser, *node_out, candidate);
     } while (cc_parser_kind(parser) == CC_TOKEN_COMMA && parser->at++ < parser->token_count);
     uint32_t count = parser->program->nodes[*node_out].count - 1u;
-    if (count > CC_EXPRESSION_IN_MAX)
+    if (count > CC_EXPRESSION_IN_MAX && !parser->generated)
         return CC_INVALID(parser->error,
                           "%sThe IN operator is provided with too many operands; "
                           "number of operands: %u",

@@ -13,8 +13,9 @@ typedef struct {
     const cc_token *tokens;
     uint32_t token_count, at;
     uint32_t depth;
-    uint32_t group_start, group_end;                                /* tokens of the group that closed last */
-    bool redundant;                                                 /* pending: "((...))" was seen */
+    bool generated;                  /* of legacy parameters: limits of expressions do not hold */
+    uint32_t group_start, group_end; /* tokens of the group that closed last */
+    bool redundant;                  /* pending: "((...))" was seen */
     cc_bytes unknown_function, misused_function, reserved, section; /* pending, in text */
     cc_error *error;
 } cc_parser;

@@ -31,10 +31,11 @@ static cc_status refuse_key_attribute(cc_call *call, const cc_key_attribute *att
                                       cc_bytes name) {
     for (uint32_t i = 0; i < count; i++)
         if (cc_bytes_equal(name, attributes[i].name))
-            return CC_INVALID(call->error,
-                              "Filter Expression can only contain non-primary key attributes: "
-                              "Primary key attribute: %.*s",
-                              (int)name.size, (const char *)name.data);
+            return CC_INVALID(
+                call->error, "%s can only contain non-primary key attributes: Primary key attribute: %.*s",
+                (call->request->generated >> CC_EXPRESSION_FILTER & 1) != 0 ? "QueryFilter"
+                                                                            : "Filter Expression",
+                (int)name.size, (const char *)name.data);
     return CC_OK;
 }
 

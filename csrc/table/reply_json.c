@@ -113,6 +113,15 @@ static cc_status names(const cc_batch_table *table, cc_buffer *out) {
     return text(out, "}");
 }
 
+static cc_status attributes(const cc_batch_table *table, cc_buffer *out) {
+    CC_TRY(text(out, ",\"AttributesToGet\":["));
+    for (size_t i = 0; i < table->attribute_count; i++) {
+        CC_TRY(text(out, i == 0 ? "" : ","));
+        CC_TRY(cc_json_write_string(out, table->attributes[i]));
+    }
+    return text(out, "]");
+}
+
 /* UnprocessedKeys has the shape of RequestItems, so that it can be sent again as it is. */
 static cc_status unprocessed_keys(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
     CC_TRY(text(out, ",\"UnprocessedKeys\":{"));
@@ -133,7 +142,9 @@ static cc_status unprocessed_keys(const cc_request *request, const cc_reply *rep
             continue;
         CC_TRY(text(out, "]"));
         CC_TRY(text(out, table->consistent ? ",\"ConsistentRead\":true" : ""));
-        if (table->projection.data != NULL) {
+        if (table->attribute_count != 0) {
+            CC_TRY(attributes(table, out));
+        } else if (table->projection.data != NULL) {
             CC_TRY(text(out, ",\"ProjectionExpression\":"));
             CC_TRY(cc_json_write_string(out, table->projection));
         }

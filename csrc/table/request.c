@@ -42,13 +42,13 @@ static const cc_member members[] = {
     {CC_M_INDEX, CC_MEMBER_TEXT, "IndexName", READS},
     {CC_M_TRANSACT_ITEMS, CC_MEMBER_ACTIONS, "TransactItems", TRANSACTIONS},
     {CC_M_TOKEN, CC_MEMBER_TEXT, "ClientRequestToken", V(TRANSACT_WRITE)},
-    {CC_M_ATTRIBUTES_TO_GET, CC_MEMBER_REFUSED, "AttributesToGet", V(GET) | READS},
-    {CC_M_EXPECTED, CC_MEMBER_REFUSED, "Expected", WRITES},
-    {CC_M_CONDITIONAL_OPERATOR, CC_MEMBER_REFUSED, "ConditionalOperator", WRITES | READS},
-    {CC_M_ATTRIBUTE_UPDATES, CC_MEMBER_REFUSED, "AttributeUpdates", V(UPDATE)},
-    {CC_M_KEY_CONDITIONS, CC_MEMBER_REFUSED, "KeyConditions", V(QUERY)},
-    {CC_M_QUERY_FILTER, CC_MEMBER_REFUSED, "QueryFilter", V(QUERY)},
-    {CC_M_SCAN_FILTER, CC_MEMBER_REFUSED, "ScanFilter", V(SCAN)},
+    {CC_M_ATTRIBUTES_TO_GET, CC_MEMBER_LIST, "AttributesToGet", V(GET) | READS},
+    {CC_M_EXPECTED, CC_MEMBER_LEGACY, "Expected", WRITES},
+    {CC_M_CONDITIONAL_OPERATOR, CC_MEMBER_TEXT, "ConditionalOperator", WRITES | READS},
+    {CC_M_ATTRIBUTE_UPDATES, CC_MEMBER_LEGACY, "AttributeUpdates", V(UPDATE)},
+    {CC_M_KEY_CONDITIONS, CC_MEMBER_LEGACY, "KeyConditions", V(QUERY)},
+    {CC_M_QUERY_FILTER, CC_MEMBER_LEGACY, "QueryFilter", V(QUERY)},
+    {CC_M_SCAN_FILTER, CC_MEMBER_LEGACY, "ScanFilter", V(SCAN)},
 };
 enum { MEMBER_COUNT = sizeof members / sizeof members[0] };
 
@@ -123,10 +123,32 @@ void cc_request_set_names(cc_request_builder *builder, const cc_name_pair *names
     builder->request.has_names = true;
 }
 
-void cc_request_refuse(cc_request_builder *builder, cc_member_id id) { builder->seen[id] = true; }
+int cc_legacy_map_of(cc_member_id id) {
+    return id == CC_M_EXPECTED            ? CC_LEGACY_EXPECTED
+           : id == CC_M_ATTRIBUTE_UPDATES ? CC_LEGACY_UPDATES
+           : id == CC_M_KEY_CONDITIONS    ? CC_LEGACY_KEYS
+           : id == CC_M_QUERY_FILTER      ? CC_LEGACY_QUERY_FILTER
+                                          : CC_LEGACY_SCAN_FILTER;
+}
 
 static cc_status no_memory(cc_error *error) {
     return cc_fail(error, CC_ERR_NOMEM, "no memory for a request");
+}
+
+cc_status cc_request_add_attribute(cc_request_builder *builder, cc_batch_table *table, cc_bytes name,
+                                   cc_error *error) {
+    const cc_bytes **list = table != NULL ? &table->attributes : &builder->attributes;
+    size_t *count = table != NULL ? &table->attribute_count : &builder->attribute_count;
+    if ((*count & (*count - 1)) == 0) { /* full at every power of two, and at none */
+        cc_bytes *grown = cc_arena_alloc(builder->arena, (*count == 0 ? 1 : *count * 2) * sizeof *grown);
+        if (grown == NULL)
+            return no_memory(error);
+        if (*count != 0)
+            memcpy(grown, *list, *count * sizeof *grown);
+        *list = grown;
+    }
+    ((cc_bytes *)(uintptr_t)*list)[(*count)++] = name;
+    return CC_OK;
 }
 
 cc_status cc_request_add_table(cc_request_builder *builder, cc_bytes name, cc_batch_table **table_out,
@@ -213,6 +235,9 @@ static void check_enums(cc_request_builder *b, cc_violations *list) {
     b->request.capacity = (cc_return_capacity)read_enum(
         b, CC_M_CAPACITY, "returnConsumedCapacity", capacity, 3,
         "Member must satisfy enum value set: [INDEXES, TOTAL, NONE]", list);
+    static const char *const joints[] = {"AND", "OR"};
+    (void)read_enum(b, CC_M_CONDITIONAL_OPERATOR, "conditionalOperator", joints, 2,
+                    "Member must satisfy enum value set: [OR, AND]", list);
     (void)read_enum(b, CC_M_METRICS, "returnItemCollectionMetrics", metrics, 2,
                     "Member must satisfy enum value set: [SIZE, NONE]", list);
     b->request.select = (cc_select)read_enum(
@@ -271,6 +296,18 @@ static void check_index_name(const cc_request_builder *b, cc_violations *list) {
         violate(list, "'", name, "indexName", "Member must have length less than or equal to 255");
 }
 
+static void check_legacy_members(const cc_request_builder *b, cc_violations *list) {
+    cc_bytes value;
+    char at[320];
+    const char *rule;
+    if (cc_legacy_bad_enum(b, &value, at, sizeof at, &rule))
+        violate(list, value.data == NULL ? "" : "'", value.data == NULL ? cc_bytes_text("null") : value, at,
+                rule);
+    if (b->seen[CC_M_ATTRIBUTES_TO_GET] && b->attribute_count == 0)
+        violate(list, "'", cc_bytes_text("[]"), "attributesToGet",
+                "Member must have length greater than or equal to 1");
+}
+
 static void check_transaction(const cc_request_builder *b, cc_violations *list) {
     size_t count = b->action_count, length = b->texts[CC_M_TOKEN].size;
     char text[32];
@@ -309,6 +346,7 @@ static cc_status check_constraints(cc_request_builder *b, cc_error *error) {
     check_integer(b, CC_M_TOTAL_SEGMENTS, b->total_segments, 1, 1000000, "totalSegments", &list);
     check_integer(b, CC_M_SEGMENT, b->segment, 0, 999999, "segment", &list);
     check_index_name(b, &list);
+    check_legacy_members(b, &list);
     bool keyed = verb == CC_VERB_GET || verb == CC_VERB_UPDATE || verb == CC_VERB_DELETE ||
                  verb == CC_VERB_CHECK;
     if (verb == CC_VERB_PUT && !b->seen[CC_M_ITEM])
@@ -352,27 +390,21 @@ static cc_status check_legacy(const cc_request_builder *b, cc_error *error) {
     static const cc_member_id modern[] = {CC_M_PROJECTION, CC_M_UPDATE, CC_M_CONDITION, CC_M_FILTER,
                                           CC_M_KEY_CONDITION};
     char old[160], new_ones[160];
-    present(b, legacy, sizeof legacy / sizeof legacy[0], old, sizeof old);
+    /* KeyConditions may stand beside expressions, only not beside the one it stands for. */
+    size_t count = sizeof legacy / sizeof legacy[0] - (b->seen[CC_M_KEY_CONDITION] ? 0 : 1);
+    present(b, legacy, count, old, sizeof old);
     present(b, modern, sizeof modern / sizeof modern[0], new_ones, sizeof new_ones);
     if (b->table_mixed)
         return CC_INVALID(error, "Can not use both expression and non-expression parameters in the "
                                  "same request: Non-expression parameters: {AttributesToGet} "
                                  "Expression parameters: {ProjectionExpression}");
-    if (b->table_refused)
-        return CC_INVALID(error, "One or more parameter values were invalid: the legacy parameter "
-                                 "AttributesToGet is not supported; use ProjectionExpression");
-    if (old[0] == 0)
+    if (old[0] == 0 || new_ones[0] == 0)
         return CC_OK;
-    if (new_ones[0] != 0)
-        return CC_INVALID(error,
-                          "Can not use both expression and non-expression parameters in the "
-                          "same request: Non-expression parameters: {%s} Expression "
-                          "parameters: {%s}",
-                          old, new_ones);
     return CC_INVALID(error,
-                      "One or more parameter values were invalid: the legacy parameters {%s} "
-                      "are not supported; use expressions",
-                      old);
+                      "Can not use both expression and non-expression parameters in the "
+                      "same request: Non-expression parameters: {%s} Expression "
+                      "parameters: {%s}",
+                      old, new_ones);
 }
 
 static cc_status check_expressions_given(const cc_request_builder *b, cc_error *error) {
@@ -471,10 +503,12 @@ static cc_status check_select(const cc_request_builder *b, cc_error *error) {
     if (select == CC_SELECT_PROJECTED && !b->seen[CC_M_INDEX])
         return CC_INVALID(error, "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES "
                                  "can be used only when Querying using an IndexName");
-    if (b->seen[CC_M_PROJECTION] && select != CC_SELECT_DEFAULT && select != CC_SELECT_SPECIFIC)
-        return CC_INVALID(error, "Cannot specify the ProjectionExpression when choosing to get %s",
+    bool attributes = b->seen[CC_M_ATTRIBUTES_TO_GET], projects = attributes || b->seen[CC_M_PROJECTION];
+    if (projects && select != CC_SELECT_DEFAULT && select != CC_SELECT_SPECIFIC)
+        return CC_INVALID(error, "Cannot specify the %s when choosing to get %s",
+                          attributes ? "AttributesToGet" : "ProjectionExpression",
                           select == CC_SELECT_COUNT ? "only the Count" : names[select]);
-    if (select == CC_SELECT_SPECIFIC && !b->seen[CC_M_PROJECTION])
+    if (select == CC_SELECT_SPECIFIC && !projects)
         return CC_INVALID(error, "Must specify the AttributesToGet or ProjectionExpression when "
                                  "choosing to get SPECIFIC_ATTRIBUTES");
     return CC_OK;
@@ -515,11 +549,12 @@ static cc_status check_combinations(const cc_request_builder *b, cc_error *error
     cc_verb verb = b->request.verb;
     CC_TRY(check_legacy(b, error));
     CC_TRY(check_expressions_given(b, error));
+    CC_TRY(cc_legacy_check(b, error));
     bool put = verb == CC_VERB_PUT || verb == CC_VERB_DELETE;
     if (put && b->request.return_values > CC_RETURN_ALL_OLD)
         return CC_INVALID(error, verb == CC_VERB_PUT ? "ReturnValues can only be ALL_OLD or NONE"
                                                      : "Return values set to invalid value");
-    if (verb == CC_VERB_QUERY && !b->seen[CC_M_KEY_CONDITION])
+    if (verb == CC_VERB_QUERY && !b->seen[CC_M_KEY_CONDITION] && !b->seen[CC_M_KEY_CONDITIONS])
         return CC_INVALID(error, "Either the KeyConditions or KeyConditionExpression parameter must "
                                  "be specified in the request.");
     if (verb == CC_VERB_SCAN)
@@ -534,6 +569,7 @@ cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out
     CC_TRY(check_constraints(builder, error));
     CC_TRY(check_combinations(builder, error));
     CC_TRY(cc_request_finish_actions(builder, error));
+    CC_TRY(cc_legacy_translate(builder, error));
     cc_request *request = &builder->request;
     request->table = builder->texts[CC_M_TABLE];
     request->index = builder->texts[CC_M_INDEX];

@@ -7,6 +7,7 @@
 #ifndef CC_TABLE_REQUEST_H
 #define CC_TABLE_REQUEST_H
 
+#include "table/legacy.h"
 #include "table/table.h"
 
 typedef enum {
@@ -18,7 +19,8 @@ typedef enum {
     CC_MEMBER_NAMES,
     CC_MEMBER_ACTIONS, /* TransactItems */
     CC_MEMBER_TABLES,  /* RequestItems */
-    CC_MEMBER_REFUSED  /* legacy: refused by name when it is given */
+    CC_MEMBER_LEGACY,  /* a map of conditions or updates: cc_legacy_map_of */
+    CC_MEMBER_LIST     /* AttributesToGet */
 } cc_member_kind;
 
 typedef enum {
@@ -75,8 +77,10 @@ struct cc_request_builder {
     size_t entry_capacity, table_capacity;
     cc_batch_entry *entries;
     cc_batch_table *tables;
-    bool table_refused;           /* AttributesToGet inside RequestItems */
-    bool table_mixed;             /* ... beside a ProjectionExpression */
+    bool table_mixed; /* AttributesToGet beside a ProjectionExpression inside RequestItems */
+    cc_legacy_map legacy[CC_LEGACY_MAPS];
+    const cc_bytes *attributes; /* AttributesToGet */
+    size_t attribute_count;
     cc_request_builder **actions; /* of a transaction, one builder each */
     size_t action_count, action_capacity;
     bool action_missing, action_doubled; /* an element of TransactItems without, or with two, of them */
@@ -93,7 +97,11 @@ void cc_request_set_bool(cc_request_builder *builder, cc_member_id id, bool valu
 void cc_request_set_int(cc_request_builder *builder, cc_member_id id, int64_t value);
 void cc_request_set_item(cc_request_builder *builder, cc_member_id id, cc_bytes item); /* encoded */
 void cc_request_set_names(cc_request_builder *builder, const cc_name_pair *names, size_t count);
-void cc_request_refuse(cc_request_builder *builder, cc_member_id id);
+/* The map of a CC_MEMBER_LEGACY; filled with cc_legacy_add. */
+int cc_legacy_map_of(cc_member_id id);
+/* One of AttributesToGet, of the request or (`table` not NULL) of a table of a batch. */
+CC_MUST_CHECK cc_status cc_request_add_attribute(cc_request_builder *builder, cc_batch_table *table,
+                                                 cc_bytes name, cc_error *error);
 CC_MUST_CHECK cc_status cc_request_add_table(cc_request_builder *builder, cc_bytes name,
                                              cc_batch_table **table_out, cc_error *error);
 /* One entry of the table added last. */

@@ -208,6 +208,21 @@ static cc_status read_list(cc_json_request *self, bool keys) {
     }
 }
 
+/* AttributesToGet, of the request or of one table of a batch. */
+static cc_status read_attributes(cc_json_request *self, cc_batch_table *table) {
+    bool first = true, more = true;
+    CC_TRY(need(self, CC_JSON_ARRAY, "List"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_ARRAY, self->error));
+    while (true) {
+        cc_bytes name;
+        CC_TRY(cc_json_next_element(&self->cursor, &first, &more, self->error));
+        if (!more)
+            return CC_OK;
+        CC_TRY(read_text(self, &name));
+        CC_TRY(cc_request_add_attribute(&self->builder, table, name, self->error));
+    }
+}
+
 static cc_status read_table_member(cc_json_request *self, cc_json_string name, cc_batch_table *table) {
     if (cc_bytes_equal(name.text, cc_bytes_text("Keys")))
         return read_list(self, true);
@@ -221,8 +236,7 @@ static cc_status read_table_member(cc_json_request *self, cc_json_string name, c
         table->has_names = true;
         return read_names(self, &table->names, &table->name_count);
     case CC_M_ATTRIBUTES_TO_GET:
-        self->builder.table_refused = true;
-        break;
+        return read_attributes(self, table);
     default:
         break;
     }
@@ -243,7 +257,7 @@ static cc_status read_keys_and_attributes(cc_json_request *self, cc_batch_table 
         if (!null)
             CC_TRY(read_table_member(self, name, table));
     }
-    self->builder.table_mixed |= self->builder.table_refused && table->projection.data != NULL;
+    self->builder.table_mixed |= table->attribute_count != 0 && table->projection.data != NULL;
     return CC_OK;
 }
 
@@ -265,6 +279,101 @@ static cc_status read_tables(cc_json_request *self) {
             CC_TRY(read_keys_and_attributes(self, table));
         else
             CC_TRY(read_list(self, false));
+    }
+}
+
+/* ---- parameters before expressions ---- */
+
+/* One attribute value, encoded in the arena. */
+static cc_status read_value(cc_json_request *self, cc_value *value_out) {
+    static const char open[] = "{\"v\":";
+    cc_bytes span, item;
+    cc_buffer text = {0};
+    cc_status status;
+    CC_TRY(need(self, CC_JSON_OBJECT, "AttributeValue"));
+    CC_TRY(cc_json_skip(&self->cursor, &span, self->error));
+    CC_TRY_GOTO(cc_buffer_append(&text, open, sizeof open - 1));
+    CC_TRY_GOTO(cc_buffer_append(&text, span.data, span.size));
+    CC_TRY_GOTO(cc_buffer_append(&text, "}", 1));
+    cc_json_cursor cursor = cc_json_open(cc_buffer_bytes(&text));
+    cc_buffer_clear(&self->buffer);
+    CC_TRY_GOTO(cc_item_from_json(&cursor, &self->buffer, self->arena, self->error));
+    item = cc_arena_copy(self->arena, cc_buffer_bytes(&self->buffer));
+    if (item.data == NULL) {
+        status = cc_fail(self->error, CC_ERR_NOMEM, "no memory for a request");
+        goto cleanup;
+    }
+    CC_ASSERT(cc_item_find(item, cc_bytes_text("v"), value_out));
+cleanup:
+    cc_buffer_free(&text);
+    return status;
+}
+
+static cc_status read_value_list(cc_json_request *self, cc_request_builder *builder, cc_legacy_entry *entry) {
+    bool first = true, more = true;
+    entry->has_list = true;
+    CC_TRY(need(self, CC_JSON_ARRAY, "List"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_ARRAY, self->error));
+    while (true) {
+        cc_value value;
+        CC_TRY(cc_json_next_element(&self->cursor, &first, &more, self->error));
+        if (!more)
+            return CC_OK;
+        CC_TRY(read_value(self, &value));
+        CC_TRY(cc_legacy_add_value(builder, entry, value, self->error));
+    }
+}
+
+static cc_status read_legacy_member(cc_json_request *self, cc_request_builder *builder, cc_bytes name,
+                                    cc_legacy_entry *entry) {
+    if (cc_bytes_equal(name, cc_bytes_text("ComparisonOperator")) ||
+        cc_bytes_equal(name, cc_bytes_text("Action")))
+        return read_text(self, &entry->op);
+    if (cc_bytes_equal(name, cc_bytes_text("AttributeValueList")))
+        return read_value_list(self, builder, entry);
+    if (cc_bytes_equal(name, cc_bytes_text("Value"))) {
+        entry->has_value = true;
+        return read_value(self, &entry->value);
+    }
+    if (cc_bytes_equal(name, cc_bytes_text("Exists"))) {
+        entry->has_exists = true;
+        return read_bool(self, &entry->exists);
+    }
+    return cc_json_skip(&self->cursor, NULL, self->error);
+}
+
+static cc_status read_legacy_entry(cc_json_request *self, cc_request_builder *builder,
+                                   cc_legacy_entry *entry) {
+    bool first = true, more = true;
+    CC_TRY(need(self, CC_JSON_OBJECT, "Structure"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    while (true) {
+        cc_json_string name;
+        bool null;
+        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        if (!more)
+            return CC_OK;
+        CC_TRY(take_null(self, &null));
+        if (!null)
+            CC_TRY(read_legacy_member(self, builder, name.text, entry));
+    }
+}
+
+static cc_status read_legacy(cc_json_request *self, cc_request_builder *builder, const cc_member *member) {
+    bool first = true, more = true;
+    builder->seen[member->id] = true;
+    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    while (true) {
+        cc_json_string string;
+        cc_bytes name;
+        cc_legacy_entry *entry;
+        CC_TRY(cc_json_next_member(&self->cursor, &first, &string, &more, self->error));
+        if (!more)
+            return CC_OK;
+        CC_TRY(cc_json_text(string, self->arena, &name, self->error));
+        CC_TRY(cc_legacy_add(builder, cc_legacy_map_of(member->id), name, &entry, self->error));
+        CC_TRY(read_legacy_entry(self, builder, entry));
     }
 }
 
@@ -370,8 +479,12 @@ static cc_status read_member(cc_json_request *self, cc_request_builder *builder,
         return read_tables(self);
     case CC_MEMBER_ACTIONS:
         return read_actions(self);
+    case CC_MEMBER_LEGACY:
+        return read_legacy(self, builder, member);
+    case CC_MEMBER_LIST:
+        builder->seen[member->id] = true;
+        return read_attributes(self, NULL);
     default:
-        cc_request_refuse(builder, member->id);
         return cc_json_skip(&self->cursor, NULL, self->error);
     }
 }

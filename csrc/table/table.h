@@ -65,6 +65,8 @@ typedef struct {
     const cc_name_pair *names;
     size_t name_count;
     bool has_names;
+    const cc_bytes *attributes; /* AttributesToGet: what projection and names were made of */
+    size_t attribute_count;
 } cc_batch_table;
 
 typedef struct cc_request cc_request;
@@ -101,7 +103,8 @@ struct cc_request {
     const cc_request *actions;     /* transactions: puts, updates, deletes and checks, or gets */
     const uint32_t *action_tables; /* parallel: index into tables */
     size_t action_count;
-    cc_bytes token; /* ClientRequestToken; data NULL when absent */
+    cc_bytes token;     /* ClientRequestToken; data NULL when absent */
+    uint32_t generated; /* bit per cc_expression_kind: made of legacy parameters */
 };
 
 /* Capacity units of one table, and of those of its indexes that were used. */

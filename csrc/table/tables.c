@@ -132,7 +132,8 @@ static cc_status bind_text(cc_call *call, cc_expression_kind kind, cc_bytes text
     if (text.data == NULL)
         return CC_OK;
     cc_expression *program = NULL;
-    CC_TRY(cc_expression_get(call->tables->expressions, kind, text, &program, call->error));
+    cc_expression_kind made = (request->generated >> kind & 1) != 0 ? CC_EXPRESSION_GENERATED : 0;
+    CC_TRY(cc_expression_get(call->tables->expressions, kind | made, text, &program, call->error));
     bound->program = program; /* released by call_end whatever binding says */
     return cc_bind(program, request->names, request->name_count, request->values, call->arena, bound,
                    call->error);

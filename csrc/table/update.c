@@ -64,7 +64,13 @@ cc_status cc_verb_update(cc_call *call) {
     change.value = old.size != 0 ? old : request->item;
     if (call->update.program != NULL) {
         cc_buffer_clear(&call->scratch);
-        CC_TRY(cc_apply_update(&call->update, change.value, call->arena, &call->scratch, call->error));
+        cc_status status = cc_apply_update(&call->update, change.value, call->arena, &call->scratch,
+                                           call->error);
+        if (status == CC_ERR_VALIDATION && call->error != NULL &&
+            (request->generated >> CC_EXPRESSION_UPDATE & 1) != 0 &&
+            strstr(call->error->message, "incorrect data type") != NULL)
+            return CC_INVALID(call->error, "Type mismatch for attribute to update");
+        CC_TRY(status);
         CC_TRY(cc_call_copy(call, cc_buffer_bytes(&call->scratch), &change.value));
     }
     if (cc_item_size(change.value) > CC_ITEM_SIZE_LIMIT)

@@ -40,7 +40,9 @@ def test_the_life_of_a_function(service):
     assert (status, headers["Content-Type"], made["FunctionName"]) == (201, "application/json", "fn")
     assert send(service, "POST", FUNCTIONS + "/", CREATE)[0] == 409
     arn = "arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Afn"
-    assert send(service, "GET", f"{FUNCTIONS}/{arn}")[2]["Configuration"]["FunctionArn"] == made["FunctionArn"]
+    assert (
+        send(service, "GET", f"{FUNCTIONS}/{arn}")[2]["Configuration"]["FunctionArn"] == made["FunctionArn"]
+    )
     listed = send(service, "GET", FUNCTIONS, query="MaxItems=1&FunctionVersion=ALL")[2]
     assert [f["FunctionName"] for f in listed["Functions"]] == ["fn"]
     status, headers, answer = send(
@@ -136,7 +138,9 @@ def test_refusals(service, change, code, message):
         assert (caught.value.code, caught.value.message) == (code, message)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b'"x"', b"\xff", b"[" * 100_000, b'{"FunctionName": NaN}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"1", b'"x"', b"\xff", b"[" * 100_000, b'{"FunctionName": NaN}']
+)
 def test_bodies_that_are_no_request(service, body):
     status, headers, _ = send(service, "POST", FUNCTIONS, body)
     assert status == 400

@@ -46,7 +46,13 @@ class World:
         }  # fmt: skip
 
     def open(
-        self, tmp_path: Any, *, key_file: Any = None, run: bool = False, description: dict[str, Any] | None = None, **options: Any
+        self,
+        tmp_path: Any,
+        *,
+        key_file: Any = None,
+        run: bool = False,
+        description: dict[str, Any] | None = None,
+        **options: Any,
     ) -> Any:
         from cloudcore.firehose import library
         from cloudcore.firehose.stream import Stream
@@ -60,7 +66,13 @@ class World:
                 "Identity": "id", "Destination": raw, "Ours": ours,
             }  # fmt: skip
         return Stream(
-            description, str(tmp_path), "us-east-1", self.objects, self.function, self.clock, key_file=key_file,
+            description,
+            str(tmp_path),
+            "us-east-1",
+            self.objects,
+            self.function,
+            self.clock,
+            key_file=key_file,
             run=run,
         )
 
