@@ -64,6 +64,27 @@ cdef object transaction_object(const cc_request *request, const cc_reply *reply)
     return result
 
 
+cdef int add_collections(const cc_request *request, const cc_reply *reply, dict result) except -1:
+    """ItemCollectionMetrics: one for a single write, lists by table for batches and transactions."""
+    cdef size_t i
+    cdef cc_bytes name
+    if reply.collection_count == 0:
+        return 0
+    found = [{"ItemCollectionKey": item_object(reply.collections[i].key),
+              "SizeEstimateRangeGB": [float(reply.collections[i].gigabytes),
+                                      float(reply.collections[i].gigabytes + 1)]}
+             for i in range(reply.collection_count)]
+    if request.table_count == 0:
+        result["ItemCollectionMetrics"] = found[0]
+        return 0
+    lists = result["ItemCollectionMetrics"] = {}
+    for i in range(reply.collection_count):
+        name = request.tables[reply.collections[i].table].name
+        table = PyUnicode_FromStringAndSize(<const char *>name.data, <Py_ssize_t>name.size)
+        lists.setdefault(table, []).append(found[i])
+    return 0
+
+
 cdef object reason_object(const cc_reason *reason):
     if reason.code == NULL:
         return {"Code": "None"}
@@ -93,11 +114,20 @@ cdef object refusal_of(cc_status status, const cc_error *error, const cc_reply *
 
 cdef object reply_object(const cc_request *request, const cc_reply *reply, dict params):
     cdef cc_verb verb = request.verb
-    cdef dict result = {}
+    cdef dict result
     if verb == CC_VERB_BATCH_WRITE or verb == CC_VERB_BATCH_GET:
-        return batch_object(request, reply, params)
-    if verb == CC_VERB_TRANSACT_WRITE or verb == CC_VERB_TRANSACT_GET:
-        return transaction_object(request, reply)
+        result = batch_object(request, reply, params)
+    elif verb == CC_VERB_TRANSACT_WRITE or verb == CC_VERB_TRANSACT_GET:
+        result = transaction_object(request, reply)
+    else:
+        result = single_object(request, reply)
+    add_collections(request, reply, result)
+    return result
+
+
+cdef dict single_object(const cc_request *request, const cc_reply *reply):
+    cdef cc_verb verb = request.verb
+    cdef dict result = {}
     if verb == CC_VERB_QUERY or verb == CC_VERB_SCAN:
         if request.select != CC_SELECT_COUNT:
             result["Items"] = items_object(reply)

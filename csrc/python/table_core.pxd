@@ -167,6 +167,10 @@ cdef extern from "table/table.h" nogil:
         size_t batch_count
         const cc_batch_table *tables
         size_t table_count
+    ctypedef struct cc_collection:
+        uint32_t table
+        cc_bytes key
+        uint64_t gigabytes
     ctypedef struct cc_reason:
         const char *code
         cc_bytes message
@@ -196,6 +200,8 @@ cdef extern from "table/table.h" nogil:
         bint written
         bint has_condition_item
         cc_bytes condition_item
+        cc_collection *collections
+        size_t collection_count
         const cc_reason *reasons
         size_t reason_count
         bint repeated

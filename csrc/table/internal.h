@@ -110,6 +110,9 @@ CC_MUST_CHECK static inline cc_status cc_call_check_indexes(cc_call *call, cc_by
     return cc_table_index_check(schema, item, old, call->error);
 }
 
+/* Fills the reply's ItemCollectionMetrics after a write that asks for them. */
+CC_MUST_CHECK cc_status cc_call_collections(cc_call *call);
+
 /* ---- Query and Scan ---- */
 /* Finds IndexName and checks what may be asked of it. */
 CC_MUST_CHECK cc_status cc_call_open_source(cc_call *call);

@@ -182,6 +182,44 @@ static cc_status batch_capacity(const cc_request *request, const cc_reply *reply
     return text(out, "]");
 }
 
+static cc_status collection(const cc_collection *one, cc_buffer *out) {
+    CC_TRY(text(out, "{\"ItemCollectionKey\":"));
+    CC_TRY(cc_item_to_json(one->key, out));
+    CC_TRY(text(out, ",\"SizeEstimateRangeGB\":["));
+    CC_TRY(units(out, (double)one->gigabytes));
+    CC_TRY(text(out, ","));
+    CC_TRY(units(out, (double)one->gigabytes + 1));
+    return text(out, "]}");
+}
+
+/* One for a single write, lists by table for batches and transactions. */
+static cc_status collections(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
+    if (reply->collection_count == 0)
+        return CC_OK;
+    CC_TRY(text(out, ",\"ItemCollectionMetrics\":"));
+    if (request->table_count == 0)
+        return collection(&reply->collections[0], out);
+    bool first_table = true;
+    CC_TRY(text(out, "{"));
+    for (size_t t = 0; t < request->table_count; t++) {
+        bool first = true;
+        for (size_t i = 0; i < reply->collection_count; i++) {
+            if (reply->collections[i].table != t)
+                continue;
+            if (first) {
+                CC_TRY(text(out, first_table ? "" : ","));
+                CC_TRY(cc_json_write_string(out, request->tables[t].name));
+                CC_TRY(text(out, ":["));
+            }
+            CC_TRY(text(out, first ? "" : ","));
+            CC_TRY(collection(&reply->collections[i], out));
+            first = first_table = false;
+        }
+        CC_TRY(text(out, first ? "" : "]"));
+    }
+    return text(out, "}");
+}
+
 /* Members are written with a leading comma; the first one is cut off at the end. */
 static cc_status members(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
     bool batch = false;
@@ -218,6 +256,7 @@ static cc_status members(const cc_request *request, const cc_reply *reply, cc_bu
             CC_TRY(cc_item_to_json(reply->items[0], out));
         }
     }
+    CC_TRY(collections(request, reply, out));
     if (request->capacity == CC_CAPACITY_NONE)
         return CC_OK;
     if (batch)

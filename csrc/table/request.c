@@ -238,8 +238,8 @@ static void check_enums(cc_request_builder *b, cc_violations *list) {
     static const char *const joints[] = {"AND", "OR"};
     (void)read_enum(b, CC_M_CONDITIONAL_OPERATOR, "conditionalOperator", joints, 2,
                     "Member must satisfy enum value set: [OR, AND]", list);
-    (void)read_enum(b, CC_M_METRICS, "returnItemCollectionMetrics", metrics, 2,
-                    "Member must satisfy enum value set: [SIZE, NONE]", list);
+    b->request.metrics = read_enum(b, CC_M_METRICS, "returnItemCollectionMetrics", metrics, 2,
+                                   "Member must satisfy enum value set: [SIZE, NONE]", list) == 1;
     b->request.select = (cc_select)read_enum(
         b, CC_M_SELECT, "select", select, 5,
         "Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, "

@@ -104,6 +104,7 @@ struct cc_request {
     const uint32_t *action_tables; /* parallel: index into tables */
     size_t action_count;
     cc_bytes token;     /* ClientRequestToken; data NULL when absent */
+    bool metrics;       /* ReturnItemCollectionMetrics = SIZE */
     uint32_t generated; /* bit per cc_expression_kind: made of legacy parameters */
 };
 
@@ -119,6 +120,13 @@ typedef struct {
     size_t index_count;
 } cc_consumed;
 double cc_consumed_total(const cc_consumed *consumed);
+
+/* A partition of a table with local indexes, and its size in whole gigabytes. */
+typedef struct {
+    uint32_t table; /* index into request.tables; 0 for a single write */
+    cc_bytes key;   /* the partition key, an item of one attribute */
+    uint64_t gigabytes;
+} cc_collection;
 
 /* Why one action of a transaction was refused; code NULL: it was not. */
 typedef struct {
@@ -143,6 +151,8 @@ typedef struct {
     cc_log_ticket ticket;
     bool has_condition_item; /* ConditionalCheckFailed with ALL_OLD */
     cc_bytes condition_item;
+    cc_collection *collections; /* ItemCollectionMetrics: partitions written to, each once */
+    size_t collection_count;
     const cc_reason *reasons; /* TransactionCanceledException: one per action */
     size_t reason_count;
     bool repeated; /* TransactWrite: an earlier call with this token did it */

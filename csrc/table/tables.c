@@ -203,6 +203,8 @@ cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool lo
         if (!locked)
             cc_store_lock(tables->store);
         status = run_verb(&call);
+        if (CC_UNLIKELY(request->metrics) && status == CC_OK)
+            status = cc_call_collections(&call);
         if (!locked)
             cc_store_unlock(tables->store);
     }

@@ -1,7 +1,9 @@
 """Query and Scan of secondary indexes: order, pages, projections, what is refused and what it costs."""
 
+import json
+
 import pytest
-from dynamodb_support import refused
+from dynamodb_support import create, key, refused
 
 INVALID = "One or more parameter values were invalid: "
 
@@ -403,3 +405,26 @@ def test_costs(tab):
         "table": 2.0, "l-keys": 0.5,
     }  # fmt: skip
     assert cost(tab, "Scan", IndexName="g-keys") == {"table": 0.0, "g-keys": 0.5}
+
+
+def test_item_collection_metrics(tab, db):
+    asked = {"ReturnItemCollectionMetrics": "SIZE"}
+    answer = tab.call("PutItem", {"TableName": "tab", "Item": item("p", 1, a="a"), **asked})
+    part = {"ItemCollectionKey": {"p": {"S": "p"}}, "SizeEstimateRangeGB": [0.0, 1.0]}
+    assert answer == {"ItemCollectionMetrics": part}
+    assert tab.call("PutItem", {"TableName": "tab", "Item": item("p", 1, a="a")}) == {}
+    assert tab.call("DeleteItem", {"TableName": "tab", "Key": item("p", 1), **asked}) == answer
+    other = part | {"ItemCollectionKey": {"p": {"S": "q"}}}
+    puts = [{"PutRequest": {"Item": item(p, s)}} for p, s in (("p", 1), ("q", 1), ("p", 2))]
+    answer = tab.call("BatchWriteItem", {"RequestItems": {"tab": puts}, **asked})
+    assert answer["ItemCollectionMetrics"] == {"tab": [part, other]}
+    actions = [{"Put": {"TableName": "tab", "Item": item("q", s)}} for s in (7, 8)]
+    answer = tab.call("TransactWriteItems", {"TransactItems": actions, **asked})
+    assert answer == {"ItemCollectionMetrics": {"tab": [other]}}
+    body = json.dumps({"TransactItems": actions, **asked}).encode()
+    assert json.loads(tab.call_json("TransactWriteItems", body)[1]) == answer
+    body = json.dumps({"TableName": "tab", "Item": item("p", 1), **asked}).encode()
+    assert json.loads(tab.call_json("PutItem", body)[1]) == {"ItemCollectionMetrics": part}
+    # A table without a local index has no item collections.
+    create(db, "plain")
+    assert db.call("PutItem", {"TableName": "plain", "Item": key("p", 1), **asked}) == {}

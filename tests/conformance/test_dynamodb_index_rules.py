@@ -332,7 +332,10 @@ def shown_index(db):
 
 
 def test_warm_and_on_demand_throughput_of_an_index(db):
-    more = {"WarmThroughput": {"ReadUnitsPerSecond": 13_000}, "OnDemandThroughput": {"MaxReadRequestUnits": 9}}
+    more = {
+        "WarmThroughput": {"ReadUnitsPerSecond": 13_000},
+        "OnDemandThroughput": {"MaxReadRequestUnits": 9},
+    }
     db.call("CreateTable", table(wide=[index("gsi", "a", **more)]))
     found = shown_index(db)
     assert found["WarmThroughput"] == {
@@ -359,13 +362,9 @@ def test_an_index_follows_its_table_s_billing(db):
     db.call("CreateTable", table(wide=[index("gsi", "a", OnDemandThroughput={"MaxReadRequestUnits": 9})]))
     units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7}
     switch = {"TableName": "tab", "BillingMode": "PROVISIONED", "ProvisionedThroughput": units}
-    refused(
-        db, "UpdateTable", switch, INVALID + "ProvisionedThroughput must be specified for index: gsi"
-    )
+    refused(db, "UpdateTable", switch, INVALID + "ProvisionedThroughput must be specified for index: gsi")
     assert shown_index(db)["OnDemandThroughput"] == {"MaxReadRequestUnits": 9}
-    db.call(
-        "UpdateTable", switch | update({"Update": {"IndexName": "gsi", "ProvisionedThroughput": units}})
-    )
+    db.call("UpdateTable", switch | update({"Update": {"IndexName": "gsi", "ProvisionedThroughput": units}}))
     found = shown_index(db)
     assert found["ProvisionedThroughput"]["WriteCapacityUnits"] == 7
     assert found["WarmThroughput"]["ReadUnitsPerSecond"] == 12_000
