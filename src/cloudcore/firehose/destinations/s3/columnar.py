@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -12,10 +12,12 @@ from cloudcore.firehose import schema as schemas
 from cloudcore.firehose.checks import invalid
 from cloudcore.firehose.destinations.s3.conversion import Conversion, Orc, Parquet, Reader
 from cloudcore.firehose.destinations.s3.encode import Encoded, OnFailed, Piece, fail
+from cloudcore.firehose.destinations.s3.parallel import in_order
 from cloudcore.firehose.destinations.s3.rows import BadRecord, objects_of
 from cloudcore.firehose.records import split
 
-_BATCH_ROWS = 65_536
+_CHUNK_BYTES = 4 << 20
+_DICTIONARY_BYTES = 128 << 10  # where it grows larger, it costs more than it saves: measured
 
 
 def columns_for(schema: pa.Schema, reader: Reader) -> Columns:
@@ -47,25 +49,39 @@ def convert(
     out = Encoded()
     if not len(schema):
         return _without_columns(out, pieces, ended_ms, on_failed, conversion.table)
-    columns = columns_for(schema, conversion.reader)
-    batches = []
-    for piece in pieces:
-        bad = columns.append(piece.payload)
-        if bad:
-            records = split(piece.payload)
-            for at, code, reason in bad:
-                if records[at].strip():  # a blank record is no row and no failure
-                    fail(out, piece, at, records[at], code, reason, ended_ms, on_failed, conversion.table)
-        if columns.rows >= _BATCH_ROWS:
-            batches.append(pa.record_batch(columns.finish()))
-    if columns.rows:
-        batches.append(pa.record_batch(columns.finish()))
+
+    def chunk(some: list[Piece]) -> tuple[list[pa.RecordBatch], list[tuple[Piece, int, str, str]]]:
+        columns = columns_for(schema, conversion.reader)
+        bad = [(piece, *told) for piece in some for told in columns.append(piece.payload)]
+        return ([pa.record_batch(columns.finish())] if columns.rows else []), bad
+
+    batches: list[pa.RecordBatch] = []
+    for made, bad in in_order(chunk, _chunks(pieces)):
+        batches += made
+        for piece, at, code, reason in bad:
+            record = split(piece.payload)[at]
+            if record.strip():  # a blank record is no row and no failure
+                fail(out, piece, at, record, code, reason, ended_ms, on_failed, conversion.table)
     out.records = sum(batch.num_rows for batch in batches)
     if out.records:
         table = pa.Table.from_batches(batches).rename_columns(schema.names)
         write = write_orc if isinstance(conversion.writer, Orc) else write_parquet
         out.parts = [write(table, conversion.writer)]
     return out
+
+
+def _chunks(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """The pieces in chunks of at least _CHUNK_BYTES; the same pieces give the same chunks."""
+    some: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        some.append(piece)
+        size += len(piece.payload)
+        if size >= _CHUNK_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def write_parquet(table: pa.Table, options: Parquet) -> pa.Buffer:
@@ -78,7 +94,8 @@ def write_parquet(table: pa.Table, options: Parquet) -> pa.Buffer:
         compression={"UNCOMPRESSED": "none"}.get(options.compression, options.compression.lower()),
         # zlib inside pyarrow: level 1 costs 4 % in size and is the only one that keeps up
         compression_level=1 if options.compression == "GZIP" else None,
-        use_dictionary=options.dictionary, data_page_size=options.page_bytes, row_group_size=rows,
+        use_dictionary=options.dictionary, dictionary_pagesize_limit=_DICTIONARY_BYTES,
+        data_page_size=options.page_bytes, row_group_size=rows,
         data_page_version="2.0" if options.version == "V2" else "1.0",
     )  # fmt: skip
     return sink.getvalue()

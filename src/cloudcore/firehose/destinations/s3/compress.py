@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import uuid
 import zipfile
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from cloudcore._stream import crc32, gzip_member, snappy_frames
+from cloudcore.firehose.destinations.s3.parallel import in_order
 
 try:
     from isal import isal_zlib as deflater  # four times zlib's rate at level 1, at a better ratio
@@ -58,11 +56,11 @@ def compress(parts: Iterable[Any], kind: str, key: str) -> list[Any]:
         return list(parts)
     blocks = _blocks(parts)
     if kind == "GZIP":
-        return _in_parallel(_member, blocks)
+        return list(in_order(_member, blocks))
     if kind == "ZIP":
         return _zip(blocks, key)
     hadoop = kind == "HADOOP_SNAPPY"
-    frames = _in_parallel(lambda block: _frames(block, hadoop), blocks)
+    frames = list(in_order(lambda block: _frames(block, hadoop), blocks))
     if not hadoop:
         frames.insert(0, snappy_frames(b"", _raw_snappy(), hadoop=False))
     return frames
@@ -81,23 +79,6 @@ def _blocks(parts: Iterable[Any]) -> Iterator[bytes]:
             waiting, size, made = [], 0, made + 1
     if waiting or not made:  # of nothing too: an empty file in its format
         yield b"".join(waiting)
-
-
-def _in_parallel(work: Callable[[bytes], bytes], blocks: Iterator[bytes]) -> list[bytes]:
-    """work(block) in order, on all cores when there is more than one block; codecs release the GIL."""
-    first, second = next(blocks), next(blocks, None)
-    if second is None:
-        return [work(first)]
-    cores = os.cpu_count() or 1
-    out: list[bytes] = []
-    with ThreadPoolExecutor(cores, "compress") as pool:
-        running: deque[Future[bytes]] = deque([pool.submit(work, first), pool.submit(work, second)])
-        for block in blocks:
-            running.append(pool.submit(work, block))
-            if len(running) > cores + 1:
-                out.append(running.popleft().result())
-        out += [each.result() for each in running]
-    return out
 
 
 def _member(block: bytes) -> bytes:
