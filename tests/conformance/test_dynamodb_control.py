@@ -506,6 +506,52 @@ def test_what_an_account_is_told(db):
     }
 
 
+LEGACY = (
+    "DynamoDB global tables version 2017.11.29 is not supported. We recommend using DynamoDB global tables "
+    "version 2019.11.21, instead of version 2017.11.29 (Legacy)."
+)
+CREATE_REPLICA = {"Create": {"RegionName": "us-west-2"}}
+DELETE_REPLICA = {"Delete": {"RegionName": "us-west-2"}}
+
+
+@pytest.mark.parametrize(
+    ("operation", "more", "code", "message"),
+    [
+        ("CreateGlobalTable", {"ReplicationGroup": []}, "ValidationException", INVALID + LEGACY),
+        ("UpdateGlobalTable", {"ReplicaUpdates": [CREATE_REPLICA]}, "ValidationException", INVALID + LEGACY),
+        ("UpdateGlobalTable", {"ReplicaUpdates": []}, "ValidationException", INVALID.removesuffix(": ")),
+        ("UpdateGlobalTable", {"ReplicaUpdates": [{}]}, "ValidationException", INVALID.removesuffix(": ")),
+        (
+            "UpdateGlobalTable", {"ReplicaUpdates": [DELETE_REPLICA]}, "GlobalTableNotFoundException",
+            "Global table not found: Global table with name: 'tab' does not exist.",
+        ),
+        (
+            "DescribeGlobalTable", {}, "GlobalTableNotFoundException",
+            "Global table not found: Global table with name: 'tab' does not exist.",
+        ),
+        (
+            "DescribeGlobalTableSettings", {}, "GlobalTableNotFoundException",
+            "Global table with name: 'tab' does not exist.",
+        ),
+        (
+            "UpdateGlobalTableSettings", {"GlobalTableBillingMode": "PAY_PER_REQUEST"},
+            "GlobalTableNotFoundException", "Global table with name: 'tab' does not exist.",
+        ),
+    ],
+)  # fmt: skip
+def test_global_tables_of_2017_are_gone(db, operation, more, code, message):
+    make(db)
+    refused(db, operation, {"GlobalTableName": "tab", **more}, message, code)
+    assert db.call("ListGlobalTables", {}) == {"GlobalTables": []}
+
+
+def test_an_operation_that_is_not_there_yet_is_named(db):
+    refused(
+        db, "ImportTable", {}, "ImportTable is not supported by cloudcore", "UnknownOperationException"
+    )
+    refused(db, "Nonsense", {}, "", "UnknownOperationException")
+
+
 def test_settings_survive_a_restart(tmp_path):
     with DynamoDB(tmp_path / "store") as db:
         make(db, Tags=[{"Key": "k", "Value": "v"}], ResourcePolicy=POLICY, TableClass="STANDARD")

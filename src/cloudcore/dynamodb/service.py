@@ -70,7 +70,9 @@ class DynamoDB:
     def _control(self, operation: str, params: Any, wire: bool) -> dict[str, Any]:
         run = CONTROL.get(operation)
         if run is None:
-            raise ApiError("UnknownOperationException", "")
+            known = operation in validation.load("dynamodb").operations
+            words = f"{operation} is not supported by cloudcore" if known else ""
+            raise ApiError("UnknownOperationException", words)
         return run(self, validation.check("dynamodb", operation, params, wire))
 
     def _watch_expiring(self) -> None:

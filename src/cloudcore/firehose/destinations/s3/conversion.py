@@ -76,7 +76,7 @@ def enabled(block: dict[str, Any] | None) -> bool:
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Conversion | None:
     """Read the block of a destination. `ours`: schema, parquet_compression. Raises ApiError."""
     block = raw.get("DataFormatConversionConfiguration")
-    if not enabled(block):
+    if block is None or not enabled(block):
         return None
     only(
         block,
