@@ -19,6 +19,8 @@ from cloudcore.errors import ApiError, FormatError
 from cloudcore.lambda_.names import LATEST
 
 FORMAT = 1
+_NOT_SEEN = frozenset({"RevisionId", "LastModified", "Description"})
+"""What a function's environments cannot tell."""
 
 
 @dataclass
@@ -26,11 +28,21 @@ class Version:
     """One version: the configuration as GetFunctionConfiguration returns it, and its code.
 
     `package` is the SHA-256 of a zip; `directory` a path on this machine instead, read where it is.
+    `origin`: the description that $LATEST had when this version was published.
     """
 
     configuration: dict[str, Any]
     package: str | None = None
     directory: str | None = None
+    origin: str = ""
+
+    def runs_as(self, other: Version) -> bool:
+        """Whether environments made for one are good for the other."""
+        return (self.package, self.directory) == (other.package, other.directory) and all(
+            self.configuration.get(name) == other.configuration.get(name)
+            for name in self.configuration.keys() | other.configuration.keys()
+            if name not in _NOT_SEEN
+        )
 
 
 @dataclass

@@ -22,12 +22,13 @@ class Runner:
         region: str,
         idle_s: float,
     ):
-        self.configuration = version.configuration
+        self.version, self.configuration = version, version.configuration
         self._root, self._endpoint_url = root, endpoint_url
         self._account, self._region, self._idle_s = account, region, idle_s
         self._lock = threading.Lock()
         self._pool: Pool | None = None
-        self.active = 0  # calls under way; the service's lock guards it
+        # Calls under way and provisioned environments; the service's lock guards both.
+        self.active = self.provisioned = 0
 
     def pool(self) -> Pool:
         """The version's environments."""

@@ -11,27 +11,32 @@ Thread rule: any call from any thread.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import fcntl
 import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, BusyError, ClosedError
-from cloudcore.lambda_ import code, names, operations
+from cloudcore.lambda_ import aliases, code, names, operations
+from cloudcore.lambda_.capacity import Capacity
 from cloudcore.lambda_.function_log import FunctionLog
 from cloudcore.lambda_.meter import Meter
 from cloudcore.lambda_.metering import Result
 from cloudcore.lambda_.registry import FunctionRecord, Registry, Version, not_found
 from cloudcore.lambda_.runner import Runner
+from cloudcore.lambda_.target import Target
 from cloudcore.validation import check, for_boto3
 
 PAYLOAD_MAX = 6_291_456
+_TARGETS_MAX = 4096
 CONCURRENCY = 1000  # of an account, as on AWS
 
 
@@ -60,7 +65,7 @@ class Lambda:
         self.directory = os.fspath(directory)
         self.account, self.region = account, region
         self.clock = clock or Clock()
-        self.idle_s, self.concurrency = idle_s, concurrency
+        self.idle_s = idle_s
         self.endpoint_url, self.read_object = endpoint_url, read_object
         os.makedirs(os.path.join(self.directory, "logs"), exist_ok=True)
         self._owner = _own(self.directory)
@@ -70,7 +75,8 @@ class Lambda:
         self._runners: dict[tuple[str, str], Runner] = {}
         self._meters: dict[str, Meter] = {}
         self._logs: dict[str, FunctionLog] = {}
-        self._active = 0
+        self._targets: dict[tuple[str, str | None], Target] = {}
+        self.capacity = Capacity(concurrency)
         self._closed = False
         self.packages.keep_only(self.registry.packages())
 
@@ -124,21 +130,24 @@ class Lambda:
             )
         payload = payload or b"{}"
         check_json(payload)
-        reference = names.parse(function, qualifier)
         while True:
-            runner = self._enter(reference)
+            target, runner = self._enter(function, qualifier)
             try:
-                arn = self.arn(reference.name, reference.qualifier)
-                result = runner.pool().invoke(payload, client_context=client_context, arn=arn)
+                result = runner.pool().invoke(payload, client_context=client_context, arn=target.arn)
             except ClosedError:
                 if self._closed:
                     raise
                 continue  # the function was changed between the two lines: take its new version
             finally:
                 with self.lock:
-                    runner.active -= 1
-                    self._active -= 1
-            self._account_for(reference.name, runner, result)
+                    self.capacity.leave(target.share, runner)
+            target.meter.count(
+                result.duration_ms,
+                result.billed_ms,
+                runner.configuration["MemorySize"],
+                result.function_error is not None,
+            )
+            target.log.write(result.log)
             return result
 
     def usage(self, function: str) -> dict[str, Any]:
@@ -165,6 +174,7 @@ class Lambda:
         """End every environment and release the directory. Idempotent."""
         with self.lock:
             self._closed = True
+            self._targets.clear()
             runners, self._runners = list(self._runners.values()), {}
             logs, self._logs = list(self._logs.values()), {}
         for runner in runners:
@@ -195,23 +205,34 @@ class Lambda:
         return found
 
     def version(self, reference: names.Reference) -> Version:
-        """The version that a reference names."""
-        found = self.function(reference).versions.get(reference.qualifier or names.LATEST)
+        """The version that a reference names, by its number or by an alias (the first of its two)."""
+        function = self.function(reference)
+        qualifier = reference.qualifier or names.LATEST
+        alias = function.aliases.get(qualifier)
+        found = function.versions.get(alias["FunctionVersion"] if alias else qualifier)
         if found is None:
             raise not_found(self.arn(reference.name, reference.qualifier))
         return found
+
+    @contextlib.contextmanager
+    def edit(self, reference: names.Reference) -> Iterator[FunctionRecord]:
+        """The function as a copy to change, saved when the block ends well; holds the lock."""
+        with self.lock:
+            function = copy.deepcopy(self.function(reference))
+            yield function
+            self.changed(function)
 
     def changed(self, function: FunctionRecord) -> None:
         """Save a function; environments of versions that changed or went are ended."""
         with self.lock:
             self.registry.save(function)
-            self._end_stale(function.name, function.versions)
+            self._apply(function.name)
 
     def removed(self, name: str) -> None:
         """Forget a function."""
         with self.lock:
             self.registry.remove(name)
-            self._end_stale(name, {})
+            self._apply(name)
 
     def stamp(self, configuration: dict[str, Any]) -> None:
         """A new RevisionId and LastModified."""
@@ -222,48 +243,74 @@ class Lambda:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _enter(self, reference: names.Reference) -> Runner:
-        """Count one more call of the version that a reference names, if there is room for it."""
+    def _enter(self, function: str, qualifier: str | None) -> tuple[Target, Runner]:
+        """Count one more call of what a name stands for, if there is room for it."""
         with self.lock:
-            if self._closed:
-                raise ClosedError("this service is closed", "closed")
-            version = self.version(reference)
-            key = (reference.name, version.configuration["Version"])
-            runner = self._runners.get(key)
-            if runner is None:
-                runner = self._runners[key] = self._runner(version)
-            if self._active >= self.concurrency:
-                self.meter(reference.name).throttle()
-                raise ApiError(
-                    "TooManyRequestsException", "Rate Exceeded.", 429,
-                    {"Reason": "ConcurrentInvocationLimitExceeded"},
-                )  # fmt: skip
-            runner.active += 1
-            self._active += 1
-            return runner
+            target = self._targets.get((function, qualifier)) or self._find(function, qualifier)
+            runner = target.choose()
+            try:
+                self.capacity.enter(target.share, runner)
+            except ApiError:
+                target.meter.throttle()
+                raise
+            return target, runner
 
-    def _runner(self, version: Version) -> Runner:
+    def _find(self, function: str, qualifier: str | None) -> Target:
+        if self._closed:
+            raise ClosedError("this service is closed", "closed")
+        reference = names.parse(function, qualifier)
+        record, version = self.function(reference), self.version(reference)
+        alias = record.aliases.get(reference.qualifier or "")
+        target = Target(
+            reference.name,
+            self.arn(reference.name, reference.qualifier),
+            self.capacity.share(reference.name),
+            self.meter(reference.name),
+            self.log(reference.name),
+            self.runner(reference.name, version),
+        )
+        for number, weight in aliases.weights(alias).items() if alias else ():
+            target.second, target.weight = self.runner(reference.name, record.versions[number]), weight
+        if len(self._targets) >= _TARGETS_MAX:
+            self._targets.clear()
+        self._targets[(function, qualifier)] = target
+        return target
+
+    def runner(self, name: str, version: Version) -> Runner:
+        """What runs a version; hold the lock."""
+
         def root() -> str:
             return version.directory or self.packages.root(version.package or "")
 
-        return Runner(version, root, self.endpoint_url, self.account, self.region, self.idle_s)
+        key = (name, version.configuration["Version"])
+        if key not in self._runners:
+            self._runners[key] = Runner(
+                version, root, self.endpoint_url, self.account, self.region, self.idle_s
+            )
+        return self._runners[key]
 
-    def _end_stale(self, name: str, versions: dict[str, Version]) -> None:
+    def _apply(self, name: str) -> None:
+        """Make what runs agree with what the registry says of the function `name`."""
+        self._targets.clear()
+        record = self.registry.get(name)
+        versions = record.versions if record else {}
         stale = []
         for key, runner in list(self._runners.items()):
             version = versions.get(key[1])
-            if key[0] == name and (version is None or version.configuration != runner.configuration):
+            if key[0] == name and (version is None or not version.runs_as(runner.version)):
                 stale.append(self._runners.pop(key))
         for runner in stale:
             threading.Thread(target=runner.close, name="cloudcore-lambda-end", daemon=True).start()
         self.packages.keep_only(self.registry.packages())
 
-    def _account_for(self, name: str, runner: Runner, result: Result) -> None:
-        memory = runner.configuration["MemorySize"]
-        self.meter(name).count(
-            result.duration_ms, result.billed_ms, memory, result.function_error is not None
-        )
-        self.log(name).write(result.log)
+    @property
+    def concurrency(self) -> int:
+        """How many calls of the account may run at once."""
+        return self.capacity.limit
+
+    @concurrency.setter
+    def concurrency(self, limit: int) -> None:
+        self.capacity.limit = limit
 
     def __enter__(self) -> Lambda:
         return self

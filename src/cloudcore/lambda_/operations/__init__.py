@@ -5,21 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cloudcore.lambda_.operations.create_alias import create_alias
 from cloudcore.lambda_.operations.create_function import create_function
+from cloudcore.lambda_.operations.delete_alias import delete_alias
 from cloudcore.lambda_.operations.delete_function import delete_function
+from cloudcore.lambda_.operations.get_alias import get_alias, list_aliases
 from cloudcore.lambda_.operations.get_function import get_function, get_function_configuration
 from cloudcore.lambda_.operations.invoke import invoke
 from cloudcore.lambda_.operations.list_functions import list_functions
+from cloudcore.lambda_.operations.list_versions import list_versions_by_function
+from cloudcore.lambda_.operations.publish_version import publish_version
+from cloudcore.lambda_.operations.update_alias import update_alias
 from cloudcore.lambda_.operations.update_function_code import update_function_code
 from cloudcore.lambda_.operations.update_function_configuration import update_function_configuration
 
 TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
+    "CreateAlias": create_alias,
     "CreateFunction": create_function,
+    "DeleteAlias": delete_alias,
     "DeleteFunction": delete_function,
+    "GetAlias": get_alias,
     "GetFunction": get_function,
     "GetFunctionConfiguration": get_function_configuration,
     "Invoke": invoke,
+    "ListAliases": list_aliases,
     "ListFunctions": list_functions,
+    "ListVersionsByFunction": list_versions_by_function,
+    "PublishVersion": publish_version,
+    "UpdateAlias": update_alias,
     "UpdateFunctionCode": update_function_code,
     "UpdateFunctionConfiguration": update_function_configuration,
 }

@@ -9,6 +9,7 @@ from cloudcore.errors import ApiError
 from cloudcore.lambda_.configuration import merge, refused
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.operations.package import Package, take_package
+from cloudcore.lambda_.publishing import publish
 from cloudcore.lambda_.registry import FunctionRecord, Version
 
 _DEFAULTS: dict[str, Any] = {
@@ -33,9 +34,9 @@ def create_function(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         raise refused("A qualifier is not allowed in the name of a function to be created.")
     settings = {name: value for name, value in params.items() if name not in _OTHER}
     configuration = merge(defaults(), settings)
-    return create(
-        service, reference.name, configuration, take_package(service, params["Code"]), params.get("Tags", {})
-    )
+    package = take_package(service, params["Code"])
+    publishes = params.get("Publish", False)
+    return create(service, reference.name, configuration, package, params.get("Tags", {}), publishes)
 
 
 def defaults() -> dict[str, Any]:
@@ -44,9 +45,14 @@ def defaults() -> dict[str, Any]:
 
 
 def create(
-    service: Any, name: str, configuration: dict[str, Any], package: Package, tags: dict[str, str]
+    service: Any,
+    name: str,
+    configuration: dict[str, Any],
+    package: Package,
+    tags: dict[str, str],
+    publishes: bool = False,
 ) -> dict[str, Any]:
-    """Make a function of checked settings."""
+    """Make a function of checked settings; its configuration, or that of its first version."""
     configuration |= {
         "FunctionName": name,
         "FunctionArn": service.arn(name),
@@ -59,5 +65,7 @@ def create(
         if service.registry.get(name) is not None:
             raise ApiError("ResourceConflictException", f"Function already exist: {name}", 409)
         version = Version(configuration, package.name, package.directory)
-        service.changed(FunctionRecord(name, {LATEST: version}, tags=tags))
-    return dict(configuration)
+        function = FunctionRecord(name, {LATEST: version}, tags=tags)
+        answer = publish(service, function).configuration if publishes else configuration
+        service.changed(function)
+    return dict(answer)

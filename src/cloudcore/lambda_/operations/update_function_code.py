@@ -6,9 +6,10 @@ import copy
 from typing import Any
 
 from cloudcore.errors import ApiError
-from cloudcore.lambda_.configuration import merge
+from cloudcore.lambda_.configuration import merge, refused
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.operations.package import take_package
+from cloudcore.lambda_.publishing import publish
 from cloudcore.lambda_.registry import Version
 
 _OTHER = ("FunctionName", "Publish", "DryRun", "RevisionId", "Architectures")
@@ -16,6 +17,8 @@ _OTHER = ("FunctionName", "Publish", "DryRun", "RevisionId", "Architectures")
 
 def update_function_code(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Give $LATEST another package; environments with the old one end after their calls."""
+    if "PublishTo" in params:
+        raise refused("PublishTo is not supported by this endpoint.")
     reference = service.reference(params)
     service.function(reference)
     package = take_package(service, {k: v for k, v in params.items() if k not in _OTHER})
@@ -30,8 +33,9 @@ def update_function_code(service: Any, params: dict[str, Any]) -> dict[str, Any]
             return dict(configuration)
         service.stamp(configuration)
         function.versions[LATEST] = Version(configuration, package.name)
+        answer = publish(service, function).configuration if params.get("Publish") else configuration
         service.changed(function)
-        return dict(configuration)
+        return dict(answer)
 
 
 def check_revision(params: dict[str, Any], configuration: dict[str, Any]) -> None:
