@@ -207,6 +207,31 @@ def test_the_limit_of_active_partitions(world: World, tmp_path: Any) -> None:
     assert len({key.split("/")[1] for key in world.names("data/")}) == 6
 
 
+def test_a_partition_that_cannot_be_written_goes_to_the_error_prefix(world: World, tmp_path: Any) -> None:
+    stream = world.open(tmp_path, **QUERY)
+    put = world.objects.put
+
+    def refuse(bucket: str, key: str, data: Any, **headers: Any) -> None:
+        if key.startswith("data/c=1/"):
+            raise OSError("this prefix is not allowed")
+        put(bucket, key, data, **headers)
+
+    world.objects.put = refuse  # type: ignore[method-assign]
+    stream.put_batch([b'{"customer":{"id":%d}}' % n for n in (1, 2)])
+    world.clock.advance(61)
+    for _ in range(20):
+        stream._pipeline.turn()
+        world.clock.advance(30)
+        if world.names("errors/"):
+            break
+        stream = world.open(tmp_path, description=stream.description) if _ == 3 else stream
+    assert world.clock.monotonic() - 1_700_000_000 > 300  # RetryOptions: 300 s
+    assert world.joined("errors/processing-failed/") == b'{"customer":{"id":1}}'
+    assert world.joined("data/") == b'{"customer":{"id":2}}'
+    world.drain(stream)
+    assert (stream.status()["delivered"], stream.status()["failed"]) == (1, 1)
+
+
 def test_error_objects_are_compressed_as_the_data_is(world: World, tmp_path: Any) -> None:
     stream = world.open(tmp_path, **QUERY, compression="GZIP")
     stream.put_batch([b'{"customer":{"id":1}}', b"bad"])

@@ -2,14 +2,16 @@
 
 Each entry is one log batch of JSON:
     {"t":"plan", ...Plan}          appended before the first byte of its object leaves
+    {"t":"redirect", "id", "key"}  the plan goes to the error prefix instead
     {"t":"done", "id":.., ...}     the object is in the store; the counters that it moved
     {"t":"work", "first","last"}   the cut of an invocation, before the function is called
     {"t":"schema", "schema":..}    the schema that was inferred, once, before the first conversion
     {"t":"cut", "planned":{..}}    a new configuration begins here: what the lanes of a log begin behind
     {"t":"snapshot", ...}          the whole state; everything before it can be dropped
 
-Invariant: a plan is never changed. Recovery delivers open plans again as they stand, under the same
-key with the same bytes, by the configuration of the plan's version. `planned_to["<log>/<lane>"]` is the
+Invariant: a plan is never changed, but once, when it goes to the error prefix instead. Recovery delivers
+open plans again as they stand, under the same key with the same bytes, by the plan's version of the
+configuration. `planned_to["<log>/<lane>"]` is the
 last sequence of a log that any plan of a lane covers.
 Thread rule: the pipeline's thread alone.
 """
@@ -17,7 +19,7 @@ Thread rule: the pipeline's thread alone.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 _SNAPSHOT_EVERY = 512
@@ -44,6 +46,7 @@ class Plan:
     records: int
     size: int
     version: int
+    redirected: bool = False  # to the error prefix, because its own could not be written in time
 
 
 class Journal:
@@ -71,6 +74,10 @@ class Journal:
 
     def add_plan(self, plan: Plan) -> None:
         self._append({"t": "plan", **asdict(plan)})
+
+    def redirect(self, plan: Plan, key: str) -> None:
+        """The plan's object goes to another key from now on."""
+        self._append({"t": "redirect", "id": plan.id, "key": key})
 
     def done(self, plan: Plan, moved: dict[str, int]) -> None:
         """The plan's object is stored; `moved` is added to the counters."""
@@ -134,6 +141,8 @@ class Journal:
             if plan_done is not None:
                 self._done_bytes += plan_done.size
                 self._count(entry["moved"])
+        elif kind == "redirect":
+            self.open[entry["id"]] = replace(self.open[entry["id"]], key=entry["key"], redirected=True)
         elif kind == "cut":
             for lane, last in entry["planned"].items():
                 self.planned_to[lane] = max(self.planned_to.get(lane, 0), last)

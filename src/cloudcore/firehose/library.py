@@ -85,7 +85,9 @@ def _processors(service: Any, raw: dict[str, Any], o: dict[str, Any]) -> None:
     elif o["split"] is not None:
         add("RecordDeAggregation", SubRecordType="DELIMITED", Delimiter=b64encode(o["split"]).decode())
     if o["transform"] is not None:
-        target = str(getattr(o["transform"], "arn", o["transform"]))
+        target = o["transform"]
+        if not isinstance(target, str):  # a Function of cloud.function()
+            target = str(getattr(target, "arn", None) or target.name)
         if not target.startswith("arn:"):
             target = f"arn:aws:lambda:{service.region}:{service.account}:function:{target}"
         add(

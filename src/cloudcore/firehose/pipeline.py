@@ -85,6 +85,7 @@ class Pipeline(Turning):
         self.position = 0  # last source sequence that was taken in
         self._keys: dict[str, dict[str, str]] = {}
         self._retry: dict[int, tuple[float, float]] = {}  # plan id -> (not before, next pause)
+        self._failing_since: dict[int, float] = {}  # plan id of a partition -> its first failure
         self._failure_told = -1e9
         self._recover()
 
@@ -272,6 +273,7 @@ class Pipeline(Turning):
         now = self.clock.monotonic()
         if outcome.moved is not None:
             self._retry.pop(plan.id, None)
+            self._failing_since.pop(plan.id, None)
             for number, (due, pause) in self._retry.items():  # it is up again: the others need not wait long
                 self._retry[number] = (min(due, now + _RECOVERED_S), pause)
             self.journal.done(plan, outcome.moved)
@@ -284,6 +286,10 @@ class Pipeline(Turning):
                          self.name, plan.records, plan.key, outcome.error)  # fmt: skip
             self.journal.done(plan, {"expired": plan.records})
             return True
+        if self._partition_is_late(plan, now):
+            self.journal.redirect(plan, s3.redirected_key(plan, self.configs[plan.version], self.name))
+            self._retry.pop(plan.id, None)
+            return True
         pause = self._retry.get(plan.id, (0.0, _RETRY_FIRST_S))[1]
         self._retry[plan.id] = (now + pause, min(pause * 2, _RETRY_MAX_S))
         if now - self._failure_told >= _TOLD_EVERY_S:
@@ -293,6 +299,14 @@ class Pipeline(Turning):
                            self.name, plan.key, outcome.error, pause, len(self._retry),
                            exc_info=unexpected)  # fmt: skip
         return False
+
+    def _partition_is_late(self, plan: Plan, now: float) -> bool:
+        """Whether a dynamic partition's object failed for as long as RetryOptions allow."""
+        config = self.configs[plan.version]
+        if not config.partitioned or plan.redirected or not plan.lane.startswith("data:"):
+            return False
+        since = self._failing_since.setdefault(plan.id, now)
+        return now - since >= config.retry_seconds
 
     def _commit(self) -> None:
         """Move the cursors behind everything that is done, and let the logs drop what lies before them."""

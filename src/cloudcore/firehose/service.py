@@ -145,7 +145,7 @@ class Firehose:
 
         Members mean what they mean in CreateDeliveryStream; sizes in bytes, times in seconds. `format`
         None (bytes as they come) "parquet" or "orc"; `schema` an Arrow schema, DDL text, a dict, or None to
-        infer it from the first records; `transform` a function's name or ARN, or an object with .arn.
+        infer it from the first records; `transform` a function, its name or its ARN.
         `decompress` takes GZIP records, `messages_only` the messages of CloudWatch Logs' records; `split`
         takes records apart, by a delimiter or as "json" objects; `query` is a jq object of partition keys.
         Partition keys in the prefix turn dynamic partitioning on, for at most `partitions_max` (default 500)

@@ -55,13 +55,22 @@ def deliver(
         _put(objects, config.data.bucket, key, compress(found.failures, config.data.compression, key),
              config.data, moved)  # fmt: skip
     failed = len(found.failures)
-    if kind == "data":
+    if plan.redirected:
+        moved |= {"failed": found.records, "conversion_failed": failed}
+    elif kind == "data":
         moved |= {"delivered": found.records, "conversion_failed": failed}
     elif kind == "backup":
         moved["backed_up"] = found.records
     else:
         moved["errors_written"] = found.records
     return moved
+
+
+def redirected_key(plan: Plan, config: S3Config, stream: str) -> str:
+    """The key under the error prefix of a partition's object that could not be written in time."""
+    when = prefix.moment(plan.time_ms, config.zone)
+    name = prefix.object_name(stream, plan.version, when, f"{plan.key}:redirected", config.data.extension)
+    return config.errors.evaluate(when, error_type="processing-failed") + name
 
 
 def _failures_key(plan: Plan, config: S3Config, stream: str) -> str:
