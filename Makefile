@@ -78,9 +78,19 @@ C_SOURCES = $(shell find csrc -name '*.[ch]')
 format: $(VENV)/.lint-tools ## apply the one style to C
 	clang-format -i $(C_SOURCES)
 
-lint: $(VENV)/.lint-tools ## formatters and linters, as the gate runs them
+DOORS := $(basename $(notdir $(wildcard csrc/python/*.pyx)))
+PROSE := README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md docs Makefile .ci/run
+
+lint: $(VENV)/.installed $(VENV)/.lint-tools ## formatters and linters, as the gate runs them
 	ruff check src tests bench tools examples
-	clang-format --dry-run -Werror $(C_SOURCES)
+	@echo clang-format; clang-format --dry-run -Werror $(C_SOURCES)
+	cython-lint --max-line-length 110 csrc/python
+	codespell $(PROSE) csrc src tests bench tools examples
+	PYTHONPATH=src lint-imports --no-cache --no-logo
+	mypy
+	$(BIN)/python tools/check_typing.py
+	$(BIN)/python -m mypy.stubtest $(addprefix cloudcore.,$(DOORS))
+	$(BIN)/python -m pytest -q tests/unit/test_tidy.py
 
 demo: $(VENV)/.installed $(VENV)/.demo-data ## the main job on real flights
 	$(BIN)/python -m examples.flights

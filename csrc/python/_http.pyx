@@ -55,9 +55,11 @@ cdef extern from "table/table.h" nogil:
 cdef extern from "http/dynamodb.h" nogil:
     ctypedef struct cc_http_dynamodb:
         pass
-    void cc_http_dynamodb_init(cc_http_dynamodb *door, cc_tables *tables, const char *account, const char *region)
+    void cc_http_dynamodb_init(cc_http_dynamodb *door, cc_tables *tables, const char *account,
+                               const char *region)
     void cc_http_dynamodb_free(cc_http_dynamodb *door)
-    c_bool cc_http_dynamodb_fast(void *door, const cc_http_head *head, cc_bytes body, cc_http_reply_parts *reply) noexcept
+    c_bool cc_http_dynamodb_fast(void *door, const cc_http_head *head, cc_bytes body,
+                                 cc_http_reply_parts *reply) noexcept
     void cc_http_request_id(uint64_t serial, char *out)
 
 

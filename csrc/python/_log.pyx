@@ -6,69 +6,14 @@ C lock is ever waited for with the GIL held. close() waits until no call is insi
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
+from log_core cimport *
+
 include "errors.pxi"
 
-
-cdef extern from "log/log.h" nogil:
-    ctypedef enum cc_durability:
-        CC_DURABILITY_DEFAULT
-        CC_DURABILITY_MEMORY
-        CC_DURABILITY_PROCESS
-        CC_DURABILITY_INTERVAL
-        CC_DURABILITY_COMMIT
-    ctypedef struct cc_log_options:
-        cc_durability durability
-        uint32_t interval_ms
-        uint64_t segment_min
-        uint64_t segment_max
-        uint64_t disk_bound
-        uint64_t retention_ms
-    ctypedef struct cc_log:
-        pass
-    ctypedef struct cc_log_reader:
-        pass
-    ctypedef struct cc_log_batch:
-        uint32_t type
-        uint32_t count
-        uint64_t time_ms
-        const cc_bytes *parts
-        size_t part_count
-    ctypedef struct cc_log_ticket:
-        uint64_t first
-        uint64_t last
-    ctypedef struct cc_log_record:
-        uint64_t first
-        uint32_t count
-        uint32_t type
-        uint64_t time_ms
-        cc_bytes payload
-    ctypedef struct cc_log_info:
-        uint64_t first_sequence
-        uint64_t last_sequence
-        uint64_t disk_bytes
-        uint64_t synced_sequence
-        uint64_t torn_bytes
-        uint32_t segments
-        uint64_t syncs
-    uint64_t CC_LOG_ANY
-    cc_status cc_log_open(const char *dir, const cc_log_options *options, cc_log **out, cc_error *error)
-    cc_status cc_log_close(cc_log *log, cc_error *error)
-    cc_status cc_log_submit(cc_log *log, const cc_log_batch *batch, uint64_t expected, cc_log_ticket *out,
-                            cc_error *error)
-    cc_status cc_log_wait(cc_log *log, const cc_log_ticket *ticket, cc_durability durability, cc_error *error)
-    cc_status cc_log_sync(cc_log *log, cc_error *error)
-    cc_status cc_log_reader_open(cc_log *log, uint64_t start, cc_log_reader **out, cc_error *error)
-    cc_status cc_log_reader_next(cc_log_reader *reader, cc_log_record *out, cc_error *error)
-    void cc_log_reader_close(cc_log_reader *reader)
-    cc_status cc_log_cursor_set(cc_log *log, const char *name, uint64_t sequence, cc_error *error)
-    cc_status cc_log_cursor_get(cc_log *log, const char *name, uint64_t *out, cc_error *error)
-    cc_status cc_log_cursor_drop(cc_log *log, const char *name, cc_error *error)
-    cc_status cc_log_truncate(cc_log *log, cc_error *error)
-    void cc_log_info_get(cc_log *log, cc_log_info *out)
 
 cdef dict _DURABILITY = {
     "memory": CC_DURABILITY_MEMORY, "process": CC_DURABILITY_PROCESS,
@@ -89,7 +34,8 @@ cdef class LogRecord:
     cdef readonly bytes payload
 
     def __repr__(self):
-        return f"LogRecord(first={self.first}, count={self.count}, type={self.type}, {len(self.payload)} bytes)"
+        size = len(self.payload)
+        return f"LogRecord(first={self.first}, count={self.count}, type={self.type}, {size} bytes)"
 
 
 @cython.final
@@ -121,7 +67,7 @@ cdef class Log:
             where = path
         self.readers = set()
         with nogil:
-            status = _open(where, &options, &self.log, &error)
+            status = cc_log_open(where, &options, &self.log, &error)
         check(status, &error)
 
     def __dealloc__(self):
@@ -221,8 +167,8 @@ cdef class Log:
                 while at < total and size + 4 + sizes[at] <= BATCH_BYTES:
                     size += 4 + sizes[at]
                     at += 1
-                place = self.submit(parts + 2 * start, 2 * (at - start), type, <uint32_t>(at - start), time_ms,
-                                    CC_LOG_ANY)
+                place = self.submit(parts + 2 * start, 2 * (at - start), type, <uint32_t>(at - start),
+                                    time_ms, CC_LOG_ANY)
                 first = place[0] if first is None else first
                 last = place[1]
                 start = at
@@ -372,10 +318,6 @@ cdef class LogReader:
         out.payload = PyBytes_FromStringAndSize(<const char *>record.payload.data,
                                                 <Py_ssize_t>record.payload.size)
         return out
-
-
-cdef cc_status _open(const char *where, const cc_log_options *options, cc_log **out, cc_error *error) noexcept nogil:
-    return cc_log_open(where, options, out, error)
 
 
 cdef void _forget(cc_log *log, cc_error *error) noexcept nogil:

@@ -34,7 +34,8 @@ cdef extern from "ingest/columns.h" nogil:
     cc_status cc_columns_finish(cc_columns *columns, ArrowArray *out, cc_error *error)
 
 cdef extern from "ingest/records.h" nogil:
-    cc_status cc_records_next(cc_bytes payload, size_t *position, cc_bytes *out, c_bool *more, cc_error *error)
+    cc_status cc_records_next(cc_bytes payload, size_t *position, cc_bytes *out, c_bool *more,
+                              cc_error *error)
     cc_status cc_records_append(cc_buffer *payload, cc_bytes record)
     cc_status cc_records_concat(cc_bytes payload, cc_bytes delimiter, cc_buffer *out, cc_error *error)
     cc_status cc_records_from_put_json(cc_bytes body, cc_arena *arena, cc_buffer *payload, cc_bytes *stream,
@@ -85,7 +86,8 @@ def split(payload):
     PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE)
     try:
         while True:
-            check(cc_records_next(cc_bytes_of(view.buf, <size_t>view.len), &position, &record, &more, &error), &error)
+            check(cc_records_next(cc_bytes_of(view.buf, <size_t>view.len), &position, &record, &more, &error),
+                  &error)
             if not more:
                 return out
             out.append(PyBytes_FromStringAndSize(<const char *>record.data, <Py_ssize_t>record.size))
@@ -104,7 +106,8 @@ def concat(payload, bytes delimiter=b""):
     PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE)
     try:
         with nogil:
-            status = cc_records_concat(cc_bytes_of(view.buf, <size_t>view.len), cc_bytes_of(text, size), &out, &error)
+            status = cc_records_concat(cc_bytes_of(view.buf, <size_t>view.len), cc_bytes_of(text, size), &out,
+                                       &error)
         check(status, &error)
         return _take(&out)
     finally:
@@ -127,7 +130,9 @@ def decode_put_records(bytes body):
         with nogil:
             status = cc_records_from_put_json(cc_bytes_of(text, size), &arena, &out, &stream, &count, &error)
         check(status, &error)
-        name = PyBytes_FromStringAndSize(<const char *>stream.data, <Py_ssize_t>stream.size) if stream.size else b""
+        name = b""
+        if stream.size:
+            name = PyBytes_FromStringAndSize(<const char *>stream.data, <Py_ssize_t>stream.size)
         return name.decode(), _take(&out), count
     finally:
         cc_buffer_free(&out)

@@ -6,6 +6,7 @@ go of the GIL, wait, and come back with it. Query, Scan, batches and JSON calls 
 No Python object is made while the lock is held, so a garbage collection can never meet it. `close`
 waits until no call is inside.
 """
+from log_core cimport *
 from table_core cimport *
 
 include "errors.pxi"
@@ -164,13 +165,13 @@ cdef class Tables:
 
     def __dealloc__(self):
         cdef cc_error error
-        cdef cc_status ignored
+        cdef cc_status _ignored
         if self.spare != NULL:
             _scratch_free(self.spare)
         free(self.places)
         if self.tables != NULL and not self.forked:
             with nogil:
-                ignored = cc_tables_close(self.tables, &error)
+                _ignored = cc_tables_close(self.tables, &error)
             self.tables = NULL
 
     # ---- taking part ----
@@ -282,7 +283,8 @@ cdef class Tables:
         """Makes a table; `description` is its JSON (at least KeySchema and AttributeDefinitions)."""
         cdef Scratch *scratch = self.enter()
         cdef cc_status status
-        cdef cc_bytes c_name, c_description = cc_bytes_of(PyBytes_AS_STRING(description), <size_t>len(description))
+        cdef cc_bytes c_name
+        cdef cc_bytes c_description = cc_bytes_of(PyBytes_AS_STRING(description), <size_t>len(description))
         try:
             c_name = utf8_of(name)
             with nogil:
@@ -312,7 +314,8 @@ cdef class Tables:
         """
         cdef Scratch *scratch = self.enter()
         cdef cc_status status
-        cdef cc_bytes c_name, c_description = cc_bytes_of(PyBytes_AS_STRING(description), <size_t>len(description))
+        cdef cc_bytes c_name
+        cdef cc_bytes c_description = cc_bytes_of(PyBytes_AS_STRING(description), <size_t>len(description))
         try:
             c_name = utf8_of(name)
             with nogil:
@@ -409,7 +412,6 @@ cdef class Tables:
         cdef cc_space *space
         cdef size_t i = 0
         cdef cc_bytes name
-        cdef cc_buffer *out = &scratch.buffer
         try:
             result = []
             while True:

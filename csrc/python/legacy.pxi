@@ -59,5 +59,6 @@ cdef int attributes_to_get(Scratch *scratch, cc_batch_table *table, object names
     if not isinstance(names, (list, tuple)):
         raise _refuse("Parameter validation failed: AttributesToGet must be a list")
     for name in names:
-        check(cc_request_add_attribute(&scratch.builder, table, utf8_of(name), &scratch.error), &scratch.error)
+        check(cc_request_add_attribute(&scratch.builder, table, utf8_of(name), &scratch.error),
+              &scratch.error)
     return 0

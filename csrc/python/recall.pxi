@@ -4,7 +4,8 @@
 # the item costs. A place remembers what it gave for one encoded item. When the same bytes are read
 # again and the caller has dropped the last dict unchanged, that very dict goes out again: its
 # reference count says that nobody can see it, and the dicts' versions, or a comparison object by object
-# with what was put in, that nobody changed it. When the dict is still held or was changed, a new one is made of the same strings.
+# with what was put in, that nobody changed it. When the dict is still held or was changed, a new one is
+# made of the same strings.
 #
 # A place is keyed by where the store keeps the item and checked against the item's bytes, so a write
 # needs no notice. Items enter at their second read in a row at a place: a walk over many leaves the

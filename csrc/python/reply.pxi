@@ -1,7 +1,7 @@
 # reply.pxi: the boto3-shaped results and refusals of item operations.
 
 cdef object units_object(const cc_request *request, cc_bytes table, const cc_consumed *consumed,
-                        str kind=None):
+                         str kind=None):
     cdef size_t i
     name = PyUnicode_FromStringAndSize(<const char *>table.data, <Py_ssize_t>table.size)
     result = {"TableName": name, "CapacityUnits": cc_consumed_total(consumed)}

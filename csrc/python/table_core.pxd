@@ -2,6 +2,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from core cimport *
+from log_core cimport *
 
 
 cdef extern from "codec/item.h" nogil:
@@ -75,31 +76,6 @@ cdef extern from "codec/key.h" nogil:
         cc_bytes sort
     cc_status cc_key_part(cc_type want, bint is_sort, cc_value value, cc_arena *arena,
                           cc_bytes *part_out, cc_error *error)
-
-
-cdef extern from "log/log.h" nogil:
-    ctypedef enum cc_durability:
-        CC_DURABILITY_DEFAULT
-        CC_DURABILITY_MEMORY
-        CC_DURABILITY_PROCESS
-        CC_DURABILITY_INTERVAL
-        CC_DURABILITY_COMMIT
-    ctypedef struct cc_log
-    ctypedef struct cc_log_options:
-        cc_durability durability
-        uint32_t interval_ms
-        uint64_t segment_min
-        uint64_t segment_max
-        uint64_t disk_bound
-    ctypedef struct cc_log_info:
-        uint64_t first_sequence
-        uint64_t last_sequence
-        uint64_t disk_bytes
-        uint64_t synced_sequence
-        uint64_t torn_bytes
-        uint32_t segments
-        uint64_t syncs
-    void cc_log_info_get(cc_log *log, cc_log_info *info_out)
 
 
 cdef extern from "store/store.h" nogil:

@@ -9,10 +9,14 @@ def request_id(serial: int) -> str:
 class Request:
     """One request: header names in lower case, the body whole."""
 
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: bytes
+    @property
+    def method(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def headers(self) -> dict[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
 
 @final
 class Server:
@@ -22,9 +26,10 @@ class Server:
     everything else waits for `next`. Limits: head 64 KiB and 100 headers, body `body_max` bytes (64 MiB).
     """
 
-    port: int
-    def __init__(
-        self,
+    @property
+    def port(self) -> int: ...
+    def __new__(
+        cls,
         host: str = "127.0.0.1",
         port: int = 0,
         *,
@@ -36,7 +41,7 @@ class Server:
         body_timeout_ms: int = 0,
         idle_timeout_ms: int = 0,
         connections_max: int = 0,
-    ) -> None: ...
+    ) -> Server: ...
     def next(self, timeout: float) -> Request | None: ...
     def reply(self, request: Request, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
     def stop(self, grace_ms: int = 5000) -> None: ...

@@ -1,17 +1,24 @@
 """The durable log (csrc/log) from Python: batches in, batches out, named cursors."""
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Sequence
 from typing import Any, final
+
+from typing_extensions import Buffer
 
 @final
 class LogRecord:
     """One batch: sequences first .. first + count - 1; `payload` is a copy."""
 
-    first: int
-    count: int
-    type: int
-    time_ms: int
-    payload: bytes
+    @property
+    def first(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def type(self) -> int: ...
+    @property
+    def time_ms(self) -> int: ...
+    @property
+    def payload(self) -> bytes: ...
 
 @final
 class LogReader:
@@ -30,8 +37,8 @@ class Log:
     Raises BusyError when another process owns it, CorruptError when synced bytes do not check.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         directory: str | None,
         *,
         durability: str = "process",
@@ -40,8 +47,11 @@ class Log:
         retention_ms: int = 0,
         segment_min: int = 0,
         segment_max: int = 0,
-    ) -> None: ...
-    last_sequence: int
+    ) -> Log: ...
+    def __enter__(self) -> Log: ...
+    def __exit__(self, *_: object) -> None: ...
+    @property
+    def last_sequence(self) -> int: ...
     def append(
         self,
         payload: Buffer,

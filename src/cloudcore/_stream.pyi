@@ -1,7 +1,9 @@
 """Records and columns (csrc/ingest, csrc/compress) from Python."""
 
-from collections.abc import Buffer, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
+
+from typing_extensions import Buffer
 
 def frame(records: Sequence[bytes]) -> bytes:
     """One batch payload: repeated u32 little-endian size | bytes."""
@@ -45,16 +47,17 @@ class Columns:
     broken JSON, "DataFormatConversion.MalformedData" for a value that does not fit its column).
     """
 
-    rows: int
-    def __init__(
-        self,
+    @property
+    def rows(self) -> int: ...
+    def __new__(
+        cls,
         schema: Any,
         *,
         case_insensitive: bool = True,
         dots_as_underscores: bool = False,
         strict: bool = False,
         millis: bool = False,
-    ) -> None:
+    ) -> Columns:
         """`dots_as_underscores`: the key "a.b" is the column a_b. `strict`: as Hive's JSON SerDe reads (text
         is no number, text columns take scalars, timestamps are "yyyy-m-d hh:mm:ss[.f]"), and with `millis`
         also whole milliseconds since 1970."""

@@ -23,6 +23,10 @@ class ItemView:
     def to_json(self) -> bytes: ...
 
 @disjoint_base
+class Recalled:
+    """What a read remembers of one item, to give its dict out again; the door's own, not to be made."""
+
+@disjoint_base
 class Tables:
     """The tables of one directory (None: in memory only)."""
 

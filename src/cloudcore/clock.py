@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 
@@ -20,7 +21,7 @@ class Clock:
         """Seconds that never go back."""
         return time.monotonic()
 
-    def wait(self, condition, timeout: float | None) -> bool:
+    def wait(self, condition: threading.Condition, timeout: float | None) -> bool:
         """Wait on a held threading.Condition for at most `timeout` seconds of this clock."""
         return condition.wait(timeout)
 

@@ -16,7 +16,8 @@ import os
 import shutil
 import tempfile
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudcore.clock import Clock
 
@@ -26,8 +27,24 @@ if TYPE_CHECKING:
     from cloudcore.lambda_ import Function, Lambda
     from cloudcore.wire import Endpoint
 
+T = TypeVar("T")
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
+
+
+def delivery(
+    directory: str | os.PathLike[str],
+    objects: str | os.PathLike[str],
+    invoke: Callable[[str, bytes], Any] | None = None,
+) -> Firehose:
+    """Delivery streams alone, kept in `directory`, delivering to buckets that are folders of `objects`.
+
+    `invoke(function_arn, payload)` runs transforms; without one a transform is refused.
+    """
+    from cloudcore.firehose import Firehose
+    from cloudcore.objects import LocalObjects
+
+    return Firehose(directory, objects=LocalObjects(objects), invoke=invoke)
 
 
 class Cloud:
@@ -202,7 +219,7 @@ class Cloud:
             return None
         return os.path.join(self.path, self.account, self.region, service)
 
-    def _service(self, name: str, make: Any) -> Any:
+    def _service(self, name: str, make: Callable[[], T]) -> T:
         with self._lock:
             if name not in self._services:
                 if self._closed:
@@ -210,7 +227,8 @@ class Cloud:
 
                     raise ClosedError("this cloud is closed", "closed")
                 self._services[name] = make()
-            return self._services[name]
+            service: T = self._services[name]
+            return service
 
     def _functions_url(self) -> str:
         """Where functions reach the other services: a listener that opens with the first function."""

@@ -76,6 +76,7 @@ def test_bad_error_prefixes_are_refused() -> None:
         ("yyyy-MM-dd HH:mm:ss", "2026-07-04 15:06:07"), ("yy M d H h k K m s", "26 7 4 15 3 15 3 6 7"),
         ("MMM MMMM EEE EEEE a", "Jul July Sat Saturday PM"), ("SSS SSSSSSSSS", "123 123456000"),
         ("D DDD Q", "185 185 3"), ("'year='yyyy''", "year=2026'"), ("X xxx Z", "Z +00:00 +0000"),
+        ("VV z", "UTC UTC"),
     ],
 )  # fmt: skip
 def test_java_patterns(pattern: str, wanted: str) -> None:

@@ -101,19 +101,16 @@ class _Ingest:
             return self._through(reader, schema)
 
     def _through(self, reader: Any, schema: Any) -> int:
+        from cloudcore.cloud import delivery
         from cloudcore.errors import ApiError, BusyError
-        from cloudcore.firehose import Firehose
-        from cloudcore.objects import LocalObjects
 
         self.to.mkdir(parents=True, exist_ok=True)
         if not self.to.name:
             raise _Refusal("--to cannot be the root directory")
         state = self.to / ".cloudcore"
         function = _Function(self.options.transform, state) if self.options.transform else None
-        service = Firehose(
-            state / "firehose",
-            objects=LocalObjects(self.to.parent),
-            invoke=function.invoke if function else None,
+        service = delivery(
+            state / "firehose", self.to.parent, invoke=function.invoke if function else None
         )
         service.on_failed = self._failed
         start = time.monotonic()

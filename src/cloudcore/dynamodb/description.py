@@ -40,7 +40,8 @@ def load_tagged(service: DynamoDB, name: str, arn: str) -> dict[str, Any]:
         raise ApiError(
             "ResourceNotFoundException", f"Requested resource not found: ResourcArn: {arn} not found"
         )
-    return json.loads(found[0])
+    description: dict[str, Any] = json.loads(found[0])
+    return description
 
 
 def save(service: DynamoDB, stored: dict[str, Any]) -> None:

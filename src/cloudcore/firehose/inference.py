@@ -27,7 +27,7 @@ class Schemas:
             return None
         from cloudcore.firehose import schema
 
-        text = config.conversion.schema
+        text: str | None = config.conversion.schema
         if text == "infer":
             text = self._journal.schema
             if text is None:
@@ -36,6 +36,7 @@ class Schemas:
                     return found  # no record of the plan can be read: the next plan may know better
                 text = schema.dump(found)
                 self._journal.set_schema(text)
+        assert text is not None
         if text not in self._known:
             self._known[text] = schema.load(text)
         return self._known[text]

@@ -123,7 +123,7 @@ class Journal:
         self._since_snapshot = self._done_bytes = 0
 
     def _append(self, entry: dict[str, Any]) -> tuple[int, int]:
-        place = self._log.append(json.dumps(entry, separators=(",", ":")).encode())
+        place: tuple[int, int] = self._log.append(json.dumps(entry, separators=(",", ":")).encode())
         self._apply(entry)
         self._since_snapshot += 1
         return place

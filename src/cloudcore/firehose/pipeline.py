@@ -361,6 +361,7 @@ class Pipeline(Turning):
             return
         self.position = max(self.source.cursor_get("transform") or 0,
                             self.journal.planned_to.get("source/data", 0))  # fmt: skip
+        assert self.staged is not None
         low = max((self.staged.cursor_get("pipeline") or 0) + 1, self.journal.low.get("staged", 1))
         for record in self.staged.read(low):
             self._enter_staged(record.first, staging.header_of(record.payload)[0])

@@ -74,7 +74,7 @@ class Function:
     def invoke(self, event: Any = None) -> Any:
         """Call it with a JSON-like event; its result. Raises FunctionError, or ApiError as Invoke does."""
         result = self._service.invoke(self.name, orjson.dumps(event))
-        value = orjson.loads(result.payload) if result.payload else None
+        value: Any = orjson.loads(result.payload) if result.payload else None
         if result.function_error:
             raise FunctionError(value, result.log.decode("utf-8", "replace"))
         return value

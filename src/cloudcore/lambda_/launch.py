@@ -41,8 +41,8 @@ class _Popen(popen_spawn_posix.Popen):
         }
         mp_context.set_spawning_popen(self)
         try:
-            reduction.dump(preparation, given)  # type: ignore[attr-defined]
-            reduction.dump(process_obj, given)  # type: ignore[attr-defined]
+            reduction.dump(preparation, given)
+            reduction.dump(process_obj, given)
         finally:
             mp_context.set_spawning_popen(None)
         child_r, parent_w = os.pipe()
@@ -50,7 +50,7 @@ class _Popen(popen_spawn_posix.Popen):
         try:
             command = spawn.get_command_line(pipe_handle=child_r)
             passed = [child_r, child_w, process_obj.link]
-            self.pid = util.spawnv_passfds(spawn.get_executable(), command, passed)  # type: ignore[attr-defined,arg-type]
+            self.pid = util.spawnv_passfds(spawn.get_executable(), command, passed)
             self.sentinel = parent_r
             with open(parent_w, "wb", closefd=False) as pipe:
                 pipe.write(given.getbuffer())

@@ -81,7 +81,7 @@ class Supervisor:
             for key, _ in due:
                 del self._ticks[key]
         for key, tick in due:
-            again = _guarded(lambda tick=tick: tick(now))  # type: ignore[misc]
+            again = _guarded(lambda tick=tick: tick(now))
             if again is not None:
                 self.schedule(key, again, tick)
 

@@ -153,7 +153,7 @@ def _environment(
         for name, descriptor in (("stdout", 1), ("stderr", 2)):
             # Unbuffered, so that nothing is lost however the process ends.
             raw = io.FileIO(descriptor, "w", closefd=False)
-            stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)  # type: ignore[arg-type]
+            stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
             setattr(sys, name, stream)
         isolation.confine()
         if not spec["warmed"]:

@@ -107,7 +107,8 @@ class S3Objects:
     def get(self, bucket: str, key: str) -> bytes:
         """The object's bytes. Raises ApiError NoSuchKey (404), StoreError."""
         with _told("get", bucket, key):
-            return self._client().get_object(Bucket=bucket, Key=key)["Body"].read()
+            data: bytes = self._client().get_object(Bucket=bucket, Key=key)["Body"].read()
+            return data
 
     def head(self, bucket: str, key: str) -> ObjectHead:
         """Size, time and headers of an object. Raises ApiError NoSuchKey (404), StoreError."""

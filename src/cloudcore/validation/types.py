@@ -109,14 +109,14 @@ class Reader:
             if not self._wire and isinstance(value, str):
                 value = datetime.datetime.fromisoformat(value)
             if not self._wire and isinstance(value, datetime.datetime):
-                if value.tzinfo is None:
-                    value = value.replace(tzinfo=datetime.UTC)
-                return value.timestamp()
+                when: datetime.datetime = value
+                return (when if when.tzinfo else when.replace(tzinfo=datetime.UTC)).timestamp()
         except (ValueError, OverflowError):
             raise self._words.scalar(value, "timestamp") from None
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not _finite(value):
             raise self._words.scalar(value, "timestamp")
-        return value
+        seconds: float = value
+        return seconds
 
 
 def read_body(model: Model, operation: str, params: Any, wire: bool) -> dict[str, Any]:
@@ -129,7 +129,8 @@ def read_body(model: Model, operation: str, params: Any, wire: bool) -> dict[str
     if name is None:
         return {key: value for key, value in params.items() if value is not None}
     try:
-        return Reader(model, wire).read(name, params)
+        members: dict[str, Any] = Reader(model, wire).read(name, params)
+        return members
     except RecursionError:
         raise serialization("The request is nested too deeply") from None
 

@@ -185,7 +185,8 @@ class Endpoint:
                 400, "UnrecognizedClientException",
                 f"This endpoint serves account {self._cloud.account} in {self._cloud.region} only",
             )  # fmt: skip
-        return service().call_json(operation, body)
+        reply: tuple[int, bytes] = service().call_json(operation, body)
+        return reply
 
 
 def _gunzip(data: bytes) -> bytes:

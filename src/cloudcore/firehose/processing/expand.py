@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from typing import Any
 
 import orjson
 
@@ -108,7 +109,7 @@ def delimited(record: bytes, delimiter: bytes) -> list[bytes]:
     return parts
 
 
-def _documents(text: str) -> list[dict]:
+def _documents(text: str) -> list[dict[str, Any]]:
     out, at = [], _blank(text, 0)
     while at < len(text):
         value, at = _decoder.raw_decode(text, at)

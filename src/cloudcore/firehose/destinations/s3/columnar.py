@@ -65,8 +65,8 @@ def convert(
     out.records = sum(batch.num_rows for batch in batches)
     if out.records:
         table = pa.Table.from_batches(batches).rename_columns(schema.names)
-        write = write_orc if isinstance(conversion.writer, Orc) else write_parquet
-        out.parts = [write(table, conversion.writer)]
+        writer = conversion.writer
+        out.parts = [write_orc(table, writer) if isinstance(writer, Orc) else write_parquet(table, writer)]
     return out
 
 

@@ -10,7 +10,7 @@ Options that only padding to HDFS blocks gives a meaning are refused unless they
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from cloudcore.firehose.checks import at_most, failed, invalid, only
 
@@ -68,7 +68,7 @@ class Conversion:
     table: dict[str, Any] | None = None
 
 
-def enabled(block: dict[str, Any] | None) -> bool:
+def enabled(block: dict[str, Any] | None) -> TypeGuard[dict[str, Any]]:
     """A conversion block that is there counts as enabled unless it says otherwise."""
     return block is not None and block.get("Enabled", True) is not False
 
@@ -118,7 +118,9 @@ def _told(table: dict[str, Any] | None) -> dict[str, Any] | None:
     return {to: table.get(name) for name, to in names.items()}
 
 
-def _one(block: dict[str, Any], outer: str, inner: str, allowed: tuple[str, ...]) -> tuple[str, dict]:
+def _one(
+    block: dict[str, Any], outer: str, inner: str, allowed: tuple[str, ...]
+) -> tuple[str, dict[str, Any]]:
     """The one structure that is chosen in block.outer.inner, default the first allowed one."""
     around = block.get(outer, {})
     only(around, {inner}, outer)

@@ -1,0 +1,51 @@
+"""The public API as a typed program uses it: mypy --strict must accept every line. Never run."""
+
+from collections.abc import Iterator
+from typing import Any, assert_type
+
+import cloudcore
+from cloudcore._log import Log, LogReader
+from cloudcore._stream import ArrowBatch, Columns
+from cloudcore._table import ItemView, Tables
+from cloudcore.clock import ManualClock
+from cloudcore.cloud import Cloud
+
+
+def tables() -> None:
+    with cloudcore.open(":memory:") as cloud:
+        assert_type(cloud, Cloud)
+        orders = cloud.table("orders", pk="customer:S", sk="ts:N")
+        orders.put({"customer": "ann", "ts": 1}, condition="attribute_not_exists(customer)")
+        assert_type(orders.get("ann", 1), dict[str, Any] | None)
+        assert_type(orders.update("ann", 1, update="SET total = :t", values={":t": 2}), dict[str, Any])
+        assert_type(orders.scan(limit=10), Iterator[dict[str, Any]])
+        with orders.batch() as batch:
+            batch.extend({"customer": "bob", "ts": i} for i in range(3))
+        assert_type(cloud.dynamodb.call("ListTables", {}), dict[str, Any])
+        assert_type(cloud.dynamodb.call_json("ListTables", b"{}"), tuple[int, bytes])
+
+
+def streams() -> None:
+    with cloudcore.open("lake.cc", account="111122223333", clock=ManualClock()) as cloud:
+        clicks = cloud.stream("clicks", bucket="lake", format="parquet", schema="id int")
+        assert_type(clicks.put(b"{}"), int)
+        assert_type(clicks.put_batch([b"{}"]), tuple[int, int])
+        assert_type(clicks.flush(timeout=1.0), bool)
+        assert_type(clicks.status(), dict[str, int])
+        with cloud.serve() as endpoint:
+            assert_type(endpoint.url, str)
+
+
+def engine() -> None:
+    with Log("demo.log", durability="commit") as log:
+        assert_type(log.append_records([b"one"]), tuple[int, int])
+        assert_type(log.append(memoryview(b"two"), expected_last=1), tuple[int, int])
+        assert_type(log.read(), LogReader)
+        for batch in log.read():
+            assert_type(batch.first, int)
+            assert_type(batch.payload, bytes)
+    columns = Columns(None, case_insensitive=False)
+    assert_type(columns.append_lines(b"{}\n"), list[tuple[int, str, str]])
+    assert_type(columns.finish(), ArrowBatch)
+    with Tables(None) as store:
+        assert_type(store.get_item_view("orders", {"customer": {"S": "ann"}}), ItemView | None)
