@@ -8,7 +8,7 @@ member) and, of answers, the timestamps, blobs and REST locations. What the serv
 otherwise than its published model says stands in RECORDED below and nowhere else.
 
     {"generated": "...", "protocol": "json", "operations": {NAME: {"input": SHAPE, "output": SHAPE,
-     "method": "POST", "uri": "/", "status": 200}}, "shapes": {SHAPE: {"type": ..., ...}}}
+     "method": "POST", "uri": "/", "status": 200}}, "errors": [CODE], "shapes": {SHAPE: {"type": ..., ...}}}
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ def render(service: str) -> str:
             '"operations": {',
             _lines({name: _operation(o, model) for name, o in model["operations"].items()}),
             "},",
+            f'"errors": {json.dumps(_errors(model))},',
             '"shapes": {',
             _lines(inputs | outputs),
             "}",
@@ -112,6 +113,12 @@ def _lines(entries: dict[str, Any]) -> str:
         f"{json.dumps(name)}: {json.dumps(entry, separators=(',', ':'), ensure_ascii=True)}"
         for name, entry in sorted(entries.items())
     )
+
+
+def _errors(model: dict[str, Any]) -> list[str]:
+    """The codes of every error that an operation of the model names."""
+    named = {error["shape"] for o in model["operations"].values() for error in o.get("errors", [])}
+    return sorted(model["shapes"][name].get("error", {}).get("code", name) for name in named)
 
 
 def _operation(operation: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:

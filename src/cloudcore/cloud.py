@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cloudcore.clock import Clock
 
 if TYPE_CHECKING:
+    from cloudcore.client import Client
     from cloudcore.dynamodb import DynamoDB, Table
     from cloudcore.firehose import Firehose, Stream
     from cloudcore.lambda_ import Function, Lambda
@@ -174,6 +175,15 @@ class Cloud:
     def stream(self, name: str, **configuration: Any) -> Stream:
         """A delivery stream, made if absent; `configuration` as Firehose.stream takes it."""
         return self.firehose.stream(name, **configuration)
+
+    def client(self, service: str) -> Client:
+        """A client in the shape of boto3's, without HTTP: "dynamodb", "lambda" or "firehose".
+
+        Raises ValueError for another service.
+        """
+        from cloudcore.client import Client
+
+        return Client(self, service)
 
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Endpoint:
         """Serve this cloud over HTTP on a loopback address; closing the cloud closes it too."""

@@ -16,10 +16,17 @@ Shape = dict[str, Any]
 class Model:
     """One service's operations and shapes. Not to be changed."""
 
-    def __init__(self, service: str, operations: dict[str, dict[str, Any]], shapes: dict[str, Shape]):
+    def __init__(
+        self,
+        service: str,
+        operations: dict[str, dict[str, Any]],
+        shapes: dict[str, Shape],
+        errors: list[str],
+    ):
         self.service = service
         self.operations = operations
         self.shapes = shapes
+        self.errors = errors
 
     def input(self, operation: str) -> str | None:
         """The shape of an operation's request; None when it takes none. KeyError: no such operation."""
@@ -36,7 +43,7 @@ def load(service: str) -> Model:
     """The table of "dynamodb", "dynamodbstreams", "firehose" or "lambda"."""
     with open(os.path.join(_DIRECTORY, f"{service}.json"), "rb") as file:
         table = json.load(file)
-    return Model(service, table["operations"], table["shapes"])
+    return Model(service, table["operations"], table["shapes"], table["errors"])
 
 
 def member_shape(member: Any) -> str:
