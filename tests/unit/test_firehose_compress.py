@@ -6,8 +6,10 @@ import gzip
 import io
 import struct
 import subprocess
+import sys
 import uuid
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -77,6 +79,17 @@ def test_a_zip_has_one_entry_named_by_a_uuid() -> None:
     assert str(uuid.UUID(entry.filename)) == entry.filename
     assert entry.compress_type == zipfile.ZIP_DEFLATED
     assert archive.testzip() is None
+
+
+@pytest.mark.parametrize("parts", [SMALL, LARGE])
+def test_a_zip_is_what_other_programs_read(tmp_path: Path, parts: list[bytes]) -> None:
+    path = tmp_path / "one.zip"
+    path.write_bytes(b"".join(compress(parts, "ZIP", "key")))
+    done = subprocess.run([sys.executable, "-m", "zipfile", "-t", path], capture_output=True, text=True, check=True)
+    assert "Done testing" in done.stdout
+    with zipfile.ZipFile(path) as archive:
+        (entry,) = archive.infolist()
+        assert (entry.file_size, entry.date_time[0]) == (sum(map(len, parts)), 1980)
 
 
 def test_snappy_is_what_another_library_reads() -> None:

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
+import struct
 import uuid
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -90,14 +89,26 @@ def _member(block: bytes) -> bytes:
 
 
 def _zip(blocks: Iterator[bytes], key: str) -> list[bytes]:
-    entry = zipfile.ZipInfo(str(uuid.UUID(bytes=hashlib.sha256(key.encode()).digest()[:16], version=4)))
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
-        with archive.open(entry, "w") as file:
-            for block in blocks:
-                file.write(block)
-    return [sink.getvalue()]
+    """An archive of one entry (PKWARE's APPNOTE 6.3.10, 4.3): sizes follow the data, no dates, no extras."""
+    name = str(uuid.UUID(bytes=hashlib.sha256(key.encode()).digest()[:16], version=4)).encode()
+    packer = deflater.compressobj(_LEVEL, deflater.DEFLATED, -15)
+    crc = size = 0
+    data = []
+    for block in blocks:
+        crc, size = crc32(block, crc), size + len(block)
+        data.append(packer.compress(block))
+    data.append(packer.flush())
+    packed = sum(map(len, data))
+    # needed version 2.0, flag 8: sizes behind the data, method 8: deflate, date 1980-01-01
+    common = struct.pack("<HHHHH", 20, 8, 8, 0, 0x21)
+    local = b"PK\3\4" + common + struct.pack("<IIIHH", 0, 0, 0, len(name), 0) + name
+    behind = b"PK\7\10" + struct.pack("<III", crc, packed, size)
+    directory = b"PK\1\2" + struct.pack("<H", 20) + common + struct.pack(
+        "<IIIHHHHHII", crc, packed, size, len(name), 0, 0, 0, 0, 0, 0
+    ) + name  # fmt: skip
+    start = len(local) + packed + len(behind)
+    end = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(directory), start, 0)
+    return [local, *data, behind, directory, end]
 
 
 def _frames(block: bytes, hadoop: bool) -> bytes:

@@ -71,8 +71,14 @@ class S3Config:
 
     @property
     def processed(self) -> bool:
-        """Whether records go through processors before they are buffered."""
-        return bool(self.processors)
+        """Whether records go through processors before they are buffered; a delimiter alone is put behind
+        each record when the object is made."""
+        return self.processors != Processors(delimiter=self.processors.delimiter)
+
+    @property
+    def delimiter(self) -> bytes:
+        """What still has to be put behind each record when the object is made."""
+        return b"" if self.processed else self.processors.delimiter
 
 
 def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:

@@ -45,7 +45,7 @@ def deliver(
     elif kind == "data" and config.validate_json:
         found = encode.json_lines(pieces, plan.planned_ms, on_failed)
     else:
-        found = encode.concatenate(pieces)
+        found = encode.concatenate(pieces, config.delimiter if kind == "data" else b"")
     moved = {"objects": 0, "bytes_out": 0}
     parts = compress(found.parts, target.compression, plan.key)
     if found.records:

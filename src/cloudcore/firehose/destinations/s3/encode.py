@@ -40,14 +40,14 @@ class Encoded:
 OnFailed = Callable[[int, str, str, bytes], None]
 
 
-def concatenate(pieces: Iterable[Piece]) -> Encoded:
-    """Records verbatim, nothing put between them. The parts are made as they are asked for."""
+def concatenate(pieces: Iterable[Piece], delimiter: bytes = b"") -> Encoded:
+    """Records verbatim, the delimiter behind each. The parts are made as they are asked for."""
     out = Encoded()
 
     def parts() -> Iterator[bytes]:
         for piece in pieces:
             out.records += len(piece.sequences)
-            yield concat(piece.payload)
+            yield concat(piece.payload, delimiter)
 
     out.parts = parts()
     return out
