@@ -9,11 +9,27 @@ static cc_tables *open_tables(void) {
     static const char *const description =
         "{\"KeySchema\":[{\"AttributeName\":\"p\",\"KeyType\":\"HASH\"},"
         "{\"AttributeName\":\"s\",\"KeyType\":\"RANGE\"}],\"AttributeDefinitions\":"
-        "[{\"AttributeName\":\"p\",\"AttributeType\":\"S\"},{\"AttributeName\":\"s\",\"AttributeType\":\"N\"}]}";
+        "[{\"AttributeName\":\"p\",\"AttributeType\":\"S\"},{\"AttributeName\":\"s\",\"AttributeType\":\"N\"},"
+        "{\"AttributeName\":\"a\",\"AttributeType\":\"S\"},{\"AttributeName\":\"b\",\"AttributeType\":\"B\"}],"
+        "\"LocalSecondaryIndexes\":[{\"IndexName\":\"lsi\",\"KeySchema\":[{\"AttributeName\":\"p\",\"KeyType\":"
+        "\"HASH\"},{\"AttributeName\":\"a\",\"KeyType\":\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}}],"
+        "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"gsi\",\"KeySchema\":[{\"AttributeName\":\"a\",\"KeyType\":"
+        "\"HASH\"},{\"AttributeName\":\"b\",\"KeyType\":\"RANGE\"},{\"AttributeName\":\"s\",\"KeyType\":\"RANGE\"}],"
+        "\"Projection\":{\"ProjectionType\":\"INCLUDE\",\"NonKeyAttributes\":[\"x\"]}}]}";
     cc_tables *tables = NULL;
     cc_error error;
     CC_ASSERT(cc_tables_open(NULL, NULL, &tables, &error) == CC_OK);
     CC_ASSERT(cc_table_create(tables, cc_bytes_text("tab"), cc_bytes_text(description), &error) == CC_OK);
+    static const char item[] = "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"},"
+                               "\"a\":{\"S\":\"a\"},\"b\":{\"B\":\"AAE=\"},\"x\":{\"L\":[{\"N\":\"1\"}]}}}";
+    cc_arena arena;
+    cc_buffer reply = {0};
+    int status = 0;
+    cc_arena_init(&arena, 0);
+    CC_ASSERT(cc_table_call_json(tables, CC_VERB_PUT, cc_bytes_text(item), &arena, &reply, &status) == CC_OK);
+    CC_ASSERT(status == 200);
+    cc_buffer_free(&reply);
+    cc_arena_free(&arena);
     return tables;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/index.h"
 #include "store/store.h"
 #include "support/check.h"
 
@@ -202,6 +203,79 @@ static cc_space *reopen(const char *dir, cc_store **store, const char *what) {
     return cc_space_find(*store, cc_bytes_text("t"));
 }
 
+/* ---- one index: partitions of 100 items whose numbers lie far apart, in the order of their versions ---- */
+
+static cc_status make_image(const void *definition, cc_key key, cc_bytes item, cc_buffer *scratch,
+                            cc_index_image *image_out, bool *present_out) {
+    uint32_t group, version;
+    (void)definition;
+    memcpy(&group, item.data, 4);
+    memcpy(&version, item.data + VALUE - 4, 4);
+    group %= items / PER_PARTITION;
+    version = __builtin_bswap32(version / 2); /* every second version stays where it is */
+    CC_TRY(cc_buffer_append(scratch, &group, 4));
+    CC_TRY(cc_buffer_append(scratch, &version, 4));
+    CC_TRY(cc_buffer_append(scratch, key.partition.data, key.partition.size));
+    CC_TRY(cc_buffer_append(scratch, key.sort.data, key.sort.size));
+    *image_out = (cc_index_image){{{scratch->data, 4}, {scratch->data + 4, scratch->size - 4}}, VALUE};
+    *present_out = true;
+    return CC_OK;
+}
+
+static void puts_of_all(cc_space *space, cc_store *store, uint32_t version, const char *what) {
+    uint64_t start = cc_clock_monotonic_ns();
+    for (uint32_t i = 0; i < items; i++)
+        put(space, store, order[i], version);
+    print(what, start, items);
+}
+
+static void queries_of_index(cc_space *index) {
+    uint32_t groups = items / PER_PARTITION, seen = 0;
+    uint64_t start = cc_clock_monotonic_ns(), sum = 0;
+    for (uint32_t i = 0; i < groups; i++) {
+        uint32_t group = order[i] % groups;
+        cc_space_cursor cursor;
+        cc_key key = {{(const uint8_t *)&group, 4}, {NULL, 0}}, found;
+        for (bool more = cc_space_seek(index, key, &cursor); more; more = cc_space_next(&cursor)) {
+            cc_bytes value;
+            cc_space_entry(&cursor, NULL, &found, &value);
+            if (!cc_bytes_equal(found.partition, key.partition))
+                break;
+            for (size_t line = 0; line < VALUE; line += 64)
+                sum += value.data[line];
+            seen++;
+        }
+    }
+    print("index: query 100, every line read", start, groups);
+    CHECK_EQ(seen, groups * PER_PARTITION);
+    CHECK(sum != 1);
+}
+
+static void one_index(void) {
+    cc_store *store = NULL;
+    cc_space *space = NULL, *index = NULL;
+    cc_space_info info;
+    bool done = false;
+    CHECK_OK(cc_store_open(NULL, NULL, &store, NULL));
+    CHECK_OK(cc_space_create(store, cc_bytes_text("t"), cc_bytes_text("{}"), &space, NULL));
+    CHECK_OK(cc_index_create(space, make_image, NULL, &index, NULL));
+    CHECK_OK(cc_index_fill(index, 1, &done, NULL));
+    puts_of_all(space, store, 0, "index: put new");
+    puts_of_all(space, store, 1, "index: put overwrite, key stays");
+    puts_of_all(space, store, 2, "index: put overwrite, key moves");
+    queries_of_index(index);
+    cc_space_info_get(index, &info);
+    CHECK_EQ(info.item_count, items);
+    printf("%-34s %9.1f B\n", "index: memory per entry", (double)info.memory_bytes / (double)items);
+    cc_index_drop(index);
+    CHECK_OK(cc_index_create(space, make_image, NULL, &index, NULL));
+    uint64_t start = cc_clock_monotonic_ns();
+    for (done = false; !done;)
+        CHECK_OK(cc_index_fill(index, 512, &done, NULL));
+    print("index: fill, per item", start, items);
+    CHECK_OK(cc_store_close(store, NULL));
+}
+
 int main(int argc, char **argv) {
     if (argc > 1)
         items = (uint32_t)strtoul(argv[1], NULL, 10) / PER_PARTITION * PER_PARTITION;
@@ -243,6 +317,7 @@ int main(int argc, char **argv) {
     }
     deletes(space, store);
     CHECK_OK(cc_store_close(store, &error));
+    one_index();
     free(order);
     printf("%s\n", check.failures_here == 0 ? "1 passed, 0 failed" : "0 passed, 1 failed");
     return check.failures_here != 0;

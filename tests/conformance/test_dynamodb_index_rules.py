@@ -3,6 +3,8 @@
 import pytest
 from dynamodb_support import refused
 
+from cloudcore.dynamodb import Table
+
 INVALID = "One or more parameter values were invalid: "
 
 
@@ -412,3 +414,14 @@ def test_an_index_to_update_that_is_not_there(indexed):
         update({"Update": {"IndexName": "ghost", "OnDemandThroughput": {"MaxReadRequestUnits": 1}}}),
         "Requested resource not found: Index ghost for table tab", "ResourceNotFoundException",
     )  # fmt: skip
+
+
+def test_table_helper_reads_an_index(indexed):
+    things = Table(indexed, "tab")
+    for i in range(5):
+        things.put({"p": "x", "s": str(i), "a": "even" if i % 2 == 0 else "odd"})
+    found = things.query("a = :a", index="gsi", values={":a": "even"})
+    assert [item["s"] for item in found] == ["0", "2", "4"]
+    assert len(list(things.scan(index="lsi", limit=3))) == 3
+    with pytest.raises(TypeError, match="unexpected option 'index'"):
+        things.put({"p": "x", "s": "9"}, index="gsi")

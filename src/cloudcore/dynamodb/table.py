@@ -104,19 +104,30 @@ class Table:
         return None if found is None else deserialize_item(found)
 
     def query(
-        self, key_condition: str, *, limit: int | None = None, forward: bool = True, **options: Any
+        self,
+        key_condition: str,
+        *,
+        index: str | None = None,
+        limit: int | None = None,
+        forward: bool = True,
+        **options: Any,
     ) -> Iterator[dict[str, Any]]:
-        """Items of one partition in sort order, at most `limit`.
+        """Items of one partition in sort order, at most `limit`; of a secondary `index` when it is named.
 
         Options: filter, projection, names, values.
         """
         params = self._params(options)
-        params |= {"KeyConditionExpression": key_condition, "ScanIndexForward": forward}
+        params |= {"KeyConditionExpression": key_condition, "ScanIndexForward": forward, "IndexName": index}
         return self._pages("Query", params, limit)
 
-    def scan(self, *, limit: int | None = None, **options: Any) -> Iterator[dict[str, Any]]:
-        """All items, at most `limit`. Options: filter, projection, names, values."""
-        return self._pages("Scan", self._params(options), limit)
+    def scan(
+        self, *, index: str | None = None, limit: int | None = None, **options: Any
+    ) -> Iterator[dict[str, Any]]:
+        """All items, or those in a secondary `index`, at most `limit`.
+
+        Options: filter, projection, names, values.
+        """
+        return self._pages("Scan", self._params(options) | {"IndexName": index}, limit)
 
     def _pages(self, operation: str, params: dict[str, Any], limit: int | None) -> Iterator[dict[str, Any]]:
         left = limit
