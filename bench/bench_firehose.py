@@ -11,14 +11,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-import os
 import random
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,42 +112,6 @@ def test_peer_list_and_join_no_log(benchmark: Any, calls: list[list[bytes]]) -> 
     rate(benchmark, CALL)
 
 
-@pytest.mark.benchmark(group="PutRecordBatch of 500 over HTTP")
-@pytest.mark.skipif(shutil.which("ministack") is None, reason="pip install ministack")
-def test_peer_ministack(benchmark: Any, calls: list[list[bytes]], tmp_path: Path) -> None:
-    import boto3
-
-    port = free_port()
-    server = subprocess.Popen(
-        [shutil.which("ministack") or "ministack"],
-        env={**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"},
-        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        wait_for(port)
-        keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
-        client = boto3.client("firehose", endpoint_url=f"http://127.0.0.1:{port}", **keys)
-        boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", **keys).create_bucket(Bucket="b")
-        client.create_delivery_stream(
-            DeliveryStreamName="bench",
-            ExtendedS3DestinationConfiguration={
-                "RoleARN": "arn:aws:iam::000000000000:role/r", "BucketARN": "arn:aws:s3:::b",
-            },
-        )  # fmt: skip
-        more = itertools.cycle(calls)
-
-        def put() -> None:
-            records = [{"Data": data} for data in next(more)]
-            answer = client.put_record_batch(DeliveryStreamName="bench", Records=records)
-            assert answer["FailedPutCount"] == 0
-
-        benchmark.pedantic(put, rounds=10, warmup_rounds=1)
-        rate(benchmark, CALL)
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(10)
-
-
 @pytest.mark.benchmark(group="JSON to Parquet through a whole stream")
 def test_stream_to_parquet(benchmark: Any, calls: list[list[bytes]], tmp_path: Path) -> None:
     """Put, log, convert, write, synced object: everything between a producer and a file."""
@@ -196,19 +153,3 @@ def test_peer_duckdb(benchmark: Any, calls: list[list[bytes]], tmp_path: Path) -
     found = connection.execute(f"SELECT count(*) FROM '{tmp_path / 'out.parquet'}'").fetchone()
     assert found == (CALL * CALLS,)
     rate(benchmark, CALL * CALLS)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(port: int) -> None:
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    sys.exit("the peer does not answer")

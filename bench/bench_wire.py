@@ -1,124 +1,35 @@
-"""GetItem and PutItem over raw keep-alive HTTP: one client, one connection, one request at a time.
+"""The endpoint over raw keep-alive HTTP: one client, one connection, one request at a time.
 
     python -m pytest bench/bench_wire.py --benchmark-columns=median,ops
 
 The client is a plain socket, so that what is timed is the server and the kernel, not an SDK. Both
-servers run as processes of their own and keep their data in memory. Every answer's status is checked while
-it is timed, and the items that come back are checked equal before. A round is `CALLS` requests;
-`extra_info` holds requests per second, the time from start to the first answer, and the resident
-memory of the idle server.
+servers run as processes of their own and keep their tables in memory. Every answer's status is checked while
+it is timed, and the items that come back are checked equal before. `extra_info` holds requests (and records)
+per second, the time from start to the first answer, and the resident memory of the idle server.
 """
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
-import re
+import random
 import shutil
 import signal
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from .bench_firehose import record
 from .conftest import item
+from .wire_peer import Peer, free_port, request, start
 
-CALLS = 500
 ITEMS = 1000
-SCOPE = "Credential=000000000000/20261124/us-east-1/dynamodb/aws4_request"
-_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)\r\n")
-
-
-def request(operation: str, body: dict[str, Any]) -> bytes:
-    """One request as an SDK sends it."""
-    data = json.dumps(body).encode()
-    head = (
-        "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: identity\r\n"
-        f"X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Type: application/x-amz-json-1.0\r\n"
-        "User-Agent: bench\r\nX-Amz-Date: 20261124T000000Z\r\n"
-        f"Authorization: AWS4-HMAC-SHA256 {SCOPE}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}\r\n"
-        f"Content-Length: {len(data)}\r\n\r\n"
-    )
-    return head.encode() + data
-
-
-@dataclass
-class Peer:
-    """A running server and one connection to it."""
-
-    sock: socket.socket
-    port: int
-    process: subprocess.Popen[bytes]
-    first_answer_seconds: float
-    idle_bytes: int
-
-    def ask(self, data: bytes) -> bytes:
-        """The body of the answer; AssertionError unless its status is 200.
-
-        A server may close a connection after a number of requests (MiniStack does after 1,000): then the
-        request goes out once more on a new one.
-        """
-        try:
-            self.sock.sendall(data)
-            answer = self.sock.recv(65536)
-        except (BrokenPipeError, ConnectionResetError):
-            answer = b""
-        if not answer:
-            self.sock.close()
-            self.sock = connect(self.port, self.process)
-            self.sock.sendall(data)
-            answer = self.sock.recv(65536)
-        head, _, body = answer.partition(b"\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.1 200"), answer
-        length = _LENGTH.search(head + b"\r\n")
-        assert length is not None, head
-        while len(body) < int(length[1]):
-            body += self.sock.recv(65536)
-        return body
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def connect(port: int, process: subprocess.Popen[bytes]) -> socket.socket:
-    while True:
-        try:
-            sock = socket.create_connection(("127.0.0.1", port), timeout=30)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
-        except ConnectionRefusedError:
-            assert process.poll() is None, "the server ended"
-            time.sleep(0.001)
-
-
-def start(command: list[str], port: int, directory: Path, **environment: str) -> Peer:
-    began = time.monotonic()
-    process = subprocess.Popen(
-        command, env={**os.environ, **environment}, cwd=directory,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    while True:
-        peer = Peer(connect(port, process), port, process, 0, 0)
-        try:
-            peer.ask(request("ListTables", {}))
-            break
-        except (AssertionError, ConnectionResetError):  # it listens before it answers
-            peer.sock.close()
-            assert time.monotonic() - began < 30, "no answer after 30 s"
-            time.sleep(0.01)
-    peer.first_answer_seconds = time.monotonic() - began
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    peer.idle_bytes = int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
-    return peer
+SCORES = 100
+FIREHOSE = "Firehose_20150804"
 
 
 @pytest.fixture(scope="module", params=["cloudcore", "ministack"])
@@ -137,8 +48,7 @@ def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         ]
         found = start(command, port, directory)
     else:
-        beside = Path(sys.executable).with_name("ministack")
-        program = str(beside) if beside.exists() else shutil.which("ministack")
+        program = shutil.which("ministack")
         if program is None:
             pytest.skip("pip install ministack")
         found = start([program], port, directory, GATEWAY_PORT=str(port), BIND_HOST="127.0.0.1")
@@ -177,16 +87,15 @@ def gets() -> list[bytes]:
     return [request("GetItem", {"TableName": "bench", "Key": key}) for key in keys]
 
 
-def measure(benchmark: Any, peer: Peer, requests: list[bytes]) -> None:
+def measure(benchmark: Any, peer: Peer, requests: list[bytes], calls: int = 500) -> None:
     more = itertools.cycle(requests)
-    ask: Callable[[bytes], bytes] = peer.ask
 
     def round_() -> None:
-        for data in itertools.islice(more, CALLS):
-            ask(data)
+        for data in itertools.islice(more, calls):
+            peer.ask(data)
 
     benchmark.pedantic(round_, rounds=15, warmup_rounds=2)
-    benchmark.extra_info["requests_per_second"] = round(CALLS / benchmark.stats.stats.median)
+    benchmark.extra_info["requests_per_second"] = round(calls / benchmark.stats.stats.median)
     benchmark.extra_info["first_answer_ms"] = round(peer.first_answer_seconds * 1000)
     benchmark.extra_info["idle_rss_mib"] = round(peer.idle_bytes / 2**20, 1)
 
@@ -201,3 +110,53 @@ def test_get_item(benchmark: Any, peer: Peer) -> None:
 def test_put_item(benchmark: Any, peer: Peer) -> None:
     """Replaces an item of about 400 bytes."""
     measure(benchmark, peer, puts(1))
+
+
+@pytest.mark.benchmark(group="Query of 100 items over keep-alive HTTP, one client")
+def test_query(benchmark: Any, peer: Peer) -> None:
+    """A partition of 100 items of about 400 bytes, whole."""
+    for n in range(SCORES):
+        peer.ask(
+            request(
+                "PutItem",
+                {"TableName": "bench", "Item": {**item(n, 2), "pk": {"S": "all"}, "sk": {"N": str(n)}}},
+            )
+        )
+    ask = {
+        "TableName": "bench", "KeyConditionExpression": "pk = :p",
+        "ExpressionAttributeValues": {":p": {"S": "all"}},
+    }  # fmt: skip
+    assert json.loads(peer.ask(request("Query", ask)))["Count"] == SCORES
+    measure(benchmark, peer, [request("Query", ask)], 50)
+
+
+@pytest.mark.benchmark(group="BatchWriteItem of 25 over keep-alive HTTP, one client")
+def test_batch_write(benchmark: Any, peer: Peer) -> None:
+    """Replaces 25 items of about 400 bytes."""
+    requests = []
+    for first in range(0, ITEMS, 25):
+        puts_ = [{"PutRequest": {"Item": item(n, 3)}} for n in range(first, first + 25)]
+        requests.append(request("BatchWriteItem", {"RequestItems": {"bench": puts_}}))
+    assert json.loads(peer.ask(requests[0]))["UnprocessedItems"] == {}
+    measure(benchmark, peer, requests, 40)
+
+
+@pytest.mark.benchmark(group="PutRecordBatch of 500 over keep-alive HTTP, one client")
+def test_put_record_batch(benchmark: Any, peer: Peer) -> None:
+    """500 records of about 413 bytes, into a stream that buffers."""
+    s3 = {"RoleARN": "arn:aws:iam::000000000000:role/r", "BucketARN": "arn:aws:s3:::bench-lake"}
+    create = {"DeliveryStreamName": "bench", "ExtendedS3DestinationConfiguration": s3}
+    peer.ask(request("CreateDeliveryStream", create, FIREHOSE))
+    dice = random.Random(3)
+    requests = [
+        request("PutRecordBatch", {
+            "DeliveryStreamName": "bench",
+            "Records": [{"Data": base64.b64encode(record(n, dice)).decode()} for n in range(first, first + 500)],
+        }, FIREHOSE)
+        for first in range(0, 10_000, 500)
+    ]  # fmt: skip
+    answer = json.loads(peer.ask(requests[0]))
+    assert answer["FailedPutCount"] == 0
+    assert len(answer["RequestResponses"]) == 500
+    measure(benchmark, peer, requests, 10)
+    benchmark.extra_info["records_per_second"] = 500 * benchmark.extra_info["requests_per_second"]
