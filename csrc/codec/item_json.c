@@ -74,8 +74,12 @@ static cc_status refuse_base64(cc_bytes text, cc_error *error) {
 
 static cc_status read_binary(cc_json_cursor *cursor, cc_arena *scratch, cc_bytes *data_out, cc_error *error) {
     cc_bytes text;
-    if (CC_UNLIKELY(cc_json_peek(cursor) != CC_JSON_STRING))
-        return serialization(error, "only base-64-encoded strings are convertible to bytes");
+    cc_json_kind kind = cc_json_peek(cursor);
+    if (CC_UNLIKELY(kind != CC_JSON_STRING))
+        return serialization(
+            error, kind == CC_JSON_ARRAY    ? "Unrecognized collection type class java.nio.ByteBuffer"
+                   : kind == CC_JSON_OBJECT ? "Start of structure or map found where not expected"
+                                            : "only base-64-encoded strings are convertible to bytes");
     CC_TRY(read_text(cursor, scratch, &text, error));
     uint8_t *data = cc_arena_alloc(scratch, text.size / 4 * 3 + 1);
     if (data == NULL)
@@ -107,8 +111,11 @@ static cc_status read_members(cc_json_cursor *cursor, cc_item_writer *writer, cc
 static cc_status read_elements(cc_json_cursor *cursor, cc_item_writer *writer, cc_type type,
                                cc_error *error) {
     bool first = true, more;
-    if (cc_json_peek(cursor) != CC_JSON_ARRAY)
-        return serialization(error, "Unexpected field type");
+    cc_json_kind kind = cc_json_peek(cursor);
+    if (CC_UNLIKELY(kind != CC_JSON_ARRAY))
+        return serialization(error, kind == CC_JSON_OBJECT
+                                        ? "Start of structure or map found where not expected"
+                                        : "Unexpected field type");
     CC_TRY(cc_json_enter(cursor, CC_JSON_ARRAY, error));
     for (;;) {
         CC_TRY(cc_json_next_element(cursor, &first, &more, error));
@@ -150,8 +157,11 @@ static cc_status read_typed(cc_json_cursor *cursor, cc_item_writer *writer, cc_t
                                      "value types must have the value of true");
         return cc_item_put_null(writer, error);
     case CC_TYPE_M:
-        if (cc_json_peek(cursor) != CC_JSON_OBJECT)
-            return serialization(error, "Unexpected field type");
+        if (CC_UNLIKELY(cc_json_peek(cursor) != CC_JSON_OBJECT))
+            return serialization(error, cc_json_peek(cursor) == CC_JSON_ARRAY
+                                            ? "Unrecognized collection type java.util.Map<java.lang.String, "
+                                              "com.amazonaws.dynamodb.v20120810.AttributeValue>"
+                                            : "Unexpected field type");
         CC_TRY(cc_item_begin_map(writer, error));
         CC_TRY(read_members(cursor, writer, error));
         return cc_item_end_container(writer, error);
@@ -204,8 +214,11 @@ static cc_status refuse_second_type(cc_json_cursor *cursor, cc_item_writer *writ
 static cc_status read_value(cc_json_cursor *cursor, cc_item_writer *writer, cc_error *error) {
     bool first = true, more, found = false;
     cc_json_string name;
-    if (cc_json_peek(cursor) != CC_JSON_OBJECT)
-        return serialization(error, "Unexpected value type in payload");
+    if (CC_UNLIKELY(cc_json_peek(cursor) != CC_JSON_OBJECT))
+        return serialization(error, cc_json_peek(cursor) == CC_JSON_ARRAY
+                                        ? "Unrecognized collection type class "
+                                          "com.amazonaws.dynamodb.v20120810.AttributeValue"
+                                        : "Unexpected value type in payload");
     CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, error));
     for (;;) {
         CC_TRY(cc_json_next_member(cursor, &first, &name, &more, error));

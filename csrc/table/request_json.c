@@ -17,23 +17,55 @@ typedef struct {
     cc_error *error;
 } cc_json_request;
 
+static cc_status refuse(cc_json_request *self, const char *format, const char *a, const char *b) {
+    return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, "SerializationException", format, a, b);
+}
+
+static cc_status wrong_scalar(cc_json_request *self, cc_json_kind kind, const char *wanted) {
+    cc_json_cursor ahead = self->cursor;
+    cc_bytes text;
+    const char *token = kind == CC_JSON_STRING ? "STRING_VALUE"
+                        : kind == CC_JSON_TRUE ? "TRUE_VALUE"
+                        : kind == CC_JSON_NULL ? "NULL_VALUE"
+                                               : "FALSE_VALUE";
+    if (kind == CC_JSON_NUMBER) {
+        CC_TRY(cc_json_read_number(&ahead, &text, self->error));
+        bool fraction = memchr(text.data, '.', text.size) != NULL ||
+                        memchr(text.data, 'e', text.size) != NULL ||
+                        memchr(text.data, 'E', text.size) != NULL;
+        token = fraction ? "DECIMAL_VALUE" : "NUMBER_VALUE";
+    }
+    if (kind == CC_JSON_STRING && strcmp(wanted, "Boolean") == 0)
+        return refuse(self, "Unexpected token received from parser%s%s", "", "");
+    return refuse(self, "%s cannot be converted to %s", token, wanted);
+}
+
+/* The words for a value that is not `wanted`: String, Boolean or Integer; List; "Map<" the type of its values;
+ * a structure, as a member with a dot before its name; the Body. */
 static cc_status wrong_type(cc_json_request *self, const char *wanted) {
-    static const char *const names[] = {[CC_JSON_STRING] = "STRING_VALUE",
-                                        [CC_JSON_NUMBER] = "NUMBER_VALUE",
-                                        [CC_JSON_TRUE] = "TRUE_VALUE",
-                                        [CC_JSON_FALSE] = "FALSE_VALUE",
-                                        [CC_JSON_NULL] = "NULL_VALUE"};
+    static const char *const ours = "com.amazonaws.dynamodb.v20120810.";
     cc_json_kind kind = cc_json_peek(&self->cursor);
-    const char *type = "SerializationException";
-    if (kind == CC_JSON_OBJECT)
-        return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type,
-                           "Start of structure or map found where not expected");
-    if (kind == CC_JSON_ARRAY)
-        return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type, "Start of list found where not expected");
+    bool scalar = strcmp(wanted, "String") == 0 || strcmp(wanted, "Boolean") == 0 ||
+                  strcmp(wanted, "Integer") == 0;
+    bool map = strncmp(wanted, "Map<", 4) == 0, member = wanted[0] == '.';
     if (kind == CC_JSON_END || kind == CC_JSON_BAD)
-        return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type, "The body is not valid JSON");
-    return cc_fail_aws(self->error, CC_ERR_SERIALIZATION, type, "%s cannot be converted to %s", names[kind],
-                       wanted);
+        return refuse(self, "The body is not valid JSON%s%s", "", "");
+    if (kind == CC_JSON_OBJECT)
+        return refuse(self, "Start of structure or map found where not expected%s%s", "", "");
+    if (kind == CC_JSON_ARRAY && strcmp(wanted, "Body") == 0)
+        return refuse(self, "Start of list found where not expected%s%s", "", "");
+    if (kind == CC_JSON_ARRAY && scalar)
+        return refuse(self, "Unrecognized collection type class java.lang.%s%s", wanted, "");
+    if (kind == CC_JSON_ARRAY && map)
+        return refuse(self, "Unrecognized collection type java.util.Map<java.lang.String, %s%s>",
+                      strncmp(wanted + 4, "java.", 5) == 0 ? "" : ours, wanted + 4);
+    if (kind == CC_JSON_ARRAY)
+        return refuse(self, "Unrecognized collection type class %s%s", ours, wanted + member);
+    if (scalar)
+        return wrong_scalar(self, kind, wanted);
+    bool element = !map && !member && strcmp(wanted, "List") != 0 && strcmp(wanted, "Body") != 0;
+    return refuse(self, element ? "Unexpected value type in payload%s%s" : "Unexpected field type%s%s", "",
+                  "");
 }
 
 static cc_status need(cc_json_request *self, cc_json_kind kind, const char *wanted) {
@@ -76,7 +108,7 @@ static cc_status read_int(cc_json_request *self, int64_t *value_out) {
 }
 
 static cc_status read_item(cc_json_request *self, cc_bytes *item_out) {
-    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    CC_TRY(need(self, CC_JSON_OBJECT, "Map<AttributeValue"));
     cc_buffer_clear(&self->buffer);
     CC_TRY(cc_item_from_json(&self->cursor, &self->buffer, self->arena, self->error));
     *item_out = cc_arena_copy(self->arena, cc_buffer_bytes(&self->buffer));
@@ -87,7 +119,7 @@ static cc_status read_names(cc_json_request *self, const cc_name_pair **names_ou
     bool first = true, more = true;
     size_t count = 0, capacity = 0;
     cc_name_pair *names = NULL;
-    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    CC_TRY(need(self, CC_JSON_OBJECT, "Map<java.lang.String"));
     CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
     while (true) {
         cc_json_string name;
@@ -165,7 +197,7 @@ static cc_status read_write_request(cc_json_request *self) {
         found = true;
         is_delete = delete;
         bool inner_first = true, inner_more = true;
-        CC_TRY(need(self, CC_JSON_OBJECT, put ? "PutRequest" : "DeleteRequest"));
+        CC_TRY(need(self, CC_JSON_OBJECT, put ? ".PutRequest" : ".DeleteRequest"));
         CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
         while (true) {
             cc_json_string inner;
@@ -264,7 +296,10 @@ static cc_status read_keys_and_attributes(cc_json_request *self, cc_batch_table 
 static cc_status read_tables(cc_json_request *self) {
     bool first = true, more = true;
     self->builder.seen[CC_M_REQUEST_ITEMS] = true;
-    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    CC_TRY(need(self, CC_JSON_OBJECT,
+                self->builder.request.verb == CC_VERB_BATCH_GET
+                    ? "Map<KeysAndAttributes"
+                    : "Map<java.util.List<com.amazonaws.dynamodb.v20120810.WriteRequest>"));
     CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
     while (true) {
         cc_json_string string;
@@ -345,7 +380,6 @@ static cc_status read_legacy_member(cc_json_request *self, cc_request_builder *b
 static cc_status read_legacy_entry(cc_json_request *self, cc_request_builder *builder,
                                    cc_legacy_entry *entry) {
     bool first = true, more = true;
-    CC_TRY(need(self, CC_JSON_OBJECT, "Structure"));
     CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
     while (true) {
         cc_json_string name;
@@ -361,8 +395,11 @@ static cc_status read_legacy_entry(cc_json_request *self, cc_request_builder *bu
 
 static cc_status read_legacy(cc_json_request *self, cc_request_builder *builder, const cc_member *member) {
     bool first = true, more = true;
+    const char *map = member->id == CC_M_EXPECTED            ? "Map<ExpectedAttributeValue"
+                      : member->id == CC_M_ATTRIBUTE_UPDATES ? "Map<AttributeValueUpdate"
+                                                             : "Map<Condition";
     builder->seen[member->id] = true;
-    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    CC_TRY(need(self, CC_JSON_OBJECT, map));
     CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
     while (true) {
         cc_json_string string;
@@ -373,6 +410,7 @@ static cc_status read_legacy(cc_json_request *self, cc_request_builder *builder,
             return CC_OK;
         CC_TRY(cc_json_text(string, self->arena, &name, self->error));
         CC_TRY(cc_legacy_add(builder, cc_legacy_map_of(member->id), name, &entry, self->error));
+        CC_TRY(need(self, CC_JSON_OBJECT, map + 4));
         CC_TRY(read_legacy_entry(self, builder, entry));
     }
 }
@@ -382,10 +420,15 @@ static cc_status read_legacy(cc_json_request *self, cc_request_builder *builder,
 static cc_status read_member(cc_json_request *self, cc_request_builder *builder, const cc_member *member);
 
 static cc_status read_action(cc_json_request *self, cc_verb verb) {
+    static const char *const names[] = {[CC_VERB_PUT] = ".Put",
+                                        [CC_VERB_GET] = ".Get",
+                                        [CC_VERB_UPDATE] = ".Update",
+                                        [CC_VERB_DELETE] = ".Delete",
+                                        [CC_VERB_CHECK] = ".ConditionCheck"};
     bool first = true, more = true;
     cc_request_builder *action;
     CC_TRY(cc_request_add_action(&self->builder, verb, &action, self->error));
-    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    CC_TRY(need(self, CC_JSON_OBJECT, names[verb]));
     CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
     while (true) {
         cc_json_string name;
@@ -407,7 +450,9 @@ static cc_status read_action(cc_json_request *self, cc_verb verb) {
 static cc_status read_transact_item(cc_json_request *self) {
     bool first = true, more = true;
     size_t count = 0;
-    CC_TRY(need(self, CC_JSON_OBJECT, "TransactItem"));
+    CC_TRY(
+        need(self, CC_JSON_OBJECT,
+             self->builder.request.verb == CC_VERB_TRANSACT_GET ? "TransactGetItem" : "TransactWriteItem"));
     CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
     while (true) {
         cc_json_string name;
@@ -491,7 +536,7 @@ static cc_status read_member(cc_json_request *self, cc_request_builder *builder,
 
 static cc_status read_body(cc_json_request *self) {
     bool first = true, more = true;
-    CC_TRY(need(self, CC_JSON_OBJECT, "Map"));
+    CC_TRY(need(self, CC_JSON_OBJECT, "Body"));
     CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
     while (true) {
         cc_json_string name;

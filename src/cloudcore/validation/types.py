@@ -10,7 +10,7 @@ from typing import Any
 
 from cloudcore.errors import ApiError
 from cloudcore.validation.model import Model, Shape, member_shape
-from cloudcore.validation.words import serialization, words
+from cloudcore.validation.words import JAVA_STRING, STRUCTURES, serialization, words
 
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 
@@ -54,11 +54,18 @@ class Reader:
 
     def _map(self, shape: Shape, value: Any, element: bool) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self._words.collection(value, "map", shape["value"], element)
+            raise self._words.collection(value, "map", self._java(shape["value"]), element)
         return {
             self.scalar("string", key): None if inner is None else self.read(shape["value"], inner, True)
             for key, inner in value.items()
         }
+
+    def _java(self, name: str) -> str:
+        """A shape's Java type, as refusals name it."""
+        shape = self._shapes[name]
+        if shape["type"] == "list":
+            return f"java.util.List<{self._java(shape['member'])}>"
+        return JAVA_STRING if shape["type"] == "string" else STRUCTURES + name
 
     def scalar(self, kind: str, value: Any) -> Any:
         """`value` as the model's scalar type `kind`."""

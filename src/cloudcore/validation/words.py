@@ -6,6 +6,8 @@ from typing import Any
 
 from cloudcore.errors import ApiError
 
+JAVA_STRING = "java.lang.String"
+STRUCTURES = "com.amazonaws.dynamodb.v20120810."
 STRUCTURE_FOUND = "Start of structure or map found where not expected"
 LIST_FOUND = "Start of list found where not expected"
 _JAVA = {"string": "String", "integer": "Integer", "long": "Long", "boolean": "Boolean", "double": "Double",
@@ -68,14 +70,13 @@ class DynamoDBWords:
         return serialization(f"{token(value)} cannot be converted to {java}")
 
     def collection(self, value: Any, kind: str, name: str, element: bool) -> ApiError:
-        """`name` is the structure's, or that of a map's values; `element`: it stands in a list or map."""
+        """`name` is the structure's, or the Java type of a map's values; `element`: in a list or map."""
         if isinstance(value, dict):
             return serialization(STRUCTURE_FOUND)
         if isinstance(value, (list, tuple)):
-            java = f"com.amazonaws.dynamodb.v20120810.{name}"
             if kind == "map":
-                return serialization(f"Unrecognized collection type java.util.Map<java.lang.String, {java}>")
-            return serialization(f"Unrecognized collection type class {java}")
+                return serialization(f"Unrecognized collection type java.util.Map<{JAVA_STRING}, {name}>")
+            return serialization(f"Unrecognized collection type class {STRUCTURES}{name}")
         if element and kind == "structure":
             return serialization("Unexpected value type in payload")
         return serialization("Unexpected field type")
