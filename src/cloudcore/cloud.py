@@ -137,7 +137,7 @@ class Cloud:
         def make() -> Firehose:
             from cloudcore.firehose import Firehose
 
-            return Firehose(
+            service = Firehose(
                 self._home("firehose"),
                 self.account,
                 self.region,
@@ -145,6 +145,8 @@ class Cloud:
                 invoke=lambda function, payload: self.lambda_.invoke(function, payload),
                 clock=self.clock,
             )
+            service.resume()  # what waited when the last process ended is delivered
+            return service
 
         return self._service("firehose", make)
 
@@ -189,7 +191,7 @@ class Cloud:
         """Serve this cloud over HTTP on a loopback address; closing the cloud closes it too."""
         from cloudcore.wire import Endpoint
 
-        self.firehose.resume()  # streams of an earlier run go on delivering
+        _ = self.firehose  # streams of an earlier run go on delivering
         with self._lock:
             endpoint = Endpoint(self, host, port)
             self._endpoints.append(endpoint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,26 @@ def test_killed_while_encryption_switches(tmp_path: Any, monkeypatch: pytest.Mon
         if finished:
             break
     assert at > 20
+
+
+def test_streams_go_on_when_the_cloud_is_opened_and_one_that_cannot_holds_up_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import cloudcore
+
+    with cloudcore.open(str(tmp_path / "c")) as cloud:
+        for name in ("good", "locked"):
+            cloud.stream(name, bucket="b", prefix=f"{name}/", buffer_seconds=0.2).put(b"x")
+            if name == "locked":
+                cloud.firehose.call("StartDeliveryStreamEncryption", {"DeliveryStreamName": name})
+    (key,) = (tmp_path / "c").rglob("@key")
+    key.unlink()
+    for made in (tmp_path / "c").rglob("objects"):
+        shutil.rmtree(made)
+    with cloudcore.open(str(tmp_path / "c")) as cloud:
+        cloud.firehose.call("ListDeliveryStreams", {})  # nobody asks for the stream itself
+        assert "locked cannot be opened" in caplog.text
+        assert "good" not in caplog.text
+        with pytest.raises(CorruptError, match="is missing"):
+            cloud.firehose.get("locked")
+        assert cloud.firehose.get("good").flush(10)

@@ -225,3 +225,68 @@ def test_a_batch_is_handed_over_once():
     with pytest.raises(ValueError, match="handed over already"):
         pa.record_batch(batch)
     columns.finish()  # never imported: freed with the object
+
+
+def test_dots_as_underscores_and_exact_keys():
+    schema = pa.schema([("a_b", pa.int64()), ("C", pa.int64())])
+    columns = _stream.Columns(schema, case_insensitive=False, dots_as_underscores=True)
+    assert columns.append_lines(b'{"a.b":1,"c":2,"C":3}\n{"a_b":4}\n{"a-b":5}\n{"A.b":6}') == []
+    rows = pa.record_batch(columns.finish()).to_pylist()
+    assert rows == [{"a_b": a, "C": c} for a, c in ((1, 3), (4, None), (None, None), (None, None))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (pa.int64(), ["1", "null"], ['"1"', "true", "[1]", "{}"]),
+        (pa.float64(), ["1.5"], ['"1.5"']),
+        (pa.decimal128(5, 2), ["1.25"], ['"1.25"']),
+        (pa.bool_(), ["true"], ['"true"', "1"]),
+        (pa.string(), ['"x"', "1", "true"], ["{}", "[1]"]),
+        (pa.date32(), ['"2026-01-02"'], ["5"]),
+        (pa.timestamp("ms"), ['"2026-1-2 03:04:05"', '"2026-01-02 03:04:05.5"'], ['"2026-01-02T03:04:05"', "5", "1.5"]),
+        (pa.list_(pa.int64()), ["[1]"], ["1", '["1"]', "{}"]),
+        (pa.struct([("x", pa.int64())]), ['{"x":1}'], ["[]", '{"x":"1"}', "1"]),
+        (pa.map_(pa.int32(), pa.int64()), ['{"1":2}'], ["[]", '{"1":"2"}']),
+    ],
+)
+def test_strict_columns(kind, good, bad):
+    columns = _stream.Columns(pa.schema([("v", kind)]), strict=True)
+    lines = "\n".join(f'{{"v":{value}}}' for value in good + bad).encode()
+    told = columns.append_lines(lines)
+    assert [(line, code) for line, code, _ in told] == [
+        (len(good) + n, "DataFormatConversion.MalformedData") for n in range(1, len(bad) + 1)
+    ]
+    assert columns.rows == len(good)
+
+
+def test_strict_columns_with_milliseconds():
+    for unit, wanted in (("s", -1), ("ms", -1), ("us", -1000), ("ns", -1_000_000)):
+        columns = _stream.Columns(pa.schema([("v", pa.timestamp(unit))]), strict=True, millis=True)
+        assert columns.append_lines(b'{"v":-1}\n{"v":"1970-01-01 00:00:00"}') == []
+        values = pa.record_batch(columns.finish()).column(0).cast(pa.int64()).to_pylist()
+        assert values == [wanted, 0]
+        assert len(columns.append_lines(b'{"v":1.5}\n{"v":true}')) == 2
+
+
+def test_snappy_frames():
+    seen = []
+
+    def compress(block):
+        seen.append(len(block))
+        return b"<%d>" % len(block)
+
+    data = b"x" * (2 * 32768 + 5)
+    framed = _stream.snappy_frames(data, compress, hadoop=False)
+    assert framed == b"\x82SNAPPY\0\0\0\0\1\0\0\0\1" + (b"\0\0\0\7<32768>" * 2) + b"\0\0\0\3<5>"
+    assert _stream.snappy_frames(memoryview(data), compress, hadoop=True) == (
+        b"\0\0\x80\0\0\0\0\7<32768>" * 2 + b"\0\0\0\5\0\0\0\3<5>"
+    )
+    assert seen == [32768, 32768, 5] * 2
+    assert _stream.snappy_frames(b"", compress, hadoop=True) == b""
+
+    def broken(block):
+        raise ValueError("no codec")
+
+    with pytest.raises(ValueError, match="no codec"):
+        _stream.snappy_frames(data, broken, hadoop=False)

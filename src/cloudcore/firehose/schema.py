@@ -22,7 +22,7 @@ _TOKEN = re.compile(r"\s*([A-Za-z_][\w.$-]*|`[^`]*`|\"[^\"]*\"|\d+|[<>(),:])")
 def to_arrow(schema: Any) -> pa.Schema:
     """An Arrow schema from one of: pa.Schema; DDL ("a int, b array<string>, c struct<x:double>"); a dict
     {name: type text or pa.DataType}; a list of {"name": .., "type": ..}. ValueError when it is none."""
-    if isinstance(schema, pa.Schema):
+    if isinstance(schema, pa.Schema) and len(schema):
         return schema
     if isinstance(schema, str):
         return pa.schema(_Ddl(schema).columns(end=""))

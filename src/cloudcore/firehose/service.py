@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import threading
@@ -27,6 +28,7 @@ from cloudcore.firehose.sealed import KeyFile
 from cloudcore.firehose.stream import Stream
 from cloudcore.validation import check, for_boto3
 
+logger = logging.getLogger("cloudcore.firehose")
 _PUTS = frozenset(("PutRecord", "PutRecordBatch"))
 """Decoded in C on the wire; they check themselves."""
 
@@ -404,7 +406,10 @@ class Firehose:
         """Open every stream, so that what waited when the process ended is delivered."""
         for name in self.names():
             if self.state(name) == "ACTIVE":
-                self.get(name)
+                try:
+                    self.get(name)
+                except (CloudcoreError, OSError) as error:  # the others go on; using this one tells again
+                    logger.error("%s cannot be opened, and delivers nothing: %s", name, error)
 
 
 def _error(error: ApiError) -> tuple[int, bytes]:
