@@ -33,41 +33,42 @@ class Capacity:
         self.limit = limit
         self.common = 0  # calls that use neither a reserve nor provisioned concurrency
         self.shares: dict[str, Share] = {}
+        self._taken = 0
 
     def share(self, name: str) -> Share:
         """The counts of a function."""
         return self.shares.setdefault(name, Share())
 
-    def enter(self, share: Share, runner: Any) -> None:
-        """Count one more call. Raises TooManyRequestsException."""
+    def enter(self, share: Share, runner: Any) -> bool:
+        """Count one more call; whether it uses the common rest. Raises TooManyRequestsException."""
+        common = False
         if share.reserved is not None:
             if share.active >= share.reserved:
                 raise _throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
         elif runner.active >= runner.provisioned:
-            if self.common >= self.unreserved():
+            if self.common >= self.unreserved:
                 raise _throttled("ConcurrentInvocationLimitExceeded")
             self.common += 1
+            common = True
         share.active += 1
         runner.active += 1
+        return common
 
-    def leave(self, share: Share, runner: Any) -> None:
-        """Count a call out."""
+    def leave(self, share: Share, runner: Any, common: bool) -> None:
+        """Count a call out; `common` is what enter() said."""
         share.active -= 1
         runner.active -= 1
-        if share.reserved is None and runner.active >= runner.provisioned:
-            self.common -= 1
+        self.common -= common
 
-    def recount(self, runners: dict[tuple[str, str], Any]) -> None:
-        """Find `common` anew after reserves or provisions changed."""
-        self.common = sum(
-            max(0, runner.active - runner.provisioned)
-            for (name, _), runner in runners.items()
-            if self.share(name).reserved is None
-        )
+    def settle(self, share: Share, reserved: int | None, provisioned: int) -> None:
+        """Set what belongs to a function alone."""
+        share.reserved, share.provisioned = reserved, provisioned
+        self._taken = sum(_taken(each) for each in self.shares.values())
 
+    @property
     def unreserved(self) -> int:
         """What calls of functions without a reserve have in common."""
-        return self.limit - sum(_taken(share) for share in self.shares.values())
+        return self.limit - self._taken
 
     def unreserved_without(self, name: str) -> int:
         """The account's unreserved concurrency if the function `name` took nothing of it."""
@@ -99,7 +100,7 @@ def check_provision(capacity: Capacity, name: str, total: int) -> None:
                 "reservedConcurrentExecution for function"
             )
         return
-    left = capacity.unreserved() + _taken(share)
+    left = capacity.unreserved + _taken(share)
     if total > left:
         raise refused(
             "Specified ConcurrentExecutions for function is greater than account's unreserved concurrency "

@@ -20,6 +20,7 @@ import shutil
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 from cloudcore._channel import request_id as new_request_id
 from cloudcore.errors import ClosedError, ForkedError
@@ -54,6 +55,8 @@ class Pool:
         self._warm: list[Environment] = []
         self._active = 0
         self._closed = False
+        self._kept_log: Callable[[bytes], object] = len
+        self._kept = 0  # so many are started ahead and outlive idle times
         self._scratches: list[str] = []  # of environments that were killed: /tmp survives a timeout
         self._version = zygotes.Version(spec.root, spec.environment)
         self._first_line = metering.init_start(spec.environment.get("AWS_REGION", "us-east-1"))
@@ -103,6 +106,28 @@ class Pool:
         finally:
             with self._lock:
                 self._active -= 1
+
+    def prewarm(self, count: int, log: Callable[[bytes], object] = len) -> bool:
+        """Have `count` environments initialised, running or idle, and keep so many through idle times.
+
+        False when one did not initialise. `log` is given what each initialisation wrote. A successor of
+        one that died is started in the background.
+        """
+        with self._lock:
+            self._kept, self._kept_log = count, log
+        while True:
+            with self._lock:
+                if self._closed or len(self._warm) + self._active >= self._kept:
+                    return True
+            environment, outcome, init_ms = self._start(INIT_S)
+            text = self._first_line + metering.ended(environment.read_output())
+            if outcome.kind != runtime.READY:
+                log(text + metering.init_report(init_ms, "init", _status(outcome)))
+                self._discard(environment, keep=False)
+                return False
+            log(text)
+            self._version.prepare(json.loads(outcome.payload) if outcome.payload else None)
+            self._put(environment)
 
     def _cold(self, call: _Call) -> Result:
         # Counted before there is a child, so that closing the last pool meanwhile leaves the zygote.
@@ -264,6 +289,11 @@ class Pool:
                 self._scratches.append(environment.scratch)
         if not keep:
             shutil.rmtree(environment.scratch, ignore_errors=True)
+        elif self._kept:
+            again = (self._kept, self._kept_log)
+            threading.Thread(
+                target=self.prewarm, args=again, name="cloudcore-lambda-warm", daemon=True
+            ).start()
         return how
 
     def _tick(self, now: float) -> float | None:
@@ -272,9 +302,9 @@ class Pool:
         with self._lock:
             if self._closed:
                 return None
-            if self._warm:
+            if len(self._warm) > self._kept:
                 return min(one.last_used for one in self._warm) + self.idle_s
-            if self._active:
+            if self._active or self._warm:
                 return now + self.idle_s
         own = self._version.get()
         if own is not None and now < own.used + 2 * self.idle_s:
@@ -286,8 +316,9 @@ class Pool:
         """End the environments that had no call for `idle_s` seconds."""
         limit = time.monotonic() - idle_s
         with self._lock:
-            old = [one for one in self._warm if one.last_used <= limit]
-            self._warm = [one for one in self._warm if one.last_used > limit]
+            idle = sorted(self._warm, key=lambda one: one.last_used)
+            old = [one for one in idle[: max(0, len(idle) - self._kept)] if one.last_used <= limit]
+            self._warm = [one for one in self._warm if one not in old]
             spare, self._scratches = self._scratches, []
         for environment in old:
             self._discard(environment, keep=False)

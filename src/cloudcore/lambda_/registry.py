@@ -3,7 +3,7 @@
     <directory>/functions/<name>.json
 
 A file holds the function's versions ("$LATEST" and published numbers) with their configuration and
-package, its aliases, tags and reserved concurrency.
+package, its aliases, tags, reserved and provisioned concurrency (by qualifier).
 """
 
 from __future__ import annotations
@@ -55,10 +55,21 @@ class FunctionRecord:
     tags: dict[str, str] = field(default_factory=dict)
     reserved: int | None = None
     published: int = 0
+    provisioned: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def latest(self) -> Version:
         return self.versions[LATEST]
+
+    def resolve(self, qualifier: str) -> str:
+        """The number of the version that a qualifier names, an alias by the first of its two."""
+        alias = self.aliases.get(qualifier)
+        number: str = alias["FunctionVersion"] if alias else qualifier
+        return number
+
+    def forget(self, qualifier: str) -> None:
+        """Drop what hangs on a version or an alias that is being deleted."""
+        self.provisioned.pop(qualifier, None)
 
 
 class Registry:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
+from cloudcore.errors import ClosedError
 from cloudcore.lambda_.pool import Pool
 from cloudcore.lambda_.registry import Version
 from cloudcore.lambda_.spec import Spec, environment_of
@@ -27,19 +29,43 @@ class Runner:
         self._account, self._region, self._idle_s = account, region, idle_s
         self._lock = threading.Lock()
         self._pool: Pool | None = None
+        self._closed = self._failed = False
         # Calls under way and provisioned environments; the service's lock guards both.
         self.active = self.provisioned = 0
 
     def pool(self) -> Pool:
         """The version's environments."""
         with self._lock:
+            if self._closed:
+                raise ClosedError("this version changed or went", "closed")
             if self._pool is None:
                 self._pool = Pool(self._spec(), idle_s=self._idle_s)
             return self._pool
 
+    def provision(self, count: int, log: Callable[[bytes], object]) -> None:
+        """Keep `count` environments ready from now on; they are started in the background."""
+        if count == self.provisioned:
+            return
+        self.provisioned, self._failed = count, False
+
+        def start() -> None:
+            with contextlib.suppress(ClosedError):
+                self._failed = not self.pool().prewarm(count, log)
+
+        threading.Thread(target=start, name="cloudcore-lambda-warm", daemon=True).start()
+
+    def provisioned_state(self) -> tuple[int, str]:
+        """(environments that are ready, READY or IN_PROGRESS or FAILED)."""
+        with self._lock:
+            ready = 0 if self._pool is None else min(self.provisioned, self._pool.warm + self._pool.active)
+        if ready == self.provisioned:
+            return ready, "READY"
+        return ready, "FAILED" if self._failed else "IN_PROGRESS"
+
     def close(self) -> None:
         """End the environments; calls under way finish first."""
         with self._lock:
+            self._closed = True
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()

@@ -79,6 +79,8 @@ class Lambda:
         self.capacity = Capacity(concurrency)
         self._closed = False
         self.packages.keep_only(self.registry.packages())
+        for name, record in self.registry.functions.items():
+            self._provide(name, record)
 
     # -- doors -----------------------------------------------------------------------------------
 
@@ -131,7 +133,7 @@ class Lambda:
         payload = payload or b"{}"
         check_json(payload)
         while True:
-            target, runner = self._enter(function, qualifier)
+            target, runner, common = self._enter(function, qualifier)
             try:
                 result = runner.pool().invoke(payload, client_context=client_context, arn=target.arn)
             except ClosedError:
@@ -140,7 +142,7 @@ class Lambda:
                 continue  # the function was changed between the two lines: take its new version
             finally:
                 with self.lock:
-                    self.capacity.leave(target.share, runner)
+                    self.capacity.leave(target.share, runner, common)
             target.meter.count(
                 result.duration_ms,
                 result.billed_ms,
@@ -208,8 +210,7 @@ class Lambda:
         """The version that a reference names, by its number or by an alias (the first of its two)."""
         function = self.function(reference)
         qualifier = reference.qualifier or names.LATEST
-        alias = function.aliases.get(qualifier)
-        found = function.versions.get(alias["FunctionVersion"] if alias else qualifier)
+        found = function.versions.get(function.resolve(qualifier))
         if found is None:
             raise not_found(self.arn(reference.name, reference.qualifier))
         return found
@@ -236,24 +237,28 @@ class Lambda:
 
     def stamp(self, configuration: dict[str, Any]) -> None:
         """A new RevisionId and LastModified."""
-        now = self.clock.now()
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
-        configuration["LastModified"] = f"{moment}.{int(now * 1000) % 1000:03d}+0000"
+        configuration["LastModified"] = self.moment(milliseconds=True)
         configuration["RevisionId"] = str(uuid.uuid4())
+
+    def moment(self, *, milliseconds: bool = False) -> str:
+        """The time as the answers write it."""
+        now = self.clock.now()
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        return text + (f".{int(now * 1000) % 1000:03d}" if milliseconds else "") + "+0000"
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _enter(self, function: str, qualifier: str | None) -> tuple[Target, Runner]:
+    def _enter(self, function: str, qualifier: str | None) -> tuple[Target, Runner, bool]:
         """Count one more call of what a name stands for, if there is room for it."""
         with self.lock:
             target = self._targets.get((function, qualifier)) or self._find(function, qualifier)
             runner = target.choose()
             try:
-                self.capacity.enter(target.share, runner)
+                common = self.capacity.enter(target.share, runner)
             except ApiError:
                 target.meter.throttle()
                 raise
-            return target, runner
+            return target, runner, common
 
     def _find(self, function: str, qualifier: str | None) -> Target:
         if self._closed:
@@ -299,9 +304,23 @@ class Lambda:
             version = versions.get(key[1])
             if key[0] == name and (version is None or not version.runs_as(runner.version)):
                 stale.append(self._runners.pop(key))
+        self._provide(name, record)
         for runner in stale:
             threading.Thread(target=runner.close, name="cloudcore-lambda-end", daemon=True).start()
         self.packages.keep_only(self.registry.packages())
+
+    def _provide(self, name: str, record: FunctionRecord | None) -> None:
+        """Set a function's reserve and keep its provisioned versions warm."""
+        wanted: dict[str, int] = {}
+        for qualifier, given in record.provisioned.items() if record else ():
+            number = record.resolve(qualifier)
+            wanted[number] = wanted.get(number, 0) + given["Requested"]
+            self.runner(name, record.versions[number])
+        for (owner, number), runner in self._runners.items():
+            if owner == name:
+                runner.provision(wanted.get(number, 0), self.log(name).write)
+        share = self.capacity.share(name)
+        self.capacity.settle(share, record.reserved if record else None, sum(wanted.values()))
 
     @property
     def concurrency(self) -> int:

@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cloudcore.lambda_.operations.concurrency import (
+    delete_function_concurrency,
+    get_function_concurrency,
+    put_function_concurrency,
+)
 from cloudcore.lambda_.operations.create_alias import create_alias
 from cloudcore.lambda_.operations.create_function import create_function
 from cloudcore.lambda_.operations.delete_alias import delete_alias
 from cloudcore.lambda_.operations.delete_function import delete_function
+from cloudcore.lambda_.operations.get_account_settings import get_account_settings
 from cloudcore.lambda_.operations.get_alias import get_alias, list_aliases
 from cloudcore.lambda_.operations.get_function import get_function, get_function_configuration
 from cloudcore.lambda_.operations.invoke import invoke
 from cloudcore.lambda_.operations.list_functions import list_functions
 from cloudcore.lambda_.operations.list_versions import list_versions_by_function
+from cloudcore.lambda_.operations.provisioned_concurrency import (
+    delete_provisioned_concurrency_config,
+    get_provisioned_concurrency_config,
+    list_provisioned_concurrency_configs,
+    put_provisioned_concurrency_config,
+)
 from cloudcore.lambda_.operations.publish_version import publish_version
 from cloudcore.lambda_.operations.update_alias import update_alias
 from cloudcore.lambda_.operations.update_function_code import update_function_code
@@ -24,14 +36,22 @@ TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "CreateFunction": create_function,
     "DeleteAlias": delete_alias,
     "DeleteFunction": delete_function,
+    "DeleteFunctionConcurrency": delete_function_concurrency,
+    "DeleteProvisionedConcurrencyConfig": delete_provisioned_concurrency_config,
+    "GetAccountSettings": get_account_settings,
     "GetAlias": get_alias,
     "GetFunction": get_function,
+    "GetFunctionConcurrency": get_function_concurrency,
     "GetFunctionConfiguration": get_function_configuration,
+    "GetProvisionedConcurrencyConfig": get_provisioned_concurrency_config,
     "Invoke": invoke,
     "ListAliases": list_aliases,
     "ListFunctions": list_functions,
+    "ListProvisionedConcurrencyConfigs": list_provisioned_concurrency_configs,
     "ListVersionsByFunction": list_versions_by_function,
     "PublishVersion": publish_version,
+    "PutFunctionConcurrency": put_function_concurrency,
+    "PutProvisionedConcurrencyConfig": put_provisioned_concurrency_config,
     "UpdateAlias": update_alias,
     "UpdateFunctionCode": update_function_code,
     "UpdateFunctionConfiguration": update_function_configuration,

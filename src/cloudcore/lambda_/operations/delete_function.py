@@ -32,4 +32,5 @@ def delete_function(service: Any, params: dict[str, Any]) -> dict[str, Any]:
                 409,
             )
         del function.versions[number]
+        function.forget(number)
     return {"StatusCode": 204}

@@ -17,6 +17,8 @@ def get_function(service: Any, params: dict[str, Any]) -> dict[str, Any]:
             "Configuration": _configuration(service, reference),
             "Code": {"RepositoryType": "S3", "Location": Path(place).as_uri()},
         }
+        if function.reserved is not None and reference.qualifier is None:
+            answer["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
         if function.tags:
             answer["Tags"] = dict(function.tags)
         return answer
