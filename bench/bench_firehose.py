@@ -153,3 +153,38 @@ def test_peer_duckdb(benchmark: Any, calls: list[list[bytes]], tmp_path: Path) -
     found = connection.execute(f"SELECT count(*) FROM '{tmp_path / 'out.parquet'}'").fetchone()
     assert found == (CALL * CALLS,)
     rate(benchmark, CALL * CALLS)
+
+
+HANDLER = b"""
+def handler(event, context):
+    return {"records": [
+        {"recordId": r["recordId"], "result": "Dropped" if r["recordId"][-1] == "7" else "Ok", "data": r["data"]}
+        for r in event["records"]
+    ]}
+"""
+
+
+@pytest.mark.benchmark(group="through a Python function to JSON objects")
+def test_stream_with_transform(benchmark: Any, calls: list[list[bytes]], tmp_path: Path) -> None:
+    """Put, log, function in a worker process, staged log, object: every record is accounted for."""
+    import cloudcore
+    from cloudcore.lambda_.code import pack
+
+    numbers = itertools.count()
+    with cloudcore.open(str(tmp_path / "cloud")) as cloud:
+        cloud.function("each", pack({"h.py": HANDLER}), handler="h.handler", memory=1024, timeout=60)
+
+        def run() -> None:
+            stream = cloud.stream(
+                f"s{next(numbers)}", transform="each", transform_buffer_bytes=3 << 20, buffer_seconds=900,
+                buffer_bytes=64 << 20,
+            )  # fmt: skip
+            for call in calls:
+                stream.put_batch(call)
+            assert stream.flush(120)
+            status = stream.status()
+            assert status["delivered"] + status["dropped"] == status["records_in"] == CALL * CALLS
+            assert status["dropped"] == CALL * CALLS // 10
+
+        benchmark.pedantic(run, rounds=3, warmup_rounds=1)
+        rate(benchmark, CALL * CALLS)
