@@ -105,6 +105,7 @@ class Cloud:
                 self.account,
                 self.region,
                 endpoint_url=self._functions_url,
+                listener=self._listener_url,
                 read_object=lambda bucket, key: self.objects.get(bucket, key),
                 clock=self.clock,
             )
@@ -241,6 +242,11 @@ class Cloud:
                 self._services[name] = make()
             service: T = self._services[name]
             return service
+
+    def _listener_url(self) -> str:
+        """Where clients reach this cloud: the first listener of serve(), else the functions' own."""
+        with self._lock:
+            return self._endpoints[0].url if self._endpoints else self._functions_url()
 
     def _functions_url(self) -> str:
         """Where functions reach the other services: a listener that opens with the first function."""

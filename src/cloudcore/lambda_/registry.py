@@ -3,7 +3,8 @@
     <directory>/functions/<name>.json
 
 A file holds the function's versions ("$LATEST" and published numbers) with their configuration and
-package, its aliases, tags, reserved and provisioned concurrency (by qualifier).
+package, its aliases, tags and reserved concurrency; by qualifier ("" for none)
+provisioned concurrency, resource policies and URLs.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class FunctionRecord:
     reserved: int | None = None
     published: int = 0
     provisioned: dict[str, dict[str, Any]] = field(default_factory=dict)
+    policies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    urls: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def latest(self) -> Version:
@@ -69,7 +72,8 @@ class FunctionRecord:
 
     def forget(self, qualifier: str) -> None:
         """Drop what hangs on a version or an alias that is being deleted."""
-        self.provisioned.pop(qualifier, None)
+        for held in (self.provisioned, self.policies, self.urls):
+            held.pop(qualifier, None)
 
 
 class Registry:

@@ -44,7 +44,7 @@ class Lambda:
     """The functions of one account and region, kept in `directory`.
 
     `endpoint_url()` gives the URL at which functions reach the other services; `read_object(bucket, key)`
-    reads deployment packages from an object store. Environments end after `idle_s` seconds without a call.
+    reads deployment packages from an object store; `listener()` gives the URL that clients use. Environments end after `idle_s` seconds without a call.
     One process owns a directory: BusyError for a second one.
     """
 
@@ -58,6 +58,7 @@ class Lambda:
         *,
         endpoint_url: Callable[[], str | None] = lambda: None,
         read_object: Callable[[str, str], bytes] | None = None,
+        listener: Callable[[], str | None] = lambda: None,
         clock: Clock | None = None,
         idle_s: float = 300.0,
         concurrency: int = CONCURRENCY,
@@ -66,7 +67,7 @@ class Lambda:
         self.account, self.region = account, region
         self.clock = clock or Clock()
         self.idle_s = idle_s
-        self.endpoint_url, self.read_object = endpoint_url, read_object
+        self.endpoint_url, self.read_object, self.listener = endpoint_url, read_object, listener
         os.makedirs(os.path.join(self.directory, "logs"), exist_ok=True)
         self._owner = _own(self.directory)
         self.registry = Registry(self.directory)
@@ -104,6 +105,14 @@ class Lambda:
         from cloudcore.lambda_ import rest
 
         return rest.handle(self, method, path, query, headers, body)
+
+    def handle_url(
+        self, url_id: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """A request to a function URL: HTTP status, headers and body."""
+        from cloudcore.lambda_ import urls
+
+        return urls.handle(self, url_id, method, path, query, headers, body)
 
     def deploy(self, name: str, source: dict[str, Any], settings: dict[str, Any]) -> None:
         """Make function `name` what it is asked to be: see deploy.py."""
@@ -193,6 +202,12 @@ class Lambda:
         """The ARN of a function, with the qualifier when there is one."""
         end = f":{qualifier}" if qualifier else ""
         return f"arn:aws:lambda:{self.region}:{self.account}:function:{name}{end}"
+
+    def url(self, url_id: str) -> str:
+        """A function URL on the first listener that is open."""
+        scheme, _, host = (self.listener() or "http://localhost").partition("://")
+        _, _, port = host.rpartition(":") if ":" in host else ("", "", "")
+        return f"{scheme}://{url_id}.lambda-url.{self.region}.localhost{':' + port if port else ''}/"
 
     def reference(self, params: dict[str, Any]) -> names.Reference:
         """FunctionName and Qualifier of an operation."""

@@ -1,7 +1,7 @@
 """The endpoint: one port for all services of a Cloud.
 
 Item verbs never come here: csrc/http answers them in C. A request that does is looked up by its
-X-Amz-Target in one table (Lambda: by its path) and handed to the service as bytes; the service's own body
+X-Amz-Target in one table (Lambda: by its path; function URLs: by Host, or /lambda-url/<id>/...) and handed to the service as bytes; the service's own body
 goes back. A thread that takes a request sees to it that another one is waiting, so a function that runs for
 minutes, or that calls another function, holds up nobody.
 """
@@ -28,6 +28,7 @@ _BODY_MAX = 16 << 20
 _PACKAGE_MAX = 70_167_211  # the largest request of all: CreateFunction with a zip
 _THREADS_MAX = 1100  # the functions' concurrency and then some
 _DATED = re.compile(r"/20\d\d-\d\d-\d\d/")  # Lambda's paths begin with the date of an API version
+_FUNCTION_URL = re.compile(r"([a-z0-9]+)\.lambda-url\.")
 _log = logging.getLogger("cloudcore.wire")
 Reply = tuple[int, list[tuple[str, str]], bytes]
 
@@ -136,6 +137,9 @@ class Endpoint:
 
     def _answer(self, request: Request) -> Reply:
         path, _, query = request.target.partition("?")
+        url = _FUNCTION_URL.match(request.headers.get("host", ""))
+        if url or path.startswith("/lambda-url/"):
+            return self._function_url(request, url[1] if url else None, path, query)
         if request.method == "GET" and path in ("/", "/_cloudcore/health"):
             return (
                 200,
@@ -157,6 +161,15 @@ class Endpoint:
         if version == "1.0":
             headers.append(("x-amz-crc32", str(zlib.crc32(body))))
         return status, headers, body
+
+    def _function_url(self, request: Request, url_id: str | None, path: str, query: str) -> Reply:
+        if url_id is None:
+            url_id, _, path = path.removeprefix("/lambda-url/").partition("/")
+            path = "/" + path
+        status, headers, body = self._cloud.lambda_.handle_url(
+            url_id, request.method, path, query, request.headers, request.body
+        )
+        return status, [*headers, ("x-amzn-RequestId", request_id(next(self._serial)))], body
 
     def _rest(self, request: Request, path: str, query: str) -> Reply:
         status, headers, body = self._cloud.lambda_.handle(
