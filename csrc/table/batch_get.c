@@ -33,13 +33,14 @@ static cc_status bind_projections(cc_call *call, cc_bound *bounds) {
     return CC_OK;
 }
 
-static cc_status find_all(cc_call *call, cc_wanted *wanted) {
+static cc_status find_all(cc_call *call, cc_wanted *wanted, const cc_bound *bounds) {
     const cc_request *request = call->request;
     for (size_t i = 0; i < request->batch_count; i++) {
         const cc_batch_entry *entry = &request->batch[i];
         if (i == 0 || entry->table != entry[-1].table)
             CC_TRY(cc_table_find(call->tables, request->tables[entry->table].name, &call->space,
                                  &call->schema, call->error));
+        CC_TRY(cc_bound_check_scalars(&bounds[entry->table], call->schema, call->error));
         wanted[i].space = call->space;
         CC_TRY(cc_key_from_key_item(call->schema, entry->item, call->arena, &wanted[i].key, call->error));
         if (duplicate(wanted, i + 1))
@@ -86,7 +87,7 @@ cc_status cc_verb_batch_get(cc_call *call) {
     memset(bounds, 0, (request->table_count + 1) * sizeof *bounds);
     cc_status status;
     CC_TRY_GOTO(bind_projections(call, bounds));
-    CC_TRY_GOTO(find_all(call, wanted));
+    CC_TRY_GOTO(find_all(call, wanted, bounds));
     CC_TRY_GOTO(read_all(call, wanted, bounds));
 cleanup:
     for (size_t i = 0; i < request->table_count; i++)

@@ -274,6 +274,8 @@ cc_status cc_expression_compile(cc_expression_kind kind, cc_bytes text, cc_expre
                         .generated = generated,
                         .error = error};
     CC_TRY_GOTO(parse(&parser));
+    for (uint32_t i = 0; i < program->path_count; i++)
+        program->nested = program->nested || program->paths[i].count > 1;
     *expression_out = program;
     program = NULL;
 cleanup:

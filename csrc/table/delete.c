@@ -5,6 +5,7 @@ cc_status cc_verb_delete(cc_call *call) {
     const cc_request *request = call->request;
     cc_change change = {.kind = CC_CHANGE_DELETE, .space = call->space};
     CC_TRY(cc_key_from_key_item(call->schema, request->item, call->arena, &change.key, call->error));
+    CC_TRY(cc_call_check_scalars(call));
     cc_bytes old = {NULL, 0};
     bool found = cc_space_get(call->space, change.key, &old);
     if (!found)

@@ -132,6 +132,7 @@ typedef struct cc_expression {
     cc_action *actions; /* UPDATE */
     uint32_t root, node_count, path_count, element_count, alias_count, value_count, action_count;
     uint32_t operator_count;
+    bool nested; /* some path goes into a document */
 } cc_expression;
 
 /* The words in front of an error: "Invalid FilterExpression: ". */

@@ -6,6 +6,7 @@ cc_status cc_verb_get(cc_call *call) {
     cc_key key;
     cc_bytes item;
     CC_TRY(cc_key_from_key_item(call->schema, request->item, call->arena, &key, call->error));
+    CC_TRY(cc_call_check_scalars(call));
     size_t size = 0;
     if (cc_space_get(call->space, key, &item)) {
         if (request->capacity != CC_CAPACITY_NONE)

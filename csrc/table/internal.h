@@ -110,6 +110,11 @@ CC_MUST_CHECK static inline cc_status cc_call_check_indexes(cc_call *call, cc_by
     return cc_table_index_check(schema, item, old, call->error);
 }
 
+/* Refuses paths into key attributes of the table or of an index, in the service's words. */
+CC_MUST_CHECK cc_status cc_call_check_scalars(cc_call *call);
+CC_MUST_CHECK cc_status cc_bound_check_scalars(const cc_bound *bound, const cc_key_schema *schema,
+                                               cc_error *error);
+
 /* Fills the reply's ItemCollectionMetrics after a write that asks for them. */
 CC_MUST_CHECK cc_status cc_call_collections(cc_call *call);
 

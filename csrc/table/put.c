@@ -5,6 +5,7 @@ cc_status cc_verb_put(cc_call *call) {
     const cc_request *request = call->request;
     cc_change change = {.kind = CC_CHANGE_PUT, .space = call->space, .value = request->item};
     CC_TRY(cc_key_from_item(call->schema, request->item, call->arena, &change.key, call->error));
+    CC_TRY(cc_call_check_scalars(call));
     if (cc_item_size(request->item) > CC_ITEM_SIZE_LIMIT)
         return CC_INVALID(call->error, "Item size has exceeded the maximum allowed size");
     CC_TRY(cc_call_check_indexes(call, request->item, (cc_bytes){NULL, 0}));

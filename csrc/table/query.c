@@ -94,6 +94,7 @@ cc_status cc_verb_query(cc_call *call) {
                                                    : &((const cc_table_schema *)call->schema)->shape;
     CC_TRY(cc_key_condition_read(&call->key_condition, keys, &condition, call->error));
     CC_TRY(check_filter(call, keys));
+    CC_TRY(cc_call_check_scalars(call));
     CC_TRY(cc_key_range_read(call, &condition, &range));
     if (request->start_key.data != NULL)
         CC_TRY(apply_start(call, &range));

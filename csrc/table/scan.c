@@ -23,6 +23,7 @@ cc_status cc_verb_scan(cc_call *call) {
     const cc_request *request = call->request;
     uint64_t first = 0, last = UINT64_MAX, hash;
     CC_TRY(cc_call_open_source(call));
+    CC_TRY(cc_call_check_scalars(call));
     if (request->has_segment) {
         first = segment_start(request->segment, request->total_segments);
         if (request->segment + 1 < request->total_segments)

@@ -17,6 +17,7 @@ cc_status cc_verb_transact_get(cc_call *call) {
         cc_transact_action *action = &call->actions[i];
         cc_bytes item;
         size_t size = 0;
+        CC_TRY(cc_bound_check_scalars(&action->call.projection, action->call.schema, call->error));
         bool found = cc_space_get(action->call.space, action->key, &item);
         if (found)
             bytes += size = cc_item_size(item);

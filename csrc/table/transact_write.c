@@ -11,6 +11,7 @@ cc_status cc_verb_check(cc_call *call) {
     cc_key key;
     cc_bytes old;
     CC_TRY(cc_key_from_key_item(call->schema, call->request->item, call->arena, &key, call->error));
+    CC_TRY(cc_call_check_scalars(call));
     if (!cc_space_get(call->space, key, &old))
         old = (cc_bytes){NULL, 0};
     CC_TRY(cc_call_check_condition(call, old));

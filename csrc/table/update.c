@@ -57,6 +57,7 @@ cc_status cc_verb_update(cc_call *call) {
     CC_TRY(cc_key_from_key_item(call->schema, request->item, call->arena, &change.key, call->error));
     if (call->update.program != NULL)
         CC_TRY(check_targets(call));
+    CC_TRY(cc_call_check_scalars(call));
     cc_bytes old = {NULL, 0};
     if (!cc_space_get(call->space, change.key, &old))
         old = (cc_bytes){NULL, 0};

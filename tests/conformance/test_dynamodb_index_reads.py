@@ -428,3 +428,33 @@ def test_item_collection_metrics(tab, db):
     # A table without a local index has no item collections.
     create(db, "plain")
     assert db.call("PutItem", {"TableName": "plain", "Item": key("p", 1), **asked}) == {}
+
+
+SCALARS = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
+
+
+@pytest.mark.parametrize(
+    ("attribute", "kind"), [("p", "Key"), ("s", "Key"), ("a", "IndexKey"), ("c", "IndexKey")]
+)
+def test_paths_into_keys(tab, attribute, kind):
+    message = f"{SCALARS}{kind}: {attribute}"
+    k = {"TableName": "tab", "Key": item("p", 1)}
+    condition = {"ConditionExpression": f"attribute_not_exists({attribute}.x)"}
+    refused(tab, "PutItem", {"TableName": "tab", "Item": item("p", 1), **condition}, message)
+    refused(tab, "DeleteItem", k | condition, message)
+    refused(tab, "UpdateItem", k | condition, message)
+    refused(tab, "UpdateItem", k | {"UpdateExpression": f"SET y = {attribute}[1]"}, message)
+    refused(tab, "GetItem", k | {"ProjectionExpression": f"{attribute}.x"}, message)
+    refused(
+        tab, "Scan", {"TableName": "tab", "FilterExpression": f"attribute_exists({attribute}[0])"}, message
+    )
+    keys = {"tab": {"Keys": [item("p", 1)], "ProjectionExpression": f"x, {attribute}.x"}}
+    refused(tab, "BatchGetItem", {"RequestItems": keys}, message)
+    if kind == "IndexKey":
+        refused(tab, "UpdateItem", k | {"UpdateExpression": f"REMOVE {attribute}.x"}, message)
+        request = {
+            "TableName": "tab",
+            "KeyConditionExpression": "p = :p",
+            "FilterExpression": f"{attribute}.x = :p",
+        }
+        refused(tab, "Query", request | {"ExpressionAttributeValues": {":p": {"S": "p"}}}, message)

@@ -115,7 +115,9 @@ def test_the_twelve_operations(tmp_path: Path) -> None:
 
 def test_a_function_as_transform(tmp_path: Path) -> None:
     with cloudcore.open(":memory:") as cloud:
-        stream = cloud.stream("s", bucket="b", transform=cloud.function("upper", upper), transform_buffer_seconds=0)
+        stream = cloud.stream(
+            "s", bucket="b", transform=cloud.function("upper", upper), transform_buffer_seconds=0
+        )
         stream.put(b'{"name": "ann"}')
         assert stream.flush(60)
         (key,) = cloud.objects.list("b")

@@ -57,7 +57,10 @@ def test_names_pages_waiters_and_errors_are_boto3s(cloud, service):
             theirs["input_token"], theirs["output_token"], theirs.get("limit_key"), results,
         )  # fmt: skip
     if WAITERS[service]:
-        known = {xform_name(name) for name in WaiterModel(Loader().load_service_model(service, "waiters-2")).waiter_names}
+        known = {
+            xform_name(name)
+            for name in WaiterModel(Loader().load_service_model(service, "waiters-2")).waiter_names
+        }
         assert set(WAITERS[service]) <= known
     exceptions = cloud.client(service).exceptions
     for shape in model.error_shapes:
@@ -109,7 +112,11 @@ def test_an_operation_that_is_not_there_says_so(cloud):
         cloud.client("sqs")
 
 
-QUERY = {"TableName": "things", "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": "p"}}}
+QUERY = {
+    "TableName": "things",
+    "KeyConditionExpression": "pk = :p",
+    "ExpressionAttributeValues": {":p": {"S": "p"}},
+}
 
 
 @pytest.mark.parametrize("config", [{}, {"PageSize": 3}, {"PageSize": 1}, {"MaxItems": 100, "PageSize": 4}])

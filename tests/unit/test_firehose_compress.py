@@ -85,7 +85,9 @@ def test_a_zip_has_one_entry_named_by_a_uuid() -> None:
 def test_a_zip_is_what_other_programs_read(tmp_path: Path, parts: list[bytes]) -> None:
     path = tmp_path / "one.zip"
     path.write_bytes(b"".join(compress(parts, "ZIP", "key")))
-    done = subprocess.run([sys.executable, "-m", "zipfile", "-t", path], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-t", path], capture_output=True, text=True, check=True
+    )
     assert "Done testing" in done.stdout
     with zipfile.ZipFile(path) as archive:
         (entry,) = archive.infolist()
