@@ -6,13 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from cloudcore import _table
 from cloudcore.dynamodb import DynamoDB, Table
 from cloudcore.errors import ApiError, ClosedError, ForkedError
-
-
-def test_the_status_map_is_total():
-    assert set(_table._status_names()) == set(_table._status_map())
 
 
 def test_native_values():

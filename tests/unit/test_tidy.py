@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOORS = [{"base"}, {"codec", "log", "channel"}, {"store", "compress"}, {"table", "ingest"}, {"http"}]
@@ -17,12 +20,72 @@ def test_there_is_something_to_check():
     assert len(C_FILES) > 20 and len(PY_FILES) > 10
 
 
+def includes_upwards(room: str, text: str) -> list[str]:
+    """The rooms that `text`, of `room`, may not include: above it, beside it, or none of ours."""
+    included = re.findall(r'^\s*#\s*include\s*["<]([a-z_]+)/', text, re.MULTILINE)
+    ours = [name for name in included if name in FLOOR or (ROOT / "csrc" / name).is_dir()]
+    return [name for name in ours if name != room and FLOOR.get(name, len(FLOORS)) >= FLOOR[room]]
+
+
+def imported_parts(module: str, text: str) -> set[str]:
+    """The parts of cloudcore (`cloudcore.PART`) that a file imports, relative imports resolved.
+
+    `module` is the file's package, to which its relative imports refer: "cloudcore.firehose".
+    """
+    names = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = module.split(".")[: len(module.split(".")) - node.level + 1] if node.level else []
+            base += node.module.split(".") if node.module else []
+            names |= {".".join([*base, alias.name]) for alias in node.names}
+    parts = [name.split(".") for name in names]
+    return {name[1] for name in parts if name[0] == "cloudcore" and len(name) > 1}
+
+
+def imports_of(path: Path) -> set[str]:
+    return imported_parts(".".join(path.relative_to(ROOT / "src").parent.parts), path.read_text())
+
+
 def test_rooms_include_only_what_lies_below():
     for path in C_FILES:
-        room = path.parent.name
-        for included in re.findall(r'#include "(\w+)/', path.read_text()):
-            assert included in FLOOR, f"{path}: {included} is no room"
-            assert included == room or FLOOR[included] <= FLOOR[room], f"{path} looks up at {included}"
+        wrong = includes_upwards(path.parent.name, path.read_text())
+        assert wrong == [], f"{path} includes {wrong}, which do not lie below it"
+
+
+@pytest.mark.parametrize(
+    ("room", "line", "wrong"),
+    [
+        ("store", '#include "log/log.h"', []),
+        ("store", '#include "store/cell.h"', []),
+        ("store", "#include <sys/mman.h>", []),
+        ("store", '#include "table/table.h"', ["table"]),  # above
+        ("codec", '#include "log/log.h"', ["log"]),  # beside
+        ("log", '  # include "channel/channel.h"', ["channel"]),
+        ("table", '#include "tests/support/check.h"', ["tests"]),  # no room
+    ],
+)
+def test_the_check_of_includes_can_fail(room, line, wrong):
+    assert includes_upwards(room, f"/* a file */\n{line}\n") == wrong
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("import json", set()),
+        ("from cloudcore.errors import ApiError", {"errors"}),
+        ("from cloudcore import firehose", {"firehose"}),
+        ("import cloudcore.firehose.service as s", {"firehose"}),
+        ("from . import records", {"lambda_"}),
+        ("from .records import frame", {"lambda_"}),
+        ("from ..firehose import records", {"firehose"}),
+        ("from .. import objects", {"objects"}),
+        ("def f():\n    from ..dynamodb.service import S", {"dynamodb"}),
+    ],
+)
+def test_the_check_of_imports_can_fail(line, parts):
+    assert imported_parts("cloudcore.lambda_", line) == parts
 
 
 def test_no_python_in_the_core():
@@ -48,8 +111,8 @@ def test_files_and_functions_stay_small():
 def test_services_do_not_import_each_other():
     for service in SERVICES:
         for path in (ROOT / "src" / "cloudcore" / service).rglob("*.py"):
-            imported = set(re.findall(r"(?:from|import) cloudcore\.(\w+)", path.read_text()))
-            assert imported & (SERVICES - {service}) == set(), f"{path} imports {imported & SERVICES}"
+            others = imports_of(path) & (SERVICES - {service})
+            assert others == set(), f"{path} imports {others}"
 
 
 def test_every_door_has_a_stub():
@@ -59,5 +122,5 @@ def test_every_door_has_a_stub():
 
 def test_validation_stands_on_errors_alone():
     for path in (ROOT / "src" / "cloudcore" / "validation").glob("*.py"):
-        imported = set(re.findall(r"(?:from|import) cloudcore\.(\w+)", path.read_text()))
+        imported = imports_of(path)
         assert imported <= {"validation", "errors"}, f"{path} imports {imported}"
