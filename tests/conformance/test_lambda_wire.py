@@ -151,3 +151,11 @@ def test_members_of_the_query(service):
     for query, code in (("MaxItems=x", "SerializationException"), ("MaxItems=0", "ValidationException")):
         status, headers, _ = send(service, "GET", FUNCTIONS, query=query)
         assert (status, headers["x-amzn-ErrorType"]) == (400, code)
+
+
+@pytest.mark.parametrize("context", ["x", "\x80", "a;=="])
+def test_a_client_context_that_is_no_base64(service, context):
+    send(service, "POST", FUNCTIONS, CREATE)
+    headers = {"x-amz-client-context": context}
+    status, out, _ = send(service, "POST", f"{FUNCTIONS}/fn/invocations", b"{}", headers=headers)
+    assert (status, out["x-amzn-ErrorType"]) == (400, "InvalidRequestContentException")

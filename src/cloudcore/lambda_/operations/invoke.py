@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 from typing import Any
 
@@ -48,7 +47,7 @@ def _client_context(value: str | None) -> bytes | None:
         return None
     try:
         return base64.b64decode(value, validate=True)
-    except binascii.Error:
+    except ValueError:  # not base64, or not ASCII
         raise ApiError(
             "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."
         ) from None
