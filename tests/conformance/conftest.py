@@ -1,5 +1,5 @@
 import pytest
-from lambda_support import cloud, functions  # noqa: F401
+from lambda_clients import cloud, functions  # noqa: F401
 from shapes import check_reply
 
 from cloudcore.dynamodb import DynamoDB

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from lambda_support import ARN, create, invoke, refusal
+from lambda_clients import ARN, create, invoke, refusal
 
 import cloudcore
 from cloudcore.errors import ApiError

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from lambda_support import ARN, create, refusal
+from lambda_clients import ARN, create, refusal
 
 MIRROR = b"""
 import base64

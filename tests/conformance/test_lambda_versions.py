@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lambda_support import ARN, change, create, invoke, refusal
+from lambda_clients import ARN, change, create, invoke, refusal
 
 import cloudcore
 
