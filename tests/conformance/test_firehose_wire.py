@@ -157,6 +157,10 @@ def test_limits_of_a_batch(firehose: Firehose) -> None:
         ({"EncryptionConfiguration": {"KMSEncryptionConfig": {"AWSKMSKeyARN": KEY}}}, "local object store"),
         ({"CloudWatchLoggingOptions": {"Enabled": True}}, "not supported"),
         ({"S3BackupMode": "Enabled"}, "S3BackupConfiguration is required"),
+        (
+            {"S3BackupMode": "Enabled", "S3BackupConfiguration": {**S3, "ErrorOutputPrefix": "!{x:y}"}},
+            "invalid expression",
+        ),
         ({"CustomTimeZone": "Mars/Base"}, "time zone"),
         ({"FileExtension": "txt"}, "regular expression"),
         ({"DataFormatConversionConfiguration": {"Enabled": True}}, "SchemaConfiguration is required"),

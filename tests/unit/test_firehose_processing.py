@@ -232,6 +232,12 @@ def test_a_partition_that_cannot_be_written_goes_to_the_error_prefix(world: Worl
     assert (stream.status()["delivered"], stream.status()["failed"]) == (1, 1)
 
 
+def test_the_bound_of_active_partitions(world: World, tmp_path: Any) -> None:
+    for most in (0, 5001):
+        with pytest.raises(ApiError, match="between 1 and 5000"):
+            world.open(tmp_path, **QUERY, partitions_max=most)
+
+
 def test_error_objects_are_compressed_as_the_data_is(world: World, tmp_path: Any) -> None:
     stream = world.open(tmp_path, **QUERY, compression="GZIP")
     stream.put_batch([b'{"customer":{"id":1}}', b"bad"])

@@ -22,7 +22,7 @@ from cloudcore.firehose.processing import config as processing
 from cloudcore.firehose.processing.config import NONE, Processors
 
 MIB = 1 << 20
-PARTITIONS_MAX = 500
+PARTITIONS_MAX, PARTITIONS_BOUND = 500, 5000
 _ARN = re.compile(r"arn:aws[a-z-]*:s3:::([^/]+)")
 _MEMBERS = {
     "RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix", "BufferingHints", "CompressionFormat",
@@ -99,6 +99,9 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
     if convert and compression != "UNCOMPRESSED":
         raise invalid("CompressionFormat must be UNCOMPRESSED when data format conversion is enabled")
     processors = processing.parse(raw, ours)
+    partitions_max = int(ours.get("partitions_max", PARTITIONS_MAX))
+    if not 1 <= partitions_max <= PARTITIONS_BOUND:
+        raise invalid(f"partitions_max must be between 1 and {PARTITIONS_BOUND}")
     partitioned, retry_seconds = _partitioning(raw, data_prefix, processors)
     small = bool(ours.get("small_buffers"))
     low = 64 if (convert or partitioned) and not small else 1
@@ -119,7 +122,7 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
     return S3Config(
         data, prefix.error_prefix(raw.get("ErrorOutputPrefix", ""), plain=plain), zone, processors,
         _backup(raw, ours), convert, bool(ours.get("validate_json")), partitioned,
-        int(ours.get("partitions_max", PARTITIONS_MAX)), retry_seconds,
+        partitions_max, retry_seconds,
     )  # fmt: skip
 
 
@@ -230,6 +233,7 @@ def _backup(raw: dict[str, Any], ours: dict[str, Any]) -> Target | None:
     where = prefix.data_prefix(block.get("Prefix", ""), plain=bool(ours.get("plain_prefix")))
     if where.partition_keys:
         raise invalid("partition keys are not allowed in the Prefix of S3BackupConfiguration")
+    prefix.error_prefix(_text(block, "ErrorOutputPrefix"))  # checked; a backup has no records that fail
     return Target(
         _bucket(block), where, int(ours.get("backup_bytes") or size),
         float(ours.get("buffer_seconds", seconds)), compression, FORMATS[compression].extension,
