@@ -233,7 +233,7 @@ def _backup(raw: dict[str, Any], ours: dict[str, Any]) -> Target | None:
     where = prefix.data_prefix(block.get("Prefix", ""), plain=bool(ours.get("plain_prefix")))
     if where.partition_keys:
         raise invalid("partition keys are not allowed in the Prefix of S3BackupConfiguration")
-    prefix.error_prefix(_text(block, "ErrorOutputPrefix"))  # checked; a backup has no records that fail
+    prefix.error_prefix(block.get("ErrorOutputPrefix") or "")  # checked; a backup has no records that fail
     return Target(
         _bucket(block), where, int(ours.get("backup_bytes") or size),
         float(ours.get("buffer_seconds", seconds)), compression, FORMATS[compression].extension,
