@@ -217,3 +217,26 @@ def test_a_full_stream_says_so(world: World, tmp_path: Any, caplog: pytest.LogCa
             stream.put(b"x" * 900)
     assert stream.status()["slowed"] == 3
     assert caplog.text.count("the disk bound is reached") == 1
+
+
+def test_small_plans_share_a_job_unless_they_lie_far_apart() -> None:
+    from cloudcore.firehose.deliveries import Deliveries
+    from cloudcore.firehose.journal import Plan
+
+    def plan(number: int, first: int, last: int, size: int = 1000, lane: str = "data:x", log: str = "staged") -> Plan:
+        return Plan(number, log, lane, [[first, last]], "b", str(number), 0, 0, 1, size, 1)
+
+    deliveries = Deliveries("s", lambda job: iter(()), lambda: None, threads=True)
+    near = [plan(n, n, n + 5) for n in range(3)]
+    far = [plan(n, 10_000 + n, 10_000 + n) for n in range(3, 5)]
+    alone = [plan(5, 1, 9, 60 << 20), plan(6, 1, 9, lane="data", log="source"), plan(7, 1, 2, lane="error:e")]
+    jobs = list(deliveries.jobs_of([*near, *far, *alone]))
+    assert sorted(sorted(each.id for each in job) for job in jobs) == [[0, 1, 2], [3, 4], [5], [6], [7]]
+    many = [plan(n, 1, 1) for n in range(200)]
+    sizes = []
+    for job in deliveries.jobs_of(many):
+        sizes.append(len(job))
+        deliveries.submit(job, [None] * len(job))
+    assert sizes == [64, 64, 64, 8]
+    assert all(deliveries.flies(each) for each in many)
+    assert deliveries.close(5)

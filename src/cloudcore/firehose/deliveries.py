@@ -20,7 +20,7 @@ from cloudcore.firehose.journal import Plan
 
 _PLACES = {"data": 8, "backup": 2, "error": 1}
 _BYTES_MAX = 256 << 20  # of one kind in flight: what is being encoded and sent is in memory
-_JOB_PLANS, _JOB_BYTES = 64, 64 << 20
+_JOB_PLANS, _JOB_BYTES, _JOB_SPAN = 64, 64 << 20, 512
 _IDLE_S = 10.0
 
 
@@ -81,11 +81,16 @@ class Deliveries:
                     yield [plan]
                 continue
             group = groups.setdefault(kind, [])
+            if group and not _near(group[0], plan):
+                yield group  # what lies between them would be read for nothing
+                group = groups[kind] = []
+                if not self.room(kind):
+                    continue
             group.append(plan)
             if len(group) >= _JOB_PLANS or sum(each.size for each in group) >= _JOB_BYTES:
                 yield groups.pop(kind)
         for kind, group in groups.items():
-            if self._fits(kind, sum(plan.size for plan in group)):
+            if group and self._fits(kind, sum(plan.size for plan in group)):
                 yield group
 
     def _fits(self, kind: str, size: int) -> bool:
@@ -153,3 +158,11 @@ class Deliveries:
                 self._wake()
                 if self._closed:  # its other plans are delivered after the next open
                     break
+
+
+def _near(first: Plan, other: Plan) -> bool:
+    """Whether one pass over both plans' batches reads little that neither wants."""
+    low = min(first.ranges[0][0], other.ranges[0][0])
+    high = max(first.ranges[-1][1], other.ranges[-1][1])
+    own = first.ranges[-1][1] - first.ranges[0][0]
+    return high - low <= max(_JOB_SPAN, 2 * own)
