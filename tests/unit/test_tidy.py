@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,17 @@ def test_validation_stands_on_errors_alone():
     for path in (ROOT / "src" / "cloudcore" / "validation").glob("*.py"):
         imported = imports_of(path)
         assert imported <= {"validation", "errors"}, f"{path} imports {imported}"
+
+
+def test_make_demo_installs_what_the_demo_imports():
+    imported = {
+        line.split()[1].split(".")[0]
+        for path in (ROOT / "examples").rglob("*.py")
+        for line in map(str.strip, path.read_text().splitlines())
+        if re.match(r"(import|from) [a-z]", line)
+    }
+    other = imported - sys.stdlib_module_names - {"cloudcore", "examples"}
+    assert "pyarrow" in other, other
+    promised = re.search(r"\ndependencies = \[(.*?)\n\]", (ROOT / "pyproject.toml").read_text(), re.S)[1]
+    rule = re.search(r"\.demo-tools:.*?\n\n", (ROOT / "Makefile").read_text(), re.S)[0]
+    assert {name for name in other if name not in promised and name not in rule} == set()
