@@ -529,12 +529,14 @@ cdef class Tables:
         cdef const uint8_t *address = NULL
         cdef size_t place
         cdef dict made
+        cdef Recalled memory
         try:
             if not self.find(table, key, scratch, &item, &address):
                 return None
             place = recall_place(address)
             if item.data == NULL:
-                return (<Recalled>self.places[place].memory).again()
+                memory = <Recalled>self.places[place].memory  # held: again() may run code that replaces it
+                return memory.again()
             made = item_object(item)
             if address != NULL and self.places != NULL:
                 recall_keep(&self.places[place], self.recalled, place, address, item, made)

@@ -94,17 +94,23 @@ cdef class Recalled:
     cdef dict again(self):
         """The item's dict: the last one when nobody holds it, else a new one of the same strings."""
         cdef Py_ssize_t at
-        cdef dict one
+        cdef dict one, made, last
+        cdef list parts, before
         if self.untouched():
             return self.item
-        self.item = __Pyx_PyDict_NewPresized(presized(PyList_GET_SIZE(self.parts) // 4))
-        for at in range(0, PyList_GET_SIZE(self.parts), 4):
+        # Making a dict may collect garbage, and so run code that reads this very item, here or on another
+        # thread: until all is made, and while what it replaces is let go, this object stays whole.
+        parts = self.parts[:]
+        made = __Pyx_PyDict_NewPresized(presized(PyList_GET_SIZE(parts) // 4))
+        for at in range(0, PyList_GET_SIZE(parts), 4):
             one = {}
-            PyDict_SetItem(one, self.parts[at + 1], self.parts[at + 3])
-            PyDict_SetItem(self.item, self.parts[at], one)
-            self.parts[at + 2] = one
+            PyDict_SetItem(one, parts[at + 1], parts[at + 3])
+            PyDict_SetItem(made, parts[at], one)
+            parts[at + 2] = one
+        last, before = self.item, self.parts
+        self.item, self.parts = made, parts
         self.note_versions()
-        return self.item
+        return made
 
 
 cdef Recalled recalled_of(cc_bytes item, dict made):

@@ -139,3 +139,32 @@ def test_closing_lets_go_of_what_was_remembered():
     item = db.tables.get_item("things", KEY)
     db.close()
     assert item == attributes(1)
+
+
+def test_a_collection_in_the_middle_that_reads_the_item_shares_nothing(tables):
+    """Up to CPython 3.11 making a dict may collect garbage: a finalizer, or another thread in its time."""
+    warm(tables)
+    inside = []
+
+    def read(phase, _):
+        if phase == "start" and len(inside) < 20:
+            inside.append(tables.get_item("things", KEY))
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(read)
+    try:
+        for allocations in range(1, 40):
+            gc.set_threshold(allocations)
+            outside = [tables.get_item("things", KEY) for _ in range(3)]
+            gc.set_threshold(*threshold)
+            everything = outside + inside
+            assert len({id(one) for one in everything}) == len(everything)
+            inner = [id(value) for one in everything for value in one.values()]
+            assert len(set(inner)) == len(inner)
+            outside[-1]["text"]["S"] = "changed"
+            del outside, everything
+            inside.clear()
+            assert tables.get_item("things", KEY) == attributes(1)
+    finally:
+        gc.callbacks.remove(read)
+        gc.set_threshold(*threshold)
