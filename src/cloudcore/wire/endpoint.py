@@ -93,9 +93,13 @@ class Endpoint:
             if len(self._threads) >= _THREADS_MAX:
                 return
             thread = threading.Thread(target=self._work, name="cloudcore-wire", daemon=True)
+            try:
+                thread.start()  # under the lock: close() joins only what runs
+            except RuntimeError as error:  # no memory or process left: the busy ones go on by themselves
+                _log.warning("no further thread for requests: %s", error)
+                return
             self._threads.add(thread)
             self._waiting += 1
-        thread.start()
 
     def _work(self) -> None:
         try:
