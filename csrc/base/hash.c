@@ -37,7 +37,7 @@ static uint64_t load64(const uint8_t *data) {
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-enum { LANE = 1024 }; /* bytes per interleaved CRC-32C lane */
+static const size_t LANE = 1024; /* bytes per interleaved CRC-32C lane */
 
 /* The CRC as if LANE or 2 * LANE zero bytes followed; `power` is x^(8n-33) mod P, reflected. */
 __attribute__((target("sse4.2,pclmul"))) static uint32_t crc32c_shift(uint64_t crc, uint32_t power) {
@@ -78,11 +78,11 @@ __attribute__((target("sse4.2,pclmul"))) static uint32_t crc32_hardware(uint32_t
     const __m128i by_512 = _mm_set_epi64x(0x1c6e41596, 0x154442bd4);
     const __m128i by_128 = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
     __m128i lanes[4];
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++)
         lanes[i] = _mm_loadu_si128((const __m128i *)(const void *)(data + 16 * i));
     lanes[0] = _mm_xor_si128(lanes[0], _mm_cvtsi32_si128((int)crc));
     for (data += 64, size -= 64; size >= 64; data += 64, size -= 64)
-        for (int i = 0; i < 4; i++)
+        for (size_t i = 0; i < 4; i++)
             lanes[i] = fold(lanes[i], _mm_loadu_si128((const __m128i *)(const void *)(data + 16 * i)),
                             by_512);
     __m128i lane = lanes[0];

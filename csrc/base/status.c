@@ -16,7 +16,7 @@ static void fill(cc_error *error, cc_status status, int sys_errno, const char *t
     vsnprintf(error->message, sizeof error->message, format, arguments);
 }
 
-cc_status cc_fail(cc_error *error, cc_status status, const char *format, ...) {
+cc_status(cc_fail)(cc_error *error, cc_status status, const char *format, ...) {
     if (error != NULL) {
         va_list arguments;
         va_start(arguments, format);
@@ -26,7 +26,7 @@ cc_status cc_fail(cc_error *error, cc_status status, const char *format, ...) {
     return status;
 }
 
-cc_status cc_fail_aws(cc_error *error, cc_status status, const char *type, const char *format, ...) {
+cc_status(cc_fail_aws)(cc_error *error, cc_status status, const char *type, const char *format, ...) {
     if (error != NULL) {
         va_list arguments;
         va_start(arguments, format);
@@ -36,7 +36,7 @@ cc_status cc_fail_aws(cc_error *error, cc_status status, const char *type, const
     return status;
 }
 
-cc_status cc_fail_errno(cc_error *error, int sys_errno, const char *format, ...) {
+cc_status(cc_fail_errno)(cc_error *error, int sys_errno, const char *format, ...) {
     cc_status status = sys_errno == ENOSPC || sys_errno == EDQUOT ? CC_ERR_FULL
                        : sys_errno == ENOMEM                      ? CC_ERR_NOMEM
                                                                   : CC_ERR_IO;

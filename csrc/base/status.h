@@ -55,6 +55,16 @@ cc_status cc_fail_aws(cc_error *error, cc_status status, const char *type, const
     CC_PRINTF(4, 5);
 /* As cc_fail with CC_ERR_IO (CC_ERR_FULL for ENOSPC/EDQUOT); appends strerror(sys_errno). */
 cc_status cc_fail_errno(cc_error *error, int sys_errno, const char *format, ...) CC_PRINTF(3, 4);
+/* What cc_fail* return is never CC_OK, and callers' compilers and analyzers may rely on it: a failed call has
+ * not filled its outputs. Passing CC_OK to cc_fail is therefore a broken contract (UBSan stops there). */
+static inline __attribute__((always_inline)) cc_status cc_failed(cc_status status) {
+    if (status == CC_OK)
+        __builtin_unreachable();
+    return status;
+}
+#define cc_fail(...) cc_failed(cc_fail(__VA_ARGS__))
+#define cc_fail_aws(...) cc_failed(cc_fail_aws(__VA_ARGS__))
+#define cc_fail_errno(...) cc_failed(cc_fail_errno(__VA_ARGS__))
 /* Stable lower-case name of a status, for messages and for the map in the Python doors. */
 const char *cc_status_name(cc_status status);
 

@@ -135,7 +135,7 @@ static void spin_for(cc_channel *channel, int side, uint32_t wanted) {
         channel->skip--;
         return;
     }
-    uint64_t end = now_ns() + 2u * busy + SPIN_EXTRA_NS + (channel->peer_slept ? SPIN_WAKING_NS : 0);
+    uint64_t end = now_ns() + 2 * (uint64_t)busy + SPIN_EXTRA_NS + (channel->peer_slept ? SPIN_WAKING_NS : 0);
     for (uint32_t i = 1; !arrived(shared, wanted); i++) {
         if (i % CLOCK_EVERY == 0 && now_ns() > end) {
             channel->misses += channel->misses < MISSES_MAX;

@@ -206,7 +206,7 @@ static cc_status check_map(const uint8_t *at, size_t left, uint32_t depth, size_
                 return corrupt(error, "attribute order");
         }
         before = name;
-        size_t used, start = offset + 2 + name.size;
+        size_t used = 0, start = offset + 2 + name.size;
         CC_TRY(check_value((cc_type)(word & 0xff), at + start, size - start, depth, &used, error));
         expected = start + used;
     }
@@ -228,7 +228,7 @@ static cc_status check_list(const uint8_t *at, size_t left, uint32_t depth, size
         uint32_t word = load32(at + ITEM_HEADER + i * LIST_ENTRY);
         if ((word >> 8) != expected || expected > size)
             return corrupt(error, "element offset");
-        size_t used;
+        size_t used = 0;
         CC_TRY(check_value((cc_type)(word & 0xff), at + expected, size - expected, depth, &used, error));
         expected += used;
     }

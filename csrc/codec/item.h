@@ -26,7 +26,7 @@
 #include "codec/json.h"
 
 #define CC_ITEM_DEPTH_MAX 32
-#define CC_ITEM_SIZE_LIMIT (400 * 1024) /* DynamoDB's item size limit, by cc_item_size */
+#define CC_ITEM_SIZE_LIMIT ((size_t)400 * 1024) /* DynamoDB's item size limit, by cc_item_size */
 
 typedef enum {
     CC_TYPE_NONE = 0,

@@ -135,7 +135,7 @@ static cc_status read_elements(cc_json_cursor *cursor, cc_item_writer *writer, c
 }
 
 static cc_status read_typed(cc_json_cursor *cursor, cc_item_writer *writer, cc_type type, cc_error *error) {
-    cc_bytes text;
+    cc_bytes text = {NULL, 0};
     bool flag = false;
     switch (type) {
     case CC_TYPE_S:

@@ -247,13 +247,13 @@ static void combine(const decimal *larger, const decimal *smaller, bool subtract
     out->exponent = top;
     CC_ASSERT(out->count <= WIDE);
     int carry = 0;
-    for (int place = bottom; place < top; place++) { /* digit of weight 10^place */
+    for (int at = out->count - 1, place = bottom; at >= 0; at--, place++) { /* digit of weight 10^place */
         int i = larger->exponent - 1 - place, j = smaller->exponent - 1 - place;
         int x = i >= 0 && i < larger->count ? larger->digits[i] : 0;
         int y = j >= 0 && j < smaller->count ? smaller->digits[j] : 0;
         int sum = subtract ? x - y - carry : x + y + carry;
         carry = subtract ? sum < 0 : sum > 9;
-        out->digits[top - 1 - place] = (uint8_t)(sum + (sum < 0 ? 10 : 0) - (sum > 9 ? 10 : 0));
+        out->digits[at] = (uint8_t)(sum + (sum < 0 ? 10 : 0) - (sum > 9 ? 10 : 0));
     }
     normalise(out);
 }
@@ -319,7 +319,7 @@ size_t cc_number_from_int64(int64_t value, uint8_t *number_out) {
     for (int i = pairs - 1; i >= 0; i--, magnitude /= 100)
         number_out[2 + i] = (uint8_t)((magnitude % 100 + 1) ^ flip);
     number_out[2 + pairs] = flip;
-    return (size_t)(3 + pairs);
+    return (size_t)pairs + 3;
 }
 
 bool cc_number_to_int64(cc_bytes number, int64_t *value_out) {

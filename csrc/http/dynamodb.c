@@ -14,7 +14,7 @@ void cc_http_dynamodb_init(cc_http_dynamodb *door, cc_tables *tables, const char
     *door = (cc_http_dynamodb){.tables = tables, .serial = cc_clock_monotonic_ns()};
     snprintf(door->account, sizeof door->account, "%s", account);
     snprintf(door->region, sizeof door->region, "%s", region);
-    cc_arena_init(&door->arena, 64 * 1024);
+    cc_arena_init(&door->arena, (size_t)64 * 1024);
 }
 
 void cc_http_dynamodb_free(cc_http_dynamodb *door) { cc_arena_free(&door->arena); }

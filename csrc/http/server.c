@@ -303,9 +303,10 @@ static cc_status start(cc_http_server *server, cc_error *error) {
 }
 
 static void release(cc_http_server *server) {
-    while (server->connections != NULL) {
-        server->connections->queued = false; /* nobody is left to answer */
-        drop(server, server->connections);
+    for (connection *c = server->connections, *next; c != NULL; c = next) {
+        next = c->next;
+        c->queued = false; /* nobody is left to answer */
+        drop(server, c);
     }
     if (server->listener >= 0)
         close(server->listener);

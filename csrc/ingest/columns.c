@@ -8,7 +8,7 @@
 
 enum { DEPTH_MAX = 64 };
 
-cc_status cc_column_mismatch(const column *into, const char *what, cc_error *error) {
+cc_status(cc_column_mismatch)(const column *into, const char *what, cc_error *error) {
     return cc_fail(error, CC_ERR_VALIDATION, "column %s: %s", into->name, what);
 }
 
@@ -24,6 +24,22 @@ static bool timestamp_unit(char letter, int64_t *unit_out) {
     *unit_out = 1;
     for (; at > letters; at--)
         *unit_out *= 1000;
+    return true;
+}
+
+/* "d:PRECISION,SCALE", of 128 bits. */
+static bool read_decimal_format(const char *format, int *precision_out, int *scale_out) {
+    if (strncmp(format, "d:", 2) != 0)
+        return false;
+    char *comma, *end;
+    long precision = strtol(format + 2, &comma, 10);
+    if (*comma != ',')
+        return false;
+    long scale = strtol(comma + 1, &end, 10);
+    if (end == comma + 1 || *end != '\0' || precision < 1 || precision > 38 || scale < 0 || scale > precision)
+        return false;
+    *precision_out = (int)precision;
+    *scale_out = (int)scale;
     return true;
 }
 
@@ -48,9 +64,7 @@ static cc_status read_format(const char *format, column *out, cc_error *error) {
         out->width = 8;
         return CC_OK;
     }
-    if (sscanf(format, "d:%d,%d", &out->precision, &out->scale) == 2 &&
-        strchr(strchr(format, ',') + 1, ',') == NULL && out->precision >= 1 && out->precision <= 38 &&
-        out->scale >= 0 && out->scale <= out->precision) {
+    if (read_decimal_format(format, &out->precision, &out->scale)) {
         out->kind = COLUMN_DECIMAL;
         out->width = 16;
         return CC_OK;

@@ -65,6 +65,7 @@ CC_MUST_CHECK cc_status cc_column_null(column *into, cc_error *error);
 void cc_column_truncate(column *into, int64_t length);
 /* "the value does not fit": CC_ERR_VALIDATION naming the column. */
 cc_status cc_column_mismatch(const column *into, const char *what, cc_error *error);
+#define cc_column_mismatch(into, what, error) cc_failed(cc_column_mismatch(into, what, error))
 /* export.c */
 CC_MUST_CHECK cc_status cc_column_export(column *from, struct ArrowArray *array_out);
 

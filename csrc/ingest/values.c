@@ -183,7 +183,9 @@ static cc_status double_of(const cc_columns *columns, cc_bytes text, double *val
         return CC_OK;
     }
     char fixed[512], *copy = fixed;
-    if (text.size >= sizeof fixed && (copy = malloc(text.size + 1)) == NULL)
+    if (text.size >= sizeof fixed)
+        copy = malloc(text.size + 1);
+    if (copy == NULL)
         return no_memory(error);
     memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
@@ -369,7 +371,7 @@ static bool timestamp_of(cc_bytes text, int64_t unit, int64_t *value_out) {
         return false;
     for (; scale < unit; scale *= 10)
         fraction *= 10;
-    int64_t seconds = days * 86400 + hour * 3600 + minute * 60 + second - offset;
+    int64_t seconds = days * 86400 + (int64_t)hour * 3600 + (int64_t)minute * 60 + second - offset;
     return !__builtin_mul_overflow(seconds, unit, value_out) &&
            !__builtin_add_overflow(*value_out, fraction, value_out);
 }

@@ -135,7 +135,7 @@ static bool set_within(cc_value a, cc_value b) {
 /* Recursion is bounded by CC_EXPRESSION_DEPTH_MAX (parse_update.c). */
 static cc_status operand(cc_updater *self, uint32_t index, cc_value *value_out) {
     const cc_node *node = node_at(self, index);
-    cc_value left, right;
+    cc_value left = {0}, right = {0};
     switch (node->kind) {
     case CC_NODE_VALUE:
         *value_out = self->bound->values[node->ref];

@@ -36,7 +36,7 @@ bool cc_parser_word(const cc_parser *parser, const char *upper) {
 }
 
 /* Names the offending token and a window of the text around it: its neighbours included. */
-cc_status cc_parser_syntax(const cc_parser *parser) {
+cc_status(cc_parser_syntax)(const cc_parser *parser) {
     const cc_token *token = &parser->tokens[parser->at];
     const cc_bytes text = parser->program->text;
     uint32_t start = parser->at > 0 ? token[-1].start : token->start;

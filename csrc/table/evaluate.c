@@ -83,9 +83,10 @@ static void load(const cc_frame *frame, uint32_t index, cc_operand *operand) {
 }
 
 static bool ordered(const cc_operand *a, const cc_operand *b, int *order_out) {
+    if (!a->present || !b->present)
+        return false;
     cc_type type = a->value.type;
-    if (!a->present || !b->present || type != b->value.type ||
-        (type != CC_TYPE_S && type != CC_TYPE_N && type != CC_TYPE_B))
+    if (type != b->value.type || (type != CC_TYPE_S && type != CC_TYPE_N && type != CC_TYPE_B))
         return false;
     *order_out = cc_value_order(a->value, b->value);
     return true;
@@ -141,9 +142,10 @@ static bool contains(const cc_operand *where, const cc_operand *what) {
 }
 
 static bool begins_with(const cc_operand *where, const cc_operand *prefix) {
+    if (!where->present || !prefix->present)
+        return false;
     cc_type type = where->value.type;
-    if (!where->present || !prefix->present || type != prefix->value.type ||
-        (type != CC_TYPE_S && type != CC_TYPE_B))
+    if (type != prefix->value.type || (type != CC_TYPE_S && type != CC_TYPE_B))
         return false;
     cc_bytes all = cc_value_bytes(where->value), start = cc_value_bytes(prefix->value);
     return all.size >= start.size && memcmp(all.data, start.data, start.size) == 0;

@@ -34,6 +34,7 @@ typedef struct {
 } cc_call;
 
 cc_status cc_no_memory(cc_error *error);
+#define cc_no_memory(error) cc_failed(cc_no_memory(error))
 /* Compiles and binds the expressions of call->request; release whatever it says. Without the lock. */
 CC_MUST_CHECK cc_status cc_call_bind(cc_call *call);
 void cc_call_release(cc_call *call);

@@ -147,7 +147,7 @@ static cc_status parse_in(cc_parser *parser, uint32_t left, uint32_t *node_out) 
 }
 
 static cc_status parse_comparison(cc_parser *parser, uint32_t *node_out) {
-    uint32_t left, right;
+    uint32_t left = 0, right = 0;
     CC_TRY(parse_term(parser, &left));
     cc_token_kind op = cc_parser_kind(parser);
     bool comparator = op >= CC_TOKEN_EQ && op <= CC_TOKEN_GE;
@@ -176,7 +176,7 @@ static cc_status parse_not(cc_parser *parser, uint32_t *node_out) {
     if (!cc_parser_word(parser, "NOT"))
         return parse_comparison(parser, node_out);
     parser->at++;
-    uint32_t inner;
+    uint32_t inner = 0;
     CC_TRY(parse_comparison(parser, &inner));
     CC_TRY(require_condition(parser, inner));
     *node_out = cc_parser_node(parser, CC_NODE_NOT, 0);

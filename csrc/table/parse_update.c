@@ -70,7 +70,7 @@ static cc_status parse_sum(cc_parser *parser, uint32_t *node_out) {
     if (op != CC_TOKEN_PLUS && op != CC_TOKEN_MINUS)
         return CC_OK;
     parser->at++;
-    uint32_t right;
+    uint32_t right = 0;
     CC_TRY(parse_operand(parser, &right));
     uint32_t sum = cc_parser_node(parser, op == CC_TOKEN_PLUS ? CC_NODE_PLUS : CC_NODE_MINUS, 0);
     cc_parser_adopt(parser, sum, *node_out);

@@ -26,6 +26,7 @@ static inline cc_token_kind cc_parser_kind(const cc_parser *parser) {
 cc_bytes cc_parser_text(const cc_parser *parser, uint32_t token);
 bool cc_parser_word(const cc_parser *parser, const char *upper); /* current token is this keyword */
 cc_status cc_parser_syntax(const cc_parser *parser);             /* a syntax error at the current token */
+#define cc_parser_syntax(parser) cc_failed(cc_parser_syntax(parser))
 CC_MUST_CHECK cc_status cc_parser_expect(cc_parser *parser, cc_token_kind kind);
 CC_MUST_CHECK cc_status cc_parser_enter(cc_parser *parser); /* one nesting level more */
 uint32_t cc_parser_node(cc_parser *parser, cc_node_kind kind, uint8_t op);

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "table/internal.h"
 
-cc_status cc_no_memory(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for a request"); }
+cc_status(cc_no_memory)(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for a request"); }
 
 cc_verb cc_verb_from_name(cc_bytes operation) {
     static const char *const names[CC_VERB_COUNT] = {
