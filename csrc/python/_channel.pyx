@@ -25,6 +25,11 @@ cdef extern from "channel/channel.h" nogil:
     void cc_channel_shut(cc_channel *channel)
     void cc_channel_free(cc_channel *channel)
 
+cdef extern from "channel/isolate.h" nogil:
+    cc_status cc_isolate(const char *tmp, const char *const *hidden, size_t hidden_count,
+                         const char *const *kept, size_t kept_count, uint32_t *isolated_out,
+                         cc_error *error)
+
 cdef extern from "sys/prctl.h" nogil:
     int prctl(int option, ...)
     int PR_SET_PDEATHSIG
@@ -58,6 +63,22 @@ cdef size_t random_left = 0
 def die_with_parent(int signal_number):
     """Ask the kernel to send this process a signal when the thread that forked it ends."""
     prctl(PR_SET_PDEATHSIG, <unsigned long>signal_number)
+
+
+def isolate(bytes tmp, list hidden, list kept):
+    """Take /tmp, directories, mounts, tracing and signals away from this process; see the stub."""
+    cdef const char *paths[128]
+    cdef cc_error error
+    cdef uint32_t done = 0
+    cdef size_t count = 0
+    error.message[0] = error.type[0] = 0
+    if len(hidden) + len(kept) > 128:
+        raise ValueError("too many directories")
+    for path in hidden + kept:
+        paths[count] = <bytes>path
+        count += 1
+    check(cc_isolate(tmp, paths, len(hidden), paths + len(hidden), len(kept), &done, &error), &error)
+    return done
 
 
 def adopt_orphans():

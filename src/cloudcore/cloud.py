@@ -107,6 +107,7 @@ class Cloud:
                 endpoint_url=self._functions_url,
                 listener=self._listener_url,
                 read_object=lambda bucket, key: self.objects.get(bucket, key),
+                hidden=(self.path,),
                 clock=self.clock,
             )
 

@@ -200,9 +200,11 @@ def test_tmp_survives_a_timeout_and_goes_at_retirement(tmp_path):
     with make(tmp_path, CODE, timeout_s=1) as functions:
         assert ask(functions, {"do": "tmp", "write": 1, "hang": 1})[1]["errorType"] == "Sandbox.Timedout"
         directory, kept = ask(functions, {"do": "tmp"})[1]
-        assert kept
+        assert directory == "/tmp" and kept
+        (scratch,) = (environment.scratch for environment in functions._warm)
+        assert os.listdir(scratch)
         functions.retire(0)
-        assert not os.path.exists(directory)
+        assert not os.path.exists(scratch)
         assert ask(functions, {"do": "tmp"})[1][1] is False
 
 

@@ -23,10 +23,11 @@ class Runner:
         account: str,
         region: str,
         idle_s: float,
+        hidden: tuple[str, ...] = (),
     ):
         self.version, self.configuration = version, version.configuration
         self._root, self._endpoint_url = root, endpoint_url
-        self._account, self._region, self._idle_s = account, region, idle_s
+        self._account, self._region, self._idle_s, self._hidden = account, region, idle_s, hidden
         self._lock = threading.Lock()
         self._pool: Pool | None = None
         self._closed = self._failed = False
@@ -81,6 +82,7 @@ class Runner:
             memory_mb=c["MemorySize"],
             environment=c.get("Environment", {}).get("Variables", {}),
             version=c["Version"],
+            hidden=self._hidden,
         )
         spec.environment = environment_of(spec, self._region, self._endpoint_url(), self._account)
         return spec

@@ -43,8 +43,9 @@ CONCURRENCY = 1000  # of an account, as on AWS
 class Lambda:
     """The functions of one account and region, kept in `directory`.
 
-    `endpoint_url()` gives the URL at which functions reach the other services; `read_object(bucket, key)`
-    reads deployment packages from an object store; `listener()` gives the URL that clients use. Environments end after `idle_s` seconds without a call.
+    `endpoint_url()` gives the URL at which functions reach the other services, `listener()` the one that
+    clients use; `read_object(bucket, key)` reads deployment packages from an object store; functions do not
+    see the directories in `hidden`. Environments end after `idle_s` seconds without a call.
     One process owns a directory: BusyError for a second one.
     """
 
@@ -62,9 +63,11 @@ class Lambda:
         clock: Clock | None = None,
         idle_s: float = 300.0,
         concurrency: int = CONCURRENCY,
+        hidden: tuple[str, ...] = (),
     ):
         self.directory = os.fspath(directory)
         self.account, self.region = account, region
+        self._hidden = tuple(os.path.abspath(path) for path in hidden)
         self.clock = clock or Clock()
         self.idle_s = idle_s
         self.endpoint_url, self.read_object, self.listener = endpoint_url, read_object, listener
@@ -305,7 +308,7 @@ class Lambda:
         key = (name, version.configuration["Version"])
         if key not in self._runners:
             self._runners[key] = Runner(
-                version, root, self.endpoint_url, self.account, self.region, self.idle_s
+                version, root, self.endpoint_url, self.account, self.region, self.idle_s, self._hidden
             )
         return self._runners[key]
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 @dataclass
 class Spec:
     """One version of a function. `root` is the directory of its code, `timeout_s` whole seconds,
-    `environment` all the variables that the function sees."""
+    `environment` all the variables that the function sees, `hidden` directories that it does not see
+    (`root` may lie in one)."""
 
     name: str
     arn: str
@@ -21,6 +22,7 @@ class Spec:
     memory_mb: int = 128
     environment: dict[str, str] = field(default_factory=dict)
     version: str = "$LATEST"
+    hidden: tuple[str, ...] = ()
 
 
 def environment_of(spec: Spec, region: str, endpoint_url: str | None, account: str) -> dict[str, str]:

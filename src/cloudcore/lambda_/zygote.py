@@ -156,9 +156,10 @@ def _environment(
             stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
             setattr(sys, name, stream)
         isolation.confine()
+        separated = isolation.separate(spec["root"], spec["scratch"], spec["hidden"])
         if not spec["warmed"]:
             _enter(spec["environment"], spec["root"])
-        os.environ["TMPDIR"] = spec["scratch"]
+        os.environ["TMPDIR"] = "/tmp" if separated & isolation.FILES else spec["scratch"]
         log_stream = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
         if log_stream:
             # Each environment writes to a stream of its own.

@@ -1,0 +1,166 @@
+/* isolate.c: see isolate.h. A directory is covered by another one (or by an empty tmpfs); what must stay
+ * visible below it is cloned before (open_tree) and put back into the cover (move_mount). */
+#include "channel/isolate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The kernel's numbers and structures, for C libraries that do not have them yet. */
+#ifndef SYS_open_tree
+#define SYS_open_tree 428
+#endif
+#ifndef SYS_move_mount
+#define SYS_move_mount 429
+#endif
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#define SYS_landlock_restrict_self 446
+#endif
+#define TREE_CLONE 1u
+#define TREE_RECURSIVE 0x8000u /* AT_RECURSIVE */
+#define MOVE_FROM_EMPTY_PATH 4u
+#define RULESET_VERSION 1u
+#define MAKE_BLOCK (1ull << 11)
+#define SCOPE_SIGNAL (1ull << 1)
+
+enum { KEPT_MAX = 64 };
+
+typedef struct ruleset {
+    uint64_t files, network, scoped;
+} ruleset;
+
+static bool write_file(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool written = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    close(fd);
+    return written;
+}
+
+/* A mount namespace of our own, in which mounts reach nobody else. */
+static bool enter_namespace(void) {
+    uid_t user = geteuid();
+    gid_t group = getegid();
+    if (unshare(CLONE_NEWNS) != 0) {
+        char line[64];
+        /* There is no way back out of a user namespace, so see first that its maps can be written. */
+        if (access("/proc/self/uid_map", W_OK) != 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+            return false;
+        (void)write_file("/proc/self/setgroups", "deny");
+        snprintf(line, sizeof line, "%u %u 1", (unsigned)group, (unsigned)group);
+        (void)write_file("/proc/self/gid_map", line);
+        snprintf(line, sizeof line, "%u %u 1", (unsigned)user, (unsigned)user);
+        if (!write_file("/proc/self/uid_map", line))
+            return false;
+    }
+    return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0;
+}
+
+static bool is_below(const char *path, const char *directory) {
+    size_t size = strlen(directory);
+    return strncmp(path, directory, size) == 0 && (path[size] == '/' || path[size] == 0);
+}
+
+static bool make_directories(const char *path, size_t from) {
+    char part[PATH_MAX];
+    size_t size = strlen(path);
+    if (size >= sizeof part)
+        return false;
+    memcpy(part, path, size + 1);
+    for (size_t i = from + 1; i <= size; i++) {
+        if (part[i] != '/' && part[i] != 0)
+            continue;
+        char cut = part[i];
+        part[i] = 0;
+        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+            return false;
+        part[i] = cut;
+    }
+    return true;
+}
+
+/* Put `by` (a directory; NULL: nothing) over `directory`, and back into it the trees in `trees`. */
+static bool cover(const char *directory, const char *by, const char *const *kept, const int *trees,
+                  size_t count) {
+    if (by != NULL ? mount(by, directory, NULL, MS_BIND | MS_REC, NULL) != 0
+                   : mount("none", directory, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0755") != 0)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (trees[i] < 0)
+            continue;
+        if (!make_directories(kept[i], strlen(directory)) ||
+            syscall(SYS_move_mount, trees[i], "", AT_FDCWD, kept[i], MOVE_FROM_EMPTY_PATH) != 0) {
+            (void)umount2(directory, MNT_DETACH);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Covers one directory; what is kept below it is cloned first. One that is not there needs no cover, and
+ * one that is itself kept cannot have any. */
+static bool hide(const char *directory, const char *by, const char *const *kept, size_t count) {
+    int trees[KEPT_MAX];
+    bool covered = true;
+    if (access(directory, F_OK) != 0)
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        trees[i] = -1;
+        covered = covered && strcmp(kept[i], directory) != 0;
+        if (is_below(kept[i], directory))
+            trees[i] = (int)syscall(SYS_open_tree, AT_FDCWD, kept[i],
+                                    TREE_CLONE | TREE_RECURSIVE | O_CLOEXEC);
+    }
+    covered = covered && cover(directory, by, kept, trees, count);
+    for (size_t i = 0; i < count; i++)
+        if (trees[i] >= 0)
+            close(trees[i]);
+    return covered;
+}
+
+/* A domain that forbids what nobody here needs (making block devices): being in one is what matters. */
+static uint32_t enter_domain(void) {
+    long version = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, RULESET_VERSION);
+    ruleset rules = {.files = MAKE_BLOCK, .scoped = version >= 6 ? SCOPE_SIGNAL : 0};
+    size_t size = version >= 6 ? sizeof rules : sizeof rules.files;
+    if (version < 1 || prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) != 0)
+        return 0;
+    int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0u);
+    if (fd < 0)
+        return 0;
+    bool entered = syscall(SYS_landlock_restrict_self, fd, 0u) == 0;
+    close(fd);
+    return !entered ? 0u : version >= 6 ? CC_ISOLATED_DOMAIN | CC_ISOLATED_SIGNALS : CC_ISOLATED_DOMAIN;
+}
+
+cc_status cc_isolate(const char *tmp, const char *const *hidden, size_t hidden_count, const char *const *kept,
+                     size_t kept_count, uint32_t *isolated_out, cc_error *error) {
+    *isolated_out = 0;
+    if (kept_count > KEPT_MAX)
+        return cc_fail(error, CC_ERR_LIMIT, "at most %d directories can be kept", KEPT_MAX);
+    if (enter_namespace()) {
+        bool all = true;
+        char here[PATH_MAX];
+        bool placed = getcwd(here, sizeof here) != NULL;
+        /* /tmp first: what hides `tmp` itself comes after it was bound, and what lay in /tmp is gone. */
+        all = hide("/tmp", tmp, kept, kept_count);
+        for (size_t i = 0; i < hidden_count; i++)
+            all = hide(hidden[i], NULL, kept, kept_count) && all;
+        /* The old working directory is a way around the cover: enter it again by its name. */
+        if (placed && chdir(here) != 0 && chdir("/") != 0)
+            return cc_fail_errno(error, errno, "no working directory after isolation");
+        *isolated_out |= all ? CC_ISOLATED_FILES : 0u;
+    }
+    *isolated_out |= enter_domain();
+    return CC_OK;
+}

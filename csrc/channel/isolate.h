@@ -1,0 +1,28 @@
+/* isolate.h: what a worker process can no longer see or touch, from now on and for its children.
+ *
+ *   a mount namespace   `tmp` becomes /tmp; each of `hidden` is empty; each of `kept` that lies below one
+ *                       of these is there all the same
+ *   a landlock domain   no mounting and unmounting, no tracing and no signals to processes outside
+ *
+ * Needs no privileges: without CAP_SYS_ADMIN a user namespace with the same user and group comes first.
+ * What the kernel or the machine's policy refuses is left out, and not said to be done.
+ * Source: mount_namespaces(7), open_tree(2), landlock(7).
+ *
+ * Thread rule: the process has one thread. */
+#ifndef CC_CHANNEL_ISOLATE_H
+#define CC_CHANNEL_ISOLATE_H
+
+#include "base/status.h"
+
+typedef enum {
+    CC_ISOLATED_FILES = 1,  /* tmp, hidden and kept are in force, all of them */
+    CC_ISOLATED_DOMAIN = 2, /* no mounts, no tracing outwards */
+    CC_ISOLATED_SIGNALS = 4 /* no signals outwards */
+} cc_isolated;
+
+/* Absolute paths of directories. IO when the process is left in a state that no worker should run in. */
+CC_MUST_CHECK cc_status cc_isolate(const char *tmp, const char *const *hidden, size_t hidden_count,
+                                   const char *const *kept, size_t kept_count, uint32_t *isolated_out,
+                                   cc_error *error);
+
+#endif

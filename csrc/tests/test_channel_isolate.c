@@ -1,0 +1,116 @@
+/* test_channel_isolate.c: what a process sees and may do behind cc_isolate, with and without privileges. */
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "channel/isolate.h"
+#include "support/check.h"
+#include "support/directory.h"
+
+static void make(const char *name, bool is_directory) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    if (is_directory) {
+        CHECK_EQ(mkdir(path, 0777), 0);
+        CHECK_EQ(chmod(path, 0777), 0);
+        return;
+    }
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+    CHECK(fd >= 0);
+    close(fd);
+}
+
+static bool is_there(const char *path) { return access(path, F_OK) == 0; }
+
+/* In the child: the number of what is wrong, 0 when nothing is; `isolated` is checked by the parent. */
+static int look_around(pid_t outside, uint32_t *isolated_out) {
+    char tmp[300], hidden[300], kept[300], secret[300], code[300];
+    snprintf(tmp, sizeof tmp, "%s/scratch", directory);
+    snprintf(hidden, sizeof hidden, "%s/data", directory);
+    snprintf(kept, sizeof kept, "%s/data/code", directory);
+    snprintf(secret, sizeof secret, "%s/data/secret", directory);
+    snprintf(code, sizeof code, "%s/data/code/h.py", directory);
+    if (!is_there(secret) || !is_there(code))
+        return 1;
+    const char *hide[] = {hidden}, *keep[] = {kept};
+    if (cc_isolate(tmp, hide, 1, keep, 1, isolated_out, NULL) != CC_OK)
+        return 2;
+    if (*isolated_out & CC_ISOLATED_FILES) {
+        if (is_there(secret) || !is_there(code) || !is_there("/tmp/mine"))
+            return 3;
+        int fd = open("/tmp/written", O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return 4;
+        close(fd);
+    }
+    if (*isolated_out & CC_ISOLATED_DOMAIN) {
+        if (umount2("/tmp", MNT_DETACH) == 0 || mount("none", "/tmp", "tmpfs", 0, NULL) == 0)
+            return 5;
+        snprintf(tmp, sizeof tmp, "/proc/%d/root/tmp", (int)outside);
+        if (is_there(tmp))
+            return 6;
+    }
+    if ((*isolated_out & CC_ISOLATED_SIGNALS) && kill(outside, 0) == 0)
+        return 7;
+    return 0;
+}
+
+static void isolate_as(uid_t user) {
+    struct told {
+        uint32_t isolated;
+        int wrong;
+    } told = {0, -1};
+    fresh_directory();
+    CHECK_EQ(chmod(directory, 0777), 0);
+    make("scratch", true);
+    make("scratch/mine", false);
+    make("data", true);
+    make("data/secret", false);
+    make("data/code", true);
+    make("data/code/h.py", false);
+    int ends[2];
+    CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (user != 0 &&
+            (setgroups(0, NULL) != 0 || setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0))
+            _exit(1);
+        if (prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L) != 0) /* as a process that began as this user is */
+            _exit(1);
+        told.wrong = look_around(getppid(), &told.isolated);
+        _exit(write(ends[1], &told, sizeof told) == sizeof told ? 0 : 1);
+    }
+    close(ends[1]);
+    CHECK_EQ(read(ends[0], &told, sizeof told), sizeof told);
+    close(ends[0]);
+    int how = 0;
+    CHECK_EQ(waitpid(child, &how, 0), child);
+    CHECK_EQ(how, 0);
+    CHECK_EQ(told.wrong, 0);
+    printf("as user %u: isolated %u\n", (unsigned)user, told.isolated);
+    char outside[300];
+    snprintf(outside, sizeof outside, "%s/scratch/written", directory);
+    CHECK_EQ(is_there(outside), (told.isolated & CC_ISOLATED_FILES) != 0);
+    snprintf(outside, sizeof outside, "%s/data/secret", directory);
+    CHECK(is_there(outside)); /* hidden from the child alone */
+}
+
+TEST(as_we_are) { isolate_as(0); }
+
+TEST(without_privileges) {
+    if (geteuid() == 0)
+        isolate_as(65534);
+}
+
+int main(void) {
+    RUN(as_we_are);
+    RUN(without_privileges);
+    return REPORT();
+}
