@@ -178,7 +178,7 @@ def child(url: str, home: Path, bucket: str) -> None:
     print("up", flush=True)
     for n in range(stream.last_sequence, 30_000, 100):
         stream.put_batch([b'{"n":%d}' % i for i in range(n, n + 100)])
-        time.sleep(0.002)
+        time.sleep(0.01)
     assert stream.flush(60)
     service.close()
 
