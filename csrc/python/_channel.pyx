@@ -194,32 +194,30 @@ cdef class Channel:
         cc_channel_done(self.handle)
         return kind, payload, peak_kb, written
 
-    def call(self, bytes head, bytes body, uint32_t wait_ms, int output):
-        cdef cc_error error
-        error.type[0] = 0
-        cdef const char *h = PyBytes_AS_STRING(head)
-        cdef const char *b = PyBytes_AS_STRING(body)
-        cdef size_t head_size = len(head), body_size = len(body), size = 0
-        cdef const void *data = NULL
-        cdef int64_t written = 0
-        cdef cc_status status
-        with nogil:
-            status = cc_channel_send(self.handle, h, head_size, b, body_size, &error)
-            if status == CC_OK:
-                status = cc_channel_wait(self.handle, wait_ms, &data, &size, &error)
-            if status == CC_OK:
-                written = lseek(output, 0, SEEK_END)
-        return self._answer(status, data, size, written, &error)
+    def call(self, bytes head not None, bytes body not None, uint32_t wait_ms, int output):
+        return self._answered(head, body, wait_ms, output)
 
     def wait(self, uint32_t wait_ms, int output):
+        return self._answered(None, None, wait_ms, output)
+
+    cdef object _answered(self, bytes head, bytes body, uint32_t wait_ms, int output):
+        """Send the request, if one is given, and take the reply to the last one sent."""
         cdef cc_error error
         error.type[0] = 0
+        cdef const char *h = NULL
+        cdef const char *b = NULL
+        cdef size_t head_size = 0, body_size = 0, size = 0
         cdef const void *data = NULL
-        cdef size_t size = 0
         cdef int64_t written = 0
-        cdef cc_status status
+        cdef cc_status status = CC_OK
+        if head is not None:
+            h, head_size = PyBytes_AS_STRING(head), len(head)
+            b, body_size = PyBytes_AS_STRING(body), len(body)
         with nogil:
-            status = cc_channel_wait(self.handle, wait_ms, &data, &size, &error)
+            if h is not NULL:
+                status = cc_channel_send(self.handle, h, head_size, b, body_size, &error)
+            if status == CC_OK:
+                status = cc_channel_wait(self.handle, wait_ms, &data, &size, &error)
             if status == CC_OK:
                 written = lseek(output, 0, SEEK_END)
         return self._answer(status, data, size, written, &error)

@@ -23,6 +23,9 @@ cdef dict _DURABILITY = {
 cdef enum:
     BATCH_BYTES = (1 << 20) - 4096
 
+cdef enum verb:  # what Log.run does
+    CURSOR_SET, CURSOR_GET, CURSOR_DROP, TRUNCATE, SYNC
+
 
 @cython.final
 cdef class LogRecord:
@@ -183,63 +186,47 @@ cdef class Log:
 
     def cursor_set(self, str name, uint64_t sequence):
         """Everything up to and including `sequence` is done for this consumer."""
-        cdef cc_error error
-        cdef cc_status status
-        cdef bytes text = name.encode()
-        cdef const char *c_name = text
-        cdef cc_log *log = self.enter()
-        with nogil:
-            status = cc_log_cursor_set(log, c_name, sequence, &error)
-        self.inside -= 1
-        check(status, &error)
+        self.run(CURSOR_SET, name.encode(), &sequence)
 
     def cursor_get(self, str name):
         """The cursor's sequence, or None if it was never set."""
-        cdef cc_error error
-        cdef cc_status status
         cdef uint64_t sequence = 0
-        cdef bytes text = name.encode()
-        cdef const char *c_name = text
-        cdef cc_log *log = self.enter()
-        with nogil:
-            status = cc_log_cursor_get(log, c_name, &sequence, &error)
-        self.inside -= 1
-        if status == CC_ERR_NOT_FOUND:
-            return None
-        check(status, &error)
-        return sequence
+        return sequence if self.run(CURSOR_GET, name.encode(), &sequence) else None
 
     def cursor_drop(self, str name):
         """Forget a cursor. KeyError if there is none."""
-        cdef cc_error error
-        cdef cc_status status
-        cdef bytes text = name.encode()
-        cdef const char *c_name = text
-        cdef cc_log *log = self.enter()
-        with nogil:
-            status = cc_log_cursor_drop(log, c_name, &error)
-        self.inside -= 1
-        check(status, &error)
+        self.run(CURSOR_DROP, name.encode(), NULL)
 
     def truncate(self):
         """Drop the whole segments that every cursor has passed and retention allows."""
-        cdef cc_error error
-        cdef cc_status status
-        cdef cc_log *log = self.enter()
-        with nogil:
-            status = cc_log_truncate(log, &error)
-        self.inside -= 1
-        check(status, &error)
+        self.run(TRUNCATE, b"", NULL)
 
     def sync(self):
         """Everything appended so far is on the medium when this returns."""
+        self.run(SYNC, b"", NULL)
+
+    cdef bint run(self, verb what, bytes name, uint64_t *sequence) except -1:
+        """One verb without the GIL; False when CURSOR_GET finds no cursor."""
         cdef cc_error error
         cdef cc_status status
+        cdef const char *c_name = name
         cdef cc_log *log = self.enter()
         with nogil:
-            status = cc_log_sync(log, &error)
+            if what == CURSOR_SET:
+                status = cc_log_cursor_set(log, c_name, sequence[0], &error)
+            elif what == CURSOR_GET:
+                status = cc_log_cursor_get(log, c_name, sequence, &error)
+            elif what == CURSOR_DROP:
+                status = cc_log_cursor_drop(log, c_name, &error)
+            elif what == TRUNCATE:
+                status = cc_log_truncate(log, &error)
+            else:
+                status = cc_log_sync(log, &error)
         self.inside -= 1
+        if what == CURSOR_GET and status == CC_ERR_NOT_FOUND:
+            return False
         check(status, &error)
+        return True
 
     def close(self):
         """Close; idempotent. Waits for calls in flight and closes the readers."""
