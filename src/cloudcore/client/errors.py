@@ -15,7 +15,8 @@ class OwnClientError(CloudcoreError):
     def __init__(self, error_response: dict[str, Any], operation_name: str):
         error = error_response.get("Error", {})
         super().__init__(
-            f"An error occurred ({error.get('Code', 'Unknown')}) when calling the {operation_name} operation: "
+            f"An error occurred ({error.get('Code', 'Unknown')}) "
+            f"when calling the {operation_name} operation: "
             f"{error.get('Message', 'Unknown')}"
         )
         self.response = error_response

@@ -50,7 +50,7 @@ class _Popen(popen_spawn_posix.Popen):
         try:
             command = spawn.get_command_line(pipe_handle=child_r)
             passed = [child_r, child_w, process_obj.link]
-            self.pid = util.spawnv_passfds(spawn.get_executable(), command, passed)
+            self.pid = util.spawnv_passfds(os.fsencode(spawn.get_executable()), command, passed)
             self.sentinel = parent_r
             with open(parent_w, "wb", closefd=False) as pipe:
                 pipe.write(given.getbuffer())

@@ -116,6 +116,6 @@ def _check_revision(policy: dict[str, Any], revision: str | None) -> None:
     if revision is not None and revision != policy["RevisionId"]:
         raise ApiError(
             "PreconditionFailedException",
-            "The RevisionId provided does not match the latest RevisionId. Call the GetPolicy API to retrieve "
-            "the latest RevisionId", 412,
+            "The RevisionId provided does not match the latest RevisionId. Call the GetPolicy API to "
+            "retrieve the latest RevisionId", 412,
         )  # fmt: skip

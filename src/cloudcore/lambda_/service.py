@@ -330,10 +330,11 @@ class Lambda:
     def _provide(self, name: str, record: FunctionRecord | None) -> None:
         """Set a function's reserve and keep its provisioned versions warm."""
         wanted: dict[str, int] = {}
-        for qualifier, given in record.provisioned.items() if record else ():
-            number = record.resolve(qualifier)
-            wanted[number] = wanted.get(number, 0) + given["Requested"]
-            self.runner(name, record.versions[number])
+        if record:
+            for qualifier, given in record.provisioned.items():
+                number = record.resolve(qualifier)
+                wanted[number] = wanted.get(number, 0) + given["Requested"]
+                self.runner(name, record.versions[number])
         for (owner, number), runner in self._runners.items():
             if owner == name:
                 runner.provision(wanted.get(number, 0), self.log(name).write)

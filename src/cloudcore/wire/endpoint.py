@@ -1,9 +1,10 @@
 """The endpoint: one port for all services of a Cloud.
 
 Item verbs never come here: csrc/http answers them in C. A request that does is looked up by its
-X-Amz-Target in one table (Lambda: by its path; function URLs: by Host, or /lambda-url/<id>/...) and handed to the service as bytes; the service's own body
-goes back. A thread that takes a request sees to it that another one is waiting, so a function that runs for
-minutes, or that calls another function, holds up nobody.
+X-Amz-Target in one table (Lambda: by its path; function URLs: by Host, or /lambda-url/<id>/...) and handed
+to the service as bytes; the service's own body goes back. A thread that takes a request sees to it that
+another one is waiting, so a function that runs for minutes, or that calls another function, holds up
+nobody.
 """
 
 from __future__ import annotations
