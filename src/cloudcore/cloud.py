@@ -108,6 +108,8 @@ class Cloud:
                 listener=self._listener_url,
                 read_object=lambda bucket, key: self.objects.get(bucket, key),
                 hidden=(self.path,),
+                put_object=lambda bucket, key, data: self.objects.put(bucket, key, data),
+                put_record=lambda stream, data: self.firehose.get(stream).put(data),
                 clock=self.clock,
             )
 
@@ -194,6 +196,8 @@ class Cloud:
         from cloudcore.wire import Endpoint
 
         _ = self.firehose  # streams of an earlier run go on delivering
+        if os.path.isdir(self._home("lambda") or ""):
+            _ = self.lambda_  # and so do asynchronous events and provisioned functions
         with self._lock:
             endpoint = Endpoint(self, host, port)
             self._endpoints.append(endpoint)

@@ -4,7 +4,7 @@
 
 A file holds the function's versions ("$LATEST" and published numbers) with their configuration and
 package, its aliases, tags and reserved concurrency; by qualifier ("" for none)
-provisioned concurrency, resource policies and URLs.
+provisioned concurrency, resource policies, URLs and settings of asynchronous events.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class FunctionRecord:
     provisioned: dict[str, dict[str, Any]] = field(default_factory=dict)
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
     urls: dict[str, dict[str, Any]] = field(default_factory=dict)
+    events: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def latest(self) -> Version:
@@ -72,7 +73,7 @@ class FunctionRecord:
 
     def forget(self, qualifier: str) -> None:
         """Drop what hangs on a version or an alias that is being deleted."""
-        for held in (self.provisioned, self.policies, self.urls):
+        for held in (self.provisioned, self.policies, self.urls, self.events):
             held.pop(qualifier, None)
 
 

@@ -3,6 +3,7 @@
     <directory>/functions/<name>.json   what a function is (registry.py)
     <directory>/code/<sha256>.zip       deployment packages (code.py)
     <directory>/logs/<name>.log         what functions wrote (function_log.py)
+    <directory>/async/                  events that are to run (events.py)
 
 Invoke: name and qualifier -> version -> a warm environment of its pool, or a new one -> result, log, meter.
 
@@ -26,6 +27,7 @@ import orjson
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, BusyError, ClosedError
 from cloudcore.lambda_ import aliases, code, names, operations
+from cloudcore.lambda_.asynchronous import Asynchronous
 from cloudcore.lambda_.capacity import Capacity
 from cloudcore.lambda_.function_log import FunctionLog
 from cloudcore.lambda_.meter import Meter
@@ -36,6 +38,7 @@ from cloudcore.lambda_.target import Target
 from cloudcore.validation import check, for_boto3
 
 PAYLOAD_MAX = 6_291_456
+EVENT_MAX = 1_048_576  # asynchronous
 _TARGETS_MAX = 4096
 CONCURRENCY = 1000  # of an account, as on AWS
 
@@ -44,8 +47,9 @@ class Lambda:
     """The functions of one account and region, kept in `directory`.
 
     `endpoint_url()` gives the URL at which functions reach the other services, `listener()` the one that
-    clients use; `read_object(bucket, key)` reads deployment packages from an object store; functions do not
-    see the directories in `hidden`. Environments end after `idle_s` seconds without a call.
+    clients use; `read_object(bucket, key)` reads deployment packages from an object store; `put_object(
+    bucket, key, data)` and `put_record(stream, data)` write to destinations of asynchronous events; functions
+    do not see the directories in `hidden`. Environments end after `idle_s` seconds without a call.
     One process owns a directory: BusyError for a second one.
     """
 
@@ -59,6 +63,8 @@ class Lambda:
         *,
         endpoint_url: Callable[[], str | None] = lambda: None,
         read_object: Callable[[str, str], bytes] | None = None,
+        put_object: Callable[[str, str, bytes], None] | None = None,
+        put_record: Callable[[str, bytes], None] | None = None,
         listener: Callable[[], str | None] = lambda: None,
         clock: Clock | None = None,
         idle_s: float = 300.0,
@@ -71,6 +77,7 @@ class Lambda:
         self.clock = clock or Clock()
         self.idle_s = idle_s
         self.endpoint_url, self.read_object, self.listener = endpoint_url, read_object, listener
+        self.put_object, self.put_record = put_object, put_record
         os.makedirs(os.path.join(self.directory, "logs"), exist_ok=True)
         self._owner = _own(self.directory)
         self.registry = Registry(self.directory)
@@ -83,8 +90,11 @@ class Lambda:
         self.capacity = Capacity(concurrency)
         self._closed = False
         self.packages.keep_only(self.registry.packages())
+        self._asynchronous: Asynchronous | None = None
         for name, record in self.registry.functions.items():
             self._provide(name, record)
+        if os.path.isdir(os.path.join(self.directory, "async")):
+            self.asynchronous  # noqa: B018 - events of an earlier run go on
 
     # -- doors -----------------------------------------------------------------------------------
 
@@ -130,6 +140,7 @@ class Lambda:
         *,
         qualifier: str | None = None,
         client_context: bytes | None = None,
+        request_id: str | None = None,
     ) -> Result:
         """Run a function (name, partial or full ARN) with a JSON event and wait for its result.
 
@@ -147,7 +158,9 @@ class Lambda:
         while True:
             target, runner, common = self._enter(function, qualifier)
             try:
-                result = runner.pool().invoke(payload, client_context=client_context, arn=target.arn)
+                result = runner.pool().invoke(
+                    payload, client_context=client_context, arn=target.arn, request_id=request_id
+                )
             except ClosedError:
                 if self._closed:
                     raise
@@ -163,6 +176,43 @@ class Lambda:
             )
             target.log.write(result.log)
             return result
+
+    def accept(
+        self,
+        function: str,
+        payload: bytes = b"{}",
+        *,
+        qualifier: str | None = None,
+        client_context: str | None = None,
+    ) -> str:
+        """Take an event that the function will run later, at least once; its request id.
+
+        The event is durable when this returns. `client_context` is base64. Raises ApiError:
+        ResourceNotFoundException, InvalidRequestContentException, RequestTooLargeException.
+        """
+        if len(payload) > EVENT_MAX:
+            raise ApiError(
+                "RequestTooLargeException",
+                f"{len(payload)} byte payload is too large for the Event invocation type (limit {EVENT_MAX} "
+                "bytes)", 413,
+            )  # fmt: skip
+        payload = payload or b"{}"
+        check_json(payload)
+        reference = names.parse(function, qualifier)
+        with self.lock:
+            self.version(reference)
+            queue = self.asynchronous
+        return queue.accept(reference.name, reference.qualifier, payload, client_context)
+
+    @property
+    def asynchronous(self) -> Asynchronous:
+        """The events that were accepted; the log is made with the first."""
+        with self.lock:
+            if self._closed:
+                raise ClosedError("this service is closed", "closed")
+            if self._asynchronous is None:
+                self._asynchronous = Asynchronous(self, os.path.join(self.directory, "async"))
+            return self._asynchronous
 
     def usage(self, function: str) -> dict[str, Any]:
         """What a function has cost since the service was opened: see Meter."""
@@ -191,6 +241,9 @@ class Lambda:
             self._targets.clear()
             runners, self._runners = list(self._runners.values()), {}
             logs, self._logs = list(self._logs.values()), {}
+            queue, self._asynchronous = self._asynchronous, None
+        if queue is not None:
+            queue.close()
         for runner in runners:
             runner.close()
         for log in logs:

@@ -22,8 +22,16 @@ def invoke(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     if kind == "DryRun":
         service.version(service.reference(params))
         return {"StatusCode": 204, "Payload": io.BytesIO()}
-    if kind != "RequestResponse":
-        raise refused(f"InvocationType {kind} is not supported by this endpoint.")
+    if kind == "Event":
+        context = params.get("ClientContext")
+        _client_context(context)
+        service.accept(
+            params["FunctionName"],
+            params.get("Payload", b""),
+            qualifier=params.get("Qualifier"),
+            client_context=context,
+        )
+        return {"StatusCode": 202, "Payload": io.BytesIO()}
     result = service.invoke(
         params["FunctionName"],
         params.get("Payload", b""),
