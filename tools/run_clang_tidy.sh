@@ -9,4 +9,4 @@ if [ $# -eq 0 ]; then
 fi
 # On stderr clang also counts what it found in headers that are not ours, file by file.
 printf '%s\0' "$@" | xargs -0 -P "${JOBS:-2}" -n 4 clang-tidy -p build/dev --quiet \
-    2> >(grep -vE '^[0-9]+ warnings? generated' >&2 || true)
+    2> >(grep -vE '^[0-9]+ warnings? generated|^\[[0-9]+/[0-9]+\] Processing file' >&2 || true)

@@ -47,9 +47,9 @@ static cc_status submit(cc_store *store, uint32_t type, const cc_bytes *parts, s
 /* The seed of a new store is its log's first record. */
 static cc_status write_init(cc_store *store, cc_error *error) {
     uint8_t record[24];
-    cc_bytes part = cc_bytes_of(record, sizeof record);
     cc_log_ticket ticket;
     cc_record_init_encode(store->seed, record);
+    cc_bytes part = cc_bytes_of(record, sizeof record);
     return submit(store, CC_RECORD_INIT, &part, 1, &ticket, error);
 }
 

@@ -78,6 +78,23 @@ static cc_status take_null(cc_json_request *self, bool *null_out) {
     return *null_out ? cc_json_read_null(&self->cursor, self->error) : CC_OK;
 }
 
+static cc_status enter(cc_json_request *self, cc_json_kind kind, const char *wanted) {
+    CC_TRY(need(self, kind, wanted));
+    return cc_json_enter(&self->cursor, kind, self->error);
+}
+
+/* The next member of an object that is not null. */
+static cc_status next_member(cc_json_request *self, bool *first, cc_json_string *name_out, bool *more_out) {
+    bool null;
+    do {
+        CC_TRY(cc_json_next_member(&self->cursor, first, name_out, more_out, self->error));
+        if (!*more_out)
+            return CC_OK;
+        CC_TRY(take_null(self, &null));
+    } while (null);
+    return CC_OK;
+}
+
 static cc_status read_text(cc_json_request *self, cc_bytes *text_out) {
     cc_json_string string;
     CC_TRY(need(self, CC_JSON_STRING, "String"));
@@ -119,8 +136,7 @@ static cc_status read_names(cc_json_request *self, const cc_name_pair **names_ou
     bool first = true, more = true;
     size_t count = 0, capacity = 0;
     cc_name_pair *names = NULL;
-    CC_TRY(need(self, CC_JSON_OBJECT, "Map<java.lang.String"));
-    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    CC_TRY(enter(self, CC_JSON_OBJECT, "Map<java.lang.String"));
     while (true) {
         cc_json_string name;
         CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
@@ -173,19 +189,14 @@ static cc_status name_culprit(cc_json_request *self, cc_member_id id, cc_json_cu
 static cc_status read_write_request(cc_json_request *self) {
     bool first = true, more = true, found = false, is_delete = false;
     cc_bytes item = {NULL, 0};
-    CC_TRY(need(self, CC_JSON_OBJECT, "WriteRequest"));
-    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    CC_TRY(enter(self, CC_JSON_OBJECT, "WriteRequest"));
     while (true) {
         cc_json_string name;
-        bool null;
-        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        CC_TRY(next_member(self, &first, &name, &more));
         if (!more)
             break;
-        CC_TRY(take_null(self, &null));
         bool put = cc_bytes_equal(name.text, cc_bytes_text("PutRequest"));
         bool delete = cc_bytes_equal(name.text, cc_bytes_text("DeleteRequest"));
-        if (null)
-            continue;
         if (!put && !delete) {
             CC_TRY(cc_json_skip(&self->cursor, NULL, self->error));
             continue;
@@ -197,8 +208,7 @@ static cc_status read_write_request(cc_json_request *self) {
         found = true;
         is_delete = delete;
         bool inner_first = true, inner_more = true;
-        CC_TRY(need(self, CC_JSON_OBJECT, put ? ".PutRequest" : ".DeleteRequest"));
-        CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+        CC_TRY(enter(self, CC_JSON_OBJECT, put ? ".PutRequest" : ".DeleteRequest"));
         while (true) {
             cc_json_string inner;
             CC_TRY(cc_json_next_member(&self->cursor, &inner_first, &inner, &inner_more, self->error));
@@ -224,8 +234,7 @@ static cc_status read_write_request(cc_json_request *self) {
 
 static cc_status read_list(cc_json_request *self, bool keys) {
     bool first = true, more = true;
-    CC_TRY(need(self, CC_JSON_ARRAY, "List"));
-    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_ARRAY, self->error));
+    CC_TRY(enter(self, CC_JSON_ARRAY, "List"));
     while (true) {
         CC_TRY(cc_json_next_element(&self->cursor, &first, &more, self->error));
         if (!more)
@@ -243,8 +252,7 @@ static cc_status read_list(cc_json_request *self, bool keys) {
 /* AttributesToGet, of the request or of one table of a batch. */
 static cc_status read_attributes(cc_json_request *self, cc_batch_table *table) {
     bool first = true, more = true;
-    CC_TRY(need(self, CC_JSON_ARRAY, "List"));
-    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_ARRAY, self->error));
+    CC_TRY(enter(self, CC_JSON_ARRAY, "List"));
     while (true) {
         cc_bytes name;
         CC_TRY(cc_json_next_element(&self->cursor, &first, &more, self->error));
@@ -277,17 +285,13 @@ static cc_status read_table_member(cc_json_request *self, cc_json_string name, c
 
 static cc_status read_keys_and_attributes(cc_json_request *self, cc_batch_table *table) {
     bool first = true, more = true;
-    CC_TRY(need(self, CC_JSON_OBJECT, "KeysAndAttributes"));
-    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    CC_TRY(enter(self, CC_JSON_OBJECT, "KeysAndAttributes"));
     while (true) {
         cc_json_string name;
-        bool null;
-        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        CC_TRY(next_member(self, &first, &name, &more));
         if (!more)
             break;
-        CC_TRY(take_null(self, &null));
-        if (!null)
-            CC_TRY(read_table_member(self, name, table));
+        CC_TRY(read_table_member(self, name, table));
     }
     self->builder.table_mixed |= table->attribute_count != 0 && table->projection.data != NULL;
     return CC_OK;
@@ -347,8 +351,7 @@ cleanup:
 static cc_status read_value_list(cc_json_request *self, cc_request_builder *builder, cc_legacy_entry *entry) {
     bool first = true, more = true;
     entry->has_list = true;
-    CC_TRY(need(self, CC_JSON_ARRAY, "List"));
-    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_ARRAY, self->error));
+    CC_TRY(enter(self, CC_JSON_ARRAY, "List"));
     while (true) {
         cc_value value;
         CC_TRY(cc_json_next_element(&self->cursor, &first, &more, self->error));
@@ -383,13 +386,10 @@ static cc_status read_legacy_entry(cc_json_request *self, cc_request_builder *bu
     CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
     while (true) {
         cc_json_string name;
-        bool null;
-        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        CC_TRY(next_member(self, &first, &name, &more));
         if (!more)
             return CC_OK;
-        CC_TRY(take_null(self, &null));
-        if (!null)
-            CC_TRY(read_legacy_member(self, builder, name.text, entry));
+        CC_TRY(read_legacy_member(self, builder, name.text, entry));
     }
 }
 
@@ -399,8 +399,7 @@ static cc_status read_legacy(cc_json_request *self, cc_request_builder *builder,
                       : member->id == CC_M_ATTRIBUTE_UPDATES ? "Map<AttributeValueUpdate"
                                                              : "Map<Condition";
     builder->seen[member->id] = true;
-    CC_TRY(need(self, CC_JSON_OBJECT, map));
-    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    CC_TRY(enter(self, CC_JSON_OBJECT, map));
     while (true) {
         cc_json_string string;
         cc_bytes name;
@@ -428,17 +427,12 @@ static cc_status read_action(cc_json_request *self, cc_verb verb) {
     bool first = true, more = true;
     cc_request_builder *action;
     CC_TRY(cc_request_add_action(&self->builder, verb, &action, self->error));
-    CC_TRY(need(self, CC_JSON_OBJECT, names[verb]));
-    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    CC_TRY(enter(self, CC_JSON_OBJECT, names[verb]));
     while (true) {
         cc_json_string name;
-        bool null;
-        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        CC_TRY(next_member(self, &first, &name, &more));
         if (!more)
             return CC_OK;
-        CC_TRY(take_null(self, &null));
-        if (null)
-            continue;
         const cc_member *member = cc_action_member_find(verb, name.text);
         if (member == NULL)
             CC_TRY(cc_json_skip(&self->cursor, NULL, self->error));
@@ -456,13 +450,9 @@ static cc_status read_transact_item(cc_json_request *self) {
     CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
     while (true) {
         cc_json_string name;
-        bool null;
-        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        CC_TRY(next_member(self, &first, &name, &more));
         if (!more)
             break;
-        CC_TRY(take_null(self, &null));
-        if (null)
-            continue;
         cc_verb verb = cc_action_verb(self->builder.request.verb, name.text);
         if (verb == CC_VERB_NONE) {
             CC_TRY(cc_json_skip(&self->cursor, NULL, self->error));
@@ -478,8 +468,7 @@ static cc_status read_transact_item(cc_json_request *self) {
 static cc_status read_actions(cc_json_request *self) {
     bool first = true, more = true;
     self->builder.seen[CC_M_TRANSACT_ITEMS] = true;
-    CC_TRY(need(self, CC_JSON_ARRAY, "List"));
-    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_ARRAY, self->error));
+    CC_TRY(enter(self, CC_JSON_ARRAY, "List"));
     while (true) {
         CC_TRY(cc_json_next_element(&self->cursor, &first, &more, self->error));
         if (!more)
@@ -491,7 +480,7 @@ static cc_status read_actions(cc_json_request *self) {
 /* ---- the body ---- */
 
 static cc_status read_member(cc_json_request *self, cc_request_builder *builder, const cc_member *member) {
-    cc_bytes bytes;
+    cc_bytes bytes = {NULL, 0};
     bool flag = false;
     int64_t number = 0;
     switch (member->kind) {
@@ -536,17 +525,12 @@ static cc_status read_member(cc_json_request *self, cc_request_builder *builder,
 
 static cc_status read_body(cc_json_request *self) {
     bool first = true, more = true;
-    CC_TRY(need(self, CC_JSON_OBJECT, "Body"));
-    CC_TRY(cc_json_enter(&self->cursor, CC_JSON_OBJECT, self->error));
+    CC_TRY(enter(self, CC_JSON_OBJECT, "Body"));
     while (true) {
         cc_json_string name;
-        bool null;
-        CC_TRY(cc_json_next_member(&self->cursor, &first, &name, &more, self->error));
+        CC_TRY(next_member(self, &first, &name, &more));
         if (!more)
             return cc_json_finish(&self->cursor, self->error);
-        CC_TRY(take_null(self, &null));
-        if (null)
-            continue;
         const cc_member *member = cc_member_find(self->builder.request.verb, name.text);
         if (member == NULL)
             CC_TRY(cc_json_skip(&self->cursor, NULL, self->error));
