@@ -64,7 +64,7 @@ class Lambda:
         endpoint_url: Callable[[], str | None] = lambda: None,
         read_object: Callable[[str, str], bytes] | None = None,
         put_object: Callable[[str, str, bytes], None] | None = None,
-        put_record: Callable[[str, bytes], None] | None = None,
+        put_record: Callable[[str, bytes], object] | None = None,
         listener: Callable[[], str | None] = lambda: None,
         clock: Clock | None = None,
         idle_s: float = 300.0,
