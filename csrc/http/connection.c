@@ -39,7 +39,7 @@ static const char *reason(int status) {
 }
 
 cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status, const char *content_type,
-                               bool keep_alive, cc_bytes headers, cc_bytes body) {
+                               bool keep_alive, bool to_head, cc_bytes headers, cc_bytes body) {
     char head[512];
     int size = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\nServer: cloudcore\r\nDate: %s\r\n%s%s%s%s",
                         status, reason(status), server->date, content_type != NULL ? "Content-Type: " : "",
@@ -47,7 +47,7 @@ cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int statu
                         keep_alive ? "" : "Connection: close\r\n");
     CC_TRY(cc_buffer_append(out, head, (size_t)size));
     CC_TRY(cc_buffer_append(out, headers.data, headers.size));
-    bool bodiless = status == 204 || status == 304 || (status >= 100 && status < 200);
+    bool bodiless = to_head || status == 204 || status == 304 || (status >= 100 && status < 200);
     size = bodiless ? snprintf(head, sizeof head, "\r\n")
                     : snprintf(head, sizeof head, "Content-Length: %zu\r\n\r\n", body.size);
     CC_TRY(cc_buffer_append(out, head, (size_t)size));
@@ -63,7 +63,7 @@ static void enter(cc_http_server *server, connection *c, connection_state state)
 static bool refuse(cc_http_server *server, connection *c, int status) {
     c->keep_alive = false;
     cc_bytes nothing = {NULL, 0};
-    if (cc_connection_format(server, &c->out, status, NULL, false, nothing, nothing) != CC_OK)
+    if (cc_connection_format(server, &c->out, status, NULL, false, false, nothing, nothing) != CC_OK)
         return false;
     enter(server, c, CLOSING);
     return cc_connection_write(server, c);
@@ -143,7 +143,7 @@ static bool dispatch(cc_http_server *server, connection *c, bool *answered_out) 
         parts->content_type = NULL;
         if (server->options.fast(server->options.fast_context, &c->head, body, parts)) {
             if (cc_connection_format(server, &c->out, parts->status, parts->content_type, c->keep_alive,
-                                     cc_buffer_bytes(&parts->headers),
+                                     false, cc_buffer_bytes(&parts->headers),
                                      cc_buffer_bytes(&parts->body)) != CC_OK)
                 return false;
             *answered_out = true;

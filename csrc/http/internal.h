@@ -66,9 +66,10 @@ bool cc_connection_write(cc_http_server *server, connection *c);
 bool cc_connection_writable(cc_http_server *server, connection *c);
 /* The answer is in `out`: write it, then the next pipelined request. */
 bool cc_connection_answered(cc_http_server *server, connection *c);
+/* `to_head`: the request was a HEAD; no body follows, and Content-Length is among `headers` if it is known. */
 CC_MUST_CHECK cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status,
-                                             const char *content_type, bool keep_alive, cc_bytes headers,
-                                             cc_bytes body);
+                                             const char *content_type, bool keep_alive, bool to_head,
+                                             cc_bytes headers, cc_bytes body);
 /* server.c */
 void cc_server_queue(cc_http_server *server, connection *c);
 void cc_server_watch(cc_http_server *server, connection *c, uint32_t events);

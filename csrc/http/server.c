@@ -249,9 +249,11 @@ cc_bytes cc_http_exchange_body(const cc_http_exchange *exchange) {
 
 cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int status, cc_bytes headers,
                         cc_bytes body) {
+    cc_bytes method = exchange->of->head.method;
+    bool to_head = method.size == 4 && memcmp(method.data, "HEAD", 4) == 0;
     cc_buffer_clear(&exchange->reply);
     cc_status formatted = cc_connection_format(server, &exchange->reply, status, NULL,
-                                               exchange->of->keep_alive, headers, body);
+                                               exchange->of->keep_alive, to_head, headers, body);
     if (formatted != CC_OK)
         exchange->of->keep_alive = false; /* half an answer must not look whole */
     cc_mutex_lock(&server->mutex);

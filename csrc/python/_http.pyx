@@ -150,7 +150,10 @@ cdef class Server:
         return request
 
     def reply(self, Request request, int status, list headers, bytes body):
-        """Answer: headers is a list of (name, value) without CR or LF; Content-Length and Date are added."""
+        """Answer: headers is a list of (name, value) without CR or LF; Content-Length and Date are added.
+
+        To a HEAD only the head goes out, with the Content-Length that is among `headers`.
+        """
         cdef cc_http_exchange *exchange = request.exchange
         cdef bytes lines
         cdef const char *c_lines

@@ -13,11 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Cloud", "FunctionError", "__version__", "open"]
+__all__ = ["Cloud", "FunctionError", "__version__", "mock", "open"]
 
 if TYPE_CHECKING:
     from cloudcore.cloud import Cloud
     from cloudcore.lambda_ import FunctionError
+    from cloudcore.testing import mock
 
 
 def open(path: str, **options: Any) -> Cloud:
@@ -39,4 +40,8 @@ def __getattr__(name: str) -> Any:
         from cloudcore.lambda_ import FunctionError
 
         return FunctionError
+    if name == "mock":
+        from cloudcore.testing import mock
+
+        return mock
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -191,6 +191,16 @@ class Cloud:
 
         return Client(self, service)
 
+    def boto3_session(self) -> Any:
+        """A real boto3.Session whose clients and resources reach this cloud without a socket. Needs boto3.
+
+        dynamodb, lambda, firehose, s3 (on the object store) and sts are there; other services raise
+        CloudcoreError.
+        """
+        from cloudcore.wire.boto import session
+
+        return session(self)
+
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Endpoint:
         """Serve this cloud over HTTP on a loopback address; closing the cloud closes it too."""
         from cloudcore.wire import Endpoint

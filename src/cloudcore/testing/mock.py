@@ -1,0 +1,226 @@
+"""mock(): inside it, boto3 reaches clouds in memory instead of AWS, whoever made the client and when.
+
+Requests to hosts of AWS are taken where botocore would open a socket; what goes elsewhere goes there. Each
+region is a Cloud of its own, objects are shared by all. Nested mocks share what the outermost one made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, overload
+from unittest import mock as unittest_mock
+from urllib.parse import urlsplit
+
+from cloudcore.clock import Clock
+from cloudcore.cloud import DEFAULT_REGION, Cloud
+from cloudcore.errors import CloudcoreError
+from cloudcore.wire.boto import SERVED, respond
+from cloudcore.wire.router import Router, scope
+
+ACCOUNT = "123456789012"
+"""The account that test suites written for moto expect."""
+_AWS = re.compile(r"(?:^|\.)(?P<rest>[a-z0-9.-]+)\.amazonaws\.com(?:\.cn)?$")
+_REGION = re.compile(r"^(?:[a-z]{2,3}|us-gov)-[a-z]+-\d$")
+_SERVICES = frozenset((*SERVED, "ddb"))
+"""Words of a host that name a service which is served; ddb is that of an account's own endpoint."""
+_F = TypeVar("_F", bound=Callable[..., Any])
+_lock = threading.RLock()
+_active: Mock | None = None
+
+
+class Mock(contextlib.AbstractContextManager["Cloud"]):
+    """What mock() gives: a context manager and a decorator of functions, coroutines and classes.
+
+    As a context manager it gives the Cloud of the default region.
+    """
+
+    def __init__(self, account: str = ACCOUNT, clock: Clock | None = None):
+        self.account, self.clock = account, clock
+        self._clouds: dict[str, Cloud] = {}
+        self._routers: dict[str, Router] = {}
+        self._stack = contextlib.ExitStack()
+        self._outer: list[Mock] = []
+
+    def cloud(self, region: str | None = None) -> Cloud:
+        """The Cloud of a region, made when it is first asked for."""
+        region = region or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+        with _lock:
+            if region not in self._clouds:
+                first = next(iter(self._clouds.values()), None)
+                self._clouds[region] = Cloud(
+                    ":memory:", account=self.account, region=region, clock=self.clock,
+                    objects=first.objects if first is not None else None,
+                )  # fmt: skip
+                self._routers[region] = Router(self._clouds[region])
+            return self._clouds[region]
+
+    def start(self) -> Cloud:
+        """Begin; stop() ends it."""
+        global _active
+        with _lock:
+            if _active is not None:
+                self._outer.append(_active)
+                return _active.cloud()
+            self._stack.enter_context(_environment())
+            self._stack.enter_context(_patched(self))
+            _active = self
+            return self.cloud()
+
+    def stop(self) -> None:
+        """End what start() began; every cloud is closed when the outermost mock ends."""
+        global _active
+        with _lock:
+            if self._outer:
+                self._outer.pop()
+                return
+            _active = None
+            self._stack.close()
+            clouds = list(reversed(self._clouds.values()))
+            self._clouds.clear()
+            self._routers.clear()
+        for one in clouds:
+            one.close()
+
+    def __enter__(self) -> Cloud:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __call__(self, decorated: _F) -> _F:
+        if isinstance(decorated, type):
+            _decorate_class(decorated, self)
+            return decorated
+        if inspect.iscoroutinefunction(decorated):
+
+            @functools.wraps(decorated)
+            async def run_async(*args: Any, **options: Any) -> Any:
+                with self._again():
+                    return await decorated(*args, **options)
+
+            return run_async  # type: ignore[return-value]
+
+        @functools.wraps(decorated)
+        def run(*args: Any, **options: Any) -> Any:
+            with self._again():
+                return decorated(*args, **options)
+
+        return run  # type: ignore[return-value]
+
+    def _again(self) -> Mock:
+        """A fresh one: every call of a decorated function begins with nothing."""
+        return Mock(self.account, self.clock)
+
+    def answer(self, request: Any) -> Any:
+        """The response to a request for a host of AWS; None for another host's."""
+        host = urlsplit(request.url).hostname or ""
+        found = _AWS.search(host)
+        if found is None:
+            return None
+        words = host[: -len(".amazonaws.com")].split(".")
+        if not _SERVICES.intersection(words) and not any(word.startswith("s3-") for word in words):
+            raise CloudcoreError(f"{host}: there is no such service here; there are {', '.join(SERVED)}")
+        region = scope(_header(request, "Authorization"))[1]
+        region = region or next((word for word in words if _REGION.match(word)), DEFAULT_REGION)
+        self.cloud(region)
+        return respond(self._routers[region], request)
+
+
+@overload
+def mock(function: _F, /) -> _F: ...
+@overload
+def mock(*, account: str = ACCOUNT, clock: Clock | None = None) -> Mock: ...
+
+
+def mock(function: Any = None, /, *, account: str = ACCOUNT, clock: Clock | None = None) -> Any:
+    """Decorator and context manager in the place of moto's mock_aws, with or without parentheses.
+
+    `clock`: a ManualClock moves the services' time. Needs boto3 (botocore).
+    """
+    made = Mock(account, clock)
+    return made if function is None else made(function)
+
+
+def _decorate_class(decorated: type, template: Mock) -> None:
+    """Each test begins with nothing; what setUp or setup_method makes is there for its test."""
+    setup = next((name for name in ("setUp", "setup_method") if name in decorated.__dict__), None)
+    if setup is None:
+        for name, value in list(vars(decorated).items()):
+            if name.startswith("test") and callable(value):
+                setattr(decorated, name, template(value))
+        return
+    teardown = "tearDown" if setup == "setUp" else "teardown_method"
+    begin, end = decorated.__dict__[setup], getattr(decorated, teardown, None)
+
+    def started(self: Any, *args: Any, **options: Any) -> Any:
+        self._cloudcore_mock = template._again()
+        self._cloudcore_mock.start()
+        try:
+            return begin(self, *args, **options)
+        except BaseException:
+            self._cloudcore_mock.stop()
+            raise
+
+    def stopped(self: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return None if end is None else end(self, *args, **options)
+        finally:
+            self._cloudcore_mock.stop()
+
+    for name, made, original in ((setup, started, begin), (teardown, stopped, end)):
+        if original is not None:  # pytest passes what the original's signature asks for
+            functools.update_wrapper(made, original)
+        setattr(decorated, name, made)
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """Credentials that are nobody's, and no endpoint but AWS's own."""
+    wanted = {
+        "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_SECURITY_TOKEN": "testing",
+        "AWS_SESSION_TOKEN": "testing", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    }  # fmt: skip
+    if "AWS_DEFAULT_REGION" not in os.environ and "AWS_REGION" not in os.environ:
+        wanted["AWS_DEFAULT_REGION"] = DEFAULT_REGION
+    with unittest_mock.patch.dict(os.environ, wanted):
+        os.environ.pop("AWS_PROFILE", None)
+        yield
+
+
+@contextlib.contextmanager
+def _patched(active: Mock) -> Iterator[None]:
+    from botocore.httpsession import URLLib3Session
+    from botocore.signers import RequestSigner
+
+    send, sign = URLLib3Session.send, RequestSigner.sign
+
+    def answered(self: Any, request: Any) -> Any:
+        found = active.answer(request)
+        return send(self, request) if found is None else found
+
+    def signed(
+        self: Any, operation_name: str, request: Any, region_name: Any = None, signing_type: str = "standard",
+        *args: Any, **options: Any,
+    ) -> Any:  # fmt: skip
+        # A client that was made before, without credentials, can sign nothing; and nobody would look.
+        host = urlsplit(request.url).hostname or ""
+        if signing_type == "standard" and self._credentials is None and _AWS.search(host):
+            return None
+        return sign(self, operation_name, request, region_name, signing_type, *args, **options)
+
+    with (
+        unittest_mock.patch.object(URLLib3Session, "send", answered),
+        unittest_mock.patch.object(RequestSigner, "sign", signed),
+    ):
+        yield
+
+
+def _header(request: Any, name: str) -> str:
+    value = request.headers.get(name, "")
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,84 @@
+"""boto3 without a socket: the prepared request goes to the Router, its answer back to botocore's parsers.
+
+Everything above the socket is boto3's own: resources, paginators, waiters, retries, streaming bodies. Only
+signatures are left out, except in presigned URLs, because nobody would look at them.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from cloudcore.errors import CloudcoreError
+from cloudcore.wire.router import Router
+
+SERVED = ("dynamodb", "firehose", "lambda", "s3", "sts")
+"""Services by their names in boto3."""
+
+
+class Raw(io.BytesIO):
+    """A body as botocore reads it from urllib3."""
+
+    def stream(self, amt: int = 1 << 16, decode_content: bool | None = None) -> Iterator[bytes]:
+        """The rest, `amt` bytes at a time."""
+        del decode_content
+        while chunk := self.read(amt):
+            yield chunk
+
+    def release_conn(self) -> None:
+        """There is no connection."""
+
+
+def respond(router: Router, request: Any) -> Any:
+    """botocore's AWSPreparedRequest -> AWSResponse."""
+    from botocore.awsrequest import AWSResponse, HeadersDict
+
+    url = urlsplit(request.url)
+    headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+    headers.setdefault("host", url.netloc)
+    target = (url.path or "/") + ("?" + url.query if url.query else "")
+    status, out, body = router.answer(request.method, target, headers, _bytes(request.body))
+    if request.method != "HEAD":
+        out = [*out, ("Content-Length", str(len(body)))]
+    return AWSResponse(request.url, status, HeadersDict(out), Raw(body))
+
+
+def session(cloud: Any) -> Any:
+    """A boto3.Session whose clients and resources all reach `cloud`. Needs boto3."""
+    import boto3
+    import botocore.session
+    from botocore import UNSIGNED
+
+    router = Router(cloud)
+
+    def answer(request: Any, event_name: str, **_: Any) -> Any:
+        service = event_name.split(".")[1]
+        if service not in SERVED:
+            raise CloudcoreError(f"there is no {service} here; there are {', '.join(SERVED)}")
+        return respond(router, request)
+
+    def signer(context: dict[str, Any], **_: Any) -> Any:
+        return None if context.get("is_presign_request") else UNSIGNED
+
+    core = botocore.session.Session()
+    core.set_config_variable("ignore_configured_endpoint_urls", True)
+    core.register("before-send", answer)
+    core.register("choose-signer", signer)
+    return boto3.Session(
+        aws_access_key_id=cloud.account, aws_secret_access_key="cloudcore", region_name=cloud.region,
+        botocore_session=core,
+    )  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _bytes(body: Any) -> bytes:
+    if body is None:
+        return b""
+    if hasattr(body, "read"):
+        body = body.read()
+    return body.encode() if isinstance(body, str) else bytes(body)
