@@ -1,7 +1,8 @@
 """Router: one request of AWS's HTTP protocols, without a socket, to the service that answers it.
 
-Function URLs by Host or /lambda-url/<id>/..., the JSON services by X-Amz-Target, Lambda by its dated path, STS
-by its form; what is none of these is S3. The endpoint uses it behind its sockets, boto3's in-process transport without any.
+Function URLs by Host or /lambda-url/<id>/..., the JSON services by X-Amz-Target, Lambda by its dated path,
+STS by its form; what is none of these is S3. The endpoint uses it behind its sockets, boto3's in-process
+transport without any.
 """
 
 from __future__ import annotations
