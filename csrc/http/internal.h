@@ -46,6 +46,8 @@ struct cc_http_server {
     uint64_t now_ns;
     uint64_t serial; /* for request ids */
     char date[40];
+    int quick;     /* waits that were short, lately: see wait_for_events */
+    int peer_core; /* where the client of the last single event sent it from; -1: not known */
     uint64_t date_second;
     cc_arena arena;
     cc_http_reply_parts parts;
