@@ -25,7 +25,7 @@ import pytest
 
 from .bench_firehose import record
 from .conftest import item
-from .wire_peer import Peer, free_port, request, start
+from .wire_peer import Peer, connect, free_port, request, start
 
 ITEMS = 1000
 SCORES = 100
@@ -160,3 +160,35 @@ def test_put_record_batch(benchmark: Any, peer: Peer) -> None:
     assert len(answer["RequestResponses"]) == 500
     measure(benchmark, peer, requests, 10)
     benchmark.extra_info["records_per_second"] = 500 * benchmark.extra_info["requests_per_second"]
+
+
+def ask_alone(port: int, process: Any, requests: list[bytes], calls: int) -> None:
+    """One client in a process of its own."""
+    one = Peer(connect(port, process), port, process, 0, 0)
+    for data in itertools.islice(itertools.cycle(requests), calls):
+        one.ask(data)
+    one.sock.close()
+
+
+@pytest.mark.benchmark(group="GetItem over keep-alive HTTP, four clients")
+def test_get_item_four_clients(benchmark: Any, peer: Peer) -> None:
+    """Four processes, a connection each; the time to fork and join them is in it."""
+    calls = 200 if "ministack" in str(peer.process.args) else 2000
+
+    def round_() -> None:
+        children = []
+        for client in range(4):
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    ask_alone(peer.port, peer.process, gets()[client * 250 :], calls)
+                    code = 0
+                finally:
+                    os._exit(code)
+            children.append(pid)
+        for pid in children:
+            assert os.waitpid(pid, 0)[1] == 0
+
+    benchmark.pedantic(round_, rounds=5, warmup_rounds=1)
+    benchmark.extra_info["requests_per_second"] = round(4 * calls / benchmark.stats.stats.median)

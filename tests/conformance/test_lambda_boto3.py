@@ -371,3 +371,13 @@ def test_deploying_again_changes_what_changed(cloud: cloudcore.Cloud, tmp_path: 
     assert same == revision
     cloud.function("fn", pack({"mine.py": b"def handler(e, c):\n    return 'two'\n"}), handler="mine.handler")
     assert function.invoke() == "two"
+
+
+def test_another_python_is_said_to_be_ours(cloud: cloudcore.Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    cloud.lambda_.call(
+        "CreateFunction",
+        {"FunctionName": "fn", "Runtime": "python3.8", "Role": ROLE, "Handler": "h.handler",
+         "Code": {"ZipFile": pack({"h.py": ECHO})}},
+    )  # fmt: skip
+    assert cloud.lambda_.invoke("fn", b"1").function_error is None
+    assert f"fn asks for python3.8 and runs on python3.{sys.version_info[1]}" in caplog.text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import sys
 import threading
 from collections.abc import Callable
 
@@ -10,6 +12,8 @@ from cloudcore.errors import ClosedError
 from cloudcore.lambda_.pool import Pool
 from cloudcore.lambda_.registry import Version
 from cloudcore.lambda_.spec import Spec, environment_of
+
+_log = logging.getLogger("cloudcore.lambda")
 
 
 class Runner:
@@ -73,6 +77,9 @@ class Runner:
 
     def _spec(self) -> Spec:
         c = self.configuration
+        ours = f"python3.{sys.version_info[1]}"
+        if c["Runtime"] != ours:
+            _log.warning("%s asks for %s and runs on %s", c["FunctionName"], c["Runtime"], ours)
         spec = Spec(
             name=c["FunctionName"],
             arn=c["FunctionArn"],
