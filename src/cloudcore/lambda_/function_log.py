@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 
 FILE_MAX = 16 << 20
+_log = logging.getLogger("cloudcore.lambda")
 
 
 class FunctionLog:
@@ -16,18 +18,30 @@ class FunctionLog:
         self._lock = threading.Lock()
         self._file = -1
         self._size = 0
+        self._closed = False
 
     def write(self, text: bytes) -> None:
-        """Append the lines of one invocation as a whole."""
+        """Append the lines of one invocation as a whole; nothing more once the log is closed.
+
+        A log that cannot be written, on a full disk say, is a warning: the caller has a result to give.
+        """
         with self._lock:
-            if self._file < 0:
-                self._open()
-            elif self._size + len(text) > FILE_MAX:
-                os.close(self._file)
-                os.replace(self.path, self.path + ".1")
-                self._open()
-            os.write(self._file, text)
-            self._size += len(text)
+            if self._closed:
+                return
+            try:
+                self._append(text)
+            except OSError as error:
+                _log.warning("lines of %s are lost: %s", self.path, error)
+
+    def _append(self, text: bytes) -> None:
+        if self._file >= 0 and self._size + len(text) > FILE_MAX:
+            done, self._file = self._file, -1
+            os.close(done)
+            os.replace(self.path, self.path + ".1")
+        if self._file < 0:
+            self._open()
+        os.write(self._file, text)
+        self._size += len(text)
 
     def tail(self, size: int = 1 << 20) -> bytes:
         """The last `size` bytes."""
@@ -41,6 +55,7 @@ class FunctionLog:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             if self._file >= 0:
                 os.close(self._file)
                 self._file = -1
