@@ -30,14 +30,14 @@ def test_requests_are_answered_when_no_thread_can_be_started(served, monkeypatch
     start = threading.Thread.start
     busy = served._threads_min
     held, go = threading.Semaphore(0), threading.Event()
-    answer = served._answer
+    answer = served._router.answer
 
-    def slow(request):
+    def slow(*request):
         held.release()
         go.wait(10)
-        return answer(request)
+        return answer(*request)
 
-    served._answer = slow
+    monkeypatch.setattr(served._router, "answer", slow)
     asking = [threading.Thread(target=tables, args=(served.url,)) for _ in range(busy + 2)]
     for one in asking:
         one.start()
