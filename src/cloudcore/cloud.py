@@ -205,9 +205,10 @@ class Cloud:
         """Serve this cloud over HTTP on a loopback address; closing the cloud closes it too."""
         from cloudcore.wire import Endpoint
 
-        _ = self.firehose  # streams of an earlier run go on delivering
-        if os.path.isdir(self._home("lambda") or ""):
-            _ = self.lambda_  # and so do asynchronous events and provisioned functions
+        # Streams of an earlier run go on delivering, asynchronous events and provisioned functions go on too.
+        for service in ("firehose", "lambda_"):
+            if os.path.isdir(self._home(service.rstrip("_")) or ""):
+                getattr(self, service)
         with self._lock:
             endpoint = Endpoint(self, host, port)
             self._endpoints.append(endpoint)

@@ -7,6 +7,7 @@ transport without any.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import itertools
@@ -18,7 +19,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cloudcore._http import request_id
-from cloudcore.wire import s3, sts
 
 _BODY_MAX = 16 << 20
 _PACKAGE_MAX = 70_167_211  # the largest request of Lambda: CreateFunction with a zip
@@ -40,7 +40,13 @@ class Router:
             "DynamoDB_20120810": lambda: cloud.dynamodb,
             "Firehose_20150804": lambda: cloud.firehose,
         }
-        self._s3 = s3.Door(lambda: cloud.objects, cloud.account, cloud.region)
+
+    @functools.cached_property
+    def _s3(self) -> Any:
+        # Not every endpoint is asked for objects, and the door's libraries are not small.
+        from cloudcore.wire.s3 import Door
+
+        return Door(lambda: self._cloud.objects, self._cloud.account, self._cloud.region)
 
     def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Reply:
         """(status, headers, body); `headers` by lower-case name. Refusals are answers too."""
@@ -57,6 +63,8 @@ class Router:
         if _DATED.match(path):
             return self._rest(method, path, query, headers, body)
         if method == "POST" and path == "/" and headers.get("content-type", "").startswith(_FORM):
+            from cloudcore.wire import sts
+
             return sts.answer(body, self._cloud.account, self._new_id())
         if method == "GET" and path == "/" and "authorization" not in headers and not query:
             return 200, [("Content-Type", "application/json")], self._health()

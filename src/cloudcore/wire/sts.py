@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
 from urllib.parse import parse_qs
-from xml.sax.saxutils import escape
 
 Reply = tuple[int, list[tuple[str, str]], bytes]
 _XML = [("Content-Type", "text/xml")]
@@ -23,7 +23,7 @@ def answer(body: bytes, account: str, request: str) -> Reply:
         return 200, list(_XML), text.encode()
     text = (
         f'<ErrorResponse xmlns="{_NAMESPACE}"><Error><Type>Sender</Type><Code>InvalidAction</Code>'
-        f"<Message>Could not find operation {escape(action)}</Message></Error>"
+        f"<Message>Could not find operation {escape(action, quote=False)}</Message></Error>"
         f"<RequestId>{request}</RequestId></ErrorResponse>"
     )
     return 400, list(_XML), text.encode()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
+from html import escape
 from typing import Any
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 from cloudcore.errors import ApiError
 
@@ -28,7 +28,7 @@ def _element(name: str, value: Any) -> str:
         return f"<{name}>{''.join(_element(n, v) for n, v in value)}</{name}>"
     if isinstance(value, bool):
         value = "true" if value else "false"
-    return f"<{name}>{escape(str(value))}</{name}>"
+    return f"<{name}>{escape(str(value), quote=False)}</{name}>"
 
 
 def parse(body: bytes) -> ElementTree.Element:
