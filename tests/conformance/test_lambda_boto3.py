@@ -9,68 +9,17 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
+from lambda_clients import ECHO, ROLE, create, invoke, refusal
 
 import cloudcore
 from cloudcore.errors import ApiError, BusyError
 from cloudcore.lambda_.code import pack
 
-ROLE = "arn:aws:iam::000000000000:role/r"
-ECHO = b"def handler(event, context):\n    print('saw', event)\n    return {'event': event, 'arn': context.invoked_function_arn}\n"
-
-
-def clients(endpoint: Any, *names: str) -> list[Any]:
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return [
-        boto3.client(
-            name, endpoint_url=endpoint.url, region_name="us-east-1",
-            config=Config(retries={"max_attempts": 1}, parameter_validation=False), **keys,
-        )
-        for name in names
-    ]  # fmt: skip
-
-
-@pytest.fixture
-def cloud() -> Iterator[cloudcore.Cloud]:
-    with cloudcore.open(":memory:") as made:
-        yield made
-
-
-@pytest.fixture
-def functions(cloud: cloudcore.Cloud) -> Iterator[Any]:
-    with cloud.serve() as endpoint:
-        (client,) = clients(endpoint, "lambda")
-        yield client
-        client.close()
-
-
-def create(client: Any, name: str = "fn", source: bytes = ECHO, **more: Any) -> dict[str, Any]:
-    params = {
-        "FunctionName": name, "Runtime": "python3.12", "Role": ROLE, "Handler": "h.handler",
-        "Code": {"ZipFile": pack({"h.py": source})},
-    }  # fmt: skip
-    answer: dict[str, Any] = client.create_function(**params | more)
-    return answer
-
-
-def invoke(client: Any, name: str = "fn", event: Any = None, **more: Any) -> tuple[Any, dict[str, Any]]:
-    answer = client.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **more)
-    return json.loads(answer["Payload"].read()), answer
-
-
-def refusal(call: Any, *args: Any, **params: Any) -> tuple[str, int, str]:
-    with pytest.raises(ClientError) as caught:
-        call(*args, **params)
-    answer = caught.value.response
-    message = answer["Error"].get("Message") or answer.get("message")
-    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], message
+SAYS = b"def handler(event, context):\n    print('saw', event)\n"
 
 
 def test_the_life_of_a_function(functions: Any) -> None:
@@ -123,7 +72,7 @@ def test_names_of_elsewhere_are_not_ours(functions: Any) -> None:
 
 
 def test_log_tail_has_the_lines(functions: Any, cloud: cloudcore.Cloud) -> None:
-    create(functions)
+    create(functions, source=SAYS)
     _, answer = invoke(functions, event="first", LogType="Tail")
     log = base64.b64decode(answer["LogResult"]).decode()
     lines = log.splitlines()
