@@ -9,22 +9,16 @@ from __future__ import annotations
 import base64
 import json
 import os
-import random
 import re
-import signal
-import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stream_kills import CYCLES, kill_and_check
 
-CYCLES = int(os.environ.get("CLOUDCORE_CRASH_CYCLES", "50"))
-SEED = int(os.environ.get("CLOUDCORE_CRASH_SEED", "0")) or int(time.time())
 RECORDS = 60_000
-KILLS_PER_DIRECTORY = 15
 
 
 class Reply:
@@ -101,38 +95,7 @@ def check(home: Path, status: dict[str, int]) -> None:
 @pytest.mark.crash
 @pytest.mark.slow
 def test_stream_with_transform_survives_kills(tmp_path: Path) -> None:
-    dice = random.Random(SEED)
-    kills = rounds = 0
-    while kills < CYCLES:
-        rounds += 1
-        home = tmp_path / f"round-{rounds}"
-        home.mkdir()
-        here = 0
-        while True:
-            known = int((home / "acknowledged").read_text() or 0) if (home / "acknowledged").exists() else 0
-            process = subprocess.Popen(
-                [sys.executable, __file__, str(home)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, start_new_session=True,
-            )  # fmt: skip
-            may_kill = kills < CYCLES and here < KILLS_PER_DIRECTORY
-            try:
-                output, _ = process.communicate(timeout=dice.uniform(0.1, 1.2) if may_kill else 120)
-                killed = False
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                output, _ = process.communicate()
-                killed = may_kill
-                assert killed, f"it hangs (seed {SEED}): {output}"
-            found = re.search(r"^found (\d+)$", output, re.M)
-            assert found is None or int(found[1]) >= known, f"acknowledged records were lost (seed {SEED})"
-            if killed:
-                kills += 1
-                here += 1
-                continue
-            assert process.returncode == 0, f"seed {SEED}:\n{output}"
-            check(home, json.loads(output.splitlines()[-1]))
-            break
-    print(f"{kills} kills in {rounds} directories, seed {SEED}")
+    kill_and_check(tmp_path, __file__, check, cycles=CYCLES, least_s=0.1)
 
 
 if __name__ == "__main__":

@@ -10,21 +10,16 @@ import json
 import os
 import random
 import re
-import signal
-import subprocess
 import sys
-import time
 import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stream_kills import CYCLES, SEED, kill_and_check
 
-CYCLES = int(os.environ.get("CLOUDCORE_CRASH_CYCLES", "50"))
-SEED = int(os.environ.get("CLOUDCORE_CRASH_SEED", "0")) or int(time.time())
 RECORDS = 60_000
-KILLS_PER_DIRECTORY = 15
 WHERE = {"RoleARN": "arn:aws:iam::000000000000:role/r", "BucketARN": "arn:aws:s3:::b"}
 
 
@@ -121,42 +116,15 @@ def delivered(home: Path, prefix: str) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("partitioned", [False, True], ids=["plain", "partitioned"])
 def test_updates_survive_kills(tmp_path: Path, partitioned: bool) -> None:
-    dice = random.Random(SEED)
-    kills = rounds = 0
-    while kills < CYCLES // 2:
-        rounds += 1
-        home = tmp_path / f"round-{rounds}"
-        home.mkdir()
-        here = 0
-        while True:
-            known = int((home / "acknowledged").read_text() or 0) if (home / "acknowledged").exists() else 0
-            process = subprocess.Popen(
-                [sys.executable, __file__, str(home), str(int(partitioned))], stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, text=True, start_new_session=True,
-            )  # fmt: skip
-            may_kill = kills < CYCLES // 2 and here < KILLS_PER_DIRECTORY
-            try:
-                output, _ = process.communicate(timeout=dice.uniform(0.3, 1.2) if may_kill else 120)
-                killed = False
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                output, _ = process.communicate()
-                killed = may_kill
-                assert killed, f"it hangs (seed {SEED}): {output}"
-            found = re.search(r"^found (\d+)$", output, re.M)
-            assert found is None or int(found[1]) >= known, f"acknowledged records were lost (seed {SEED})"
-            if killed:
-                kills += 1
-                here += 1
-                continue
-            assert process.returncode == 0, f"seed {SEED}:\n{output}"
-            status = json.loads(output.splitlines()[-1])
-            assert delivered(home, "data") == list(range(RECORDS)), f"seed {SEED}"
-            raw = delivered(home, "raw")
-            assert len(raw) == len(set(raw)) == status["backed_up"], f"seed {SEED}: backed up twice"
-            assert (status["delivered"], status["failed"]) == (RECORDS, 0)
-            break
-    print(f"{kills} kills in {rounds} directories, seed {SEED}")
+    def check(home: Path, status: dict[str, int]) -> None:
+        assert delivered(home, "data") == list(range(RECORDS)), f"seed {SEED}"
+        raw = delivered(home, "raw")
+        assert len(raw) == len(set(raw)) == status["backed_up"], f"seed {SEED}: backed up twice"
+        assert (status["delivered"], status["failed"]) == (RECORDS, 0)
+
+    kill_and_check(
+        tmp_path, __file__, check, cycles=CYCLES // 2, least_s=0.3, arguments=(str(int(partitioned)),)
+    )
 
 
 if __name__ == "__main__":
