@@ -44,7 +44,11 @@ static cc_status read_text(cc_schema_reader *self, cc_json_cursor *cursor, cc_by
     return text_out->data == NULL && text_out->size != 0 ? cc_no_memory(self->error) : CC_OK;
 }
 
-static cc_status read_pair(cc_schema_reader *self, cc_json_cursor *cursor, cc_pair *pair_out) {
+/* Reads the value of one member into `target`, or skips it. */
+typedef cc_status (*read_member)(cc_schema_reader *self, cc_json_cursor *cursor, cc_bytes name, void *target);
+
+static cc_status read_members(cc_schema_reader *self, cc_json_cursor *cursor, read_member read,
+                              void *target) {
     bool first = true, more = true;
     CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, self->error));
     while (true) {
@@ -52,14 +56,20 @@ static cc_status read_pair(cc_schema_reader *self, cc_json_cursor *cursor, cc_pa
         CC_TRY(cc_json_next_member(cursor, &first, &name, &more, self->error));
         if (!more)
             return CC_OK;
-        if (cc_bytes_equal(name.text, cc_bytes_text("AttributeName")))
-            CC_TRY(read_text(self, cursor, &pair_out->name));
-        else if (cc_bytes_equal(name.text, cc_bytes_text("KeyType")) ||
-                 cc_bytes_equal(name.text, cc_bytes_text("AttributeType")))
-            CC_TRY(read_text(self, cursor, &pair_out->kind));
-        else
-            CC_TRY(cc_json_skip(cursor, NULL, self->error));
+        CC_TRY(read(self, cursor, name.text, target));
     }
+}
+
+static cc_status read_pair(cc_schema_reader *self, cc_json_cursor *cursor, cc_bytes name, void *target) {
+    cc_pair *pair = target;
+    if (cc_bytes_equal(name, cc_bytes_text("AttributeName")))
+        CC_TRY(read_text(self, cursor, &pair->name));
+    else if (cc_bytes_equal(name, cc_bytes_text("KeyType")) ||
+             cc_bytes_equal(name, cc_bytes_text("AttributeType")))
+        CC_TRY(read_text(self, cursor, &pair->kind));
+    else
+        CC_TRY(cc_json_skip(cursor, NULL, self->error));
+    return CC_OK;
 }
 
 static cc_status read_pairs(cc_schema_reader *self, cc_json_cursor *cursor, cc_pair *pairs, size_t room,
@@ -72,7 +82,7 @@ static cc_status read_pairs(cc_schema_reader *self, cc_json_cursor *cursor, cc_p
             return CC_OK;
         if (*count_out == room)
             return bad(self->error);
-        CC_TRY(read_pair(self, cursor, &pairs[*count_out]));
+        CC_TRY(read_members(self, cursor, read_pair, &pairs[*count_out]));
     }
 }
 
@@ -99,40 +109,29 @@ static cc_status read_attributes(cc_schema_reader *self, cc_json_cursor *cursor,
     }
 }
 
-static cc_status read_projection(cc_schema_reader *self, cc_json_cursor *cursor, cc_raw_keys *raw) {
-    bool first = true, more = true;
-    CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, self->error));
-    while (true) {
-        cc_json_string name;
-        CC_TRY(cc_json_next_member(cursor, &first, &name, &more, self->error));
-        if (!more)
-            return CC_OK;
-        if (cc_bytes_equal(name.text, cc_bytes_text("ProjectionType")))
-            CC_TRY(read_text(self, cursor, &raw->projection));
-        else if (cc_bytes_equal(name.text, cc_bytes_text("NonKeyAttributes")))
-            CC_TRY(read_attributes(self, cursor, raw));
-        else
-            CC_TRY(cc_json_skip(cursor, NULL, self->error));
-    }
+static cc_status read_projection(cc_schema_reader *self, cc_json_cursor *cursor, cc_bytes name,
+                                 void *target) {
+    cc_raw_keys *raw = target;
+    if (cc_bytes_equal(name, cc_bytes_text("ProjectionType")))
+        CC_TRY(read_text(self, cursor, &raw->projection));
+    else if (cc_bytes_equal(name, cc_bytes_text("NonKeyAttributes")))
+        CC_TRY(read_attributes(self, cursor, raw));
+    else
+        CC_TRY(cc_json_skip(cursor, NULL, self->error));
+    return CC_OK;
 }
 
-static cc_status read_index(cc_schema_reader *self, cc_json_cursor *cursor, cc_raw_keys *raw) {
-    bool first = true, more = true;
-    CC_TRY(cc_json_enter(cursor, CC_JSON_OBJECT, self->error));
-    while (true) {
-        cc_json_string name;
-        CC_TRY(cc_json_next_member(cursor, &first, &name, &more, self->error));
-        if (!more)
-            return CC_OK;
-        if (cc_bytes_equal(name.text, cc_bytes_text("IndexName")))
-            CC_TRY(read_text(self, cursor, &raw->name));
-        else if (cc_bytes_equal(name.text, cc_bytes_text("KeySchema")))
-            CC_TRY(read_pairs(self, cursor, raw->keys, KEYS_MAX, &raw->key_count));
-        else if (cc_bytes_equal(name.text, cc_bytes_text("Projection")))
-            CC_TRY(read_projection(self, cursor, raw));
-        else
-            CC_TRY(cc_json_skip(cursor, NULL, self->error));
-    }
+static cc_status read_index(cc_schema_reader *self, cc_json_cursor *cursor, cc_bytes name, void *target) {
+    cc_raw_keys *raw = target;
+    if (cc_bytes_equal(name, cc_bytes_text("IndexName")))
+        CC_TRY(read_text(self, cursor, &raw->name));
+    else if (cc_bytes_equal(name, cc_bytes_text("KeySchema")))
+        CC_TRY(read_pairs(self, cursor, raw->keys, KEYS_MAX, &raw->key_count));
+    else if (cc_bytes_equal(name, cc_bytes_text("Projection")))
+        CC_TRY(read_members(self, cursor, read_projection, raw));
+    else
+        CC_TRY(cc_json_skip(cursor, NULL, self->error));
+    return CC_OK;
 }
 
 static cc_status read_indexes(cc_schema_reader *self, cc_json_cursor *cursor, bool global) {
@@ -155,30 +154,24 @@ static cc_status read_indexes(cc_schema_reader *self, cc_json_cursor *cursor, bo
         }
         cc_raw_keys *raw = &self->indexes[self->index_count++];
         raw->global = global;
-        CC_TRY(read_index(self, cursor, raw));
+        CC_TRY(read_members(self, cursor, read_index, raw));
     }
 }
 
-static cc_status read_description(cc_schema_reader *self, cc_bytes description) {
-    cc_json_cursor cursor = cc_json_open(description);
-    bool first = true, more = true;
-    CC_TRY(cc_json_enter(&cursor, CC_JSON_OBJECT, self->error));
-    while (true) {
-        cc_json_string name;
-        CC_TRY(cc_json_next_member(&cursor, &first, &name, &more, self->error));
-        if (!more)
-            return CC_OK;
-        if (cc_bytes_equal(name.text, cc_bytes_text("KeySchema")))
-            CC_TRY(read_pairs(self, &cursor, self->table.keys, 2, &self->table.key_count));
-        else if (cc_bytes_equal(name.text, cc_bytes_text("AttributeDefinitions")))
-            CC_TRY(read_pairs(self, &cursor, self->definitions, DEFINITIONS_MAX, &self->definition_count));
-        else if (cc_bytes_equal(name.text, cc_bytes_text("LocalSecondaryIndexes")))
-            CC_TRY(read_indexes(self, &cursor, false));
-        else if (cc_bytes_equal(name.text, cc_bytes_text("GlobalSecondaryIndexes")))
-            CC_TRY(read_indexes(self, &cursor, true));
-        else
-            CC_TRY(cc_json_skip(&cursor, NULL, self->error));
-    }
+static cc_status read_description(cc_schema_reader *self, cc_json_cursor *cursor, cc_bytes name,
+                                  void *target) {
+    (void)target; /* it fills the reader itself */
+    if (cc_bytes_equal(name, cc_bytes_text("KeySchema")))
+        CC_TRY(read_pairs(self, cursor, self->table.keys, 2, &self->table.key_count));
+    else if (cc_bytes_equal(name, cc_bytes_text("AttributeDefinitions")))
+        CC_TRY(read_pairs(self, cursor, self->definitions, DEFINITIONS_MAX, &self->definition_count));
+    else if (cc_bytes_equal(name, cc_bytes_text("LocalSecondaryIndexes")))
+        CC_TRY(read_indexes(self, cursor, false));
+    else if (cc_bytes_equal(name, cc_bytes_text("GlobalSecondaryIndexes")))
+        CC_TRY(read_indexes(self, cursor, true));
+    else
+        CC_TRY(cc_json_skip(cursor, NULL, self->error));
+    return CC_OK;
 }
 
 /* ---- schema ---- */
@@ -280,7 +273,8 @@ cc_status cc_schema_parse(cc_bytes description_json, cc_table_schema **schema_ou
     cc_arena_init(&schema->arena, 1024);
     self->arena = &schema->arena;
     self->error = error;
-    CC_TRY_GOTO(read_description(self, description_json));
+    cc_json_cursor cursor = cc_json_open(description_json);
+    CC_TRY_GOTO(read_members(self, &cursor, read_description, NULL));
     CC_TRY_GOTO(make(self, schema));
     *schema_out = schema;
 cleanup:
