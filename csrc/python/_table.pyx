@@ -123,6 +123,11 @@ cdef class ItemView:
 Mapping.register(ItemView)
 
 
+ctypedef cc_status (*table_call)(cc_tables *tables, cc_bytes name, cc_error *error) noexcept nogil
+ctypedef cc_status (*description_call)(cc_tables *tables, cc_bytes name, cc_bytes description,
+                                       cc_error *error) noexcept nogil
+
+
 cdef class Tables:
     """The tables of one directory (None: in memory only).
 
@@ -280,8 +285,22 @@ cdef class Tables:
 
     # ---- tables ----
 
-    def create(self, str name, bytes description):
-        """Makes a table; `description` is its JSON (at least KeySchema and AttributeDefinitions)."""
+    cdef int on_table(self, table_call run, str name) except -1:
+        """One call on a table by its name, without the GIL."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_status status
+        cdef cc_bytes c_name
+        try:
+            c_name = utf8_of(name)
+            with nogil:
+                status = run(self.tables, c_name, &scratch.error)
+            check(status, &scratch.error)
+        finally:
+            self.leave(scratch)
+        return 0
+
+    cdef int describe_as(self, description_call run, str name, bytes description) except -1:
+        """The same for a call that takes the table's JSON too."""
         cdef Scratch *scratch = self.enter()
         cdef cc_status status
         cdef cc_bytes c_name
@@ -289,23 +308,19 @@ cdef class Tables:
         try:
             c_name = utf8_of(name)
             with nogil:
-                status = cc_table_create(self.tables, c_name, c_description, &scratch.error)
+                status = run(self.tables, c_name, c_description, &scratch.error)
             check(status, &scratch.error)
         finally:
             self.leave(scratch)
+        return 0
+
+    def create(self, str name, bytes description):
+        """Makes a table; `description` is its JSON (at least KeySchema and AttributeDefinitions)."""
+        self.describe_as(cc_table_create, name, description)
 
     def drop(self, str name):
         """Removes a table and its items; KeyError when there is none."""
-        cdef Scratch *scratch = self.enter()
-        cdef cc_status status
-        cdef cc_bytes c_name
-        try:
-            c_name = utf8_of(name)
-            with nogil:
-                status = cc_table_drop(self.tables, c_name, &scratch.error)
-            check(status, &scratch.error)
-        finally:
-            self.leave(scratch)
+        self.on_table(cc_table_drop, name)
 
     def set_description(self, str name, bytes description):
         """Replaces a table's JSON; the key schema in it must stay the same.
@@ -313,30 +328,11 @@ cdef class Tables:
         Its indexes are matched by name: those left out go, new ones are kept by writes at once and can be
         read when fill() has returned. KeyError when there is no such table.
         """
-        cdef Scratch *scratch = self.enter()
-        cdef cc_status status
-        cdef cc_bytes c_name
-        cdef cc_bytes c_description = cc_bytes_of(PyBytes_AS_STRING(description), <size_t>len(description))
-        try:
-            c_name = utf8_of(name)
-            with nogil:
-                status = cc_table_describe(self.tables, c_name, c_description, &scratch.error)
-            check(status, &scratch.error)
-        finally:
-            self.leave(scratch)
+        self.describe_as(cc_table_describe, name, description)
 
     def fill(self, str name):
         """Puts the items of a table into its new indexes, beside readers and writers."""
-        cdef Scratch *scratch = self.enter()
-        cdef cc_status status
-        cdef cc_bytes c_name
-        try:
-            c_name = utf8_of(name)
-            with nogil:
-                status = cc_table_fill(self.tables, c_name, &scratch.error)
-            check(status, &scratch.error)
-        finally:
-            self.leave(scratch)
+        self.on_table(cc_table_fill, name)
 
     def expire(self, str name, str attribute, int64_t now):
         """Deletes the items whose number `attribute` is a time before `now`, both in epoch seconds, but by
