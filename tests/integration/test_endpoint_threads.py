@@ -11,7 +11,9 @@ import cloudcore
 
 def tables(url):
     request = urllib.request.Request(
-        url, b"{}", {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"}
+        url,
+        b"{}",
+        {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"},
     )
     with urllib.request.urlopen(request, timeout=10) as reply:
         return json.loads(reply.read())

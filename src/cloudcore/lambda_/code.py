@@ -17,6 +17,7 @@ import shutil
 import tempfile
 import threading
 import zipfile
+from collections import Counter
 from zlib import error as zlib_error
 
 from cloudcore.errors import ApiError
@@ -32,12 +33,19 @@ class Packages:
         self._zips = os.path.join(directory, "code")
         self._unpacked = os.path.join(directory, "unpacked")
         self._lock = threading.Lock()
+        self._held: Counter[str] = Counter()
         os.makedirs(self._zips, exist_ok=True)
+        for entry in os.listdir(self._zips):
+            if entry.endswith(".part"):  # a kill left it half written
+                os.unlink(os.path.join(self._zips, entry))
         shutil.rmtree(self._unpacked, ignore_errors=True)
         os.makedirs(self._unpacked)
 
     def add(self, data: bytes) -> str:
-        """Keep a package; its SHA-256 in hex. Raises InvalidParameterValueException for what is no zip."""
+        """Keep a package, held once for the caller; its SHA-256 in hex.
+
+        Raises InvalidParameterValueException for what is no zip.
+        """
         if len(data) > ZIPPED_MAX:
             raise ApiError(
                 "RequestEntityTooLargeException",
@@ -45,14 +53,28 @@ class Packages:
             )  # fmt: skip
         check(data)
         name = hashlib.sha256(data).hexdigest()
-        target = self.path(name)
-        if not os.path.exists(target):
-            with tempfile.NamedTemporaryFile(dir=self._zips, suffix=".part", delete=False) as part:
-                part.write(data)
-                part.flush()
-                os.fsync(part.fileno())
-            os.replace(part.name, target)
+        self.hold(name)
+        try:
+            if not os.path.exists(self.path(name)):
+                self._write(name, data)
+        except BaseException:
+            self.release(name)
+            raise
         return name
+
+    def hold(self, name: str | None) -> None:
+        """Keep a package, whatever keep_only() is told, until it is released as often."""
+        with self._lock:
+            if name is not None:
+                self._held[name] += 1
+
+    def release(self, name: str | None) -> None:
+        """Undo one hold(); the next keep_only() may forget the package."""
+        with self._lock:
+            if name is not None:
+                self._held[name] -= 1
+                if not self._held[name]:
+                    del self._held[name]
 
     def path(self, name: str) -> str:
         """The zip file of a package."""
@@ -69,16 +91,28 @@ class Packages:
         return target
 
     def keep_only(self, names: set[str]) -> None:
-        """Forget every package that is not in `names`."""
+        """Forget every package that is neither in `names` nor held."""
         with self._lock:
+            names = names | self._held.keys()
             for entry in os.listdir(self._zips):
                 stem, suffix = os.path.splitext(entry)
-                if suffix == ".part" or stem not in names:
+                if suffix == ".zip" and stem not in names:
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(os.path.join(self._zips, entry))
             for entry in os.listdir(self._unpacked):
                 if entry not in names:
                     shutil.rmtree(os.path.join(self._unpacked, entry), ignore_errors=True)
+
+    def _write(self, name: str, data: bytes) -> None:
+        with tempfile.NamedTemporaryFile(dir=self._zips, suffix=".part", delete=False) as part:
+            try:
+                part.write(data)
+                part.flush()
+                os.fsync(part.fileno())
+                os.replace(part.name, self.path(name))
+            except BaseException:
+                os.unlink(part.name)
+                raise
 
 
 def sha256_base64(name: str) -> str:

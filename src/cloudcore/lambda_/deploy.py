@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import sys
 from typing import Any
@@ -10,7 +11,7 @@ from cloudcore.lambda_ import names
 from cloudcore.lambda_.configuration import merge
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.operations.create_function import create, defaults
-from cloudcore.lambda_.operations.package import Package, take_package
+from cloudcore.lambda_.operations.package import Package, package_of
 from cloudcore.lambda_.registry import Version
 from cloudcore.validation import check
 
@@ -20,14 +21,16 @@ def deploy(service: Any, name: str, source: dict[str, Any], settings: dict[str, 
     reference = names.parse(name)
     checked = check("lambda", "UpdateFunctionConfiguration", {"FunctionName": name, **settings})
     settings = {member: value for member, value in checked.items() if member != "FunctionName"}
-    package = (
-        Package(None, 0, source["Directory"]) if "Directory" in source else take_package(service, source)
+    taken = (
+        contextlib.nullcontext(Package(None, 0, source["Directory"]))
+        if "Directory" in source
+        else package_of(service, source)
     )
     base = defaults() | {
         "Runtime": f"python3.{sys.version_info[1]}",
         "Role": f"arn:aws:iam::{service.account}:role/cloudcore",
     }
-    with service.lock:
+    with taken as package, service.lock:
         found = service.registry.get(reference.name)
         if found is None:
             create(service, reference.name, merge(base, settings), package, {})

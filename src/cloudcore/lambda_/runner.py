@@ -37,6 +37,7 @@ class Runner:
         self._closed = self._failed = False
         # Calls under way and provisioned environments; the service's lock guards both.
         self.active = self.provisioned = 0
+        self.stale = False  # the version changed or went; the service's lock guards it too
 
     def pool(self) -> Pool:
         """The version's environments."""

@@ -168,6 +168,8 @@ class Lambda:
             finally:
                 with self.lock:
                     self.capacity.leave(target.share, runner, common)
+                    if runner.stale and not runner.active:
+                        self._let_go(runner)
             target.meter.count(
                 result.duration_ms,
                 result.billed_ms,
@@ -360,6 +362,7 @@ class Lambda:
 
         key = (name, version.configuration["Version"])
         if key not in self._runners:
+            self.packages.hold(version.package)
             self._runners[key] = Runner(
                 version, root, self.endpoint_url, self.account, self.region, self.idle_s, self._hidden
             )
@@ -375,9 +378,18 @@ class Lambda:
             version = versions.get(key[1])
             if key[0] == name and (version is None or not version.runs_as(runner.version)):
                 stale.append(self._runners.pop(key))
+                runner.stale = True
+                if not runner.active:
+                    self._let_go(runner)
         self._provide(name, record)
         for runner in stale:
             threading.Thread(target=runner.close, name="cloudcore-lambda-end", daemon=True).start()
+        self.packages.keep_only(self.registry.packages())
+
+    def _let_go(self, runner: Runner) -> None:
+        """Forget the package of a version that changed or went, now that no call is in it; hold the lock."""
+        runner.stale = False
+        self.packages.release(runner.version.package)
         self.packages.keep_only(self.registry.packages())
 
     def _provide(self, name: str, record: FunctionRecord | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from cloudcore.errors import ApiError
 from cloudcore.lambda_.configuration import merge, refused
 from cloudcore.lambda_.names import LATEST
-from cloudcore.lambda_.operations.package import Package, take_package
+from cloudcore.lambda_.operations.package import Package, package_of
 from cloudcore.lambda_.operations.tags import check_tags
 from cloudcore.lambda_.publishing import publish
 from cloudcore.lambda_.registry import FunctionRecord, Version
@@ -36,9 +36,9 @@ def create_function(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     settings = {name: value for name, value in params.items() if name not in _OTHER}
     configuration = merge(defaults(), settings)
     check_tags(params.get("Tags", {}))
-    package = take_package(service, params["Code"])
     publishes = params.get("Publish", False)
-    return create(service, reference.name, configuration, package, params.get("Tags", {}), publishes)
+    with package_of(service, params["Code"]) as package:
+        return create(service, reference.name, configuration, package, params.get("Tags", {}), publishes)
 
 
 def defaults() -> dict[str, Any]:

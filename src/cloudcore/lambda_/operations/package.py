@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +27,20 @@ class Package:
         return {"CodeSize": self.size, "CodeSha256": sha256_base64(self.name) if self.name else ""}
 
 
-def take_package(service: Any, source: dict[str, Any]) -> Package:
-    """Keep the code that `source` (FunctionCode) stands for. Raises ApiError."""
+@contextlib.contextmanager
+def package_of(service: Any, source: dict[str, Any]) -> Iterator[Package]:
+    """The code that `source` (FunctionCode) stands for, kept for the block: save a function that needs it.
+
+    Raises ApiError.
+    """
+    package = _take(service, source)
+    try:
+        yield package
+    finally:
+        service.packages.release(package.name)
+
+
+def _take(service: Any, source: dict[str, Any]) -> Package:
     other = sorted(set(source) - _TAKEN)
     if other:
         raise refused(

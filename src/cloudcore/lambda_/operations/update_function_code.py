@@ -8,7 +8,7 @@ from typing import Any
 from cloudcore.errors import ApiError
 from cloudcore.lambda_.configuration import merge, refused
 from cloudcore.lambda_.names import LATEST
-from cloudcore.lambda_.operations.package import take_package
+from cloudcore.lambda_.operations.package import package_of
 from cloudcore.lambda_.publishing import publish
 from cloudcore.lambda_.registry import Version
 
@@ -21,8 +21,8 @@ def update_function_code(service: Any, params: dict[str, Any]) -> dict[str, Any]
         raise refused("PublishTo is not supported by this endpoint.")
     reference = service.reference(params)
     service.function(reference)
-    package = take_package(service, {k: v for k, v in params.items() if k not in _OTHER})
-    with service.lock:
+    source = {k: v for k, v in params.items() if k not in _OTHER}
+    with package_of(service, source) as package, service.lock:
         function = copy.deepcopy(service.function(reference))
         configuration = function.latest.configuration
         check_revision(params, configuration)

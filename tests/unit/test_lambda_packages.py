@@ -1,0 +1,113 @@
+"""Packages while functions come, change and go: none is dropped that a call or a change still needs."""
+
+import os
+import socket
+import threading
+
+import pytest
+
+import cloudcore
+from cloudcore.errors import ApiError
+from cloudcore.lambda_.code import pack
+
+
+@pytest.fixture
+def functions():
+    with cloudcore.open(":memory:") as cloud:
+        yield cloud.lambda_
+
+
+def create(functions, name, **files):
+    functions.call(
+        "CreateFunction",
+        {
+            "FunctionName": name, "Runtime": "python3.11", "Handler": "index.handler", "Timeout": 20,
+            "Role": "arn:aws:iam::000000000000:role/any", "Code": {"ZipFile": packed(**files)},
+        },
+    )  # fmt: skip
+
+
+def packed(**files):
+    return pack({name + ".py": text.encode() for name, text in files.items()})
+
+
+class Barrier:
+    """Where a function waits in the middle of a call; it sees none of the test's files, but a socket."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(20)
+        self.wait = (
+            f"  with socket.create_connection({self.listener.getsockname()!r}, 20) as link: link.recv(1)\n"
+        )
+
+    def reached(self):
+        self.link, _ = self.listener.accept()
+
+    def open(self):
+        self.link.close()
+        self.listener.close()
+
+
+def test_a_call_under_way_keeps_its_package_through_an_update(functions):
+    barrier = Barrier()
+    late = "import socket\ndef handler(e, c):\n" + barrier.wait + "  import other\n  return other.x\n"
+    create(functions, "late", index=late, other="x = 1")
+    held = []
+    calling = threading.Thread(target=lambda: held.append(functions.invoke("late").payload))
+    calling.start()
+    barrier.reached()
+    before = functions.registry.packages()
+    functions.call(
+        "UpdateFunctionCode", {"FunctionName": "late", "ZipFile": packed(index="def handler(e, c): return 2")}
+    )
+    assert functions.invoke("late").payload == b"2"
+    barrier.open()
+    calling.join(20)
+    assert held == [b"1"]
+    assert not any(os.path.exists(functions.packages.path(name)) for name in before)  # and then it goes
+
+
+def test_functions_made_at_once_all_have_their_code(functions):
+    wrong = []
+
+    def work(number):
+        for turn in range(8):
+            name = f"f{number}-{turn}"
+            try:
+                create(functions, name, index=f"def handler(e, c): return {name!r}")
+                if functions.invoke(name).payload != f'"{name}"'.encode():
+                    wrong.append(name)
+                functions.call("DeleteFunction", {"FunctionName": name})
+            except Exception as error:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert wrong == []
+    assert os.listdir(os.path.join(functions.directory, "code")) == []
+
+
+def test_a_refused_function_leaves_no_package(functions):
+    create(functions, "taken", index="def handler(e, c): return 1")
+    with pytest.raises(ApiError, match="already exist"):
+        create(functions, "taken", index="def handler(e, c): return 2")
+    functions.call("DeleteFunction", {"FunctionName": "taken"})
+    assert os.listdir(os.path.join(functions.directory, "code")) == []
+
+
+def test_a_call_that_outlives_the_service_has_its_result():
+    cloud = cloudcore.open(":memory:")
+    barrier = Barrier()
+    create(cloud.lambda_, "slow", index="import socket\ndef handler(e, c):\n" + barrier.wait + "  return 5\n")
+    functions, held = cloud.lambda_, []
+    calling = threading.Thread(target=lambda: held.append(functions.invoke("slow").payload))
+    calling.start()
+    barrier.reached()
+    cloud.close()
+    barrier.open()
+    calling.join(20)
+    assert held == [b"5"]
