@@ -6,7 +6,6 @@ import copy
 import uuid
 from typing import Any
 
-from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.registry import FunctionRecord, Version
 
 _OF_THE_COPY = ("Version", "FunctionArn", "RevisionId", "LastModified", "Description")
@@ -43,8 +42,3 @@ def _description(version: Version) -> str:
 def _content(version: Version, description: str) -> tuple[Any, ...]:
     settings = {k: v for k, v in version.configuration.items() if k not in _OF_THE_COPY}
     return settings, version.package, version.directory, description
-
-
-def is_published(qualifier: str | None) -> bool:
-    """Whether a qualifier is the number of a published version (an alias never is all digits)."""
-    return qualifier is not None and qualifier != LATEST and qualifier.isdecimal()
