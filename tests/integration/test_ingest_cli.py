@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import os
@@ -18,18 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cloudcore.cli import ingest
+from cloudcore.cli.main import main
 
-RUN = (
-    "import argparse,sys\nfrom cloudcore.cli import ingest\np=argparse.ArgumentParser()\n"
-    "ingest.add_parser(p.add_subparsers())\nsys.exit(ingest.run(p.parse_args(['ingest',*sys.argv[1:]])))"
-)
+RUN = "import sys; from cloudcore.cli.main import main; sys.exit(main(['ingest', *sys.argv[1:]]))"
 
 
 def run(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    ingest.add_parser(parser.add_subparsers())
-    return ingest.run(parser.parse_args(["ingest", *arguments]))
+    return main(["ingest", *arguments])
 
 
 def objects(directory: Path, suffix: str) -> list[Path]:

@@ -33,13 +33,8 @@ _RECORD_MAX = 1_024_000
 _NULLS = ("", "NA", "null", "NULL")
 
 
-def add_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Hang `ingest` under the command line."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "ingest",
-        help="write NDJSON or CSV as Parquet or JSON objects",
-        description=(__doc__ or "").split("\n")[0],
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `ingest` takes."""
     parser.add_argument("file", metavar="FILE", help="the input, or - for standard input")
     parser.add_argument("--to", required=True, metavar="DIR", help="where the objects go")
     parser.add_argument("--format", choices=("parquet", "json"), default="parquet")
@@ -57,7 +52,6 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--strict", action="store_true", help="exit status 1 when a line was rejected")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    return parser
 
 
 def run(options: argparse.Namespace) -> int:

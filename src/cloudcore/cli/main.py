@@ -1,27 +1,103 @@
-"""cloudcore: the command. Verbs load their libraries when they run, so --help is quick."""
+"""cloudcore: the command. A verb is a module of this package with `arguments(parser)` and `run(options)`.
+
+Only the module of the verb that was asked for is imported, so `cloudcore --help` costs an interpreter and
+argparse. A verb's exit status: 0 it did it, 1 it looked or worked and found fault, 2 it could not begin.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
+
+VERBS = {
+    "serve": "serve every service over HTTP",
+    "env": "print the variables that make SDKs talk to it",
+    "status": "say what is served and what it holds",
+    "ingest": "write NDJSON or CSV as Parquet or JSON objects",
+    "completion": "print the completion script of a shell",
+}
+"""Verb -> its line in --help; the module is cloudcore.cli.<verb>."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; its exit status."""
-    import cloudcore
-    from cloudcore.cli import ingest, serve
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if not arguments or arguments[0].startswith("-"):
+        return _without_verb(arguments)
+    verb, *rest = arguments
+    if verb not in VERBS:
+        return _refuse("", f"there is no verb {verb!r}", _nearest(verb))
+    module = importlib.import_module(f"cloudcore.cli.{verb}")
+    parser = verb_parser(verb)
+    try:
+        status: int = module.run(parser.parse_args(rest))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader of a pipe has gone: nobody is left to tell
+        sys.stdout = None
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        return _failed(verb, error)
 
-    runs = {"ingest": ingest.run, "serve": serve.run}
 
+def verb_parser(verb: str) -> argparse.ArgumentParser:
+    """The parser of one verb, with the arguments its module gives it."""
+    module = importlib.import_module(f"cloudcore.cli.{verb}")
     parser = argparse.ArgumentParser(
-        prog="cloudcore", description="Tables and delivery streams, AWS-shaped, on this machine."
+        prog=f"cloudcore {verb}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.arguments(parser)
+    return parser
+
+
+def _without_verb(arguments: list[str]) -> int:
+    import cloudcore
+
+    width = max(map(len, VERBS)) + 2
+    parser = argparse.ArgumentParser(
+        prog="cloudcore",
+        usage="cloudcore VERB ... | --help | --version",
+        description="Tables, functions and delivery streams, AWS-shaped, on this machine.",
+        epilog="verbs:\n"
+        + "\n".join(f"  {verb:<{width}}{line}" for verb, line in VERBS.items())
+        + "\n\ncloudcore VERB --help says what a verb takes.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"cloudcore {cloudcore.__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    ingest.add_parser(verbs)
-    serve.add_parser(verbs)
-    options = parser.parse_args(argv)
-    return runs[options.verb](options)
+    parser.parse_args(arguments)
+    parser.print_help()
+    return 2
+
+
+def _failed(verb: str, error: Exception) -> int:
+    """What a person can act on is a line and a hint; anything else is a fault of ours: a traceback."""
+    from cloudcore.errors import BusyError, CloudcoreError
+
+    hint = ""
+    if isinstance(error, BusyError):
+        hint = "another process has this directory; ask it with --endpoint URL, or stop it"
+    elif not isinstance(error, (CloudcoreError, OSError, ValueError, ImportError)):
+        raise error
+    return _refuse(verb, str(error), getattr(error, "hint", hint))
+
+
+def _refuse(verb: str, message: str, hint: str) -> int:
+    print(f"cloudcore{' ' + verb if verb else ''}: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+    return 2
+
+
+def _nearest(verb: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(verb, VERBS, n=1)
+    return f"did you mean {near[0]!r}?" if near else "cloudcore --help lists the verbs"
 
 
 if __name__ == "__main__":
