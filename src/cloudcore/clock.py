@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+
+_SETTLE_SECONDS = 5.0
 
 
 class Clock:
@@ -22,15 +25,33 @@ class Clock:
         return time.monotonic()
 
     def wait(self, condition: threading.Condition, timeout: float | None) -> bool:
-        """Wait on a held threading.Condition for at most `timeout` seconds of this clock."""
+        """Wait on a held condition for at most `timeout` seconds of this clock; False when they passed."""
         return condition.wait(timeout)
+
+    def wait_for(
+        self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None
+    ) -> bool:
+        """Wait on a held condition until `predicate()`, at most `timeout` seconds; what it says then."""
+        end = None if timeout is None else self.monotonic() + timeout
+        while not predicate():
+            left = None if end is None else end - self.monotonic()
+            if left is not None and left <= 0:
+                return False
+            self.wait(condition, left)
+        return True
 
 
 class ManualClock(Clock):
-    """A clock that stands still until `advance` moves it."""
+    """A clock that stands still until `advance` moves it; who waits by it, waits as long.
+
+    Any thread may call. `start`: seconds since 1970.
+    """
 
     def __init__(self, start: float = 1_700_000_000.0):
         self._now = start
+        self._lock = threading.Lock()
+        self._waiters: dict[threading.Thread, tuple[float, threading.Condition]] = {}
+        self._waits: dict[threading.Thread, int] = {}
 
     def now(self) -> float:
         return self._now
@@ -38,8 +59,39 @@ class ManualClock(Clock):
     def monotonic(self) -> float:
         return self._now
 
+    def wait(self, condition: threading.Condition, timeout: float | None) -> bool:
+        thread = threading.current_thread()
+        end = float("inf") if timeout is None else self._now + timeout
+        with self._lock:
+            self._waits[thread] = self._waits.get(thread, 0) + 1
+            if self._now >= end:
+                return False
+            # Whoever moves the clock takes the condition to notify it, so not before this thread waits.
+            self._waiters[thread] = end, condition
+        try:
+            condition.wait()
+        finally:
+            with self._lock:
+                del self._waiters[thread]
+        return self._now < end
+
     def advance(self, seconds: float) -> None:
-        """Move both clocks forward by `seconds` >= 0."""
+        """Move both clocks forward by `seconds` >= 0.
+
+        Returns when everybody whose time came has done what was due and waits again (or 5 real seconds
+        later), so what a sweep or a retry does by then is there.
+        """
         if seconds < 0:
             raise ValueError("a clock does not go back")
-        self._now += seconds
+        with self._lock:
+            self._now += seconds
+            due = {thread: found[1] for thread, found in self._waiters.items() if found[0] <= self._now}
+            seen = {thread: self._waits[thread] for thread in due}
+        for condition in due.values():
+            with condition:
+                condition.notify_all()
+        end = time.monotonic() + _SETTLE_SECONDS
+        while time.monotonic() < end and any(
+            thread.is_alive() and self._waits[thread] == count for thread, count in seen.items()
+        ):
+            time.sleep(0.0005)

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,20 +32,13 @@ def handler(event, context):
 homes: list[Path] = []  # of the cloud under test
 
 
-class Moved(ManualClock):
-    """A manual clock whose waits end soon, so that what waits sees that time was moved."""
-
-    def wait(self, condition: threading.Condition, timeout: float | None) -> bool:
-        return condition.wait(0.01)
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def clock() -> Moved:
-    return Moved()
-
-
-@pytest.fixture
-def cloud(clock: Moved) -> Iterator[cloudcore.Cloud]:
+def cloud(clock: ManualClock) -> Iterator[cloudcore.Cloud]:
     with cloudcore.open(":memory:", clock=clock) as made:
         homes[:] = [Path(made.path)]
         yield made
@@ -90,7 +82,7 @@ def test_an_event_is_accepted_and_runs(functions: Any, cloud: cloudcore.Cloud, t
 
 
 def test_two_retries_after_one_and_two_minutes(
-    functions: Any, cloud: cloudcore.Cloud, clock: Moved, tmp_path: Path
+    functions: Any, cloud: cloudcore.Cloud, clock: ManualClock, tmp_path: Path
 ) -> None:
     create(functions, source=NOTE)
     create(functions, "sink", source=KEEP)
@@ -143,7 +135,7 @@ def test_success_goes_to_its_destination(functions: Any, cloud: cloudcore.Cloud,
     assert not lines(tmp_path / "no.record")
 
 
-def test_throttled_events_wait(functions: Any, cloud: cloudcore.Cloud, clock: Moved, tmp_path: Path) -> None:
+def test_throttled_events_wait(functions: Any, cloud: cloudcore.Cloud, clock: ManualClock, tmp_path: Path) -> None:
     create(functions, source=NOTE)
     cloud.lambda_.concurrency = 0
     send(functions, {"file": str(tmp_path / "f"), "n": 1})
@@ -158,7 +150,7 @@ def test_throttled_events_wait(functions: Any, cloud: cloudcore.Cloud, clock: Mo
 
 
 def test_old_events_go_to_the_bucket(
-    functions: Any, cloud: cloudcore.Cloud, clock: Moved, tmp_path: Path
+    functions: Any, cloud: cloudcore.Cloud, clock: ManualClock, tmp_path: Path
 ) -> None:
     create(functions, source=NOTE)
     functions.put_function_event_invoke_config(

@@ -67,7 +67,7 @@ class Sweeper:
         pause = PAUSE_SECONDS
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed, pause)
+                self._clock.wait_for(self._changed, lambda: self._closed, pause)
                 if self._closed:
                     return
             began = time.monotonic()

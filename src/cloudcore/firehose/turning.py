@@ -125,7 +125,7 @@ class Turning:
     def sleep(self, seconds: float) -> None:
         """Wait between two attempts of an invocation; a stop ends it at once."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping, seconds)
+            self.clock.wait_for(self._changed, lambda: self._stopping, seconds)
         if self._stopping:
             raise ClosedError("the stream is being closed", "closed")
 
@@ -151,7 +151,7 @@ class Turning:
                 # Nothing is lost: the logs still hold it. Say so, wait, and try again.
                 logger.exception("%s: delivery stopped (%s); next try in %.0f s", self.name, error, pause)
                 with self._changed:
-                    self._changed.wait_for(lambda: self._stopping, pause)
+                    self.clock.wait_for(self._changed, lambda: self._stopping, pause)
                 pause = min(pause * 2, _RETRY_MAX_S)
                 continue
             if not moved:

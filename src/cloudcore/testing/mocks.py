@@ -37,13 +37,15 @@ _active: Mock | None = None
 class Mock(contextlib.AbstractContextManager["Cloud"]):
     """What mock() gives: a context manager and a decorator of functions, coroutines and classes.
 
-    As a context manager it gives the Cloud of the default region.
+    As a context manager it gives the Cloud of the default region. `over`: a Cloud that the
+    caller made and closes.
     """
 
-    def __init__(self, account: str = ACCOUNT, clock: Clock | None = None):
+    def __init__(self, account: str = ACCOUNT, clock: Clock | None = None, over: Cloud | None = None):
         self.account, self.clock = account, clock
-        self._clouds: dict[str, Cloud] = {}
-        self._routers: dict[str, Router] = {}
+        self._over = over
+        self._clouds: dict[str, Cloud] = {over.region: over} if over is not None else {}
+        self._routers: dict[str, Router] = {over.region: Router(over)} if over is not None else {}
         self._stack = contextlib.ExitStack()
         self._outer: list[Mock] = []
 
@@ -85,7 +87,8 @@ class Mock(contextlib.AbstractContextManager["Cloud"]):
             self._clouds.clear()
             self._routers.clear()
         for one in clouds:
-            one.close()
+            if one is not self._over:
+                one.close()
 
     def __enter__(self) -> Cloud:
         return self.start()
