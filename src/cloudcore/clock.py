@@ -24,9 +24,16 @@ class Clock:
         """Seconds that never go back."""
         return time.monotonic()
 
-    def wait(self, condition: threading.Condition, timeout: float | None) -> bool:
-        """Wait on a held condition for at most `timeout` seconds of this clock; False when they passed."""
-        return condition.wait(timeout)
+    def monotonic_at(self, wall: float) -> float:
+        """What `monotonic` will say when `now` says `wall`."""
+        return self.monotonic() + (wall - self.now())
+
+    def wait_until(self, condition: threading.Condition, end: float | None) -> bool:
+        """Wait on a held condition until it is notified, or `monotonic` says `end`: then False.
+
+        A time, not a duration: a clock that is moved between reading it and waiting does not move the end.
+        """
+        return condition.wait(None if end is None else max(0.0, end - self.monotonic()))
 
     def wait_for(
         self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None
@@ -34,10 +41,9 @@ class Clock:
         """Wait on a held condition until `predicate()`, at most `timeout` seconds; what it says then."""
         end = None if timeout is None else self.monotonic() + timeout
         while not predicate():
-            left = None if end is None else end - self.monotonic()
-            if left is not None and left <= 0:
+            if end is not None and self.monotonic() >= end:
                 return False
-            self.wait(condition, left)
+            self.wait_until(condition, end)
         return True
 
 
@@ -59,9 +65,12 @@ class ManualClock(Clock):
     def monotonic(self) -> float:
         return self._now
 
-    def wait(self, condition: threading.Condition, timeout: float | None) -> bool:
+    def monotonic_at(self, wall: float) -> float:
+        return wall
+
+    def wait_until(self, condition: threading.Condition, end: float | None) -> bool:
         thread = threading.current_thread()
-        end = float("inf") if timeout is None else self._now + timeout
+        end = float("inf") if end is None else end
         with self._lock:
             self._waits[thread] = self._waits.get(thread, 0) + 1
             if self._now >= end:

@@ -45,12 +45,18 @@ class Buffers:
         self._hints = hints
 
     def add(
-        self, lane: str, log: str, first: int, last: int, size: int, records: int, time_ms: int, now: float
-    ) -> None:
-        """Put a batch into its lane's buffer."""
+        self, lane: str, log: str, first: int, last: int, size: int, records: int, time_ms: int,
+        arrived: float, now: float,
+    ) -> None:  # fmt: skip
+        """Put a batch that arrived at `arrived` into its lane's buffer.
+
+        A buffer's time runs from when its oldest record was put; in a backlog it has half of it left, so
+        that catching up makes no small objects.
+        """
         buffer = self.open.get(lane)
         if buffer is None:
             buffer = self.open[lane] = Buffer(lane, log, now, time_ms)
+            buffer.opened = min(now, max(arrived, now - self._hint(buffer)[1] / 2))
         buffer.add(first, last, size, records)
         self.total += size
 

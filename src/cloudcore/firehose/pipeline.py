@@ -226,7 +226,8 @@ class Pipeline(Turning):
         if last > planned:
             if log == "source" and lane != "backup" and first <= planned:
                 first, records = planned + 1, last - planned  # an earlier configuration took its beginning
-            self.buffers.add(lane, log, first, last, size, records, time_ms, self.clock.monotonic())
+            arrived, now = self.clock.monotonic_at(time_ms / 1000), self.clock.monotonic()
+            self.buffers.add(lane, log, first, last, size, records, time_ms, arrived, now)
 
     def _buffer_backup(self, first: int, last: int, size: int, time_ms: int) -> None:
         if self.config.backup:

@@ -166,5 +166,5 @@ class Turning:
                 return
             now = self.clock.monotonic()
             due = min((d for d in self.next_dues() if d is not None), default=now + _IDLE_S)
-            self.clock.wait(self._changed, max(0.001, due - now))
+            self.clock.wait_until(self._changed, due)
             self._idle = False

@@ -99,7 +99,8 @@ class Asynchronous:
                     self._condition.wait(_PATIENCE_S)
                 else:
                     head = None
-                    self._clock.wait(self._condition, self._later[0].due - now if self._later else None)
+                    due = self._clock.monotonic_at(self._later[0].due) if self._later else None
+                    self._clock.wait_until(self._condition, due)
 
     def _work(self) -> None:
         while True:
