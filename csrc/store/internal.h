@@ -7,6 +7,7 @@
 #include "store/hash_index.h"
 #include "store/index.h"
 #include "store/record.h"
+#include "store/snapshot.h"
 #include "store/store.h"
 
 struct cc_space {
@@ -19,6 +20,8 @@ struct cc_space {
     cc_hash_index index;
     cc_btree tree;
     uint64_t item_count, item_bytes;
+    cc_snapshot *snapshots; /* open views of it; NULL: none */
+    bool dropped;           /* the last of them frees it */
     cc_space **indexes;
     uint32_t index_count;
     /* Of an index alone: whose items it orders, and how far it is filled. */
@@ -43,6 +46,7 @@ struct cc_store {
     cc_buffer scratch;    /* of a write of many changes: staging and log parts */
     cc_buffer index_work; /* of a write to spaces with indexes */
     cc_buffer index_keys[2];
+    size_t snapshot_count;
 };
 
 /* ---- hashes ---- */
@@ -74,6 +78,10 @@ typedef struct {
 CC_MUST_CHECK cc_status cc_change_stage(const cc_change *change, cc_staged *staged_out);
 void cc_change_undo(const cc_change *change, cc_staged *staged);
 void cc_change_commit(const cc_change *change, cc_staged *staged);
+
+/* ---- snapshots (snapshot.c) ---- */
+/* Before a change of `key` is staged, when the space has snapshots. */
+void cc_snapshot_keep(cc_space *space, cc_key key);
 
 /* ---- indexes (index.c) ---- */
 /* After change `at` is staged; on failure undo it with cc_index_undo and cc_change_undo. */

@@ -82,6 +82,8 @@ cleanup:
 cc_status cc_store_close(cc_store *store, cc_error *error) {
     if (store == NULL)
         return CC_OK;
+    if (store->snapshot_count != 0 && *store->alive != 0)
+        return cc_fail(error, CC_ERR_BUSY, "%zu snapshots of the store are open", store->snapshot_count);
     cc_status status = store->log == NULL ? CC_OK : cc_log_close(store->log, error);
     if (status == CC_ERR_BUSY) /* a reader of the log is open: nothing is closed yet */
         return status;
@@ -188,7 +190,9 @@ cc_status cc_space_drop(cc_store *store, cc_bytes name, cc_error *error) {
     cc_bytes part = cc_bytes_of(head, sizeof head);
     CC_TRY(submit_control(store, CC_RECORD_DROP, &part, 1, error));
     cc_space_unlink(store, space);
-    cc_space_free(space);
+    space->dropped = true;
+    if (space->snapshots == NULL)
+        cc_space_free(space);
     return CC_OK;
 }
 
@@ -301,6 +305,8 @@ static void cancel_delete(cc_staged *staged, size_t at) {
 
 static cc_status stage(const cc_change *changes, size_t at, write_memory *memory) {
     cc_staged *staged = &memory->staged[at];
+    if (CC_UNLIKELY(changes[at].space->snapshots != NULL))
+        cc_snapshot_keep(changes[at].space, changes[at].key);
     CC_TRY(cc_change_stage(&changes[at], staged));
     if (CC_UNLIKELY(staged->was_deleting))
         cancel_delete(memory->staged, at);

@@ -49,7 +49,7 @@ typedef struct {
 CC_MUST_CHECK cc_status cc_store_open(const char *dir, const cc_store_options *options, cc_store **store_out,
                                       cc_error *error);
 /* Frees `store` (NULL is allowed), whatever the status of the log's last sync is; only CC_ERR_BUSY,
- * while readers of its log are open, leaves it as it was. */
+ * while readers of its log or snapshots are open, leaves it as it was. */
 CC_MUST_CHECK cc_status cc_store_close(cc_store *store, cc_error *error);
 /* CC_ERR_FORKED in a child that inherited the handle; a load and a compare otherwise. */
 CC_MUST_CHECK cc_status cc_store_check(const cc_store *store, cc_error *error);

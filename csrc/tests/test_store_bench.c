@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "store/index.h"
+#include "store/snapshot.h"
 #include "store/store.h"
 #include "support/check.h"
 
@@ -170,6 +171,39 @@ static void scan(cc_space *space) {
     CHECK_EQ(seen, items);
 }
 
+/* A view of all items, read in slices of 256 KiB; then overwrites beside one that nobody reads. */
+static void snapshots(cc_space *space, cc_store *store) {
+    cc_snapshot *snapshot = NULL;
+    cc_snapshot_info info;
+    cc_buffer slice = {0};
+    uint32_t right = 0;
+    uint64_t start = cc_clock_monotonic_ns();
+    CHECK_OK(cc_snapshot_open(space, 0, &snapshot, NULL));
+    for (size_t count = 1; count != 0;) {
+        cc_key key;
+        cc_bytes value;
+        cc_buffer_clear(&slice);
+        CHECK_OK(cc_snapshot_read(snapshot, 256 << 10, &slice, &count, NULL));
+        cc_bytes rest = cc_buffer_bytes(&slice);
+        while (cc_snapshot_entry(&rest, &key, &value))
+            right += value.size == VALUE;
+    }
+    print("snapshot: read all, per item", start, items);
+    CHECK_EQ(right, items);
+    cc_snapshot_close(snapshot);
+    cc_buffer_free(&slice);
+    CHECK_OK(cc_snapshot_open(space, 0, &snapshot, NULL));
+    start = cc_clock_monotonic_ns();
+    for (uint32_t i = 0; i < items; i++)
+        put(space, store, order[i], 1);
+    print("snapshot: first overwrite beside it", start, items);
+    cc_snapshot_info_get(snapshot, &info);
+    CHECK_EQ(info.kept_count, items);
+    printf("%-34s %9.1f B\n", "snapshot: memory per old value",
+           (double)info.memory_peak / (double)info.kept_count);
+    cc_snapshot_close(snapshot);
+}
+
 static void deletes(cc_space *space, cc_store *store) {
     uint64_t start = cc_clock_monotonic_ns();
     for (uint32_t i = 0; i < items; i += 2) {
@@ -315,6 +349,7 @@ int main(int argc, char **argv) {
         space = reopen(dir, &store, "reopen (log holds overwrites too)");
         gets(space, "get random, reopened", items, items, 1);
     }
+    snapshots(space, store);
     deletes(space, store);
     CHECK_OK(cc_store_close(store, &error));
     one_index();
