@@ -2,6 +2,8 @@
  * visible below it is cloned before (open_tree) and put back into the cover (move_mount). */
 #include "channel/isolate.h"
 
+#include "channel/forbid.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -143,8 +145,8 @@ static uint32_t enter_domain(void) {
     return !entered ? 0u : version >= 6 ? CC_ISOLATED_DOMAIN | CC_ISOLATED_SIGNALS : CC_ISOLATED_DOMAIN;
 }
 
-cc_status cc_isolate(const char *tmp, const char *const *hidden, size_t hidden_count, const char *const *kept,
-                     size_t kept_count, uint32_t *isolated_out, cc_error *error) {
+cc_status cc_isolate(const cc_cover *covers, size_t cover_count, const char *const *kept, size_t kept_count,
+                     uint32_t *isolated_out, cc_error *error) {
     *isolated_out = 0;
     if (kept_count > KEPT_MAX)
         return cc_fail(error, CC_ERR_LIMIT, "at most %d directories can be kept", KEPT_MAX);
@@ -152,15 +154,14 @@ cc_status cc_isolate(const char *tmp, const char *const *hidden, size_t hidden_c
         bool all = true;
         char here[PATH_MAX];
         bool placed = getcwd(here, sizeof here) != NULL;
-        /* /tmp first: what hides `tmp` itself comes after it was bound, and what lay in /tmp is gone. */
-        all = hide("/tmp", tmp, kept, kept_count);
-        for (size_t i = 0; i < hidden_count; i++)
-            all = hide(hidden[i], NULL, kept, kept_count) && all;
+        for (size_t i = 0; i < cover_count; i++)
+            all = hide(covers[i].directory, covers[i].by, kept, kept_count) && all;
         /* The old working directory is a way around the cover: enter it again by its name. */
         if (placed && chdir(here) != 0 && chdir("/") != 0)
             return cc_fail_errno(error, errno, "no working directory after isolation");
         *isolated_out |= all ? CC_ISOLATED_FILES : 0u;
     }
     *isolated_out |= enter_domain();
+    *isolated_out |= cc_forbid_calls() ? CC_ISOLATED_CALLS : 0u;
     return CC_OK;
 }

@@ -1,8 +1,9 @@
 /* isolate.h: what a worker process can no longer see or touch, from now on and for its children.
  *
- *   a mount namespace   `tmp` becomes /tmp; each of `hidden` is empty; each of `kept` that lies below one
- *                       of these is there all the same
+ *   a mount namespace   each cover's directory shows another one, or nothing; each of `kept` that lies below
+ *                       one of these is there all the same
  *   a landlock domain   no mounting and unmounting, no tracing and no signals to processes outside
+ *   a seccomp filter    see forbid.h
  *
  * Needs no privileges: without CAP_SYS_ADMIN a user namespace with the same user and group comes first.
  * What the kernel or the machine's policy refuses is left out, and not said to be done.
@@ -15,14 +16,20 @@
 #include "base/status.h"
 
 typedef enum {
-    CC_ISOLATED_FILES = 1,  /* tmp, hidden and kept are in force, all of them */
-    CC_ISOLATED_DOMAIN = 2, /* no mounts, no tracing outwards */
-    CC_ISOLATED_SIGNALS = 4 /* no signals outwards */
+    CC_ISOLATED_FILES = 1,   /* covers and kept are in force, all of them */
+    CC_ISOLATED_DOMAIN = 2,  /* no mounts, no tracing outwards */
+    CC_ISOLATED_SIGNALS = 4, /* no signals outwards */
+    CC_ISOLATED_CALLS = 8    /* no system calls that reach the kernel's own state: forbid.h */
 } cc_isolated;
 
-/* Absolute paths of directories. IO when the process is left in a state that no worker should run in. */
-CC_MUST_CHECK cc_status cc_isolate(const char *tmp, const char *const *hidden, size_t hidden_count,
-                                   const char *const *kept, size_t kept_count, uint32_t *isolated_out,
-                                   cc_error *error);
+/* `by` is what `directory` shows from now on; NULL: nothing. */
+typedef struct cc_cover {
+    const char *directory, *by;
+} cc_cover;
+
+/* Absolute paths of directories; the covers take effect in their order, and one whose directory is not there has
+ * nothing to do. IO when the process is left in a state that no worker should run in. */
+CC_MUST_CHECK cc_status cc_isolate(const cc_cover *covers, size_t cover_count, const char *const *kept,
+                                   size_t kept_count, uint32_t *isolated_out, cc_error *error);
 
 #endif

@@ -26,9 +26,11 @@ cdef extern from "channel/channel.h" nogil:
     void cc_channel_free(cc_channel *channel)
 
 cdef extern from "channel/isolate.h" nogil:
-    cc_status cc_isolate(const char *tmp, const char *const *hidden, size_t hidden_count,
-                         const char *const *kept, size_t kept_count, uint32_t *isolated_out,
-                         cc_error *error)
+    ctypedef struct cc_cover:
+        const char *directory
+        const char *by
+    cc_status cc_isolate(const cc_cover *covers, size_t cover_count, const char *const *kept,
+                         size_t kept_count, uint32_t *isolated_out, cc_error *error)
 
 cdef extern from "sys/prctl.h" nogil:
     int prctl(int option, ...)
@@ -65,19 +67,23 @@ def die_with_parent(int signal_number):
     prctl(PR_SET_PDEATHSIG, <unsigned long>signal_number)
 
 
-def isolate(bytes tmp, list hidden, list kept):
-    """Take /tmp, directories, mounts, tracing and signals away from this process; see the stub."""
-    cdef const char *paths[128]
+def isolate(list covers, list kept):
+    """Take directories, mounts, tracing and signals away from this process; see the stub."""
+    cdef cc_cover found[64]
+    cdef const char *paths[64]
     cdef cc_error error
     cdef uint32_t done = 0
     cdef size_t count = 0
     error.message[0] = error.type[0] = 0
-    if len(hidden) + len(kept) > 128:
+    if len(covers) > 64 or len(kept) > 64:
         raise ValueError("too many directories")
-    for path in hidden + kept:
-        paths[count] = <bytes>path
+    for directory, by in covers:
+        found[count].directory = <bytes>directory
+        found[count].by = NULL if by is None else <const char *><bytes>by
         count += 1
-    check(cc_isolate(tmp, paths, len(hidden), paths + len(hidden), len(kept), &done, &error), &error)
+    for at, path in enumerate(kept):
+        paths[<size_t>at] = <bytes>path
+    check(cc_isolate(found, count, paths, len(kept), &done, &error), &error)
     return done
 
 

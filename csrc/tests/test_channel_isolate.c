@@ -1,12 +1,15 @@
 /* test_channel_isolate.c: what a process sees and may do behind cc_isolate, with and without privileges. */
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,8 +42,9 @@ static int look_around(pid_t outside, uint32_t *isolated_out) {
     snprintf(code, sizeof code, "%s/data/code/h.py", directory);
     if (!is_there(secret) || !is_there(code))
         return 1;
-    const char *hide[] = {hidden}, *keep[] = {kept};
-    if (cc_isolate(tmp, hide, 1, keep, 1, isolated_out, NULL) != CC_OK)
+    const cc_cover covers[] = {{"/tmp", tmp}, {hidden, NULL}};
+    const char *keep[] = {kept};
+    if (cc_isolate(covers, 2, keep, 1, isolated_out, NULL) != CC_OK)
         return 2;
     if (*isolated_out & CC_ISOLATED_FILES) {
         if (is_there(secret) || !is_there(code) || !is_there("/tmp/mine"))
@@ -59,7 +63,15 @@ static int look_around(pid_t outside, uint32_t *isolated_out) {
     }
     if ((*isolated_out & CC_ISOLATED_SIGNALS) && kill(outside, 0) == 0)
         return 7;
-    return 0;
+    if ((*isolated_out & CC_ISOLATED_CALLS) &&
+        (unshare(CLONE_NEWUSER) == 0 || errno != EPERM || syscall(SYS_ptrace, 0L, 0L, 0L, 0L) == 0 ||
+         errno != EPERM || syscall(SYS_clone, (long)(CLONE_NEWUSER | SIGCHLD), 0L, 0L, 0L, 0L) >= 0 ||
+         errno != EPERM))
+        return 8;
+    pid_t forked = fork(); /* what programs need goes on */
+    if (forked == 0)
+        _exit(0);
+    return forked > 0 && waitpid(forked, NULL, 0) == forked ? 0 : 9;
 }
 
 static void isolate_as(uid_t user) {

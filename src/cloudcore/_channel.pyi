@@ -5,12 +5,13 @@ from typing import final
 def die_with_parent(signal_number: int) -> None:
     """Ask the kernel to send this process `signal_number` when the thread that forked it ends."""
 
-def isolate(tmp: bytes, hidden: list[bytes], kept: list[bytes]) -> int:
-    """Give this process a file tree of its own, in which `tmp` is /tmp and `hidden` directories are empty,
-    `kept` ones (at most 64) left in place; and forbid it to mount, trace and signal outwards.
+def isolate(covers: list[tuple[bytes, bytes | None]], kept: list[bytes]) -> int:
+    """Give this process a file tree of its own, in which each (directory, by) shows `by`, or nothing when it
+    is None, in their order; `kept` directories below one of these are left in place; at most 64 of each. And
+    forbid it to mount, trace and signal outwards, and to use the system calls of csrc/channel/forbid.h.
 
-    Bits of the answer: 1 files, 2 mounts and tracing, 4 signals. What the kernel refuses is missing. One
-    thread, no way back, inherited by children. OSError when the process cannot go on.
+    Bits of the answer: 1 files, 2 mounts and tracing, 4 signals, 8 system calls. What the kernel refuses is
+    missing. One thread, no way back, inherited by children. OSError when the process cannot go on.
     """
 
 def adopt_orphans() -> None:

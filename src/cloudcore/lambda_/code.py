@@ -2,6 +2,7 @@
 
     <directory>/code/<sha256>.zip    the truth
     <directory>/unpacked/<sha256>/   what environments run; made anew by each process that opens this
+    <directory>/unpacked/opt-<...>/  several packages (layers) in one tree, later files over earlier ones
 
 Source: AWS, "Lambda quotas" (50 MB zipped by upload, 250 MB unzipped).
 """
@@ -90,6 +91,28 @@ class Packages:
                 os.rename(part, target)
         return target
 
+    def merged(self, names: list[str]) -> str:
+        """The directory with the files of several packages, in which later ones win; "" for none."""
+        if not names:
+            return ""
+        target = os.path.join(self._unpacked, merged_name(names) or "")
+        with self._lock:
+            if not os.path.isdir(target):
+                part = tempfile.mkdtemp(dir=self._unpacked)
+                os.chmod(part, 0o755)
+                for name in names:
+                    unpack(self.path(name), part)
+                os.rename(part, target)
+        return target
+
+    def unzipped_size(self, names: list[str]) -> int:
+        """Bytes of the files in these packages."""
+        total = 0
+        for name in names:
+            with zipfile.ZipFile(self.path(name)) as archive:
+                total += sum(entry.file_size for entry in archive.infolist())
+        return total
+
     def keep_only(self, names: set[str]) -> None:
         """Forget every package that is neither in `names` nor held."""
         with self._lock:
@@ -113,6 +136,11 @@ class Packages:
             except BaseException:
                 os.unlink(part.name)
                 raise
+
+
+def merged_name(names: list[str]) -> str | None:
+    """What Packages.merged() calls the tree of these packages; None for none."""
+    return "opt-" + hashlib.sha256(" ".join(names).encode()).hexdigest() if names else None
 
 
 def sha256_base64(name: str) -> str:
@@ -143,10 +171,14 @@ def check(data: bytes) -> None:
 def unpack(path: str, target: str) -> None:
     """Write the files of a checked zip under `target`, executable ones executable.
 
-    zipfile itself keeps names inside `target` (no "..", no absolute path).
+    zipfile itself keeps names inside `target` (no "..", no absolute path). A file takes the place of what an
+    earlier package put there.
     """
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
+            place = os.path.join(target, entry.filename)
+            if not entry.is_dir() and os.path.isdir(place):
+                shutil.rmtree(place)
             written = archive.extract(entry, target)
             if not entry.is_dir() and entry.external_attr >> 16 & 0o111:
                 os.chmod(written, 0o755)

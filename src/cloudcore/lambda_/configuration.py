@@ -23,7 +23,6 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "VpcConfig": ({}, {"SubnetIds": [], "SecurityGroupIds": []}),
     "DeadLetterConfig": ({}, {"TargetArn": ""}),
     "KMSKeyArn": ("",),
-    "Layers": ([],),
     "FileSystemConfigs": ([],),
 }
 _TIMEOUT_MAX, _MEMORY_MAX = 900, 10240

@@ -7,7 +7,7 @@ import copy
 import sys
 from typing import Any
 
-from cloudcore.lambda_ import names
+from cloudcore.lambda_ import layers, names
 from cloudcore.lambda_.configuration import merge
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.operations.create_function import create, defaults
@@ -20,7 +20,8 @@ def deploy(service: Any, name: str, source: dict[str, Any], settings: dict[str, 
     """Make function `name` run `source` (FunctionCode, or {"Directory": path}) with `settings`."""
     reference = names.parse(name)
     checked = check("lambda", "UpdateFunctionConfiguration", {"FunctionName": name, **settings})
-    settings = {member: value for member, value in checked.items() if member != "FunctionName"}
+    del checked["FunctionName"]
+    wanted, settings = checked.pop("Layers", None), checked
     taken = (
         contextlib.nullcontext(Package(None, 0, source["Directory"]))
         if "Directory" in source
@@ -33,14 +34,15 @@ def deploy(service: Any, name: str, source: dict[str, Any], settings: dict[str, 
     with taken as package, service.lock:
         found = service.registry.get(reference.name)
         if found is None:
-            create(service, reference.name, merge(base, settings), package, {})
+            create(service, reference.name, merge(base, settings), package, {}, layers=wanted)
             return
         held = found.latest
         configuration = merge(held.configuration, settings) | package.members()
-        same = (held.package, held.directory) == (package.name, package.directory)
-        if same and configuration == held.configuration:
+        version = Version(configuration, package.name, package.directory, layers=list(held.layers))
+        layers.apply(service, version, wanted)
+        if version.code() == held.code() and configuration == held.configuration:
             return
         service.stamp(configuration)
         function = copy.deepcopy(found)
-        function.versions[LATEST] = Version(configuration, package.name, package.directory)
+        function.versions[LATEST] = version
         service.changed(function)

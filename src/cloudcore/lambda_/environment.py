@@ -56,6 +56,7 @@ class Environment:
                     "handler": spec.handler,
                     "environment": {} if warmed else spec.environment,
                     "scratch": scratch,
+                    "opt": spec.opt,
                     "hidden": list(spec.hidden),
                     "warmed": warmed,
                     "report": report,

@@ -17,7 +17,14 @@ _LOADER = b"""import os, pickle
 with open(os.path.join(os.path.dirname(__file__), "function.pickle"), "rb") as file:
     handler = pickle.load(file)
 """
-_SETTINGS = {"timeout": "Timeout", "memory": "MemorySize", "handler": "Handler", "description": "Description"}
+_SETTINGS = {
+    "timeout": "Timeout",
+    "memory": "MemorySize",
+    "handler": "Handler",
+    "description": "Description",
+    "runtime": "Runtime",
+    "layers": "Layers",
+}
 
 
 class FunctionError(CloudcoreError):

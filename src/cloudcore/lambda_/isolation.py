@@ -2,8 +2,8 @@
 
 Everything here works without privileges and costs nothing per call: a file tree of its own, in which
 /tmp is private and the cloud's directory is empty but for the function's code; no mounting, tracing or
-signalling outwards; resource limits. It keeps accidents in, not attackers out: there is no seccomp filter,
-and files of the user elsewhere can be read. What the kernel refuses is left out.
+signalling outwards; no system calls that reach the kernel's own state; resource limits. It keeps accidents
+in, not attackers out: files of the user elsewhere can be read. What the kernel refuses is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 
 from cloudcore._channel import adopt_orphans, die_with_parent, isolate
 
-FILES, DOMAIN, SIGNALS = 1, 2, 4
+FILES, DOMAIN, SIGNALS, CALLS = 1, 2, 4, 8
 _OPEN_FILES = 1024
 _PROCESSES = 742
 
@@ -29,16 +29,22 @@ def attach(parent: int) -> None:
     adopt_orphans()
 
 
-def separate(root: str, scratch: str, hidden: list[str]) -> int:
-    """Leave the machine's /tmp and the `hidden` directories; the bits of `_channel.isolate`."""
+def separate(root: str, scratch: str, hidden: list[str], opt: str = "") -> int:
+    """Leave the machine's /tmp and the `hidden` directories, see `opt` as /opt; what `isolate` says."""
     parent = os.getppid()
-    covers = ["/tmp", *(os.path.realpath(path) for path in (*hidden, os.path.dirname(scratch)))]
-    wanted = {os.path.realpath(path) for path in (root, *sys.path, sys.prefix, sys.base_prefix) if path}
+    covers: list[tuple[str, str | None]] = [("/tmp", scratch)]
+    if opt:
+        covers.append(("/opt", opt))
+    covers += [(os.path.realpath(path), None) for path in (*hidden, os.path.dirname(scratch))]
+    wanted = {os.path.realpath(path) for path in (root, opt, *sys.path, sys.prefix, sys.base_prefix) if path}
     kept = [
         path for path in sorted(wanted)
-        if os.path.isdir(path) and any(path.startswith(cover + "/") for cover in covers)
+        if os.path.isdir(path) and any(path.startswith(cover + "/") for cover, _ in covers)
     ]  # fmt: skip
-    done = isolate(os.fsencode(scratch), [os.fsencode(p) for p in covers[1:]], [os.fsencode(p) for p in kept])
+    done = isolate(
+        [(os.fsencode(cover), None if by is None else os.fsencode(by)) for cover, by in covers],
+        [os.fsencode(path) for path in kept],
+    )
     die_with_parent(signal.SIGKILL)  # a change of credentials takes it back
     if os.getppid() != parent:
         os._exit(1)

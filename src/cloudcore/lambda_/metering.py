@@ -102,13 +102,17 @@ def ended(output: bytes) -> bytes:
     return output if not output or output.endswith(b"\n") else output + b"\n"
 
 
+def runtime_version_arn(region: str, version: str = sys.version) -> str:
+    """What names an interpreter: the hash of what it says of itself."""
+    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(version.encode()).hexdigest()}"
+
+
 def init_start(region: str) -> bytes:
     """The first line of an environment's log; the runtime is named by interpreter and hash."""
     major, minor, micro = sys.version_info[:3]
-    digest = hashlib.sha256(sys.version.encode()).hexdigest()
     return (
         f"INIT_START Runtime Version: python:{major}.{minor}.v{micro}\t"
-        f"Runtime Version ARN: arn:aws:lambda:{region}::runtime:{digest}\n"
+        f"Runtime Version ARN: {runtime_version_arn(region)}\n"
     ).encode()
 
 

@@ -28,7 +28,7 @@ def statement(params: dict[str, Any], resource: str) -> dict[str, Any]:
     made: dict[str, Any] = {
         "Sid": params["StatementId"],
         "Effect": "Allow",
-        "Principal": _principal(params["Principal"]),
+        "Principal": principal(params["Principal"]),
         "Action": params["Action"],
         "Resource": resource,
     }
@@ -48,7 +48,12 @@ def statement(params: dict[str, Any], resource: str) -> dict[str, Any]:
 def add(policies: dict[str, Any], qualifier: str, made: dict[str, Any], revision: str | None) -> None:
     """Put a statement into the policy of `qualifier`."""
     policy = policies.setdefault(qualifier, {"RevisionId": str(uuid.uuid4()), "Statement": []})
-    _check_revision(policy, revision)
+    append(policy, made, revision)
+
+
+def append(policy: dict[str, Any], made: dict[str, Any], revision: str | None) -> None:
+    """Put a statement into a policy, which has a new revision then."""
+    check_revision(policy, revision)
     sid = made["Sid"]
     if any(held["Sid"] == sid for held in policy["Statement"]):
         raise ApiError(
@@ -72,7 +77,7 @@ def remove(policies: dict[str, Any], qualifier: str, sid: str, revision: str | N
     left = [held for held in policy["Statement"] if held["Sid"] != sid]
     if len(left) == len(policy["Statement"]):
         raise ApiError("ResourceNotFoundException", f"Statement {sid} is not found in resource policy.", 404)
-    _check_revision(policy, revision)
+    check_revision(policy, revision)
     policy |= {"RevisionId": str(uuid.uuid4()), "Statement": left}
     if not left:
         del policies[qualifier]
@@ -86,33 +91,39 @@ def text(policy: dict[str, Any]) -> str:
 
 def opens_url(policies: dict[str, Any], qualifier: str, auth_type: str) -> bool:
     """Whether anybody may call the function URL of `qualifier`."""
+    opened = False
     for held in policies.get(qualifier, {}).get("Statement", ()):
         condition = held.get("Condition", {})
         equals = condition.get("StringEquals", {})
+        actions = held["Action"] if isinstance(held["Action"], list) else [held["Action"]]
         if (
-            held["Principal"] == "*"
-            and held["Action"] in ("lambda:InvokeFunctionUrl", "lambda:*", "*")
+            held["Principal"] in ("*", {"AWS": "*"})
+            and not {"lambda:InvokeFunctionUrl", "lambda:*", "*"}.isdisjoint(actions)
             and equals.get("lambda:FunctionUrlAuthType", auth_type) == auth_type
             and not set(equals) - {"lambda:FunctionUrlAuthType"}
             and not set(condition) - {"StringEquals"}
         ):
-            return True
-    return False
+            if held["Effect"] == "Deny":
+                return False
+            opened = True
+    return opened
 
 
-def _principal(principal: str) -> Any:
-    if principal == "*":
+def principal(given: str) -> Any:
+    """A statement's Principal for what AddPermission calls one. Raises InvalidParameterValueException."""
+    if given == "*":
         return "*"
-    if re.fullmatch(r"\d{12}", principal):
-        return {"AWS": f"arn:aws:iam::{principal}:root"}
-    if principal.startswith("arn:"):
-        return {"AWS": principal}
-    if re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", principal):
-        return {"Service": principal}
+    if re.fullmatch(r"\d{12}", given):
+        return {"AWS": f"arn:aws:iam::{given}:root"}
+    if given.startswith("arn:"):
+        return {"AWS": given}
+    if re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", given):
+        return {"Service": given}
     raise refused("The provided principal was invalid. Please check the principal and try again.")
 
 
-def _check_revision(policy: dict[str, Any], revision: str | None) -> None:
+def check_revision(policy: dict[str, Any], revision: str | None) -> None:
+    """Refuse a change that was made from another revision."""
     if revision is not None and revision != policy["RevisionId"]:
         raise ApiError(
             "PreconditionFailedException",

@@ -58,7 +58,7 @@ class Pool:
         self._kept_log: Callable[[bytes], object] = len
         self._kept = 0  # so many are started ahead and outlive idle times
         self._scratches: list[str] = []  # of environments that were killed: /tmp survives a timeout
-        self._version = zygotes.Version(spec.root, spec.environment)
+        self._version = zygotes.Version(spec.root, spec.environment, spec.opt)
         self._first_line = metering.init_start(spec.environment.get("AWS_REGION", "us-east-1"))
         zygotes.shared().opened(2 * idle_s)
 

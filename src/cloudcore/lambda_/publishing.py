@@ -27,7 +27,9 @@ def publish(service: Any, function: FunctionRecord, description: str | None = No
     }
     if description is not None:
         configuration["Description"] = description
-    made = Version(configuration, latest.package, latest.directory, _description(latest))
+    made = Version(
+        configuration, latest.package, latest.directory, _description(latest), list(latest.layers)
+    )
     function.versions[number] = made
     # What publishes changes the function, so callers with an older revision have to look again.
     latest.configuration["RevisionId"] = str(uuid.uuid4())
@@ -41,4 +43,4 @@ def _description(version: Version) -> str:
 
 def _content(version: Version, description: str) -> tuple[Any, ...]:
     settings = {k: v for k, v in version.configuration.items() if k not in _OF_THE_COPY}
-    return settings, version.package, version.directory, description
+    return settings, version.code(), description

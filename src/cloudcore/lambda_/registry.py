@@ -9,17 +9,15 @@ provisioned concurrency, resource policies, URLs and settings of asynchronous ev
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import tempfile
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from cloudcore.errors import ApiError, FormatError
+from cloudcore.errors import ApiError
+from cloudcore.lambda_.code import merged_name
 from cloudcore.lambda_.names import LATEST
+from cloudcore.lambda_.shelf import Shelf
 
-FORMAT = 1
 _NOT_SEEN = frozenset({"RevisionId", "LastModified", "Description"})
 """What a function's environments cannot tell."""
 
@@ -29,17 +27,28 @@ class Version:
     """One version: the configuration as GetFunctionConfiguration returns it, and its code.
 
     `package` is the SHA-256 of a zip; `directory` a path on this machine instead, read where it is.
-    `origin`: the description that $LATEST had when this version was published.
+    `origin`: the description that $LATEST had when this version was published. `layers`: the packages of
+    its layers, in their order.
     """
 
     configuration: dict[str, Any]
     package: str | None = None
     directory: str | None = None
     origin: str = ""
+    layers: list[str] = field(default_factory=list)
+
+    def packages(self) -> set[str]:
+        """What must be kept for this version."""
+        names = {*self.layers, merged_name(self.layers)}
+        return {name for name in (self.package, *names) if name}
+
+    def code(self) -> tuple[Any, ...]:
+        """What the version runs, to be compared."""
+        return self.package, self.directory, tuple(self.layers)
 
     def runs_as(self, other: Version) -> bool:
         """Whether environments made for one are good for the other."""
-        return (self.package, self.directory) == (other.package, other.directory) and all(
+        return self.code() == other.code() and all(
             self.configuration.get(name) == other.configuration.get(name)
             for name in self.configuration.keys() | other.configuration.keys()
             if name not in _NOT_SEEN
@@ -48,7 +57,11 @@ class Version:
 
 @dataclass
 class FunctionRecord:
-    """A function and everything that hangs on its name."""
+    """A function and everything that hangs on its name.
+
+    `settings` are those of the function as a whole: CodeSigningConfigArn, RecursiveLoop; `runtimes` its
+    runtime management by version.
+    """
 
     name: str
     versions: dict[str, Version]
@@ -60,6 +73,8 @@ class FunctionRecord:
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
     urls: dict[str, dict[str, Any]] = field(default_factory=dict)
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
+    runtimes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def latest(self) -> Version:
@@ -73,7 +88,7 @@ class FunctionRecord:
 
     def forget(self, qualifier: str) -> None:
         """Drop what hangs on a version or an alias that is being deleted."""
-        for held in (self.provisioned, self.policies, self.urls, self.events):
+        for held in (self.provisioned, self.policies, self.urls, self.events, self.runtimes):
             held.pop(qualifier, None)
 
 
@@ -81,62 +96,30 @@ class Registry:
     """Functions by name, in memory and on disk. The service's lock guards it."""
 
     def __init__(self, directory: str):
-        self._directory = os.path.join(directory, "functions")
-        os.makedirs(self._directory, exist_ok=True)
-        self.functions: dict[str, FunctionRecord] = {}
-        for entry in sorted(os.listdir(self._directory)):
-            path = os.path.join(self._directory, entry)
-            if entry.endswith(".json"):
-                function = _read(path)
-                self.functions[function.name] = function
-            else:
-                os.unlink(path)  # a file that a kill left half written
+        self._shelf = Shelf(os.path.join(directory, "functions"))
+        self.functions = {name: _function(held) for name, held in self._shelf.documents.items()}
 
     def get(self, name: str) -> FunctionRecord | None:
         return self.functions.get(name)
 
     def save(self, function: FunctionRecord) -> None:
         """Make `function` what its name stands for, durably."""
-        text = json.dumps({"format": FORMAT} | asdict(function))
-        with tempfile.NamedTemporaryFile("w", dir=self._directory, suffix=".part", delete=False) as part:
-            part.write(text)
-            part.flush()
-            os.fsync(part.fileno())
-        os.replace(part.name, self._path(function.name))
-        self._sync()
+        self._shelf.save(function.name, asdict(function))
         self.functions[function.name] = function
 
     def remove(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path(name))
-        self._sync()
+        self._shelf.remove(name)
         self.functions.pop(name, None)
 
     def packages(self) -> set[str]:
         """Every package that a version needs."""
-        return {v.package for f in self.functions.values() for v in f.versions.values() if v.package}
-
-    def _path(self, name: str) -> str:
-        return os.path.join(self._directory, name + ".json")
-
-    def _sync(self) -> None:
-        handle = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        versions = [v for f in self.functions.values() for v in f.versions.values()]
+        return {name for v in versions for name in v.packages()}
 
 
-def _read(path: str) -> FunctionRecord:
-    with open(path, encoding="utf-8") as file:
-        try:
-            held = json.load(file)
-        except ValueError as error:
-            raise FormatError(f"{path}: {error}", "format") from None
-    if held.pop("format", None) != FORMAT:
-        raise FormatError(f"{path}: this build reads format {FORMAT} only", "format")
-    held["versions"] = {name: Version(**version) for name, version in held["versions"].items()}
-    return FunctionRecord(**held)
+def _function(held: dict[str, Any]) -> FunctionRecord:
+    versions = {name: Version(**version) for name, version in held["versions"].items()}
+    return FunctionRecord(**held | {"versions": versions})
 
 
 def not_found(arn: str) -> ApiError:

@@ -23,6 +23,7 @@ class Runner:
         self,
         version: Version,
         root: Callable[[], str],
+        opt: Callable[[], str],
         endpoint_url: Callable[[], str | None],
         account: str,
         region: str,
@@ -30,7 +31,7 @@ class Runner:
         hidden: tuple[str, ...] = (),
     ):
         self.version, self.configuration = version, version.configuration
-        self._root, self._endpoint_url = root, endpoint_url
+        self._root, self._opt, self._endpoint_url = root, opt, endpoint_url
         self._account, self._region, self._idle_s, self._hidden = account, region, idle_s, hidden
         self._lock = threading.Lock()
         self._pool: Pool | None = None
@@ -91,6 +92,7 @@ class Runner:
             environment=c.get("Environment", {}).get("Variables", {}),
             version=c["Version"],
             hidden=self._hidden,
+            opt=self._opt(),
         )
         spec.environment = environment_of(spec, self._region, self._endpoint_url(), self._account)
         return spec

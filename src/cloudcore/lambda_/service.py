@@ -1,6 +1,8 @@
 """Lambda: the service. Operations are one file each in operations/; this keeps functions and runs them.
 
     <directory>/functions/<name>.json   what a function is (registry.py)
+    <directory>/layers/<name>.json      layers and their versions (layers.py)
+    <directory>/code-signing/<id>.json  code signing configurations
     <directory>/code/<sha256>.zip       deployment packages (code.py)
     <directory>/logs/<name>.log         what functions wrote (function_log.py)
     <directory>/async/                  events that are to run (events.py)
@@ -20,13 +22,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, BusyError, ClosedError
-from cloudcore.lambda_ import aliases, code, names, operations
+from cloudcore.lambda_ import aliases, code, layers, names, operations
 from cloudcore.lambda_.asynchronous import Asynchronous
 from cloudcore.lambda_.capacity import Capacity
 from cloudcore.lambda_.function_log import FunctionLog
@@ -34,6 +37,7 @@ from cloudcore.lambda_.meter import Meter
 from cloudcore.lambda_.metering import Result
 from cloudcore.lambda_.registry import FunctionRecord, Registry, Version, not_found
 from cloudcore.lambda_.runner import Runner
+from cloudcore.lambda_.shelf import Shelf
 from cloudcore.lambda_.target import Target
 from cloudcore.validation import check, for_boto3
 
@@ -82,6 +86,8 @@ class Lambda:
         self._owner = _own(self.directory)
         self.registry = Registry(self.directory)
         self.packages = code.Packages(self.directory)
+        self.layers = Shelf(os.path.join(self.directory, "layers"))
+        self.signing = Shelf(os.path.join(self.directory, "code-signing"))
         self.lock = threading.RLock()  # functions, runners, counts
         self._runners: dict[tuple[str, str], Runner] = {}
         self._meters: dict[str, Meter] = {}
@@ -89,7 +95,7 @@ class Lambda:
         self._targets: dict[tuple[str, str | None], Target] = {}
         self.capacity = Capacity(concurrency)
         self._closed = False
-        self.packages.keep_only(self.registry.packages())
+        self.keep_packages()
         self._asynchronous: Asynchronous | None = None
         for name, record in self.registry.functions.items():
             self._provide(name, record)
@@ -308,6 +314,14 @@ class Lambda:
             self.registry.remove(name)
             self._apply(name)
 
+    def keep_packages(self) -> None:
+        """Forget the packages that neither a function nor a layer needs."""
+        self.packages.keep_only(self.registry.packages() | layers.packages(self))
+
+    def package_location(self, name: str) -> str:
+        """Where a package can be read: a file: URL."""
+        return Path(self.packages.path(name)).as_uri()
+
     def stamp(self, configuration: dict[str, Any]) -> None:
         """A new RevisionId and LastModified."""
         configuration["LastModified"] = self.moment(milliseconds=True)
@@ -360,11 +374,15 @@ class Lambda:
         def root() -> str:
             return version.directory or self.packages.root(version.package or "")
 
+        def opt() -> str:
+            return self.packages.merged(version.layers)
+
         key = (name, version.configuration["Version"])
         if key not in self._runners:
-            self.packages.hold(version.package)
+            for package in version.packages():
+                self.packages.hold(package)
             self._runners[key] = Runner(
-                version, root, self.endpoint_url, self.account, self.region, self.idle_s, self._hidden
+                version, root, opt, self.endpoint_url, self.account, self.region, self.idle_s, self._hidden
             )
         return self._runners[key]
 
@@ -384,13 +402,14 @@ class Lambda:
         self._provide(name, record)
         for runner in stale:
             threading.Thread(target=runner.close, name="cloudcore-lambda-end", daemon=True).start()
-        self.packages.keep_only(self.registry.packages())
+        self.keep_packages()
 
     def _let_go(self, runner: Runner) -> None:
         """Forget the package of a version that changed or went, now that no call is in it; hold the lock."""
         runner.stale = False
-        self.packages.release(runner.version.package)
-        self.packages.keep_only(self.registry.packages())
+        for name in runner.version.packages():
+            self.packages.release(name)
+        self.keep_packages()
 
     def _provide(self, name: str, record: FunctionRecord | None) -> None:
         """Set a function's reserve and keep its provisioned versions warm."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 class Spec:
     """One version of a function. `root` is the directory of its code, `timeout_s` whole seconds,
     `environment` all the variables that the function sees, `hidden` directories that it does not see
-    (`root` may lie in one)."""
+    (`root` may lie in one), `opt` the directory that it sees as /opt ("": the machine's)."""
 
     name: str
     arn: str
@@ -23,6 +23,7 @@ class Spec:
     environment: dict[str, str] = field(default_factory=dict)
     version: str = "$LATEST"
     hidden: tuple[str, ...] = ()
+    opt: str = ""
 
 
 def environment_of(spec: Spec, region: str, endpoint_url: str | None, account: str) -> dict[str, str]:
@@ -45,6 +46,9 @@ def environment_of(spec: Spec, region: str, endpoint_url: str | None, account: s
         "LANG": "en_US.UTF-8",
         "PATH": os.defpath,
     }
+    if spec.opt:
+        libraries = f"{spec.root}:{spec.root}/lib:/opt/lib"
+        variables |= {"PATH": f"{os.defpath}:/opt/bin", "LD_LIBRARY_PATH": libraries}
     if endpoint_url:
         variables["AWS_ENDPOINT_URL"] = endpoint_url
     return variables | spec.environment

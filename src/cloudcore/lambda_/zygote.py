@@ -127,12 +127,24 @@ class _Zygote:
                     os.waitpid(pid, 0)
 
 
-def _enter(variables: dict[str, str], root: str) -> None:
+def _enter(variables: dict[str, str], root: str, opt: str) -> None:
     os.environ.clear()
     os.environ.update(variables)
     time.tzset()
     os.chdir(root)
-    sys.path.insert(0, root)
+    sys.path[:0] = [root, *_library_places(opt)]
+
+
+def _library_places(opt: str) -> list[str]:
+    """Where modules of layers are found."""
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    return [f"{opt}/python/lib/{version}/site-packages", f"{opt}/python"] if opt else []
+
+
+def _see_opt(opt: str) -> None:
+    """Find modules of layers by the names that functions know, /opt/python."""
+    places = _library_places(opt)
+    sys.path[:] = ["/opt" + path.removeprefix(opt) if path in places else path for path in sys.path]
 
 
 def _environment(
@@ -156,9 +168,11 @@ def _environment(
             stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
             setattr(sys, name, stream)
         isolation.confine()
-        separated = isolation.separate(spec["root"], spec["scratch"], spec["hidden"])
+        separated = isolation.separate(spec["root"], spec["scratch"], spec["hidden"], spec["opt"])
         if not spec["warmed"]:
-            _enter(spec["environment"], spec["root"])
+            _enter(spec["environment"], spec["root"], spec["opt"])
+        if spec["opt"] and separated & isolation.FILES and os.path.isdir("/opt"):
+            _see_opt(spec["opt"])
         os.environ["TMPDIR"] = "/tmp" if separated & isolation.FILES else spec["scratch"]
         log_stream = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
         if log_stream:
@@ -190,7 +204,7 @@ def _version_zygote(spec: dict[str, Any], parent: int, link: int) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.dup2(link, 3)
         os.closerange(4, _DESCRIPTORS_MAX)
-        _enter(spec["environment"], spec["root"])
+        _enter(spec["environment"], spec["root"], spec["opt"])
         child = _Zygote(3, 0)
         child.link.send(json.dumps(_import(spec["libraries"], spec["root"])).encode())
         child.serve()

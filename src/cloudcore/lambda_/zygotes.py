@@ -165,8 +165,8 @@ class Version:
 
     ATTEMPTS = 4
 
-    def __init__(self, root: str, environment: dict[str, str]):
-        self.root, self.environment = root, environment
+    def __init__(self, root: str, environment: dict[str, str], opt: str = ""):
+        self.root, self.environment, self.opt = root, environment, opt
         self.lock = threading.Lock()
         self.ready: Zygote | None = None
         self.wanted: list[str] | None = None
@@ -190,7 +190,9 @@ class Version:
             if self._attempts >= self.ATTEMPTS:
                 return
             self._attempts += 1
-            request = {"libraries": self.wanted, "root": self.root, "environment": self.environment}
+            request = {
+                "libraries": self.wanted, "root": self.root, "opt": self.opt, "environment": self.environment,
+            }  # fmt: skip
             if len(json.dumps(request)) > zygote.MESSAGE_MAX - 1024:
                 self.wanted = []
                 return

@@ -5,6 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cloudcore.lambda_.operations.capacity_providers import (
+    absent_capacity_provider,
+    create_capacity_provider,
+    function_scaling_config,
+    list_capacity_providers,
+)
+from cloudcore.lambda_.operations.code_signing import (
+    create_code_signing_config,
+    delete_code_signing_config,
+    delete_function_code_signing_config,
+    get_code_signing_config,
+    get_function_code_signing_config,
+    list_code_signing_configs,
+    list_functions_by_code_signing_config,
+    put_function_code_signing_config,
+    update_code_signing_config,
+)
 from cloudcore.lambda_.operations.concurrency import (
     delete_function_concurrency,
     get_function_concurrency,
@@ -33,6 +50,17 @@ from cloudcore.lambda_.operations.get_alias import get_alias, list_aliases
 from cloudcore.lambda_.operations.get_function import get_function, get_function_configuration
 from cloudcore.lambda_.operations.invoke import invoke
 from cloudcore.lambda_.operations.invoke_async import invoke_async
+from cloudcore.lambda_.operations.layers import (
+    add_layer_version_permission,
+    delete_layer_version,
+    get_layer_version,
+    get_layer_version_by_arn,
+    get_layer_version_policy,
+    list_layer_versions,
+    list_layers,
+    publish_layer_version,
+    remove_layer_version_permission,
+)
 from cloudcore.lambda_.operations.list_functions import list_functions
 from cloudcore.lambda_.operations.list_versions import list_versions_by_function
 from cloudcore.lambda_.operations.permissions import add_permission, get_policy, remove_permission
@@ -43,48 +71,94 @@ from cloudcore.lambda_.operations.provisioned_concurrency import (
     put_provisioned_concurrency_config,
 )
 from cloudcore.lambda_.operations.publish_version import publish_version
+from cloudcore.lambda_.operations.recursion import (
+    get_function_recursion_config,
+    put_function_recursion_config,
+)
+from cloudcore.lambda_.operations.resource_policies import (
+    delete_resource_policy,
+    get_resource_policy,
+    put_resource_policy,
+)
+from cloudcore.lambda_.operations.runtime_management import (
+    get_runtime_management_config,
+    put_runtime_management_config,
+)
 from cloudcore.lambda_.operations.tags import list_tags, tag_resource, untag_resource
 from cloudcore.lambda_.operations.update_alias import update_alias
 from cloudcore.lambda_.operations.update_function_code import update_function_code
 from cloudcore.lambda_.operations.update_function_configuration import update_function_configuration
 
 TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
+    "AddLayerVersionPermission": add_layer_version_permission,
     "AddPermission": add_permission,
     "CreateAlias": create_alias,
+    "CreateCapacityProvider": create_capacity_provider,
+    "CreateCodeSigningConfig": create_code_signing_config,
     "CreateFunction": create_function,
     "CreateFunctionUrlConfig": create_function_url_config,
     "DeleteAlias": delete_alias,
+    "DeleteCapacityProvider": absent_capacity_provider,
+    "DeleteCodeSigningConfig": delete_code_signing_config,
     "DeleteFunction": delete_function,
+    "DeleteFunctionCodeSigningConfig": delete_function_code_signing_config,
     "DeleteFunctionConcurrency": delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig": delete_function_event_invoke_config,
     "DeleteFunctionUrlConfig": delete_function_url_config,
+    "DeleteLayerVersion": delete_layer_version,
     "DeleteProvisionedConcurrencyConfig": delete_provisioned_concurrency_config,
+    "DeleteResourcePolicy": delete_resource_policy,
     "GetAccountSettings": get_account_settings,
     "GetAlias": get_alias,
+    "GetCapacityProvider": absent_capacity_provider,
+    "GetCodeSigningConfig": get_code_signing_config,
     "GetFunction": get_function,
+    "GetFunctionCodeSigningConfig": get_function_code_signing_config,
     "GetFunctionConcurrency": get_function_concurrency,
     "GetFunctionConfiguration": get_function_configuration,
     "GetFunctionEventInvokeConfig": get_function_event_invoke_config,
+    "GetFunctionRecursionConfig": get_function_recursion_config,
+    "GetFunctionScalingConfig": function_scaling_config,
     "GetFunctionUrlConfig": get_function_url_config,
+    "GetLayerVersion": get_layer_version,
+    "GetLayerVersionByArn": get_layer_version_by_arn,
+    "GetLayerVersionPolicy": get_layer_version_policy,
     "GetPolicy": get_policy,
     "GetProvisionedConcurrencyConfig": get_provisioned_concurrency_config,
+    "GetResourcePolicy": get_resource_policy,
+    "GetRuntimeManagementConfig": get_runtime_management_config,
     "Invoke": invoke,
     "InvokeAsync": invoke_async,
     "ListAliases": list_aliases,
+    "ListCapacityProviders": list_capacity_providers,
+    "ListCodeSigningConfigs": list_code_signing_configs,
     "ListFunctionEventInvokeConfigs": list_function_event_invoke_configs,
     "ListFunctionUrlConfigs": list_function_url_configs,
+    "ListFunctionVersionsByCapacityProvider": absent_capacity_provider,
     "ListFunctions": list_functions,
+    "ListFunctionsByCodeSigningConfig": list_functions_by_code_signing_config,
+    "ListLayerVersions": list_layer_versions,
+    "ListLayers": list_layers,
     "ListProvisionedConcurrencyConfigs": list_provisioned_concurrency_configs,
     "ListTags": list_tags,
     "ListVersionsByFunction": list_versions_by_function,
+    "PublishLayerVersion": publish_layer_version,
     "PublishVersion": publish_version,
+    "PutFunctionCodeSigningConfig": put_function_code_signing_config,
     "PutFunctionConcurrency": put_function_concurrency,
     "PutFunctionEventInvokeConfig": put_function_event_invoke_config,
+    "PutFunctionRecursionConfig": put_function_recursion_config,
+    "PutFunctionScalingConfig": function_scaling_config,
     "PutProvisionedConcurrencyConfig": put_provisioned_concurrency_config,
+    "PutResourcePolicy": put_resource_policy,
+    "PutRuntimeManagementConfig": put_runtime_management_config,
+    "RemoveLayerVersionPermission": remove_layer_version_permission,
     "RemovePermission": remove_permission,
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
     "UpdateAlias": update_alias,
+    "UpdateCapacityProvider": absent_capacity_provider,
+    "UpdateCodeSigningConfig": update_code_signing_config,
     "UpdateFunctionCode": update_function_code,
     "UpdateFunctionConfiguration": update_function_configuration,
     "UpdateFunctionEventInvokeConfig": update_function_event_invoke_config,

@@ -11,7 +11,7 @@ from cloudcore.lambda_.configuration import refused
 def put_function_concurrency(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Take a reserve out of the account's concurrency for one function; 0 stops it."""
     wanted = params["ReservedConcurrentExecutions"]
-    with service.edit(_unqualified(service, params)) as function:
+    with service.edit(unqualified(service, params)) as function:
         check_reserve(service.capacity, function.name, wanted)
         function.reserved = wanted
     return {"ReservedConcurrentExecutions": wanted}
@@ -20,18 +20,19 @@ def put_function_concurrency(service: Any, params: dict[str, Any]) -> dict[str, 
 def get_function_concurrency(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """The reserve; nothing when there is none."""
     with service.lock:
-        reserved = service.function(_unqualified(service, params)).reserved
+        reserved = service.function(unqualified(service, params)).reserved
     return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
 
 
 def delete_function_concurrency(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Give the reserve back."""
-    with service.edit(_unqualified(service, params)) as function:
+    with service.edit(unqualified(service, params)) as function:
         function.reserved = None
     return {}
 
 
-def _unqualified(service: Any, params: dict[str, Any]) -> Any:
+def unqualified(service: Any, params: dict[str, Any]) -> Any:
+    """The function itself. Raises InvalidParameterValueException for a version or an alias."""
     reference = service.reference(params)
     if reference.qualifier is not None:
         raise refused(

@@ -6,6 +6,8 @@ import copy
 from typing import Any
 
 from cloudcore.errors import ApiError
+from cloudcore.lambda_ import code_signing
+from cloudcore.lambda_ import layers as layering
 from cloudcore.lambda_.configuration import merge, refused
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.operations.package import Package, package_of
@@ -25,7 +27,7 @@ _DEFAULTS: dict[str, Any] = {
     "State": "Active",
     "LastUpdateStatus": "Successful",
 }
-_OTHER = ("FunctionName", "Code", "Publish", "Tags")
+_OTHER = ("FunctionName", "Code", "CodeSigningConfigArn", "Layers", "Publish", "Tags")
 
 
 def create_function(service: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -36,9 +38,13 @@ def create_function(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     settings = {name: value for name, value in params.items() if name not in _OTHER}
     configuration = merge(defaults(), settings)
     check_tags(params.get("Tags", {}))
-    publishes = params.get("Publish", False)
+    signing = code_signing.named(service, params.get("CodeSigningConfigArn"))
     with package_of(service, params["Code"]) as package:
-        return create(service, reference.name, configuration, package, params.get("Tags", {}), publishes)
+        return create(
+            service, reference.name, configuration, package, params.get("Tags", {}),
+            params.get("Publish", False), layers=params.get("Layers"),
+            settings={"CodeSigningConfigArn": signing} if signing else {},
+        )  # fmt: skip
 
 
 def defaults() -> dict[str, Any]:
@@ -53,6 +59,9 @@ def create(
     package: Package,
     tags: dict[str, str],
     publishes: bool = False,
+    *,
+    layers: list[str] | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Make a function of checked settings; its configuration, or that of its first version."""
     configuration |= {
@@ -66,8 +75,9 @@ def create(
     with service.lock:
         if service.registry.get(name) is not None:
             raise ApiError("ResourceConflictException", f"Function already exist: {name}", 409)
-        version = Version(configuration, package.name, package.directory)
-        function = FunctionRecord(name, {LATEST: version}, tags=tags)
+        code_signing.check_code(service, (settings or {}).get("CodeSigningConfigArn"), name)
+        version = layering.apply(service, Version(configuration, package.name, package.directory), layers)
+        function = FunctionRecord(name, {LATEST: version}, tags=tags, settings=settings or {})
         answer = publish(service, function).configuration if publishes else configuration
         service.changed(function)
     return dict(answer)

@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from cloudcore.errors import ApiError
+from cloudcore.lambda_ import code_signing
 from cloudcore.lambda_.configuration import merge, refused
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.operations.package import package_of
@@ -32,7 +33,8 @@ def update_function_code(service: Any, params: dict[str, Any]) -> dict[str, Any]
         if params.get("DryRun"):
             return dict(configuration)
         service.stamp(configuration)
-        function.versions[LATEST] = Version(configuration, package.name)
+        code_signing.check_code(service, function.settings.get("CodeSigningConfigArn"), function.name)
+        function.versions[LATEST] = Version(configuration, package.name, layers=list(function.latest.layers))
         answer = publish(service, function).configuration if params.get("Publish") else configuration
         service.changed(function)
         return dict(answer)

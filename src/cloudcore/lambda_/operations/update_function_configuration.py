@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from cloudcore.lambda_ import layers
 from cloudcore.lambda_.configuration import merge
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.operations.update_function_code import check_revision
 from cloudcore.lambda_.registry import Version
 
-_OTHER = ("FunctionName", "RevisionId")
+_OTHER = ("FunctionName", "Layers", "RevisionId")
 
 
 def update_function_configuration(service: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -23,6 +24,7 @@ def update_function_configuration(service: Any, params: dict[str, Any]) -> dict[
         check_revision(params, held.configuration)
         configuration = merge(held.configuration, settings)
         service.stamp(configuration)
-        function.versions[LATEST] = Version(configuration, held.package, held.directory)
+        version = Version(configuration, held.package, held.directory, layers=list(held.layers))
+        function.versions[LATEST] = layers.apply(service, version, params.get("Layers"))
         service.changed(function)
         return dict(configuration)

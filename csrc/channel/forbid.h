@@ -1,0 +1,17 @@
+/* forbid.h: the system calls that a worker process may no longer make, from now on and for its children.
+ *
+ * A seccomp filter: what reaches other processes, the kernel's own state, mounts, namespaces, keys or clocks fails
+ * with EPERM; clone3, whose flags a filter cannot read, with ENOSYS, after which C libraries use clone. Everything
+ * else is as it was: a list of what is forbidden cannot break a program that needs a call which nobody thought of.
+ * Source: seccomp(2), AWS's environments (no capabilities, no user namespaces).
+ *
+ * Thread rule: the process has one thread. */
+#ifndef CC_CHANNEL_FORBID_H
+#define CC_CHANNEL_FORBID_H
+
+#include "base/status.h"
+
+/* False when the kernel, or this build's architecture, has no such filter. Needs no privileges. */
+bool cc_forbid_calls(void);
+
+#endif
