@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -125,6 +126,14 @@ def test_validation_stands_on_errors_alone():
     for path in (ROOT / "src" / "cloudcore" / "validation").glob("*.py"):
         imported = imports_of(path)
         assert imported <= {"validation", "errors"}, f"{path} imports {imported}"
+
+
+def test_the_page_of_deviations_is_what_its_table_makes():
+    spec = importlib.util.spec_from_file_location("make", ROOT / "tools" / "make_deviations.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    made = make.page(make.load())
+    assert make.PAGE.read_text() == made, "edit docs/deviations.toml, then run tools/make_deviations.py"
 
 
 def test_make_demo_installs_what_the_demo_imports():
