@@ -1,0 +1,13 @@
+"""Who may do what: signatures (Signature Version 4), access keys, and identity policies.
+
+keys.py       access keys and their policies, from a file
+signature.py  signing, and checking a signature in headers, in a presigned URL and over chunks
+actions.py    a request -> the actions it stands for, on which resources
+policy.py     policies -> allowed, denied, or nothing said
+guard.py      all of it, once per request
+"""
+
+from cloudcore.wire.auth.guard import Guard, Identity
+from cloudcore.wire.auth.keys import Keys
+
+__all__ = ["Guard", "Identity", "Keys"]

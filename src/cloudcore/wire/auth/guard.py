@@ -1,0 +1,219 @@
+"""Guard: one question per request, asked before anything else looks at it: who is this, and may they?
+
+Refusals are ApiErrors in the words and with the codes of the service that the credential scope names.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import hmac
+import io
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from cloudcore.clock import Clock
+from cloudcore.errors import ApiError
+from cloudcore.validation import rest
+from cloudcore.wire.auth import actions, signature
+from cloudcore.wire.auth.actions import Ask
+from cloudcore.wire.auth.keys import Key, Keys
+from cloudcore.wire.auth.policy import decide
+
+_S3_CODES = {
+    "missing": ("AccessDenied", "Access Denied", 403),
+    "incomplete": ("AuthorizationHeaderMalformed", None, 400),
+    "algorithm": ("InvalidRequest", None, 400),
+    "key": ("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403),
+    "mismatch": ("SignatureDoesNotMatch", None, 403),
+    "skewed": (
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the current time is too large.",
+        403,
+    ),
+    "expired": ("AccessDenied", "Request has expired", 403),
+    "payload": ("XAmzContentSHA256Mismatch", None, 400),
+}  # fmt: skip
+_CODES = {
+    "missing": "MissingAuthenticationTokenException",
+    "incomplete": "IncompleteSignatureException",
+    "algorithm": "IncompleteSignatureException",
+    "key": "UnrecognizedClientException",
+}
+_BODY_MAX = 16 << 20
+_DATED = re.compile(r"/20\d\d-\d\d-\d\d/")
+PartitionKey = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks. `service` and `region` are those of the credential scope."""
+
+    account: str
+    region: str
+    service: str
+    arn: str
+    access_key: str
+
+
+class Guard:
+    """Checks requests against `keys`. `partition_key(table name or ARN)` names a table's partition key."""
+
+    def __init__(self, keys: Keys, clock: Clock | None = None, partition_key: PartitionKey | None = None):
+        self._keys, self._clock = keys, clock or Clock()
+        self._partition_key = partition_key or (lambda table: None)
+
+    def check(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, source_ip: str = ""
+    ) -> Identity:
+        """The identity behind a request that it may make. Raises ApiError."""
+        path, _, query = target.partition("?")
+        service = _service(headers, path)
+        try:
+            credential = signature.read(query, headers)
+            key = self._keys.find(credential.access_key)
+            if key is None:
+                raise signature.SignatureError(
+                    "key", "The security token included in the request is invalid."
+                )
+            signature.check(credential, key.secret, method, path, query, headers, body, self._clock.now())
+            if credential.service != service:
+                raise signature.SignatureError(
+                    "mismatch", f"Credential should be scoped to correct service: '{service}'."
+                )
+        except signature.SignatureError as error:
+            raise _refused(service, error) from None
+        identity = Identity(key.account, credential.region, service, key.arn, key.id)
+        self._authorize(
+            identity, key, self._ask(identity, method, path, query, headers, body), headers, source_ip
+        )
+        return identity
+
+    def may(self, access_key: str, action: str, resource: str) -> bool:
+        """Whether the holder of a key may do one thing; for doors with a way of their own to sign in."""
+        key = self._keys.find(access_key)
+        return (
+            key is not None
+            and decide(list(key.policies), action, resource, self._context(key, {}, "")) == "Allow"
+        )
+
+    def password(self, access_key: str, secret: str) -> bool:
+        """Whether `secret` is that of a key."""
+        key = self._keys.find(access_key)
+        return key is not None and hmac.compare_digest(key.secret.encode(), secret.encode())
+
+    def _ask(
+        self, identity: Identity, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> Ask:
+        service = identity.service
+        if service in ("dynamodb", "firehose"):
+            operation = headers.get("x-amz-target", "").partition(".")[2]
+            plain = _plain(headers, body)
+            ask = actions.of_json(service, operation, plain, identity.account, identity.region)
+            if service == "dynamodb":
+                self._leading_keys(operation, plain, ask)
+            return ask
+        if service == "lambda":
+            match = rest.routes("lambda").match(method, path, parse_qs(query, keep_blank_values=True))
+            if match is None:
+                return Ask([("lambda:Unknown", "*")])
+            qualifier = parse_qs(query).get("Qualifier", [None])[0]
+            members: dict[str, Any] = {"Qualifier": qualifier, **match.uri}
+            if match.operation in ("CreateFunction", "CreateEventSourceMapping"):
+                members |= _named(body, "FunctionName")
+            return actions.of_lambda(match.operation, members, identity.account, identity.region)
+        if service == "s3":
+            return actions.of_s3(method, path, query, headers)
+        return Ask()  # STS answers everybody who can sign
+
+    def _leading_keys(self, operation: str, body: bytes, ask: Ask) -> None:
+        params = actions.parse(body)
+        found: list[str] = []
+        for partition in {self._partition_key(arn) for _, arn in ask.pairs if ":table/" in arn} - {None}:
+            assert partition is not None
+            found += actions.leading_keys(operation, params, partition)
+        if found:
+            ask.context["dynamodb:leadingkeys"] = found
+
+    def _authorize(
+        self, identity: Identity, key: Key, ask: Ask, headers: Mapping[str, str], source_ip: str
+    ) -> None:
+        context = self._context(key, headers, source_ip) | ask.context
+        context["aws:requestedregion"] = [identity.region]
+        for action, resource in ask.pairs:
+            said = decide(list(key.policies), action, resource, context)
+            if said == "Allow":
+                continue
+            why = (
+                "with an explicit deny in an identity-based policy"
+                if said == "Deny"
+                else f"because no identity-based policy allows the {action} action"
+            )
+            s3 = identity.service == "s3"
+            named = f'"{resource}"' if s3 else resource
+            raise ApiError(
+                "AccessDenied" if s3 else "AccessDeniedException",
+                f"User: {key.arn} is not authorized to perform: {action} on resource: {named} {why}",
+                _status(identity.service),
+            )
+
+    def _context(self, key: Key, headers: Mapping[str, str], source_ip: str) -> dict[str, list[str]]:
+        now = self._clock.now()
+        context = {
+            "aws:currenttime": [datetime.datetime.fromtimestamp(now, datetime.UTC).isoformat()],
+            "aws:epochtime": [str(int(now))],
+            "aws:securetransport": ["false"],
+            "aws:principalarn": [key.arn],
+            "aws:principalaccount": [key.account],
+            "aws:principaltype": ["User"],
+            "aws:username": [key.user],
+            "aws:userid": [key.id],
+        }
+        if source_ip:
+            context["aws:sourceip"] = [source_ip]
+        for header in ("user-agent", "referer"):
+            if header in headers:
+                context[f"aws:{header.replace('-', '')}"] = [headers[header]]
+        return context
+
+
+def _service(headers: Mapping[str, str], path: str) -> str:
+    """The service that a request is for, by its form: what it must be signed for."""
+    target = headers.get("x-amz-target", "")
+    if target:
+        return "firehose" if target.startswith("Firehose") else "dynamodb"
+    if _DATED.match(path):
+        return "lambda"
+    if path == "/" and headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return "sts"
+    return "s3"
+
+
+def _status(service: str) -> int:
+    return 400 if service in ("dynamodb", "firehose") else 403
+
+
+def _refused(service: str, error: signature.SignatureError) -> ApiError:
+    if service == "s3":
+        code, message, status = _S3_CODES[error.kind]
+        return ApiError(code, message or str(error), status)
+    return ApiError(_CODES.get(error.kind, "InvalidSignatureException"), str(error), _status(service))
+
+
+def _plain(headers: Mapping[str, str], body: bytes) -> bytes:
+    if headers.get("content-encoding", "").lower() != "gzip":
+        return body
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
+            return packed.read(_BODY_MAX + 1)
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+def _named(body: bytes, member: str) -> dict[str, Any]:
+    found = actions.parse(body).get(member)
+    return {member: found} if isinstance(found, str) else {}
