@@ -24,7 +24,7 @@
  *       16    8  first sequence
  *       24    8  wall time, milliseconds
  *       32    4  count of sequence numbers
- *       36    4  type : 24 | flags : 8   (MORE: the batch goes on in the next record)
+ *       36    4  type : 24 | flags : 8   (1 MORE: the batch goes on in the next record; 2 MARKED: it has topics)
  *       40    -  payload, zero-padded to a multiple of 8
  *
  * Invariants: records of one segment follow each other without a gap in sequence; a segment's first
@@ -40,10 +40,12 @@ enum {
     SEGMENT_HEADER = 64,
     RECORD_HEADER = 40,
     RECORD_MORE = 1,
+    RECORD_MARKED = 2,
     STATE_SLOT = 8192,
     CURSOR_MAX = 64,
     CURSOR_NAME = 64,
     PATH_SIZE = 4096,
+    PLACES = 256,
 };
 
 typedef struct {
@@ -60,6 +62,12 @@ _Static_assert(sizeof(cc_record_header) == RECORD_HEADER, "the record header has
 /* Far beyond use; keeps sums of stored numbers from wrapping, whatever a file claims. */
 #define CC_LOG_SEQUENCE_MAX ((uint64_t)INT64_MAX - 1)
 
+/* Where a batch begins: readers start from the nearest one in front of what they look for. */
+typedef struct {
+    uint64_t offset; /* 0: none */
+    uint64_t first;
+} cc_place_in_log;
+
 typedef struct cc_segment cc_segment;
 struct cc_segment {
     cc_segment *next; /* newer */
@@ -67,13 +75,17 @@ struct cc_segment {
     uint8_t *data;    /* the mapping */
     uint64_t size;
     uint64_t epoch;
-    uint64_t first;     /* first sequence it may hold */
-    uint64_t last;      /* last complete sequence; first - 1 when empty */
-    uint64_t end;       /* offset behind the last complete batch */
-    uint64_t newest_ms; /* wall time of its last batch */
-    uint32_t pins;      /* readers and syncs inside; freed only at 0 */
-    bool dirty;         /* holds bytes no sync has covered */
-    bool dropped;       /* off the list, freed at the last unpin */
+    uint64_t first;                 /* first sequence it may hold */
+    uint64_t last;                  /* last complete sequence; first - 1 when empty */
+    uint64_t end;                   /* offset behind the last complete batch */
+    uint64_t newest_ms;             /* wall time of its last batch */
+    uint64_t marked_ms;             /* ... of its last marked batch; 0: it has none */
+    uint64_t topics;                /* of its marked batches; of those found at open they are unknown: all */
+    uint32_t place_shift;           /* offset >> place_shift: one of the places */
+    cc_place_in_log places[PLACES]; /* the first batch that begins in each part of the file */
+    uint32_t pins;                  /* readers and syncs inside; freed only at 0 */
+    bool dirty;                     /* holds bytes no sync has covered */
+    bool dropped;                   /* off the list, freed at the last unpin */
 };
 
 typedef struct {
@@ -129,6 +141,9 @@ void cc_segment_store(cc_log *log, cc_segment *segment, uint64_t offset, const v
 CC_MUST_CHECK cc_status cc_segment_wipe_tail(cc_log *log, cc_segment *segment, cc_error *error);
 /* True when a valid record stands at `offset`. */
 bool cc_segment_record(const cc_segment *segment, uint64_t offset, cc_record_header *header_out);
+
+/* A whole batch was put, or found, at `offset`. */
+void cc_segment_took(cc_segment *segment, uint64_t offset, const cc_record_header *header, uint64_t topics);
 
 static inline uint64_t cc_record_span(uint64_t payload) {
     return (RECORD_HEADER + payload + 7) & ~(uint64_t)7;

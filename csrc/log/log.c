@@ -166,16 +166,11 @@ typedef struct {
     size_t index, offset;
 } part_cursor;
 
-static void write_chunk(cc_log *log, const cc_log_batch *batch, part_cursor *source, size_t size,
-                        uint64_t time_ms, bool more, uint64_t *offset) {
+/* `header` says all but size and checksum, which are this chunk's. */
+static void write_chunk(cc_log *log, part_cursor *source, size_t size, cc_record_header header,
+                        uint64_t *offset) {
     cc_segment *segment = log->newest;
-    cc_record_header header = {.size = (uint32_t)size,
-                               .epoch = segment->epoch,
-                               .first = log->last + 1,
-                               .time_ms = time_ms,
-                               .count = batch->count,
-                               .type_flags = (batch->type & 0xffffff) | (uint32_t)(more ? RECORD_MORE : 0)
-                                                                            << 24};
+    header.size = (uint32_t)size;
     uint64_t at = *offset + RECORD_HEADER;
     for (size_t left = size; left > 0;) {
         cc_bytes part = source->parts[source->index];
@@ -208,19 +203,26 @@ static cc_status append(cc_log *log, const cc_log_batch *batch, size_t total, cc
     cc_segment *segment = log->newest;
     uint64_t time_ms = batch->time_ms != 0 ? batch->time_ms : cc_clock_wall_ms();
     uint64_t offset = segment->end;
+    uint32_t marked = batch->topics != 0 ? RECORD_MARKED : 0;
+    cc_record_header header = {.epoch = segment->epoch,
+                               .first = log->last + 1,
+                               .time_ms = time_ms,
+                               .count = batch->count,
+                               .type_flags = batch->type | marked << 24};
     part_cursor source = {batch->parts, 0, 0};
     while (source.index < batch->part_count && source.parts[source.index].size == 0)
         source.index++;
     for (size_t chunk = 0, left = total; chunk < chunks; chunk++) {
         size_t size = left < CC_LOG_BATCH_MAX ? left : CC_LOG_BATCH_MAX;
-        write_chunk(log, batch, &source, size, time_ms, chunk + 1 < chunks, &offset);
+        cc_record_header own = header;
+        own.type_flags |= (uint32_t)(chunk + 1 < chunks ? RECORD_MORE : 0) << 24;
+        write_chunk(log, &source, size, own, &offset);
         left -= size;
     }
+    cc_segment_took(segment, segment->end, &header, batch->topics);
     segment->end = offset;
-    segment->last = log->last + batch->count;
-    segment->newest_ms = time_ms;
     segment->dirty = true;
-    ticket_out->first = log->last + 1;
+    ticket_out->first = header.first;
     ticket_out->last = log->last = segment->last;
     ticket_out->position = ticket_out->last;
     return CC_OK;
@@ -406,6 +408,33 @@ cc_status cc_log_truncate(cc_log *log, cc_error *error) {
 cleanup:
     cc_mutex_unlock(&log->mutex);
     return status;
+}
+
+uint64_t cc_log_marked_since(cc_log *log, uint64_t since_ms, uint64_t bytes_max) {
+    if (cc_log_check_owner(log, NULL) != CC_OK)
+        return 1;
+    cc_mutex_lock(&log->mutex);
+    uint64_t bytes = 0;
+    for (const cc_segment *segment = log->oldest; segment != NULL; segment = segment->next)
+        bytes += segment->size;
+    const cc_segment *segment = log->oldest;
+    while (segment != NULL &&
+           (segment->marked_ms == 0 || segment->marked_ms < since_ms || bytes > bytes_max)) {
+        bytes -= segment->size;
+        segment = segment->next;
+    }
+    uint64_t first = segment != NULL ? segment->first : log->last + 1;
+    cc_mutex_unlock(&log->mutex);
+    return first;
+}
+
+uint64_t cc_log_complete(cc_log *log) {
+    if (cc_log_check_owner(log, NULL) != CC_OK)
+        return 0;
+    cc_mutex_lock(&log->mutex);
+    uint64_t last = log->options.durability == CC_DURABILITY_COMMIT ? log->state.synced : log->last;
+    cc_mutex_unlock(&log->mutex);
+    return last;
 }
 
 void cc_log_info_get(cc_log *log, cc_log_info *info_out) {

@@ -14,6 +14,10 @@
  *   cursors                                    durable named positions of consumers
  *   truncate                                   drops whole segments below min(cursors, retention)
  *
+ * Some batches matter to followers and carry marks: a set of topics. The log remembers per segment when the
+ * last marked batch came and which topics occurred, so a follower passes by the others without reading
+ * them, and the owner knows what its followers still need (cc_log_marked_since).
+ *
  * Modes: MEMORY (no file at all), PROCESS (default: stores into mapped segments, survives kill -9
  * of the process), INTERVAL (PROCESS + a sync every interval_ms), COMMIT (wait() returns after an
  * fdatasync; waiting writers share one: group commit). After any failed sync the log is poisoned:
@@ -58,7 +62,11 @@ typedef struct {
     uint64_t time_ms;      /* wall time; 0 = now */
     const cc_bytes *parts; /* gathered into one payload */
     size_t part_count;
+    uint64_t topics; /* marks, a union of cc_log_topic(); 0: none */
 } cc_log_batch;
+
+/* The mark of one of the owner's numbers; others may share it. */
+static inline uint64_t cc_log_topic(uint32_t number) { return (uint64_t)1 << (number & 63); }
 
 typedef struct {
     uint64_t first;    /* first sequence of the batch (sequences start at 1) */
@@ -104,6 +112,9 @@ CC_MUST_CHECK cc_status cc_log_sync(cc_log *log, cc_error *error);
 /* A reader that starts with the batch that holds `from` (or the first one after it). */
 CC_MUST_CHECK cc_status cc_log_reader_open(cc_log *log, uint64_t from, cc_log_reader **reader_out,
                                            cc_error *error);
+/* From now on the reader gives marked batches alone and leaves out segments without these topics; what it
+ * gives may still be of other topics. */
+void cc_log_reader_follow(cc_log_reader *reader, uint64_t topics);
 /* CC_ERR_NOT_FOUND at the end: call again after more was submitted. */
 CC_MUST_CHECK cc_status cc_log_reader_next(cc_log_reader *reader, cc_log_record *record_out, cc_error *error);
 void cc_log_reader_close(cc_log_reader *reader);
@@ -117,6 +128,13 @@ CC_MUST_CHECK cc_status cc_log_cursor_drop(cc_log *log, const char *name, cc_err
 /* Removes (or recycles) whole segments that every cursor has passed and retention allows.
  * A log without cursors is never truncated. */
 CC_MUST_CHECK cc_status cc_log_truncate(cc_log *log, cc_error *error);
+
+/* First sequence of the oldest segment that holds a marked batch of `since_ms` or later and lies within the
+ * newest `bytes_max` bytes of segments; last_sequence + 1 when there is none. */
+uint64_t cc_log_marked_since(cc_log *log, uint64_t since_ms, uint64_t bytes_max);
+
+/* The last sequence that is complete in the log's mode: with COMMIT the last synced one. */
+uint64_t cc_log_complete(cc_log *log);
 
 void cc_log_info_get(cc_log *log, cc_log_info *info_out);
 

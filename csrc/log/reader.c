@@ -10,6 +10,7 @@ struct cc_log_reader {
     uint64_t offset;
     uint64_t end;        /* batches below this offset are known complete: no lock needed */
     uint64_t from;       /* batches that end before this are skipped */
+    uint64_t topics;     /* 0: every batch; else marked ones alone */
     cc_buffer assembled; /* a chunked batch, joined */
 };
 
@@ -20,6 +21,15 @@ static void enter(cc_log_reader *reader, cc_segment *segment, cc_segment **unuse
         *unused = cc_log_unpin(reader->segment);
     reader->segment = segment;
     reader->offset = reader->end = SEGMENT_HEADER;
+    if (reader->topics != 0 && (reader->topics & segment->topics) == 0) {
+        reader->offset = reader->end = segment->end; /* what is there now is for others */
+        return;
+    }
+    for (size_t i = PLACES; reader->from > segment->first && i-- > 0;)
+        if (segment->places[i].offset != 0 && segment->places[i].first <= reader->from) {
+            reader->offset = reader->end = segment->places[i].offset;
+            return;
+        }
 }
 
 cc_status cc_log_reader_open(cc_log *log, uint64_t from, cc_log_reader **reader_out, cc_error *error) {
@@ -41,6 +51,8 @@ cc_status cc_log_reader_open(cc_log *log, uint64_t from, cc_log_reader **reader_
     *reader_out = reader;
     return CC_OK;
 }
+
+void cc_log_reader_follow(cc_log_reader *reader, uint64_t topics) { reader->topics = topics; }
 
 void cc_log_reader_close(cc_log_reader *reader) {
     if (reader == NULL)
@@ -113,7 +125,12 @@ cc_status cc_log_reader_next(cc_log_reader *reader, cc_log_record *record_out, c
         cc_record_header header;
         memcpy(&header, reader->segment->data + reader->offset, RECORD_HEADER);
         CC_ASSERT(header.epoch == reader->segment->epoch);
-        bool more = ((header.type_flags >> 24) & RECORD_MORE) != 0;
+        uint32_t flags = header.type_flags >> 24;
+        if (reader->topics != 0 && (flags & RECORD_MARKED) == 0) {
+            reader->offset += cc_record_span(header.size);
+            continue;
+        }
+        bool more = (flags & RECORD_MORE) != 0;
         *record_out = (cc_log_record){.first = header.first,
                                       .count = header.count,
                                       .type = header.type_flags & 0xffffff,

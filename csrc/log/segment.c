@@ -94,6 +94,11 @@ cleanup:
     return status;
 }
 
+static void set_place_shift(cc_segment *segment) {
+    while (segment->size >> segment->place_shift >= PLACES)
+        segment->place_shift++;
+}
+
 cc_status cc_segment_create(cc_log *log, uint64_t size, uint64_t first, cc_segment **segment_out,
                             cc_error *error) {
     cc_segment *segment = calloc(1, sizeof *segment);
@@ -121,6 +126,7 @@ cc_status cc_segment_create(cc_log *log, uint64_t size, uint64_t first, cc_segme
         CC_TRY_GOTO(map_file(log, path, size, segment, error));
         write_header(log, segment);
     }
+    set_place_shift(segment);
     *segment_out = segment;
     return CC_OK;
 cleanup:
@@ -139,6 +145,19 @@ bool cc_segment_record(const cc_segment *segment, uint64_t offset, cc_record_hea
     return crc == header_out->crc;
 }
 
+void cc_segment_took(cc_segment *segment, uint64_t offset, const cc_record_header *header, uint64_t topics) {
+    cc_place_in_log *place = &segment->places[offset >> segment->place_shift];
+    if (place->offset == 0)
+        *place = (cc_place_in_log){offset, header->first};
+    segment->last = header->first + header->count - 1;
+    segment->newest_ms = header->time_ms;
+    if (CC_LIKELY(topics == 0))
+        return;
+    segment->topics |= topics;
+    if (segment->marked_ms < header->time_ms)
+        segment->marked_ms = header->time_ms;
+}
+
 /* Walks the records; stops at the first that is not good or is not the expected next one. */
 static void validate(cc_segment *segment, bool *torn_out) {
     uint64_t offset = SEGMENT_HEADER;
@@ -147,10 +166,10 @@ static void validate(cc_segment *segment, bool *torn_out) {
         if (header.first != segment->last + 1 || header.first + header.count - 1 > CC_LOG_SEQUENCE_MAX)
             break;
         offset += cc_record_span(header.size);
-        if (((header.type_flags >> 24) & RECORD_MORE) == 0) {
-            segment->last = header.first + header.count - 1;
+        uint32_t flags = header.type_flags >> 24;
+        if ((flags & RECORD_MORE) == 0) {
+            cc_segment_took(segment, segment->end, &header, (flags & RECORD_MARKED) != 0 ? UINT64_MAX : 0);
             segment->end = offset;
-            segment->newest_ms = header.time_ms;
         }
     }
     uint64_t doubtful = 0; /* an unused tail is zero, or stale bytes of another epoch */
@@ -190,6 +209,7 @@ cc_status cc_segment_open(cc_log *log, const char *name, cc_segment **segment_ou
     segment->last = header.first - 1;
     segment->end = SEGMENT_HEADER;
     CC_TRY_GOTO(fs->map(fs, segment->file, segment->size, writable, &segment->data, error));
+    set_place_shift(segment);
     validate(segment, torn_out);
     log->disk_bytes += segment->size;
     *segment_out = segment;

@@ -27,6 +27,7 @@ enum {
     CC_CELL_DELETING = 4,  /* a delete of the batch being written will take it */
     CC_CELL_STAGED = 8,    /* a change of the batch being written has index work for it */
     CC_CELL_ABSENT = 16,   /* of a snapshot: there was no item */
+    CC_CELL_FED = 32,      /* a change of the batch being written was looked at for the feed */
 };
 
 static inline cc_key cc_cell_key(const cc_cell *cell) {

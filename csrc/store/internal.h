@@ -4,11 +4,14 @@
 
 #include "base/thread.h"
 #include "store/btree.h"
+#include "store/feed.h"
 #include "store/hash_index.h"
 #include "store/index.h"
 #include "store/record.h"
 #include "store/snapshot.h"
 #include "store/store.h"
+
+enum { CC_FEED_TOPICS = 64 };
 
 struct cc_space {
     cc_store *store;
@@ -24,6 +27,7 @@ struct cc_space {
     bool dropped;           /* the last of them frees it */
     cc_space **indexes;
     uint32_t index_count;
+    uint8_t feed; /* cc_feed_kind */
     /* Of an index alone: whose items it orders, and how far it is filled. */
     cc_space *base;
     cc_index_make make;
@@ -36,6 +40,15 @@ struct cc_store {
     cc_mutex mutex;
     volatile uint32_t *alive; /* a page that fork() wipes: 1 in the owner, 0 in a child */
     cc_log *log;              /* NULL: memory only */
+    cc_log *feed_log;         /* where marked changes go: `log`, or one in memory; NULL: nobody follows yet */
+    uint64_t feed_retention_ms, feed_bytes_max;
+    uint64_t feed_untrimmed; /* bytes written to a feed in memory since it was trimmed */
+    cc_cond fed;             /* broadcast when a change that somebody waits for was written */
+    _Atomic uint32_t feed_waiters;
+    bool feed_synced;      /* followers are told what is synced: the mode of the log is COMMIT */
+    uint64_t feed_awaited; /* topics of those who wait */
+    uint64_t feed_newest[CC_FEED_TOPICS]; /* per topic, the sequence of its last marked record */
+    uint64_t feed_wakes;                  /* times cc_store_feed_wake was called */
     cc_slab_arena arena;
     uint64_t seed;
     uint64_t hash_mask; /* all ones; tests narrow it to force equal hashes */
@@ -82,6 +95,19 @@ void cc_change_commit(const cc_change *change, cc_staged *staged);
 /* ---- snapshots (snapshot.c) ---- */
 /* Before a change of `key` is staged, when the space has snapshots. */
 void cc_snapshot_keep(cc_space *space, cc_key key);
+
+/* ---- the feed (feed.c) ---- */
+typedef struct {
+    uint8_t flags; /* CC_CHANGE_FED, ... */
+    cc_bytes old;  /* with CC_CHANGE_OLD; valid until changes are committed */
+} cc_feed_note;
+/* What followers are told of change `at`, once it is staged and before any change is committed. Marks its cell
+ * CC_CELL_FED, which the write takes off again. */
+void cc_feed_mark(const cc_change *changes, const cc_staged *staged, size_t at, cc_feed_note *note);
+/* After a write of `topics`, with the lock: wakes who waits for them. */
+void cc_feed_signal(cc_store *store, uint64_t topics);
+/* After `written` bytes went to a feed in memory. */
+void cc_feed_trim_memory(cc_store *store, uint64_t written);
 
 /* ---- indexes (index.c) ---- */
 /* After change `at` is staged; on failure undo it with cc_index_undo and cc_change_undo. */

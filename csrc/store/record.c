@@ -67,6 +67,7 @@ cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_ou
         record_out->meta = cc_bytes_of(payload.data + 8, payload.size - 8);
         return CC_OK;
     case CC_RECORD_WRITE:
+    case CC_RECORD_FEED:
         if (payload.size < 4)
             return corrupt(error, "short write");
         record_out->count = get_u32(payload.data);
@@ -80,23 +81,45 @@ cc_status cc_record_decode(uint32_t type, cc_bytes payload, cc_record *record_ou
     }
 }
 
-cc_status cc_record_next_change(cc_bytes *changes, cc_record_change *change_out, cc_error *error) {
+/* Flags that cannot stand together, or stand in a record that has none. */
+static bool bad_flags(uint32_t type, uint8_t kind, uint8_t flags) {
+    if (flags == 0)
+        return false;
+    if (type != CC_RECORD_FEED || flags > (CC_CHANGE_FED | CC_CHANGE_REPLACED | CC_CHANGE_OLD))
+        return true;
+    if ((flags & CC_CHANGE_FED) == 0 || ((flags & CC_CHANGE_OLD) != 0 && (flags & CC_CHANGE_REPLACED) == 0))
+        return true;
+    return kind != CC_CHANGE_PUT && (flags & CC_CHANGE_REPLACED) == 0;
+}
+
+cc_status cc_record_next_change(cc_record *record, cc_record_change *change_out, cc_error *error) {
+    cc_bytes *changes = &record->changes;
     const uint8_t *data = changes->data;
     if (changes->size < CC_RECORD_CHANGE_HEAD)
         return corrupt(error, "short change");
-    uint64_t partition = get_u16(data + 2), sort = get_u16(data + 4), value = get_u32(data + 12);
-    if (data[0] < CC_CHANGE_PUT || data[0] > CC_CHANGE_EXPIRE || data[1] != 0 || get_u16(data + 6) != 0)
-        return corrupt(error, "kind or filler of a change");
-    if ((data[0] != CC_CHANGE_PUT && value != 0) || value > CC_SPACE_VALUE_MAX ||
-        changes->size - CC_RECORD_CHANGE_HEAD < partition + sort + value)
+    uint64_t partition = get_u16(data + 2), sort = get_u16(data + 4), value = get_u32(data + 12), old = 0;
+    if (data[0] < CC_CHANGE_PUT || data[0] > CC_CHANGE_EXPIRE || get_u16(data + 6) != 0 ||
+        bad_flags(record->type, data[0], data[1]))
+        return corrupt(error, "kind, flags or filler of a change");
+    size_t head = CC_RECORD_CHANGE_HEAD;
+    if ((data[1] & CC_CHANGE_OLD) != 0) {
+        head = CC_RECORD_CHANGE_HEAD_MAX;
+        if (changes->size < head)
+            return corrupt(error, "short change");
+        old = get_u32(data + CC_RECORD_CHANGE_HEAD);
+    }
+    if ((data[0] != CC_CHANGE_PUT && value != 0) || value > CC_SPACE_VALUE_MAX || old > CC_SPACE_VALUE_MAX ||
+        changes->size - head < partition + sort + value + old)
         return corrupt(error, "sizes of a change");
-    const uint8_t *bytes = data + CC_RECORD_CHANGE_HEAD;
+    const uint8_t *bytes = data + head;
     change_out->kind = data[0];
+    change_out->flags = data[1];
     change_out->space_id = get_u32(data + 8);
     change_out->key.partition = cc_bytes_of(bytes, (size_t)partition);
     change_out->key.sort = cc_bytes_of(bytes + partition, (size_t)sort);
     change_out->value = cc_bytes_of(bytes + partition + sort, (size_t)value);
-    size_t used = CC_RECORD_CHANGE_HEAD + (size_t)(partition + sort + value);
+    change_out->old = cc_bytes_of(bytes + partition + sort + value, (size_t)old);
+    size_t used = head + (size_t)(partition + sort + value + old);
     *changes = cc_bytes_of(data + used, changes->size - used);
     return CC_OK;
 }
@@ -110,12 +133,16 @@ void cc_record_init_encode(uint64_t seed, uint8_t target[24]) {
     cc_record_put_u32(target + 20, (uint32_t)(seed >> 32));
 }
 
-void cc_record_change_encode(const cc_record_change *change, uint8_t target[CC_RECORD_CHANGE_HEAD]) {
+size_t cc_record_change_encode(const cc_record_change *change, uint8_t target[CC_RECORD_CHANGE_HEAD_MAX]) {
     target[0] = change->kind;
-    target[1] = 0;
+    target[1] = change->flags;
     put_u16(target + 2, (uint32_t)change->key.partition.size);
     put_u16(target + 4, (uint32_t)change->key.sort.size);
     put_u16(target + 6, 0);
     cc_record_put_u32(target + 8, change->space_id);
     cc_record_put_u32(target + 12, (uint32_t)change->value.size);
+    if (CC_LIKELY((change->flags & CC_CHANGE_OLD) == 0))
+        return CC_RECORD_CHANGE_HEAD;
+    cc_record_put_u32(target + CC_RECORD_CHANGE_HEAD, (uint32_t)change->old.size);
+    return CC_RECORD_CHANGE_HEAD_MAX;
 }

@@ -16,7 +16,7 @@ static cc_space *space_by_id(const cc_store *store, uint32_t id) {
 static cc_status apply_write(cc_store *store, cc_record *record, cc_error *error) {
     for (uint32_t i = 0; i < record->count; i++) {
         cc_record_change decoded;
-        CC_TRY(cc_record_next_change(&record->changes, &decoded, error));
+        CC_TRY(cc_record_next_change(record, &decoded, error));
         cc_change change = {.kind = (cc_change_kind)decoded.kind,
                             .space = space_by_id(store, decoded.space_id),
                             .key = decoded.key,
@@ -48,7 +48,7 @@ cc_status cc_store_apply_record(cc_store *store, uint32_t type, cc_bytes payload
     CC_TRY(cc_record_decode(type, payload, &record, error));
     if (type == CC_RECORD_INIT)
         return corrupt(error, "a second first record");
-    if (type == CC_RECORD_WRITE)
+    if (type == CC_RECORD_WRITE || type == CC_RECORD_FEED)
         return apply_write(store, &record, error);
     if (type == CC_RECORD_CREATE)
         return apply_create(store, &record, error);

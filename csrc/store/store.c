@@ -14,7 +14,8 @@
 #include "store/internal.h"
 #include "store/poison.h"
 
-enum { ALIVE_SIZE = 4096, SCRATCH_KEEP = 1 << 20, STAGE_AHEAD = 4 };
+enum { ALIVE_SIZE = 4096, SCRATCH_KEEP = 1 << 20, STAGE_AHEAD = 4, DAY_MS = 24 * 3600 * 1000 };
+#define MEMORY_FEED_MAX ((uint64_t)256 << 20)
 
 /* ---- life ---- */
 static cc_status store_new(cc_store **store_out, cc_error *error) {
@@ -31,6 +32,7 @@ static cc_status store_new(cc_store **store_out, cc_error *error) {
     *store->alive = 1;
     store->hash_mask = UINT64_MAX;
     cc_mutex_init(&store->mutex);
+    cc_cond_init(&store->fed);
     *store_out = store;
     return CC_OK;
 }
@@ -42,6 +44,25 @@ static cc_status submit(cc_store *store, uint32_t type, const cc_bytes *parts, s
         return CC_OK;
     cc_log_batch batch = {.type = type, .count = 1, .parts = parts, .part_count = part_count};
     return cc_log_submit(store->log, &batch, CC_LOG_ANY, ticket_out, error);
+}
+
+/* A record with marked changes, of spaces in the set `topics`. */
+static cc_status submit_feed(cc_store *store, const cc_bytes *parts, size_t part_count, uint64_t topics,
+                             cc_log_ticket *ticket_out, cc_error *error) {
+    cc_log_batch batch = {
+        .type = CC_RECORD_FEED, .count = 1, .parts = parts, .part_count = part_count, .topics = topics};
+    CC_TRY(cc_log_submit(store->feed_log, &batch, CC_LOG_ANY, ticket_out, error));
+    for (uint64_t left = topics; left != 0; left &= left - 1)
+        store->feed_newest[__builtin_ctzll(left)] = ticket_out->last;
+    cc_feed_signal(store, topics); /* they wake when the lock is released */
+    if (CC_LIKELY(store->log != NULL))
+        return CC_OK;
+    uint64_t written = 0;
+    for (size_t i = 0; i < part_count; i++)
+        written += parts[i].size;
+    cc_feed_trim_memory(store, written);
+    *ticket_out = (cc_log_ticket){0}; /* nothing to wait for */
+    return CC_OK;
 }
 
 /* The seed of a new store is its log's first record. */
@@ -65,12 +86,21 @@ cc_status cc_store_open(const char *dir, const cc_store_options *options, cc_sto
         status = cc_fail_errno(error, errno, "drawing a hash seed");
         goto cleanup;
     }
-    if (dir != NULL && options->log.durability != CC_DURABILITY_MEMORY) {
+    bool logged = dir != NULL && options->log.durability != CC_DURABILITY_MEMORY;
+    store->feed_retention_ms = options->feed_retention_ms == 0 ? DAY_MS : options->feed_retention_ms;
+    store->feed_bytes_max = options->feed_bytes_max != 0 ? options->feed_bytes_max
+                            : logged                     ? UINT64_MAX
+                                                         : MEMORY_FEED_MAX;
+    if (logged) {
         uint64_t records = 0;
         CC_TRY_GOTO(cc_log_open(dir, &options->log, &store->log, error));
+        store->feed_log = store->log;
+        store->feed_synced = options->log.durability == CC_DURABILITY_COMMIT;
         CC_TRY_GOTO(cc_store_replay(store, &records, error));
         if (records == 0 && !options->log.read_only)
             CC_TRY_GOTO(write_init(store, error));
+        for (size_t i = 0; i < CC_FEED_TOPICS; i++) /* which of them is not known: who waits looks once */
+            store->feed_newest[i] = cc_log_complete(store->log);
     }
     *store_out = store;
     return CC_OK;
@@ -84,7 +114,7 @@ cc_status cc_store_close(cc_store *store, cc_error *error) {
         return CC_OK;
     if (store->snapshot_count != 0 && *store->alive != 0)
         return cc_fail(error, CC_ERR_BUSY, "%zu snapshots of the store are open", store->snapshot_count);
-    cc_status status = store->log == NULL ? CC_OK : cc_log_close(store->log, error);
+    cc_status status = store->feed_log == NULL ? CC_OK : cc_log_close(store->feed_log, error);
     if (status == CC_ERR_BUSY) /* a reader of the log is open: nothing is closed yet */
         return status;
     for (size_t i = 0; i < store->space_count; i++)
@@ -97,8 +127,10 @@ cc_status cc_store_close(cc_store *store, cc_error *error) {
     cc_buffer_free(&store->index_work);
     cc_buffer_free(&store->index_keys[0]);
     cc_buffer_free(&store->index_keys[1]);
-    if (*store->alive != 0)
+    if (*store->alive != 0) {
+        cc_cond_destroy(&store->fed);
         cc_mutex_destroy(&store->mutex);
+    }
     (void)munmap((void *)(uintptr_t)store->alive, ALIVE_SIZE);
     free(store);
     return status;
@@ -130,7 +162,13 @@ cc_status cc_store_wait(cc_store *store, const cc_log_ticket *ticket, cc_durabil
     CC_TRY(cc_store_check(store, error));
     if (store->log == NULL || ticket->last == 0)
         return CC_OK;
-    return cc_log_wait(store->log, ticket, durability, error);
+    CC_TRY(cc_log_wait(store->log, ticket, durability, error));
+    if (CC_UNLIKELY(store->feed_synced && store->feed_waiters != 0)) { /* what is synced may be told now */
+        cc_store_lock(store);
+        cc_feed_signal(store, UINT64_MAX);
+        cc_store_unlock(store);
+    }
+    return CC_OK;
 }
 
 /* ---- spaces ---- */
@@ -233,20 +271,24 @@ static cc_status check_change(const cc_change *change, cc_error *error) {
 typedef struct {
     cc_staged *staged;
     cc_bytes *parts;      /* the count, then CC_RECORD_PARTS_PER_CHANGE a change */
-    uint8_t *heads;       /* CC_RECORD_CHANGE_HEAD bytes a change */
+    uint8_t *heads;       /* CC_RECORD_CHANGE_HEAD_MAX bytes a change */
+    cc_feed_note *notes;  /* NULL: nobody follows any of the spaces */
     cc_index_work *works; /* of the changes whose space has indexes, in turn */
 } write_memory;
 
-static cc_status scratch_memory(cc_store *store, size_t count, write_memory *memory_out) {
+static cc_status scratch_memory(cc_store *store, size_t count, bool fed, write_memory *memory_out) {
     size_t parts = 1 + count * CC_RECORD_PARTS_PER_CHANGE;
-    size_t size = count * (sizeof(cc_staged) + CC_RECORD_CHANGE_HEAD) + parts * sizeof(cc_bytes);
+    size_t size = count * (sizeof(cc_staged) + sizeof(cc_feed_note) + CC_RECORD_CHANGE_HEAD_MAX) +
+                  parts * sizeof(cc_bytes);
     cc_buffer_clear(&store->scratch);
     if (cc_store_alloc_fails())
         return CC_ERR_NOMEM;
     CC_TRY(cc_buffer_reserve(&store->scratch, size));
     memory_out->staged = (cc_staged *)(void *)store->scratch.data;
     memory_out->parts = (cc_bytes *)(void *)(memory_out->staged + count);
-    memory_out->heads = (uint8_t *)(memory_out->parts + parts);
+    cc_feed_note *notes = (cc_feed_note *)(void *)(memory_out->parts + parts);
+    memory_out->notes = fed ? notes : NULL;
+    memory_out->heads = (uint8_t *)(notes + count);
     return CC_OK;
 }
 
@@ -261,35 +303,49 @@ static cc_status work_memory(cc_store *store, size_t count, cc_index_work **work
 static cc_status log_changes(cc_store *store, const cc_change *changes, size_t count,
                              const write_memory *memory, cc_log_ticket *ticket_out, cc_error *error) {
     *ticket_out = (cc_log_ticket){0};
-    if (store->log == NULL)
+    if (store->log == NULL && memory->notes == NULL)
         return CC_OK;
     uint8_t count_bytes[4];
     cc_bytes *part = memory->parts;
+    uint64_t topics = 0;
     cc_record_put_u32(count_bytes, (uint32_t)count);
     *part++ = cc_bytes_of(count_bytes, sizeof count_bytes);
     for (size_t i = 0; i < count; i++) {
         const cc_change *change = &changes[i];
-        uint8_t *head = memory->heads + i * CC_RECORD_CHANGE_HEAD;
+        uint8_t *head = memory->heads + i * CC_RECORD_CHANGE_HEAD_MAX;
         cc_record_change record = {
             .kind = (uint8_t)change->kind, .space_id = change->space->id, .key = change->key};
         if (change->kind == CC_CHANGE_PUT)
             record.value = change->value;
-        cc_record_change_encode(&record, head);
-        *part++ = cc_bytes_of(head, CC_RECORD_CHANGE_HEAD);
+        if (CC_UNLIKELY(memory->notes != NULL) && memory->notes[i].flags != 0) {
+            record.flags = memory->notes[i].flags;
+            record.old = memory->notes[i].old;
+            topics |= cc_log_topic(record.space_id);
+        }
+        *part++ = cc_bytes_of(head, cc_record_change_encode(&record, head));
         *part++ = record.key.partition;
         *part++ = record.key.sort;
         *part++ = record.value;
+        if (CC_UNLIKELY(record.old.size != 0))
+            *part++ = record.old;
     }
-    return submit(store, CC_RECORD_WRITE, memory->parts, (size_t)(part - memory->parts), ticket_out, error);
+    size_t parts = (size_t)(part - memory->parts);
+    if (CC_UNLIKELY(topics != 0))
+        return submit_feed(store, memory->parts, parts, topics, ticket_out, error);
+    return submit(store, CC_RECORD_WRITE, memory->parts, parts, ticket_out, error);
 }
 
 static void undo(const cc_change *change, cc_staged *staged) {
+    if (staged->cell != NULL)
+        staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_FED);
     if (staged->works != NULL)
         cc_index_undo(change->space, staged);
     cc_change_undo(change, staged);
 }
 
 static void commit(const cc_change *change, cc_staged *staged) {
+    if (CC_UNLIKELY(change->space->feed != CC_FEED_OFF) && staged->cell != NULL)
+        staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_FED);
     if (CC_UNLIKELY(staged->works != NULL))
         cc_index_commit(change->space, staged);
     cc_change_commit(change, staged);
@@ -310,6 +366,8 @@ static cc_status stage(const cc_change *changes, size_t at, write_memory *memory
     CC_TRY(cc_change_stage(&changes[at], staged));
     if (CC_UNLIKELY(staged->was_deleting))
         cancel_delete(memory->staged, at);
+    if (CC_UNLIKELY(memory->notes != NULL))
+        cc_feed_mark(changes, memory->staged, at, &memory->notes[at]);
     const cc_space *space = changes[at].space;
     if (CC_LIKELY(space->index_count == 0))
         return CC_OK;
@@ -351,23 +409,26 @@ cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count
     *ticket_out = (cc_log_ticket){0};
     cc_index_work *works = NULL;
     size_t work_count = 0;
+    bool fed = false;
     for (size_t i = 0; i < count; i++) {
         CC_TRY(check_change(&changes[i], error));
         work_count += changes[i].space->index_count;
+        fed = fed || changes[i].space->feed != CC_FEED_OFF;
     }
     if (CC_UNLIKELY(work_count != 0))
         CC_TRY(work_memory(store, work_count, &works, error));
     if (CC_LIKELY(count == 1)) {
         cc_staged staged;
+        cc_feed_note note;
         cc_bytes parts[1 + CC_RECORD_PARTS_PER_CHANGE];
-        uint8_t head[CC_RECORD_CHANGE_HEAD];
-        write_memory memory = {&staged, parts, head, works};
+        uint8_t head[CC_RECORD_CHANGE_HEAD_MAX];
+        write_memory memory = {&staged, parts, head, fed ? &note : NULL, works};
         return write_staged(store, changes, 1, &memory, ticket_out, error);
     }
     if (count == 0)
         return CC_OK;
     write_memory memory = {.works = works};
-    if (count > UINT32_MAX || scratch_memory(store, count, &memory) != CC_OK)
+    if (count > UINT32_MAX || scratch_memory(store, count, fed, &memory) != CC_OK)
         return cc_fail(error, CC_ERR_NOMEM, "no memory for a write of %zu changes", count);
     cc_status status = write_staged(store, changes, count, &memory, ticket_out, error);
     if (store->scratch.capacity > SCRATCH_KEEP)

@@ -29,6 +29,8 @@ typedef struct cc_space cc_space;
 
 typedef struct {
     cc_log_options log;
+    uint64_t feed_retention_ms; /* how long followers find a change (feed.h); default 24 h */
+    uint64_t feed_bytes_max; /* segments beyond this many bytes go earlier; default none, in memory 256 MiB */
 } cc_store_options;
 
 /* EXPIRE deletes as DELETE does; readers of the log see by it that nobody asked for the deletion. */

@@ -11,6 +11,7 @@
 #define CC_TABLE_INDEX_H
 
 #include "codec/key.h"
+#include "store/feed.h"
 #include "store/index.h"
 
 enum { CC_INDEX_KEYS_MAX = 4 };
@@ -48,10 +49,12 @@ typedef struct {
     cc_key_shape shape;
     cc_table_index *indexes;
     size_t index_count;
+    cc_feed_kind feed;
     cc_arena arena; /* all of the above but this struct */
 } cc_table_schema;
 
-/* Reads KeySchema, AttributeDefinitions and the two lists of indexes of a description (JSON). */
+/* Reads KeySchema, AttributeDefinitions, the two lists of indexes and Feed of a description (JSON). Feed is
+ * the service's own member, "KEYS" or "IMAGES": what followers of the table are told (store/feed.h). */
 CC_MUST_CHECK cc_status cc_schema_parse(cc_bytes description_json, cc_table_schema **schema_out,
                                         cc_error *error);
 void cc_schema_free(void *schema);

@@ -26,6 +26,7 @@ typedef struct {
     size_t definition_count;
     cc_raw_keys *indexes;
     size_t index_count;
+    cc_bytes feed;
     cc_arena *arena;
     cc_error *error;
 } cc_schema_reader;
@@ -169,6 +170,8 @@ static cc_status read_description(cc_schema_reader *self, cc_json_cursor *cursor
         CC_TRY(read_indexes(self, cursor, false));
     else if (cc_bytes_equal(name, cc_bytes_text("GlobalSecondaryIndexes")))
         CC_TRY(read_indexes(self, cursor, true));
+    else if (cc_bytes_equal(name, cc_bytes_text("Feed")))
+        CC_TRY(read_text(self, cursor, &self->feed));
     else
         CC_TRY(cc_json_skip(cursor, NULL, self->error));
     return CC_OK;
@@ -258,6 +261,9 @@ static cc_status make(const cc_schema_reader *self, cc_table_schema *schema) {
         schema->key.sort_name = shape->range[0].name;
         schema->key.sort_type = shape->range[0].type;
     }
+    schema->feed = cc_bytes_equal(self->feed, cc_bytes_text("IMAGES")) ? CC_FEED_IMAGES
+                   : cc_bytes_equal(self->feed, cc_bytes_text("KEYS")) ? CC_FEED_KEYS
+                                                                       : CC_FEED_OFF;
     return make_indexes(self, schema);
 }
 

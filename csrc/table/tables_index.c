@@ -26,6 +26,8 @@ static void drop_orders(cc_table_schema *schema, const cc_table_schema *kept) {
 
 cc_status cc_table_attach(cc_space *space, cc_table_schema *schema, cc_error *error) {
     cc_status status = add_orders(space, schema, error);
+    if (status == CC_OK)
+        status = cc_space_set_feed(space, schema->feed, error);
     if (status != CC_OK) {
         drop_orders(schema, NULL);
         cc_schema_free(schema);
@@ -97,11 +99,15 @@ static cc_status describe(cc_tables *tables, cc_bytes name, cc_bytes description
     CC_TRY(cc_table_find(tables, name, &space, &key, error));
     cc_table_schema *old = cc_space_attached(space);
     hand_over(old, schema);
+    cc_feed_kind feed = cc_space_feed(space);
     cc_status status = add_orders(space, schema, error);
+    if (status == CC_OK)
+        status = cc_space_set_feed(space, schema->feed, error);
     if (status == CC_OK)
         status = cc_space_set_meta(tables->store, cc_space_name(space), description_json, error);
     if (status != CC_OK) {
         drop_orders(schema, old);
+        (void)!cc_space_set_feed(space, feed, NULL); /* its log is there */
         return status;
     }
     drop_orders(old, schema);

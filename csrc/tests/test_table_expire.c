@@ -117,7 +117,7 @@ static int expirations_in_log(void) {
         CHECK_OK(cc_record_decode(record.type, record.payload, &decoded, &error));
         for (uint32_t i = 0; i < decoded.count; i++) {
             cc_record_change change;
-            CHECK_OK(cc_record_next_change(&decoded.changes, &change, &error));
+            CHECK_OK(cc_record_next_change(&decoded, &change, &error));
             found += change.kind == CC_CHANGE_EXPIRE;
         }
     }
