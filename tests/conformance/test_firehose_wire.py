@@ -189,9 +189,9 @@ def test_what_is_refused_at_create(firehose: Firehose, destination: dict[str, An
 def test_other_destinations_and_sources_are_refused(firehose: Firehose) -> None:
     for params in (
         {
-            "HttpEndpointDestinationConfiguration": {
-                "EndpointConfiguration": {"Url": "https://x"},
-                "S3Configuration": S3,
+            "SnowflakeDestinationConfiguration": {
+                "AccountUrl": "https://account.snowflakecomputing.com", "Database": "d", "Schema": "s",
+                "Table": "t", "RoleARN": S3["RoleARN"], "S3Configuration": S3,
             }
         },
         {"DeliveryStreamType": "KinesisStreamAsSource"},

@@ -54,7 +54,7 @@ class Updating:
     def update(self, stream: Any, version: int) -> None:
         assert self.description is not None
         options = {**self.world.defaults(), **VERSIONS[version - 1]}
-        raw, ours = library.configuration(self.world.service(), "s", **options)
+        _, raw, ours = library.configuration(self.world.service(), "s", **options)
         ours["backup_bytes"] = 300
 
         def store(description: dict[str, Any]) -> None:
@@ -236,7 +236,7 @@ def test_small_plans_share_a_job_unless_they_lie_far_apart() -> None:
     sizes = []
     for job in deliveries.jobs_of(many):
         sizes.append(len(job))
-        deliveries.submit(job, [None] * len(job))
+        deliveries.submit(job, [None] * len(job), [None] * len(job))
     assert sizes == [64, 64, 64, 8]
     assert all(deliveries.flies(each) for each in many)
     assert deliveries.close(5)

@@ -18,7 +18,8 @@ from typing import Any
 
 from cloudcore.firehose.journal import Plan
 
-_PLACES = {"data": 8, "backup": 2, "error": 1}
+PLACES = 8  # of data
+_OTHER_PLACES = {"backup": 2, "error": 1}
 _BYTES_MAX = 256 << 20  # of one kind in flight: what is being encoded and sent is in memory
 _JOB_PLANS, _JOB_BYTES, _JOB_SPAN = 64, 64 << 20, 512
 _IDLE_S = 10.0
@@ -40,6 +41,7 @@ class Job:
     kind: str
     plans: list[Plan]
     schemas: list[Any]
+    progress: list[Any]
     size: int
     left: int = 0
 
@@ -49,14 +51,20 @@ class Deliveries:
     `threads` inside submit()."""
 
     def __init__(
-        self, name: str, deliver: Callable[[Job], Iterator[Outcome]], wake: Callable[[], None], threads: bool
+        self,
+        name: str,
+        deliver: Callable[[Job], Iterator[Outcome]],
+        wake: Callable[[], None],
+        threads: bool,
+        places: int = PLACES,
     ):
+        self.places = places  # how many jobs of data run at a time
         self._name, self._deliver, self._wake, self._threaded = name, deliver, wake, threads
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
         self._outcomes: deque[Outcome] = deque()
         self._flying: dict[int, Job] = {}  # by plan
-        self._jobs: dict[str, list[Job]] = {kind: [] for kind in _PLACES}
+        self._jobs: dict[str, list[Job]] = {kind: [] for kind in ("data", *_OTHER_PLACES)}
         self._idle = self._threads = 0
         self._closed = False
 
@@ -67,7 +75,7 @@ class Deliveries:
     def room(self, kind: str) -> bool:
         """Whether a job of this kind can begin, if it is small."""
         same = self._jobs[kind]
-        return not same or (len(same) < _PLACES[kind] and sum(job.size for job in same) < _BYTES_MAX)
+        return not same or (len(same) < self._places(kind) and sum(job.size for job in same) < _BYTES_MAX)
 
     def jobs_of(self, plans: Iterable[Plan]) -> Iterator[list[Plan]]:
         """What of these plans can begin now, in jobs; submit each before asking for the next."""
@@ -93,13 +101,18 @@ class Deliveries:
             if group and self._fits(kind, sum(plan.size for plan in group)):
                 yield group
 
+    def _places(self, kind: str) -> int:
+        return self.places if kind == "data" else _OTHER_PLACES[kind]
+
     def _fits(self, kind: str, size: int) -> bool:
         same = self._jobs[kind]
-        return not same or (len(same) < _PLACES[kind] and sum(job.size for job in same) + size <= _BYTES_MAX)
+        flying = sum(job.size for job in same)
+        return not same or (len(same) < self._places(kind) and flying + size <= _BYTES_MAX)
 
-    def submit(self, plans: list[Plan], schemas: list[Any]) -> None:
+    def submit(self, plans: list[Plan], schemas: list[Any], progress: list[Any]) -> None:
         """Begin a job of jobs_of()."""
-        job = Job(plans[0].lane.partition(":")[0], plans, schemas, sum(p.size for p in plans), len(plans))
+        size = sum(plan.size for plan in plans)
+        job = Job(plans[0].lane.partition(":")[0], plans, schemas, progress, size, len(plans))
         self._flying.update((plan.id, job) for plan in plans)
         self._jobs[job.kind].append(job)
         if not self._threaded:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cloudcore.firehose.destinations.s3.config import S3Config
-from cloudcore.firehose.destinations.s3.encode import Piece
+from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.journal import Journal, Plan
-from cloudcore.firehose.records import split
+from cloudcore.firehose.records import Piece, split
 
 _SAMPLE_RECORDS = 4_000
 
@@ -20,7 +19,7 @@ class Schemas:
         self._journal, self._pieces = journal, pieces
         self._known: dict[str, Any] = {}
 
-    def for_plan(self, plan: Plan, config: S3Config) -> Any:
+    def for_plan(self, plan: Plan, config: Config) -> Any:
         """The Arrow schema of a plan's object, None where nothing is converted. An inferred schema is in the
         journal before it is used."""
         if config.conversion is None or not plan.lane.startswith("data"):

@@ -2,7 +2,7 @@
 
 Each entry is one log batch of JSON:
     {"t":"plan", ...Plan}          appended before the first byte of its object leaves
-    {"t":"redirect", "id", "key"}  the plan goes to the error prefix instead
+    {"t":"redirect", ...Plan}      what is left of the plan goes to the error prefix instead
     {"t":"done", "id":.., ...}     the object is in the store; the counters that it moved
     {"t":"work", "first","last"}   the cut of an invocation, before the function is called
     {"t":"schema", "schema":..}    the schema that was inferred, once, before the first conversion
@@ -19,7 +19,7 @@ Thread rule: the pipeline's thread alone.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 _SNAPSHOT_EVERY = 512
@@ -46,7 +46,9 @@ class Plan:
     records: int
     size: int
     version: int
-    redirected: bool = False  # to the error prefix, because its own could not be written in time
+    redirected: bool = False  # to the error prefix, because it could not be delivered in time
+    taken: list[list[int]] = field(default_factory=list)  # numbers of the records that were taken before
+    reason: dict[str, Any] | None = None  # why the rest of them failed
 
 
 class Journal:
@@ -75,9 +77,9 @@ class Journal:
     def add_plan(self, plan: Plan) -> None:
         self._append({"t": "plan", **asdict(plan)})
 
-    def redirect(self, plan: Plan, key: str) -> None:
-        """The plan's object goes to another key from now on."""
-        self._append({"t": "redirect", "id": plan.id, "key": key})
+    def redirect(self, plan: Plan) -> None:
+        """What an open plan becomes when it is given up."""
+        self._append({"t": "redirect", **asdict(plan)})
 
     def done(self, plan: Plan, moved: dict[str, int]) -> None:
         """The plan's object is stored; `moved` is added to the counters."""
@@ -142,7 +144,9 @@ class Journal:
                 self._done_bytes += plan_done.size
                 self._count(entry["moved"])
         elif kind == "redirect":
-            self.open[entry["id"]] = replace(self.open[entry["id"]], key=entry["key"], redirected=True)
+            old = asdict(self.open[entry["id"]])
+            changed = {name: value for name, value in entry.items() if name != "t"}
+            self.open[entry["id"]] = Plan(**{**old, **changed, "redirected": True})
         elif kind == "cut":
             for lane, last in entry["planned"].items():
                 self.planned_to[lane] = max(self.planned_to.get(lane, 0), last)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
+from cloudcore.firehose.destinations import kinds
+from cloudcore.firehose.destinations.s3.config import PLAIN_MEMBERS
 from cloudcore.validation import check
 
 
-def configuration(service: Any, name: str, **o: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The members of CreateDeliveryStream, and ours, for the options of Firehose.stream()."""
-    from cloudcore.firehose.destinations.s3.config import parse
-
+def configuration(service: Any, name: str, **o: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Kind, members of CreateDeliveryStream, and ours, for the options of Firehose.stream()."""
     role = f"arn:aws:iam::{service.account}:role/firehose"
     raw: dict[str, Any] = {
         "RoleARN": role, "BucketARN": f"arn:aws:s3:::{o['bucket']}", "Prefix": o["prefix"],
@@ -62,10 +62,30 @@ def configuration(service: Any, name: str, **o: Any) -> tuple[dict[str, Any], di
         }  # fmt: skip
     if "!{partitionKeyFrom" in o["prefix"]:
         raw["DynamicPartitioningConfiguration"] = {"Enabled": True}
-    request = {"DeliveryStreamName": name, "ExtendedS3DestinationConfiguration": raw}
-    raw = check("firehose", "CreateDeliveryStream", request)["ExtendedS3DestinationConfiguration"]
-    parse(raw, ours)
-    return raw, ours
+    if o.get("to") is not None:
+        raw, ours = _endpoint(o, raw, ours)
+    kind = kinds.KINDS[o["to"].kind if o.get("to") is not None else kinds.S3]
+    request = {"DeliveryStreamName": name, kind.configuration: raw}
+    raw = check("firehose", "CreateDeliveryStream", request)[kind.configuration]
+    kind.parse(raw, ours)
+    return kind.name, raw, ours
+
+
+def _endpoint(
+    o: dict[str, Any], s3: dict[str, Any], ours: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The configuration of a destination that is no bucket, around the bucket's."""
+    for option in ("format", "schema", "query", "backup_prefix", "file_extension"):
+        if o.get(option) is not None:
+            raise ValueError(f"{option} is of streams that deliver to a bucket")
+    to = o["to"]
+    members = {"RoleARN": s3["RoleARN"], **to.members}
+    if "ProcessingConfiguration" in s3:
+        members["ProcessingConfiguration"] = s3["ProcessingConfiguration"]
+    members["S3Configuration"] = {name: s3[name] for name in sorted(PLAIN_MEMBERS & set(s3))}
+    if o.get("backup"):
+        members["S3BackupMode"] = kinds.KINDS[to.kind].shape().modes[1]
+    return members, {**ours, **to.ours}
 
 
 def _processors(service: Any, raw: dict[str, Any], o: dict[str, Any]) -> None:

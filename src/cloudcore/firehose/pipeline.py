@@ -26,26 +26,26 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cloudcore.clock import Clock
 from cloudcore.errors import ClosedError
 from cloudcore.firehose import staged as staging
 from cloudcore.firehose.buffers import Buffer, Buffers
-from cloudcore.firehose.deliveries import Deliveries, Job, Outcome
-from cloudcore.firehose.destinations.s3 import deliver as s3
-from cloudcore.firehose.destinations.s3.config import S3Config
-from cloudcore.firehose.destinations.s3.encode import CONVERSION_FAILED, Piece
+from cloudcore.firehose.deliveries import PLACES, Deliveries, Job, Outcome
+from cloudcore.firehose.delivering import Delivering
+from cloudcore.firehose.destinations.config import Config
+from cloudcore.firehose.destinations.s3.encode import CONVERSION_FAILED
+from cloudcore.firehose.destinations.sending import Around, Later
 from cloudcore.firehose.inference import Schemas
 from cloudcore.firehose.journal import Journal, Plan
 from cloudcore.firehose.processing.chain import Processing
 from cloudcore.firehose.processing.work import Group, Processed, Work
-from cloudcore.firehose.records import frame, split
+from cloudcore.firehose.records import Piece, frame, split
+from cloudcore.firehose.retrying import Retrying
 from cloudcore.firehose.turning import Turning
 
 logger = logging.getLogger("cloudcore.firehose")
 REJECT = 2  # log record type: records that the producer itself refused (ours, for ingest)
 _READ_BYTES = 8 << 20  # without processing: how much of the source one turn takes in
-_RETRY_FIRST_S, _RETRY_MAX_S = 1.0, 120.0
-_RECOVERED_S, _TOLD_EVERY_S = 2.0, 10.0
+_TOLD_EVERY_S = 10.0
 _REJECTED = f"error:{CONVERSION_FAILED}"
 
 
@@ -55,14 +55,12 @@ class Pipeline(Turning):
 
     def __init__(
         self,
-        name: str,
+        around: Around,
         version: int,
         identity: str,
-        configs: dict[int, S3Config],
+        configs: dict[int, Config],
         logs: dict[str, Any],
-        objects: Any,
         processing: Processing | None,
-        clock: Clock,
         *,
         threads: bool = True,
         buffered_bytes_max: int = 1 << 30,
@@ -71,21 +69,22 @@ class Pipeline(Turning):
         on_failed: Callable[[int, str, str, bytes], None] | None = None,
     ):
         super().__init__()
-        self.name, self.version, self.identity = name, version, identity
+        self.name, self.version, self.identity = around.stream, version, identity
         self.configs, self.config = configs, configs[version]
-        self.objects, self.processing, self.clock = objects, processing, clock
+        self.processing, self.clock = processing, around.clock
         self.source, self.staged = logs["source"], logs.get("staged")
         self.journal = Journal(logs["journal"])
         self.schemas = Schemas(self.journal, self._pieces)
         self.buffers = Buffers(_hints(self.config), buffered_bytes_max)
-        self.deliveries = Deliveries(name, self._deliver, self.wake, threads)
+        told = self._tell_failed if on_failed else None
+        self.delivering = Delivering(self.configs, around, told)
+        self.deliveries = Deliveries(self.name, self._deliver, self.wake, threads, _places(self.config))
         self._held_max = held_bytes_max
         self._retention_ms = retention_seconds * 1000
         self._on_failed, self._failed_lock = on_failed, threading.Lock()
         self.position = 0  # last source sequence that was taken in
         self._keys: dict[str, dict[str, str]] = {}
-        self._retry: dict[int, tuple[float, float]] = {}  # plan id -> (not before, next pause)
-        self._failing_since: dict[int, float] = {}  # plan id of a partition -> its first failure
+        self._retrying = Retrying()
         self._failure_told = -1e9
         self._recover()
 
@@ -111,7 +110,8 @@ class Pipeline(Turning):
             moved = True
         for plans in self.deliveries.jobs_of(self._plans_due()):
             schemas = [self.schemas.for_plan(plan, self.configs[plan.version]) for plan in plans]
-            self.deliveries.submit(plans, schemas)
+            now = self.clock.monotonic()
+            self.deliveries.submit(plans, schemas, [self._retrying.begin(plan.id, now) for plan in plans])
         done = [self._ended(outcome) for outcome in self.deliveries.outcomes()]
         if any(done):
             self._commit()
@@ -238,14 +238,14 @@ class Pipeline(Turning):
         span = f"{buffer.ranges[0][0]}-{buffer.ranges[-1][1]}"
         identity = f"{self.identity}/{self.version}/{buffer.lane}/{buffer.log}/{span}"
         keys = self._keys.get(buffer.lane, {})
-        bucket, key = s3.object_key(
-            self.config, self.name, self.version, identity, buffer.lane, buffer.time_ms, keys
+        bucket, key = self.delivering.where(
+            self.config, self.version, identity, buffer.lane, buffer.time_ms, keys
         )
         return Plan(number, buffer.log, buffer.lane, buffer.ranges, bucket, key, buffer.time_ms,
                     self.clock.now_ms(), buffer.records, buffer.size, self.version)  # fmt: skip
 
     def _deliver(self, job: Job) -> Iterator[Outcome]:
-        """Write the objects of a job; on a thread of its own. Yields what became of each plan."""
+        """Deliver the plans of a job; on a thread of its own. Yields what became of each."""
         try:
             several = len(job.plans) > 1
             pieces = staging.gather(self.staged, job.plans) if several else [self._pieces(job.plans[0])]
@@ -253,13 +253,11 @@ class Pipeline(Turning):
             for plan in job.plans:
                 yield Outcome(plan, error=error)
             return
-        told = self._tell_failed if self._on_failed else None
-        for plan, schema, each in zip(job.plans, job.schemas, pieces, strict=True):
+        for plan, schema, progress, each in zip(
+            job.plans, job.schemas, job.progress, pieces, strict=True
+        ):
             try:
-                moved = s3.deliver(
-                    plan, each, self.configs[plan.version], schema, self.objects, self.name, told
-                )
-                yield Outcome(plan, moved)
+                yield Outcome(plan, self.delivering.deliver(plan, each, schema, progress))
             except Exception as error:
                 yield Outcome(plan, error=error)
 
@@ -269,45 +267,51 @@ class Pipeline(Turning):
             self._on_failed(*told)
 
     def _ended(self, outcome: Outcome) -> bool:
-        """Note what became of a plan. A store that is down is tried again later; the log holds the data."""
-        plan = outcome.plan
+        """Note what became of a plan. A destination that is down is tried again later; the log holds the
+        data. When the plan's own time is over, what is left of it goes to the error prefix instead."""
+        plan, config = outcome.plan, self.configs[outcome.plan.version]
         now = self.clock.monotonic()
         if outcome.moved is not None:
-            self._retry.pop(plan.id, None)
-            self._failing_since.pop(plan.id, None)
-            for number, (due, pause) in self._retry.items():  # it is up again: the others need not wait long
-                self._retry[number] = (min(due, now + _RECOVERED_S), pause)
+            self._retrying.ended(plan.id)
+            if config.endpoint is None or plan.lane != "data":
+                self._retrying.recovered(now)
             self.journal.done(plan, outcome.moved)
             return True
         if isinstance(outcome.error, ClosedError):
+            if outcome.error.status == "stopping":
+                return False
             raise outcome.error
-        if self.clock.now_ms() - plan.time_ms >= self._retention_ms:
-            self._retry.pop(plan.id, None)
+        if self.clock.now_ms() - plan.time_ms >= self._retention_ms and (
+            config.endpoint is None or plan.redirected or plan.lane != "data"
+        ):
+            self._retrying.ended(plan.id)
             logger.error("%s: %d records are past their retention and lost: %s could not be written (%s)",
                          self.name, plan.records, plan.key, outcome.error)  # fmt: skip
             self.journal.done(plan, {"expired": plan.records})
             return True
-        if self._partition_is_late(plan, now):
-            self.journal.redirect(plan, s3.redirected_key(plan, self.configs[plan.version], self.name))
-            self._retry.pop(plan.id, None)
+        own = plan.lane.partition(":")[0] == "data" and not plan.redirected
+        pause = self._retrying.failed(plan.id, config.retry if own else None, now)
+        if pause is None:
+            self._redirect(plan, outcome.error)
             return True
-        pause = self._retry.get(plan.id, (0.0, _RETRY_FIRST_S))[1]
-        self._retry[plan.id] = (now + pause, min(pause * 2, _RETRY_MAX_S))
-        if now - self._failure_told >= _TOLD_EVERY_S:
-            self._failure_told = now
-            unexpected = None if isinstance(outcome.error, OSError) else outcome.error
-            logger.warning("%s: cannot write %s (%s), next try in %.0f s; %d objects wait like this",
-                           self.name, plan.key, outcome.error, pause, len(self._retry),
-                           exc_info=unexpected)  # fmt: skip
+        self._tell_retry(plan, outcome.error, pause, now)
         return False
 
-    def _partition_is_late(self, plan: Plan, now: float) -> bool:
-        """Whether a dynamic partition's object failed for as long as RetryOptions allow."""
-        config = self.configs[plan.version]
-        if not config.partitioned or plan.redirected or not plan.lane.startswith("data:"):
-            return False
-        since = self._failing_since.setdefault(plan.id, now)
-        return now - since >= config.retry_seconds
+    def _redirect(self, plan: Plan, error: BaseException | None) -> None:
+        code = error.code if isinstance(error, Later) else "Delivery.Failed"
+        progress = self._retrying.progress(plan.id)
+        self.journal.redirect(
+            self.delivering.redirected(plan, progress, code, str(error), self.clock.now_ms())
+        )
+        self._retrying.start_over(plan.id)
+
+    def _tell_retry(self, plan: Plan, error: BaseException | None, pause: float, now: float) -> None:
+        if now - self._failure_told >= _TOLD_EVERY_S:
+            self._failure_told = now
+            unexpected = None if isinstance(error, OSError) else error
+            logger.warning("%s: cannot deliver %s (%s), next try in %.0f s; %d plans wait like this",
+                           self.name, plan.key, error, pause, len(self._retrying),
+                           exc_info=unexpected)  # fmt: skip
 
     def _commit(self) -> None:
         """Move the cursors behind everything that is done, and let the logs drop what lies before them."""
@@ -329,7 +333,7 @@ class Pipeline(Turning):
     # -- updates, recovery and reading -----------------------------------------------------------
 
     def update(
-        self, version: int, config: S3Config, processing: Processing | None, staged: Any,
+        self, version: int, config: Config, processing: Processing | None, staged: Any,
         store: Callable[[], None],
     ) -> None:  # fmt: skip
         """Go on by another configuration, which store() makes durable. What was taken in until now is
@@ -345,6 +349,7 @@ class Pipeline(Turning):
         self.version, self.processing = version, processing
         self.staged = staged or self.staged
         self.buffers.set_hints(_hints(config))
+        self.deliveries.places = _places(config)
         if processing is None and self.source.cursor_get("transform") is not None:
             self.source.cursor_drop("transform")  # it would hold the source's segments for ever
 
@@ -388,7 +393,7 @@ class Pipeline(Turning):
     def _plans_due(self) -> Iterator[Plan]:
         now = self.clock.monotonic()
         for plan in list(self.journal.open.values()):
-            if self._retry.get(plan.id, (0.0, 0.0))[0] <= now and not self.deliveries.flies(plan):
+            if self._retrying.is_due(plan.id, now) and not self.deliveries.flies(plan):
                 yield plan
 
     def _pieces(self, plan: Plan) -> Iterator[Piece]:
@@ -413,7 +418,7 @@ class Pipeline(Turning):
 
     def next_dues(self) -> list[float | None]:
         dues = [self.buffers.next_due()]
-        for number, (due, _) in self._retry.items():
+        for number, due in self._retrying.waiting():
             plan = self.journal.open[number]
             if not self.deliveries.flies(plan) and self.deliveries.room(plan.lane.partition(":")[0]):
                 dues.append(due)
@@ -430,18 +435,26 @@ class Pipeline(Turning):
         return self.processing is None or self.unread_is_enough()
 
     def close_deliveries(self, grace_seconds: float) -> bool:
-        return self.deliveries.close(grace_seconds)
+        self.delivering.stop()
+        closed = self.deliveries.close(grace_seconds)
+        self.delivering.close()
+        return closed
 
     def delivery_ended(self) -> bool:
         return self.deliveries.ended
 
 
-def _hints(config: S3Config) -> dict[str, tuple[int, float]]:
+def _hints(config: Config) -> dict[str, tuple[int, float]]:
     hints = {"data": (config.data.buffer_bytes, config.data.buffer_seconds)}
     hints["error"] = (min(config.data.buffer_bytes, 5 << 20), config.data.buffer_seconds)
     if config.backup:
         hints["backup"] = (config.backup.buffer_bytes, config.backup.buffer_seconds)
     return hints
+
+
+def _places(config: Config) -> int:
+    """How many deliveries of data run at a time."""
+    return PLACES if config.endpoint is None else int(config.endpoint.places)
 
 
 def _from(record: Any, first: int) -> Piece:

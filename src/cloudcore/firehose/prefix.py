@@ -146,8 +146,12 @@ def error_prefix(text: str, *, plain: bool = False) -> Prefix:
 
 def object_name(stream: str, version: int, when: datetime, identity: str, extension: str) -> str:
     """The part behind the prefix. The same identity gives the same name: a redelivery overwrites itself."""
-    field = uuid.UUID(bytes=hashlib.sha256(identity.encode()).digest()[:16], version=4)
-    return f"{stream}-{version}-{when:%Y-%m-%d-%H-%M-%S}-{field}{extension}"
+    return f"{stream}-{version}-{when:%Y-%m-%d-%H-%M-%S}-{uuid_of(identity)}{extension}"
+
+
+def uuid_of(identity: str) -> str:
+    """A UUID that is the same for the same identity."""
+    return str(uuid.UUID(bytes=hashlib.sha256(identity.encode()).digest()[:16], version=4))
 
 
 def moment(time_ms: int, zone: tzinfo) -> datetime:

@@ -8,9 +8,21 @@ concat are C (csrc/ingest).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from cloudcore._stream import concat, frame, split
 
-__all__ = ["concat", "frame", "record_id", "sequence_of", "split"]
+__all__ = ["Piece", "concat", "frame", "record_id", "sequence_of", "split"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A framed batch of records, with their source sequences and the time of arrival in ms."""
+
+    payload: bytes | memoryview
+    sequences: Sequence[int]
+    arrival_ms: int
 
 
 def record_id(sequence: int, part: int | None = None) -> str:

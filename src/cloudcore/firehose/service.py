@@ -17,15 +17,17 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, CloudcoreError
 from cloudcore.firehose import library, operations, sealed
 from cloudcore.firehose.catalogue import Catalogue
+from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.sealed import KeyFile
 from cloudcore.firehose.stream import Stream
+from cloudcore.firehose.to import Destination
 from cloudcore.validation import check, for_boto3
 
 logger = logging.getLogger("cloudcore.firehose")
@@ -40,7 +42,8 @@ class Firehose:
     transform and gives an object with .payload and .function_error. `transition_seconds`: how long
     a new stream shows CREATING and a deleted one DELETING; AWS takes about a minute, here nothing has to.
     `key_file`: the key of encrypted streams, 32 bytes, made when it is needed; default CLOUDCORE_KEY_FILE, or
-    @key in the directory.
+    @key in the directory. `reach`: the beginnings of configured addresses, and where they are reached from
+    here ({"https://search.example.com": "http://127.0.0.1:9200"}).
     """
 
     operations = frozenset(operations.TABLE)
@@ -55,6 +58,7 @@ class Firehose:
         clock: Clock | None = None,
         transition_seconds: float = 0.0,
         key_file: str | os.PathLike[str] | None = None,
+        reach: Mapping[str, str] | None = None,
     ):
         self.directory = None if directory is None else os.fspath(directory)
         self.account, self.region = account, region
@@ -63,6 +67,7 @@ class Firehose:
         self.clock = clock or Clock()
         self.transition_seconds = transition_seconds
         self.key_file = KeyFile(self._key_path(key_file))
+        self.reach = dict(reach or {})
         self.on_failed: Callable[[int, str, str, bytes], None] | None = None
         self._lock = threading.RLock()
         self._streams: dict[str, Stream] = {}
@@ -116,6 +121,7 @@ class Firehose:
         self,
         name: str,
         *,
+        to: Destination | None = None,
         bucket: str = "delivered",
         prefix: str = "",
         error_prefix: str | None = None,
@@ -134,6 +140,7 @@ class Firehose:
         query: str | None = None,
         partitions_max: int | None = None,
         append_delimiter: bool = False,
+        backup: bool = False,
         backup_prefix: str | None = None,
         backup_compression: str = "GZIP",
         file_extension: str | None = None,
@@ -150,6 +157,8 @@ class Firehose:
         infer it from the first records; `transform` a function, its name or its ARN.
         `decompress` takes GZIP records, `messages_only` the messages of CloudWatch Logs' records; `split`
         takes records apart, by a delimiter or as "json" objects; `query` is a jq object of partition keys.
+        `to`: a destination of cloudcore.firehose.to (http_endpoint(...), ...); `bucket`, `prefix`
+        and `error_prefix` then say where failed records go, and `backup=True` where all go. None: the bucket.
         Partition keys in the prefix turn dynamic partitioning on, for at most `partitions_max` (default 500)
         partitions at a time. An existing stream keeps its
         configuration; asking for another one raises ApiError ResourceInUseException.
@@ -158,22 +167,13 @@ class Firehose:
         ServiceUnavailableException; what could not be delivered for `retention_seconds` (default 24 h) is
         lost.
         """
-        raw, ours = library.configuration(
-            self, name, bucket=bucket, prefix=prefix, error_prefix=error_prefix, format=format, schema=schema,
-            compression=compression, buffer_bytes=buffer_bytes, buffer_seconds=buffer_seconds,
-            transform=transform, transform_buffer_bytes=transform_buffer_bytes,
-            transform_buffer_seconds=transform_buffer_seconds, transform_retries=transform_retries,
-            decompress=decompress, messages_only=messages_only, split=split, query=query,
-            partitions_max=partitions_max, append_delimiter=append_delimiter, backup_prefix=backup_prefix,
-            backup_compression=backup_compression, file_extension=file_extension, timezone=timezone,
-            disk_bound=disk_bound, retention_seconds=retention_seconds, plain_prefix=plain_prefix,
-            validate_json=validate_json,
-        )  # fmt: skip
+        options = {option: value for option, value in locals().items() if option != "self"}
+        kind, raw, ours = library.configuration(**options, service=self)
         with self._lock:
             found = self._descriptions.get(name)
             if found is None:
-                self.create(name, raw, ours)
-            elif (found["Destination"], found.get("Ours")) != (raw, ours):
+                self.create(name, raw, ours, kind=kind)
+            elif (kinds.of(found).name, found["Destination"], found.get("Ours")) != (kind, raw, ours):
                 raise ApiError(
                     "ResourceInUseException",
                     f"Firehose {name} exists with another configuration; delete it first or open it as it is",
@@ -233,6 +233,7 @@ class Firehose:
     def create(
         self, name: str, raw: dict[str, Any], ours: dict[str, Any] | None = None,
         tags: dict[str, str] | None = None, source: dict[str, Any] | None = None, encrypted: bool = False,
+        kind: str = "ExtendedS3",
     ) -> dict[str, Any]:  # fmt: skip
         """Make a stream of a checked configuration. Raises ApiError ResourceInUseException."""
         with self._lock:
@@ -250,6 +251,7 @@ class Firehose:
                 "LastUpdateTimestamp": now,
                 "State": "CREATING",
                 "Identity": uuid.uuid4().hex,
+                "Kind": kind,
                 "Destination": raw,
                 "Ours": ours,
                 "Tags": tags or {},
@@ -376,6 +378,7 @@ class Firehose:
         stream = Stream(
             description, self._path(name), self.region, self.objects, self.invoke, self.clock,
             on_failed=lambda *told: self.on_failed(*told) if self.on_failed else None, key_file=self.key_file,
+            reach=self.reach, embedded=self.directory,
         )  # fmt: skip
         self._streams[name] = stream
         return stream

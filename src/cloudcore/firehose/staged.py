@@ -17,9 +17,8 @@ from typing import Any
 import orjson
 
 from cloudcore.errors import ClosedError
-from cloudcore.firehose.destinations.s3.encode import Piece
 from cloudcore.firehose.journal import Plan
-from cloudcore.firehose.records import frame
+from cloudcore.firehose.records import Piece, frame
 
 _HEADER = struct.Struct("<I")
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, FullError
-from cloudcore.firehose.destinations.s3.config import S3Config, parse
+from cloudcore.firehose.destinations import kinds
+from cloudcore.firehose.destinations.config import Config
+from cloudcore.firehose.destinations.sending import Around
 from cloudcore.firehose.pipeline import REJECT, Pipeline
 from cloudcore.firehose.processing.chain import Processing
 from cloudcore.firehose.sealed import KeyFile, SealedLog, sealer_of
@@ -19,7 +21,7 @@ RECORD_BYTES_MAX = 1_024_000
 DISK_BOUND = 16 << 30
 RETENTION_S = 86_400.0
 _SLOWED_TOLD_EVERY_S = 60.0
-_VERSIONED = ("Destination", "Ours")
+_VERSIONED = ("Kind", "Destination", "Ours")
 logger = logging.getLogger("cloudcore.firehose")
 
 
@@ -41,14 +43,16 @@ class Stream:
         *,
         on_failed: Callable[[int, str, str, bytes], None] | None = None,
         key_file: KeyFile | None = None,
+        reach: Mapping[str, str] | None = None,
+        embedded: str | None = None,
         run: bool = True,
     ):
         self.description = description
         self.name: str = description["DeliveryStreamName"]
         self.arn: str = description["DeliveryStreamARN"]
         version = int(description["VersionId"])
-        configs = {int(number): _config(each) for number, each in description.get("Earlier", {}).items()}
-        configs[version] = _config(description)
+        configs = {int(number): kinds.parse(each) for number, each in description.get("Earlier", {}).items()}
+        configs[version] = kinds.parse(description)
         ours = description.get("Ours") or {}
         bound = int(ours.get("disk_bound", DISK_BOUND))
         self._clock, self._region, self._invoke, self._on_failed = clock, region, invoke, on_failed
@@ -61,9 +65,11 @@ class Stream:
         if configs[version].processed or (staged and os.path.exists(staged)):
             self._logs["staged"] = self._open_log("staged")
         self._source = self._logs["source"]
+        reached = {**(reach or {}), **ours.get("reach", {})}
+        around = Around(self.name, self.arn, region, objects, clock, reached, embedded)
         self._pipeline = Pipeline(
-            self.name, version, description["Identity"], configs, self._logs, objects,
-            self._processing(configs[version]), clock, threads=run, on_failed=on_failed,
+            around, version, description["Identity"], configs, self._logs,
+            self._processing(configs[version]), threads=run, on_failed=on_failed,
             held_bytes_max=bound or 1 << 62,
             retention_seconds=float(ours.get("retention_seconds", RETENTION_S)),
         )  # fmt: skip
@@ -94,7 +100,7 @@ class Stream:
         """Whether what is put now is encrypted in the stream's logs."""
         return self._sealer.current is not None
 
-    def _processing(self, config: S3Config) -> Processing | None:
+    def _processing(self, config: Config) -> Processing | None:
         if not config.processed:
             return None
         return Processing(
@@ -104,14 +110,14 @@ class Stream:
         )  # fmt: skip
 
     @property
-    def config(self) -> S3Config:
+    def config(self) -> Config:
         """The configuration in force."""
         return self._pipeline.config
 
     def update(self, description: dict[str, Any], store: Callable[[dict[str, Any]], None]) -> None:
         """Go on by a new version of the description; store() makes it durable. What was put until now may
         still be delivered by the earlier one."""
-        config = _config(description)
+        config = kinds.parse(description)
         if config.processed and "staged" not in self._logs:
             self._logs["staged"] = self._open_log("staged")
 
@@ -228,7 +234,3 @@ class Stream:
         if now - self._slowed_told >= _SLOWED_TOLD_EVERY_S:
             self._slowed_told = now
             logger.warning("%s: the disk bound is reached, %d puts were refused", self.name, self._slowed)
-
-
-def _config(description: dict[str, Any]) -> S3Config:
-    return parse(description["Destination"], description.get("Ours"))

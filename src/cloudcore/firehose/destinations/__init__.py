@@ -1,1 +1,1 @@
-"""Destinations of delivery streams, one folder each: config, encode, deliver."""
+"""Destinations, a folder each with the same anatomy: config.py, encode.py, deliver.py."""

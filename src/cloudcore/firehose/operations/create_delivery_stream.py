@@ -1,4 +1,5 @@
-"""CreateDeliveryStream: DirectPut to an S3 destination; everything else is refused by name."""
+"""CreateDeliveryStream: DirectPut to any destination that destinations/kinds.py has; others are refused by
+name."""
 
 from __future__ import annotations
 
@@ -6,9 +7,7 @@ from typing import Any
 
 from cloudcore.firehose import sealed, tags
 from cloudcore.firehose.checks import failed, invalid, only
-from cloudcore.firehose.destinations.s3.config import PLAIN_MEMBERS, parse
-
-_DESTINATIONS = ("ExtendedS3DestinationConfiguration", "S3DestinationConfiguration")
+from cloudcore.firehose.destinations import kinds
 
 
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -18,9 +17,10 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         raise failed(
             name, "deliveryStreamName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
         )
-    kind = params.get("DeliveryStreamType", "DirectPut")
-    if kind != "DirectPut":
-        raise invalid(f"DeliveryStreamType {kind} is not supported; use DirectPut")
+    stream_type = params.get("DeliveryStreamType", "DirectPut")
+    if stream_type != "DirectPut":
+        raise invalid(f"DeliveryStreamType {stream_type} is not supported; use DirectPut")
+    kind, raw = kinds.chosen(params, "configuration")
     only(
         params,
         {
@@ -29,22 +29,17 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
             "Tags",
             "DirectPutSourceConfiguration",
             "DeliveryStreamEncryptionConfigurationInput",
-            *_DESTINATIONS,
+            kind.configuration,
         },
         "",
     )
-    given = [params[each] for each in _DESTINATIONS if each in params]
-    if len(given) != 1:
-        raise invalid("Exactly one destination configuration is supported for a Firehose")
-    if "S3DestinationConfiguration" in params:
-        only(given[0], PLAIN_MEMBERS, "S3DestinationConfiguration")
-    ours = service.with_schema(given[0], None)
-    service.check(parse(given[0], ours))
+    ours = service.with_schema(raw, None)
+    service.check(kind.parse(raw, ours))
     source = _source(params)
     encryption = params.get("DeliveryStreamEncryptionConfigurationInput")
     sealed.check_input(encryption)
-    created = service.create(name, given[0], ours, tags=tags.read(params), source=source,
-                             encrypted=encryption is not None)  # fmt: skip
+    created = service.create(name, raw, ours, tags=tags.read(params), source=source,
+                             encrypted=encryption is not None, kind=kind.stored)  # fmt: skip
     return {"DeliveryStreamARN": created["DeliveryStreamARN"]}
 
 

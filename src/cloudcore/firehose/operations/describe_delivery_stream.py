@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudcore.firehose.destinations.s3.config import PLAIN_MEMBERS, describe
+from cloudcore.firehose.destinations import kinds
 
 DESTINATION = "destinationId-000000000001"
 
@@ -14,12 +14,7 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     name = params["DeliveryStreamName"]
     start = params.get("ExclusiveStartDestinationId")
     found = service.description(name)
-    extended = describe(found["Destination"])
-    destination = {
-        "DestinationId": DESTINATION,
-        "S3DestinationDescription": {each: extended[each] for each in sorted(PLAIN_MEMBERS & set(extended))},
-        "ExtendedS3DestinationDescription": extended,
-    }
+    destination = {"DestinationId": DESTINATION, **kinds.of(found).describe(found["Destination"])}
     description = {
         "DeliveryStreamName": found["DeliveryStreamName"],
         "DeliveryStreamARN": found["DeliveryStreamARN"],

@@ -6,10 +6,13 @@ from typing import Any
 
 from cloudcore.errors import ApiError
 from cloudcore.firehose.checks import invalid, only
-from cloudcore.firehose.destinations.s3.config import parse
+from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.operations.describe_delivery_stream import DESTINATION
+from cloudcore.validation import check
 
-_UPDATES = ("ExtendedS3DestinationUpdate", "S3DestinationUpdate")
+_SEARCH = ("Elasticsearch", "Amazonopensearchservice", "AmazonOpenSearchServerless")
+_NESTED = {"S3Update": "S3Configuration", "S3BackupUpdate": "S3BackupConfiguration"}
+_BACKUP_FALLS_BACK = {"Enabled": "Disabled", "AllData": "FailedDataOnly", "AllEvents": "FailedEventsOnly"}
 
 
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -17,10 +20,8 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     ResourceNotFoundException."""
     name, given = params["DeliveryStreamName"], params["CurrentDeliveryStreamVersionId"]
     destination = params["DestinationId"]
-    only(params, {"DeliveryStreamName", "CurrentDeliveryStreamVersionId", "DestinationId", *_UPDATES}, "")
-    updates = [params[each] for each in _UPDATES if each in params]
-    if len(updates) != 1:
-        raise invalid("Exactly one destination update is supported for a Firehose")
+    kind, update = kinds.chosen(params, "update")
+    only(params, {"DeliveryStreamName", "CurrentDeliveryStreamVersionId", "DestinationId", kind.update}, "")
     with service.updates(name):
         found = service.active(name)
         if int(given) != int(found["VersionId"]):
@@ -31,24 +32,49 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
             )
         if destination != DESTINATION:
             raise invalid(f"Destination Id {destination} not found")
-        raw = merge(found["Destination"], updates[0])
+        same = kinds.of(found).name == kind.stored
+        if not same:
+            _check_switch(kinds.of(found), kind)
+        raw = merge(found["Destination"] if same else {}, update)
+        whole = {"DeliveryStreamName": name, kind.configuration: raw}  # with all that is required
+        raw = check("firehose", "CreateDeliveryStream", whole)[kind.configuration]
         ours = service.with_schema(raw, found.get("Ours"))
-        service.check(parse(raw, ours))
-        _check_partitioning(found["Destination"], raw)
+        service.check(kind.parse(raw, ours) if kind.name != "S3" else kinds.KINDS[kinds.S3].parse(raw, ours))
+        if same:
+            _check_partitioning(found["Destination"], raw)
+            _check_backup(kind, found["Destination"], raw)
         service.update({
-            **found, "VersionId": str(int(found["VersionId"]) + 1), "Destination": raw, "Ours": ours,
+            **found, "VersionId": str(int(found["VersionId"]) + 1), "Kind": kind.stored, "Destination": raw,
+            "Ours": ours,
             "LastUpdateTimestamp": service.clock.now(),
         })  # fmt: skip
     return {}
 
 
 def merge(old: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
-    """The old configuration with the members that the update names; the backup is merged member by member."""
+    """The old configuration with the members that the update names; buckets are merged member by member."""
     new = {**old, **{name: value for name, value in update.items() if value is not None}}
-    backup = new.pop("S3BackupUpdate", None)
-    if backup is not None:
-        new["S3BackupConfiguration"] = merge(old.get("S3BackupConfiguration") or {}, backup)
+    for name, member in _NESTED.items():
+        nested = new.pop(name, None)
+        if nested is not None:
+            new[member] = merge(old.get(member) or {}, nested)
     return new
+
+
+def _check_switch(old: kinds.Kind, new: kinds.Kind) -> None:
+    if (old.name in _SEARCH) != (new.name in _SEARCH):
+        raise invalid(
+            f"Switching between {old.name} and {new.name} is not supported; a Firehose to OpenSearch or "
+            "Elasticsearch stays one, and no other becomes one"
+        )
+
+
+def _check_backup(kind: kinds.Kind, old: dict[str, Any], new: dict[str, Any]) -> None:
+    before, after = old.get("S3BackupMode"), new.get("S3BackupMode")
+    if kind.name in _SEARCH and after not in (before or "FailedDocumentsOnly", before):
+        raise invalid("S3BackupMode cannot be changed after the Firehose is created")
+    if kind.name != kinds.S3 and before is not None and _BACKUP_FALLS_BACK.get(before) == after:
+        raise invalid(f"S3BackupMode cannot be changed from {before} to {after}")
 
 
 def _check_partitioning(old: dict[str, Any], new: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from cloudcore.clock import Clock
-from cloudcore.firehose.destinations.s3.config import S3Config
+from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.processing.expand import expand
 from cloudcore.firehose.processing.function import REQUEST_BYTES_MAX, Caller, request_bytes
 from cloudcore.firehose.processing.partition import Partitions
@@ -25,7 +25,7 @@ class Processing:
 
     def __init__(
         self,
-        config: S3Config,
+        config: Config,
         stream_arn: str,
         region: str,
         invoke: Callable[[str, bytes], Any],

@@ -43,7 +43,8 @@ NONE = Processors()
 
 
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Processors:
-    """Read the block of a destination. `ours`: processor_seconds. Raises ApiError."""
+    """Read the block of a destination. `ours`: processor_seconds; processor_mib, the default size. Raises
+    ApiError."""
     block = raw.get("ProcessingConfiguration")
     if not block or not block.get("Enabled"):
         return NONE
@@ -82,7 +83,8 @@ def _lambda(values: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
             raise invalid(f"{name} must be between {low} and {high}")
         return given
 
-    size = value("BufferSizeInMBs", float, 0.2, 3, 1)
+    default_mib = float(ours.get("processor_mib", 1))
+    size = value("BufferSizeInMBs", float, 0.2, 3, default_mib)
     seconds = value("BufferIntervalInSeconds", int, 0, 900, 60)
     retries = int(value("NumberOfRetries", int, 0, 300, 3))
     return {

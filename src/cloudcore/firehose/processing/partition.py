@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from cloudcore.clock import Clock
-from cloudcore.firehose.destinations.s3.config import S3Config
+from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.prefix import EVALUATED_MAX, QUERY, moment
 from cloudcore.firehose.processing.work import Refused
 
@@ -19,7 +19,7 @@ _LANES_KEPT = 10_000
 class Partitions:
     """Finds lanes. `open_lanes()` gives the lanes that have something buffered."""
 
-    def __init__(self, config: S3Config, clock: Clock, open_lanes: Callable[[], Collection[str]]):
+    def __init__(self, config: Config, clock: Clock, open_lanes: Callable[[], Collection[str]]):
         self._config, self._clock, self._open_lanes = config, clock, open_lanes
         self._needed = config.data.prefix.partition_keys
         self._query = config.processors.query

@@ -7,22 +7,26 @@ library and the CLI offer: an Arrow schema without Glue, plain prefixes, smaller
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from cloudcore.firehose import prefix
 from cloudcore.firehose.checks import failed, invalid, only
+from cloudcore.firehose.destinations.config import (
+    MIB,
+    PARTITIONS_BOUND,
+    PARTITIONS_MAX,
+    Config,
+    Retry,
+    Target,
+)  # fmt: skip
 from cloudcore.firehose.destinations.s3 import conversion
 from cloudcore.firehose.destinations.s3.compress import FORMATS
-from cloudcore.firehose.destinations.s3.conversion import Conversion
 from cloudcore.firehose.prefix import Prefix
 from cloudcore.firehose.processing import config as processing
-from cloudcore.firehose.processing.config import NONE, Processors
+from cloudcore.firehose.processing.config import Processors
 
-MIB = 1 << 20
-PARTITIONS_MAX, PARTITIONS_BOUND = 500, 5000
 _ARN = re.compile(r"arn:aws[a-z-]*:s3:::([^/]+)")
 _MEMBERS = {
     "RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix", "BufferingHints", "CompressionFormat",
@@ -36,52 +40,23 @@ PLAIN_MEMBERS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Target:
-    """Where one kind of object goes and when: the data, or the backup."""
-
-    bucket: str
-    prefix: Prefix
-    buffer_bytes: int
-    buffer_seconds: float
-    compression: str
-    extension: str
-    kms_key: str | None = None
-
-
-@dataclass(frozen=True)
-class S3Config:
-    """Everything the pipeline needs to know of its destination."""
-
-    data: Target
-    errors: Prefix
-    zone: tzinfo
-    processors: Processors = NONE
-    backup: Target | None = None
-    conversion: Conversion | None = None
-    validate_json: bool = False
-    partitioned: bool = False
-    partitions_max: int = PARTITIONS_MAX
-    retry_seconds: int = 300
-
-    @property
-    def needs_encryption(self) -> bool:
-        """Whether the store has to encrypt by a KMS key."""
-        return any(target is not None and target.kms_key for target in (self.data, self.backup))
-
-    @property
-    def processed(self) -> bool:
-        """Whether records go through processors before they are buffered; a delimiter alone is put behind
-        each record when the object is made."""
-        return self.processors != Processors(delimiter=self.processors.delimiter)
-
-    @property
-    def delimiter(self) -> bytes:
-        """What still has to be put behind each record when the object is made."""
-        return b"" if self.processed else self.processors.delimiter
+def parse_plain(raw: dict[str, Any], ours: dict[str, Any], where: str, default_mib: int = 5) -> Target:
+    """An S3DestinationConfiguration inside another one: where objects go, and when. Raises ApiError."""
+    only(raw, PLAIN_MEMBERS, where)
+    refuse_unsupported(raw)
+    size, seconds = hints(raw, 1, default_mib)
+    compression = raw.get("CompressionFormat", "UNCOMPRESSED")
+    prefixed = prefix.data_prefix(raw.get("Prefix") or "", plain=bool(ours.get("plain_prefix")))
+    if prefixed.partition_keys:
+        raise invalid(f"partition keys are not allowed in the Prefix of {where}")
+    return Target(
+        _bucket(raw), prefixed, int(ours.get("backup_bytes") or size),
+        float(ours.get("buffer_seconds", seconds)), compression, FORMATS[compression].extension,
+        _kms_key(raw),
+    )  # fmt: skip
 
 
-def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
+def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> Config:
     """Read a configuration that fits the model. Raises ApiError, as CreateDeliveryStream does, for members
     that do not go together or are not supported.
 
@@ -89,8 +64,10 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
     buffer_bytes, buffer_seconds and processor_seconds (finer than whole MiB and seconds).
     """
     ours = ours or {}
-    only(raw, _MEMBERS, "ExtendedS3DestinationConfiguration")
-    _refuse_unsupported(raw)
+    plain_only = ours.get("kind") == "S3"
+    only(raw, PLAIN_MEMBERS if plain_only else _MEMBERS,
+         f"{'' if plain_only else 'Extended'}S3DestinationConfiguration")  # fmt: skip
+    refuse_unsupported(raw)
     zone = _zone(raw)
     plain = bool(ours.get("plain_prefix"))
     data_prefix = prefix.data_prefix(raw.get("Prefix", ""), plain=plain)
@@ -105,7 +82,7 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
     partitioned, retry_seconds = _partitioning(raw, data_prefix, processors)
     small = bool(ours.get("small_buffers"))
     low = 64 if (convert or partitioned) and not small else 1
-    size, seconds = _hints(raw, low, 128 if convert or partitioned else 5)
+    size, seconds = hints(raw, low, 128 if convert or partitioned else 5)
     extension = convert.writer.extension if convert else FORMATS[compression].extension
     data = Target(
         _bucket(raw), data_prefix, int(ours.get("buffer_bytes") or size),
@@ -119,10 +96,10 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> S3Config:
         and prefix.parse(raw.get("Prefix", ""), "").has_expressions
     ):
         raise invalid("ErrorOutputPrefix cannot be null or empty when Prefix contains expressions")
-    return S3Config(
+    return Config(
         data, prefix.error_prefix(raw.get("ErrorOutputPrefix", ""), plain=plain), zone, processors,
         _backup(raw, ours), convert, bool(ours.get("validate_json")), partitioned,
-        partitions_max, retry_seconds,
+        partitions_max, Retry(retry_seconds, "failures") if partitioned else None,
     )  # fmt: skip
 
 
@@ -145,7 +122,7 @@ def describe(raw: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _refuse_unsupported(raw: dict[str, Any]) -> None:
+def refuse_unsupported(raw: dict[str, Any]) -> None:
     if (raw.get("CloudWatchLoggingOptions") or {}).get("Enabled"):
         raise invalid("CloudWatchLoggingOptions.Enabled true is not supported")
     encryption = raw.get("EncryptionConfiguration") or {}
@@ -180,7 +157,7 @@ def _zone(raw: dict[str, Any]) -> tzinfo:
         raise invalid(f"CustomTimeZone is not a valid time zone: {name}") from None
 
 
-def _hints(raw: dict[str, Any], low: int, default: int) -> tuple[int, int]:
+def hints(raw: dict[str, Any], low: int, default: int) -> tuple[int, int]:
     hints = raw.get("BufferingHints", {})
     only(hints, {"SizeInMBs", "IntervalInSeconds"}, "BufferingHints")
     size = hints.get("SizeInMBs", max(default, low))
@@ -226,16 +203,5 @@ def _backup(raw: dict[str, Any], ours: dict[str, Any]) -> Target | None:
     block = raw.get("S3BackupConfiguration")
     if block is None:
         raise invalid("S3BackupConfiguration is required when S3BackupMode is Enabled")
-    only(block, PLAIN_MEMBERS, "S3BackupConfiguration")
-    _refuse_unsupported(block)
-    size, seconds = _hints(block, 1, 5)
-    compression = block.get("CompressionFormat", "UNCOMPRESSED")
-    where = prefix.data_prefix(block.get("Prefix", ""), plain=bool(ours.get("plain_prefix")))
-    if where.partition_keys:
-        raise invalid("partition keys are not allowed in the Prefix of S3BackupConfiguration")
     prefix.error_prefix(block.get("ErrorOutputPrefix") or "")  # checked; a backup has no records that fail
-    return Target(
-        _bucket(block), where, int(ours.get("backup_bytes") or size),
-        float(ours.get("buffer_seconds", seconds)), compression, FORMATS[compression].extension,
-        _kms_key(block),
-    )  # fmt: skip
+    return parse_plain(block, ours, "S3BackupConfiguration")

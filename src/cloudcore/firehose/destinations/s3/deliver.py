@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from cloudcore.firehose import prefix
+from cloudcore.firehose.destinations.config import Config, Target
 from cloudcore.firehose.destinations.s3 import encode
 from cloudcore.firehose.destinations.s3.compress import FORMATS, compress
-from cloudcore.firehose.destinations.s3.config import S3Config, Target
 from cloudcore.firehose.journal import Plan
 
 
-def object_key(config: S3Config, stream: str, version: int, plan_identity: str, lane: str, time_ms: int,
+def object_key(config: Config, stream: str, version: int, plan_identity: str, lane: str, time_ms: int,
                keys: dict[str, str]) -> tuple[str, str]:  # fmt: skip
     """Bucket and key of a plan's object; `keys` are the lane's partition keys."""
     kind, _, rest = lane.partition(":")
@@ -28,7 +28,7 @@ def object_key(config: S3Config, stream: str, version: int, plan_identity: str, 
 
 
 def deliver(
-    plan: Plan, pieces: Iterable[encode.Piece], config: S3Config, schema: Any, objects: Any,
+    plan: Plan, pieces: Iterable[encode.Piece], config: Config, schema: Any, objects: Any,
     stream: str, on_failed: encode.OnFailed | None,
 ) -> dict[str, int]:  # fmt: skip
     """Write the plan's object, and next to it under the error prefix what would not convert.
@@ -51,9 +51,8 @@ def deliver(
     if found.records:
         _put(objects, plan.bucket, plan.key, parts, target, moved)
     if found.failures:
-        key = _failures_key(plan, config, stream)
-        _put(objects, config.data.bucket, key, compress(found.failures, config.data.compression, key),
-             config.data, moved)  # fmt: skip
+        key = failures_key(plan, config, stream, encode.CONVERSION_FAILED)
+        put_failures(objects, config, key, found.failures, moved)
     failed = len(found.failures)
     if plan.redirected:
         moved |= {"failed": found.records, "conversion_failed": failed}
@@ -66,21 +65,27 @@ def deliver(
     return moved
 
 
-def redirected_key(plan: Plan, config: S3Config, stream: str) -> str:
+def redirected_key(plan: Plan, config: Config, stream: str) -> str:
     """The key under the error prefix of a partition's object that could not be written in time."""
     when = prefix.moment(plan.time_ms, config.zone)
     name = prefix.object_name(stream, plan.version, when, f"{plan.key}:redirected", config.data.extension)
     return config.errors.evaluate(when, error_type="processing-failed") + name
 
 
-def _failures_key(plan: Plan, config: S3Config, stream: str) -> str:
+def failures_key(plan: Plan, config: Config, stream: str, error_type: str) -> str:
+    """The key of the object that holds what failed of a plan."""
     when = prefix.moment(plan.time_ms, config.zone)
     extension = FORMATS[config.data.compression].extension
+    name = prefix.object_name(stream, plan.version, when, f"{plan.key}:{error_type}", extension)
     if config.errors.has("random"):  # fresh text at every evaluation would not overwrite itself
-        return f"{plan.key}.{encode.CONVERSION_FAILED}{extension}"
-    return config.errors.evaluate(when, error_type=encode.CONVERSION_FAILED) + prefix.object_name(
-        stream, plan.version, when, f"{plan.key}:{encode.CONVERSION_FAILED}", extension
-    )
+        return f"{plan.key}.{error_type}{extension}" if plan.bucket else f"{error_type}/{name}"
+    return config.errors.evaluate(when, error_type=error_type) + name
+
+
+def put_failures(objects: Any, config: Config, key: str, lines: list[bytes], moved: dict[str, int]) -> None:
+    """Write the object of what failed."""
+    parts = compress(lines, config.data.compression, key)
+    _put(objects, config.data.bucket, key, parts, config.data, moved)
 
 
 def _put(

@@ -7,25 +7,17 @@ columnar.py; compression comes after, in compress.py.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from cloudcore.firehose.destinations.s3.rows import BadRecord, objects_of
-from cloudcore.firehose.records import concat, split
+from cloudcore.firehose.records import Piece, concat, split
 
+__all__ = ["CONVERSION_FAILED", "Encoded", "OnFailed", "Piece", "concatenate", "fail", "json_lines"]
 CONVERSION_FAILED = "format-conversion-failed"
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A framed batch of records, with their source sequences and the time of arrival in ms."""
-
-    payload: bytes | memoryview
-    sequences: Sequence[int]
-    arrival_ms: int
 
 
 @dataclass

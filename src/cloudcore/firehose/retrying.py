@@ -1,0 +1,88 @@
+"""Retrying: when a plan that failed is tried again, and when it is given up.
+
+Pauses are 1 s and then twice as long each time, up to 2 minutes. Thread rule: the pipeline's thread.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from cloudcore.firehose.destinations.config import Retry
+from cloudcore.firehose.destinations.sending import Progress
+
+FIRST_S, MAX_S = 1.0, 120.0
+_RECOVERED_S = 2.0
+
+
+@dataclass
+class _Tried:
+    began: float
+    progress: Progress = field(default_factory=Progress)
+    failed_since: float | None = None
+    paused: float = 0.0
+    pause: float = FIRST_S
+    due: float = 0.0
+    waits: bool = False
+
+
+class Retrying:
+    """The attempts of a stream's open plans, by plan id. Times in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._tried: dict[int, _Tried] = {}
+
+    def begin(self, plan: int, now: float) -> Progress:
+        """An attempt begins; what earlier ones left."""
+        tried = self._tried.setdefault(plan, _Tried(now))
+        tried.waits = False
+        return tried.progress
+
+    def progress(self, plan: int) -> Progress:
+        tried = self._tried.get(plan)
+        return tried.progress if tried else Progress()
+
+    def is_due(self, plan: int, now: float) -> bool:
+        tried = self._tried.get(plan)
+        return tried is None or tried.due <= now
+
+    def ended(self, plan: int) -> None:
+        """Nothing more will be tried: it is delivered, or given up."""
+        self._tried.pop(plan, None)
+
+    def start_over(self, plan: int) -> None:
+        """It goes somewhere else from now on, at once; what it got done stays known."""
+        tried = self._tried.get(plan)
+        if tried is not None:
+            tried.due, tried.pause, tried.waits = 0.0, FIRST_S, False
+
+    def recovered(self, now: float) -> None:
+        """The destination works again: the others need not wait long."""
+        for tried in self._tried.values():
+            tried.due = min(tried.due, now + _RECOVERED_S)
+
+    def failed(self, plan: int, retry: Retry | None, now: float) -> float | None:
+        """How long to wait before the next attempt; None when the plan's time is over."""
+        tried = self._tried.setdefault(plan, _Tried(now))
+        if tried.failed_since is None:
+            tried.failed_since = now
+        pause = tried.pause
+        if retry is not None:
+            pause *= 1 + random.uniform(-retry.jitter, retry.jitter)
+            spent = {"pauses": tried.paused, "attempts": now - tried.began,
+                     "failures": now - tried.failed_since}[retry.counts]  # fmt: skip
+            if spent >= retry.seconds:
+                return None
+            pause = min(pause, retry.seconds - spent)
+        tried.paused += pause
+        tried.pause = min(tried.pause * 2, MAX_S)
+        tried.due, tried.waits = now + pause, True
+        return pause
+
+    def waiting(self) -> Iterator[tuple[int, float]]:
+        """Plan id and due time of what waits for its next attempt."""
+        return ((plan, tried.due) for plan, tried in self._tried.items() if tried.waits)
+
+    def __len__(self) -> int:
+        return sum(tried.waits for tried in self._tried.values())

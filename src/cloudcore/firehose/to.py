@@ -1,0 +1,56 @@
+"""To: the destinations that `cloud.stream(..., to=...)` takes.
+
+    from cloudcore.firehose import to
+    cloud.stream("logs", to=to.http_endpoint("https://logs.example.com/in", access_key="k"), buffer_seconds=5)
+
+Addresses of the library may be http:// ones; over the wire AWS's rules hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Destination", "http_endpoint"]
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A destination as a user of the library says it: kind, members of CreateDeliveryStream, what is ours."""
+
+    kind: str
+    members: dict[str, Any]
+    ours: dict[str, Any] = field(default_factory=dict)
+
+
+def http_endpoint(
+    url: str,
+    *,
+    access_key: str | None = None,
+    attributes: Mapping[str, str] | None = None,
+    gzip: bool = False,
+    retry_seconds: int = 300,
+    timeout_seconds: float = 180,
+) -> Destination:
+    """An HTTP endpoint that takes requests of the published specification. Times in seconds.
+
+    Source: AWS, "Understand HTTP endpoint delivery request and response specifications".
+    """
+    address, reach = _secure(url)
+    endpoint = {"Url": address} | ({} if access_key is None else {"AccessKey": access_key})
+    pairs = [{"AttributeName": n, "AttributeValue": v} for n, v in (attributes or {}).items()]
+    request = {"ContentEncoding": "GZIP" if gzip else "NONE", "CommonAttributes": pairs}
+    members = {
+        "EndpointConfiguration": endpoint, "RequestConfiguration": request,
+        "RetryOptions": {"DurationInSeconds": retry_seconds},
+    }  # fmt: skip
+    return Destination("HttpEndpoint", members, {"timeout_seconds": timeout_seconds, **reach})
+
+
+def _secure(url: str) -> tuple[str, dict[str, Any]]:
+    """The https:// address that the model asks for, and that it is reached as it was given."""
+    if not url.startswith("http://"):
+        return url, {}
+    address = "https://" + url[len("http://") :]
+    return address, {"reach": {address: url}}

@@ -1,0 +1,106 @@
+"""Destinations that are no bucket, through unmodified boto3: create, describe, update, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from firehose_support import client_of
+
+from cloudcore.firehose import Firehose
+from cloudcore.objects import LocalObjects
+
+ROLE = "arn:aws:iam::000000000000:role/r"
+BUCKET = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::b"}
+PLAIN = {
+    **BUCKET, "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 300}, "CompressionFormat": "UNCOMPRESSED",
+    "EncryptionConfiguration": {"NoEncryptionConfig": "NoEncryption"}, "CloudWatchLoggingOptions": {"Enabled": False},
+}  # fmt: skip
+HTTP = {"EndpointConfiguration": {"Url": "https://there/in", "Name": "n", "AccessKey": "secret"}, "S3Configuration": BUCKET}
+
+# kind -> configuration, what its description adds and hides, an update and what it changes
+KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "HttpEndpoint": (
+        HTTP,
+        {
+            "EndpointConfiguration": {"Url": "https://there/in", "Name": "n"},
+            "RequestConfiguration": {"ContentEncoding": "NONE"}, "S3BackupMode": "FailedDataOnly",
+            "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 300}, "RetryOptions": {"DurationInSeconds": 300},
+            "CloudWatchLoggingOptions": {"Enabled": False}, "S3DestinationDescription": PLAIN,
+        },
+        {"RequestConfiguration": {"ContentEncoding": "GZIP"}, "S3Update": {"Prefix": "p/"}, "S3BackupMode": "AllData"},
+        {
+            "RequestConfiguration": {"ContentEncoding": "GZIP"}, "S3BackupMode": "AllData",
+            "S3DestinationDescription": {**PLAIN, "Prefix": "p/"},
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Firehose]:
+    service = Firehose(tmp_path / "firehose", objects=LocalObjects(tmp_path / "objects"))
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def client(service: Firehose) -> Any:
+    return client_of(service)
+
+
+def described(client: Any, name: str = "s") -> dict[str, Any]:
+    return client.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+
+
+def update(client: Any, kind: str, members: dict[str, Any]) -> None:
+    found = described(client)
+    client.update_destination(
+        DeliveryStreamName="s", CurrentDeliveryStreamVersionId=found["VersionId"],
+        DestinationId=found["Destinations"][0]["DestinationId"], **{f"{kind}DestinationUpdate": members},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_create_describe_update(client: Any, kind: str) -> None:
+    configuration, shown, change, changed = KINDS[kind]
+    client.create_delivery_stream(DeliveryStreamName="s", **{f"{kind}DestinationConfiguration": configuration})
+    member = f"{kind}DestinationDescription"
+    (destination,) = described(client)["Destinations"]
+    assert destination == {"DestinationId": "destinationId-000000000001", member: shown}
+    update(client, kind, change)
+    found = described(client)
+    assert found["VersionId"] == "2" and found["Destinations"][0][member] == {**shown, **changed}
+    assert "secret" not in str(found)
+
+
+def test_the_backup_mode_does_not_fall_back(client: Any) -> None:
+    client.create_delivery_stream(DeliveryStreamName="s", HttpEndpointDestinationConfiguration={**HTTP, "S3BackupMode": "AllData"})
+    with pytest.raises(ClientError, match="cannot be changed from AllData"):
+        update(client, "HttpEndpoint", {"S3BackupMode": "FailedDataOnly"})
+
+
+def test_another_type_of_destination_needs_all_its_members(client: Any) -> None:
+    client.create_delivery_stream(DeliveryStreamName="s", ExtendedS3DestinationConfiguration={**BUCKET, "Prefix": "a/"})
+    with pytest.raises(ClientError, match="s3Configuration"):
+        update(client, "HttpEndpoint", {"EndpointConfiguration": {"Url": "https://there"}})
+    update(client, "HttpEndpoint", {"EndpointConfiguration": {"Url": "https://there"}, "S3Update": BUCKET})
+    (destination,) = described(client)["Destinations"]
+    assert set(destination) == {"DestinationId", "HttpEndpointDestinationDescription"}
+    assert "Prefix" not in destination["HttpEndpointDestinationDescription"]["S3DestinationDescription"]
+    update(client, "ExtendedS3", BUCKET)
+    assert "ExtendedS3DestinationDescription" in described(client)["Destinations"][0]
+
+
+def test_one_destination_and_none_that_is_not_there(client: Any) -> None:
+    for members, words in (
+        ({"ExtendedS3DestinationConfiguration": BUCKET, "HttpEndpointDestinationConfiguration": HTTP}, "Exactly one"),
+        ({"SnowflakeDestinationConfiguration": {
+            "AccountUrl": "https://account.snowflakecomputing.com", "Database": "d", "Schema": "s", "Table": "t",
+            "RoleARN": ROLE, "S3Configuration": BUCKET}}, "Snowflake is not supported"),
+    ):  # fmt: skip
+        with pytest.raises(ClientError, match=words):
+            client.create_delivery_stream(DeliveryStreamName="s", **members)
