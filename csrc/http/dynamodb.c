@@ -2,6 +2,7 @@
 #include "http/dynamodb.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -9,15 +10,46 @@
 static const char TARGET[] = "DynamoDB_20120810.";
 enum { TARGET_SIZE = sizeof TARGET - 1, BODY_MAX = 16 << 20 };
 
-void cc_http_dynamodb_init(cc_http_dynamodb *door, cc_tables *tables, const char *account,
-                           const char *region) {
-    *door = (cc_http_dynamodb){.tables = tables, .serial = cc_clock_monotonic_ns()};
+void cc_http_dynamodb_init(cc_http_dynamodb *door, const char *account, const char *region, bool shared) {
+    *door = (cc_http_dynamodb){.serial = cc_clock_monotonic_ns(), .shared = shared};
     snprintf(door->account, sizeof door->account, "%s", account);
     snprintf(door->region, sizeof door->region, "%s", region);
     cc_arena_init(&door->arena, (size_t)64 * 1024);
 }
 
-void cc_http_dynamodb_free(cc_http_dynamodb *door) { cc_arena_free(&door->arena); }
+void cc_http_dynamodb_free(cc_http_dynamodb *door) {
+    const cc_http_place *place = atomic_load_explicit(&door->places, memory_order_relaxed);
+    for (const cc_http_place *next; place != NULL; place = next) {
+        next = place->next;
+        free((void *)place);
+    }
+    cc_arena_free(&door->arena);
+}
+
+cc_status cc_http_dynamodb_add(cc_http_dynamodb *door, cc_bytes account, cc_bytes region, cc_tables *tables,
+                               cc_error *error) {
+    if (account.size != CC_HTTP_ACCOUNT || region.size > CC_HTTP_REGION_MAX)
+        return cc_fail(error, CC_ERR_ARGUMENT, "no account or no region");
+    cc_http_place *place = calloc(1, sizeof *place);
+    if (place == NULL)
+        return cc_fail(error, CC_ERR_NOMEM, "no memory for a place");
+    memcpy(place->account, account.data, account.size);
+    memcpy(place->region, region.data, region.size);
+    place->tables = tables;
+    place->next = atomic_load_explicit(&door->places, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&door->places, &place->next, place, memory_order_release,
+                                                  memory_order_relaxed))
+        continue;
+    return CC_OK;
+}
+
+static cc_tables *find_place(const cc_http_dynamodb *door, cc_bytes account, cc_bytes region) {
+    const cc_http_place *place = atomic_load_explicit(&door->places, memory_order_acquire);
+    while (place != NULL && !(cc_bytes_equal(account, cc_bytes_text(place->account)) &&
+                              cc_bytes_equal(region, cc_bytes_text(place->region))))
+        place = place->next;
+    return place != NULL ? place->tables : NULL;
+}
 
 void cc_http_request_id(uint64_t serial, char *out) {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -29,27 +61,42 @@ void cc_http_request_id(uint64_t serial, char *out) {
     out[52] = '\0';
 }
 
-/* The credential scope names a region, and an access key of 12 digits an account; neither given means
- * the default. "Credential=KEY/date/region/service/aws4_request" */
-static bool is_ours(const cc_http_dynamodb *door, cc_bytes authorization) {
-    const uint8_t *at = memmem(authorization.data, authorization.size, "Credential=", 11);
-    if (authorization.size == 0 || at == NULL)
-        return true;
-    const uint8_t *end = authorization.data + authorization.size, *part = at + 11;
+/* Whose tables a request means; NULL: not ours to say. The credential scope names a region, an access key of
+ * 12 digits an account: "Credential=KEY/date/region/service/aws4_request". */
+static cc_tables *tables_of(cc_http_dynamodb *door, cc_bytes authorization) {
+    cc_bytes account = cc_bytes_text(door->account), region = cc_bytes_text(door->region);
+    const uint8_t *at = authorization.size == 0
+                            ? NULL
+                            : memmem(authorization.data, authorization.size, "Credential=", 11);
+    if (door->shared || at == NULL) {
+        if (door->home == NULL)
+            door->home = find_place(door, account, region);
+        return door->home;
+    }
+    at += 11;
+    const uint8_t *end = authorization.data + authorization.size, *part = at;
+    size_t left = (size_t)(end - at);
+    if (door->scoped != NULL && left >= door->scope_size && memcmp(at, door->scope, door->scope_size) == 0)
+        return door->scoped;
     cc_bytes parts[3];
     for (int i = 0; i < 3; i++) {
         const uint8_t *slash = memchr(part, '/', (size_t)(end - part));
         if (slash == NULL)
-            return false;
+            return NULL;
         parts[i] = cc_bytes_of(part, (size_t)(slash - part));
         part = slash + 1;
     }
-    bool digits = parts[0].size == 12;
+    bool digits = parts[0].size == CC_HTTP_ACCOUNT;
     for (size_t i = 0; i < parts[0].size; i++)
         digits = digits && parts[0].data[i] >= '0' && parts[0].data[i] <= '9';
-    if (digits && !cc_bytes_equal(parts[0], cc_bytes_text(door->account)))
-        return false;
-    return cc_bytes_equal(parts[2], cc_bytes_text(door->region));
+    cc_tables *found = find_place(door, digits ? parts[0] : account, parts[2]);
+    size_t size = (size_t)(part - at);
+    if (found != NULL && size <= sizeof door->scope) {
+        memcpy(door->scope, at, size);
+        door->scope_size = size;
+        door->scoped = found;
+    }
+    return found;
 }
 
 bool cc_http_dynamodb_fast(void *context, const cc_http_head *head, cc_bytes body,
@@ -61,11 +108,13 @@ bool cc_http_dynamodb_fast(void *context, const cc_http_head *head, cc_bytes bod
         return false;
     cc_verb verb = cc_verb_from_name(cc_bytes_of(target.data + TARGET_SIZE, target.size - TARGET_SIZE));
     if (verb == CC_VERB_NONE || cc_http_head_find(head, "content-encoding").size != 0 ||
-        cc_http_head_find(head, "origin").size != 0 ||
-        !is_ours(door, cc_http_head_find(head, "authorization")))
+        cc_http_head_find(head, "origin").size != 0)
+        return false;
+    cc_tables *tables = tables_of(door, cc_http_head_find(head, "authorization"));
+    if (tables == NULL)
         return false;
     cc_arena_reset(&door->arena);
-    if (cc_table_call_json(door->tables, verb, body, &door->arena, &reply->body, &reply->status) != CC_OK) {
+    if (cc_table_call_json(tables, verb, body, &door->arena, &reply->body, &reply->status) != CC_OK) {
         /* Out of memory, perhaps after the write: never hand it on, it would be done twice. */
         cc_buffer_clear(&reply->body);
         reply->status = 500;

@@ -55,8 +55,10 @@ cdef extern from "table/table.h" nogil:
 cdef extern from "http/dynamodb.h" nogil:
     ctypedef struct cc_http_dynamodb:
         pass
-    void cc_http_dynamodb_init(cc_http_dynamodb *door, cc_tables *tables, const char *account,
-                               const char *region)
+    void cc_http_dynamodb_init(cc_http_dynamodb *door, const char *account, const char *region,
+                               c_bool shared)
+    cc_status cc_http_dynamodb_add(cc_http_dynamodb *door, cc_bytes account, cc_bytes region,
+                                   cc_tables *tables, cc_error *error)
     void cc_http_dynamodb_free(cc_http_dynamodb *door)
     c_bool cc_http_dynamodb_fast(void *door, const cc_http_head *head, cc_bytes body,
                                  cc_http_reply_parts *reply) noexcept
@@ -89,12 +91,12 @@ cdef class Server:
     """An HTTP/1.1 server on a C thread."""
     cdef cc_http_server *server
     cdef cc_http_dynamodb door
-    cdef object tables  # keeps the tables open while the server answers from them
+    cdef list tables  # those that the server answers from stay open
     cdef readonly int port
     cdef bint stopped
 
-    def __cinit__(self, str host="127.0.0.1", uint16_t port=0, *, tables=None, str account="000000000000",
-                  str region="us-east-1", uint64_t body_max=0, uint32_t head_timeout_ms=0,
+    def __cinit__(self, str host="127.0.0.1", uint16_t port=0, *, str account="000000000000",
+                  str region="us-east-1", c_bool shared=False, uint64_t body_max=0, uint32_t head_timeout_ms=0,
                   uint32_t body_timeout_ms=0, uint32_t idle_timeout_ms=0, uint32_t connections_max=0):
         cdef cc_http_options options
         cdef cc_error error
@@ -107,12 +109,10 @@ cdef class Server:
         options.body_timeout_ms = body_timeout_ms
         options.idle_timeout_ms = idle_timeout_ms
         options.connections_max = connections_max
-        cc_http_dynamodb_init(&self.door, <cc_tables *><size_t>(tables.pointer if tables is not None else 0),
-                              c_account, c_region)
-        if tables is not None:
-            self.tables = tables
-            options.fast = cc_http_dynamodb_fast
-            options.fast_context = &self.door
+        self.tables = []
+        cc_http_dynamodb_init(&self.door, c_account, c_region, shared)
+        options.fast = cc_http_dynamodb_fast
+        options.fast_context = &self.door
         check(cc_http_open(&options, &self.server, &error), &error)
         self.port = cc_http_port(self.server)
 
@@ -123,6 +123,17 @@ cdef class Server:
                     cc_http_stop(self.server, 0)
             cc_http_close(self.server)
         cc_http_dynamodb_free(&self.door)
+
+    def answer_items_of(self, str account, str region, tables):
+        """Item verbs of an account and region are answered from `tables`, which must outlive stop()."""
+        cdef cc_error error
+        cdef bytes c_account = account.encode(), c_region = region.encode()
+        cdef const char *account_text = c_account
+        cdef const char *region_text = c_region
+        check(cc_http_dynamodb_add(&self.door, cc_bytes_of(account_text, <size_t>len(c_account)),
+                                   cc_bytes_of(region_text, <size_t>len(c_region)),
+                                   <cc_tables *><size_t>tables.pointer, &error), &error)
+        self.tables.append(tables)
 
     def next(self, double timeout):
         """The next request for Python, None after `timeout` seconds. ClosedError once stopped."""

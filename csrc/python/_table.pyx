@@ -132,7 +132,8 @@ cdef class Tables:
     """The tables of one directory (None: in memory only).
 
     durability: "process" (default: survives kill -9 of the process), "interval", "commit" (each
-    write waits for the disk) or "memory".
+    write waits for the disk) or "memory". With `account` (12 digits) and `region`, ARNs of others are
+    refused.
     """
     cdef cc_tables *tables
     cdef Scratch *spare
@@ -144,7 +145,7 @@ cdef class Tables:
     cdef object __weakref__
 
     def __cinit__(self, directory=None, durability="process", uint32_t interval_ms=0,
-                  uint64_t disk_bound=0):
+                  uint64_t disk_bound=0, str account="", str region=""):
         cdef cc_store_options options
         cdef cc_error error
         cdef cc_status status
@@ -153,6 +154,8 @@ cdef class Tables:
         for i in range(sizeof(options)):
             zero[i] = 0
         error.message[0] = error.type[0] = 0
+        if len(account) > 12 or len(region) > 31:
+            raise ValueError("an account is 12 digits, a region up to 31 characters")
         if durability not in _DURABILITY:
             raise ValueError(f"durability is one of {', '.join(_DURABILITY)}, not {durability!r}")
         options.log.durability = _DURABILITY[durability]
@@ -164,6 +167,7 @@ cdef class Tables:
         with nogil:
             status = cc_tables_open(path, &options, &self.tables, &error)
         check(status, &error)
+        cc_tables_set_place(self.tables, utf8_of(account), utf8_of(region))
         if CC_GIL:
             self.recalled = [None] * RECALL_PLACES
             self.places = <RecallPlace *>calloc(RECALL_PLACES, sizeof(RecallPlace))

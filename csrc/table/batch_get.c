@@ -38,8 +38,7 @@ static cc_status find_all(cc_call *call, cc_wanted *wanted, const cc_bound *boun
     for (size_t i = 0; i < request->batch_count; i++) {
         const cc_batch_entry *entry = &request->batch[i];
         if (i == 0 || entry->table != entry[-1].table)
-            CC_TRY(cc_table_find(call->tables, request->tables[entry->table].name, &call->space,
-                                 &call->schema, call->error));
+            CC_TRY(cc_call_find_table(call, request->tables[entry->table].name));
         CC_TRY(cc_bound_check_scalars(&bounds[entry->table], call->schema, call->error));
         wanted[i].space = call->space;
         CC_TRY(cc_key_from_key_item(call->schema, entry->item, call->arena, &wanted[i].key, call->error));

@@ -50,8 +50,7 @@ cc_status cc_verb_batch_write(cc_call *call) {
     for (size_t i = 0; i < request->batch_count; i++) {
         const cc_batch_entry *entry = &request->batch[i];
         if (i == 0 || entry->table != entry[-1].table)
-            CC_TRY(cc_table_find(call->tables, request->tables[entry->table].name, &call->space,
-                                 &call->schema, call->error));
+            CC_TRY(cc_call_find_table(call, request->tables[entry->table].name));
         CC_TRY(prepare(call, entry, &changes[i], &consumed[entry->table]));
         if (duplicate(changes, i + 1))
             return CC_INVALID(call->error, "Provided list of item keys contains duplicates");

@@ -11,7 +11,8 @@ struct cc_tables {
     cc_store *store;
     cc_expression_cache *expressions;
     cc_durability durability;
-    uint64_t (*clock_ms)(void); /* wall time; tests move it */
+    char account[13], region[32]; /* empty: any ARN will do */
+    uint64_t (*clock_ms)(void);   /* wall time; tests move it */
 };
 
 /* One request on its way through a verb. Bounds are filled before the lock is taken. */
@@ -35,6 +36,8 @@ typedef struct {
 
 cc_status cc_no_memory(cc_error *error);
 #define cc_no_memory(error) cc_failed(cc_no_memory(error))
+/* cc_table_find for call->space and call->schema; an ARN must be of this account and region. */
+CC_MUST_CHECK cc_status cc_call_find_table(cc_call *call, cc_bytes name);
 /* Compiles and binds the expressions of call->request; release whatever it says. Without the lock. */
 CC_MUST_CHECK cc_status cc_call_bind(cc_call *call);
 void cc_call_release(cc_call *call);

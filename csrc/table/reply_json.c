@@ -311,11 +311,12 @@ cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buff
     *http_status_out = 400;
     if (reply != NULL && reply->reason_count != 0)
         return cancelled_to_json(reply, out);
-    if (error->status == CC_ERR_SERIALIZATION) {
+    if (error->status == CC_ERR_SERIALIZATION || strcmp(type, "AccessDeniedException") == 0) {
         prefix = "com.amazon.coral.service#";
         type = type[0] != 0 ? type : "SerializationException";
         capital = true;
-    } else if (strcmp(type, "ValidationException") == 0 || error->status == CC_ERR_VALIDATION) {
+    } else if (strcmp(type, "ValidationException") == 0 ||
+               (type[0] == 0 && error->status == CC_ERR_VALIDATION)) {
         prefix = "com.amazon.coral.validate#";
         type = "ValidationException";
     } else if (type[0] == 0) {

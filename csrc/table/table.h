@@ -29,6 +29,7 @@ typedef enum {
 } cc_verb;
 /* "PutItem" -> CC_VERB_PUT; NONE if it is no item verb. */
 cc_verb cc_verb_from_name(cc_bytes operation);
+const char *cc_verb_name(cc_verb verb);
 
 typedef enum {
     CC_RETURN_NONE = 0,
@@ -164,6 +165,8 @@ typedef struct cc_tables cc_tables; /* the table layer over one store; schemas p
 CC_MUST_CHECK cc_status cc_tables_open(const char *dir, const cc_store_options *options,
                                        cc_tables **tables_out, cc_error *error);
 CC_MUST_CHECK cc_status cc_tables_close(cc_tables *tables, cc_error *error);
+/* Whose tables these are; ARNs of others are refused from then on. Before the first request. */
+void cc_tables_set_place(cc_tables *tables, cc_bytes account, cc_bytes region);
 cc_store *cc_tables_store(cc_tables *tables);
 CC_MUST_CHECK cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description_json,
                                         cc_error *error);

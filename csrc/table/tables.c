@@ -11,24 +11,28 @@
 
 cc_status(cc_no_memory)(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for a request"); }
 
+static const char *const verb_names[] = {
+    [CC_VERB_PUT] = "PutItem",
+    [CC_VERB_GET] = "GetItem",
+    [CC_VERB_UPDATE] = "UpdateItem",
+    [CC_VERB_DELETE] = "DeleteItem",
+    [CC_VERB_QUERY] = "Query",
+    [CC_VERB_SCAN] = "Scan",
+    [CC_VERB_BATCH_WRITE] = "BatchWriteItem",
+    [CC_VERB_BATCH_GET] = "BatchGetItem",
+    [CC_VERB_TRANSACT_WRITE] = "TransactWriteItems",
+    [CC_VERB_TRANSACT_GET] = "TransactGetItems",
+    [CC_VERB_CHECK] = "ConditionCheckItem", /* a permission, no operation */
+};
+
 cc_verb cc_verb_from_name(cc_bytes operation) {
-    static const char *const names[CC_VERB_COUNT] = {
-        [CC_VERB_PUT] = "PutItem",
-        [CC_VERB_GET] = "GetItem",
-        [CC_VERB_UPDATE] = "UpdateItem",
-        [CC_VERB_DELETE] = "DeleteItem",
-        [CC_VERB_QUERY] = "Query",
-        [CC_VERB_SCAN] = "Scan",
-        [CC_VERB_BATCH_WRITE] = "BatchWriteItem",
-        [CC_VERB_BATCH_GET] = "BatchGetItem",
-        [CC_VERB_TRANSACT_WRITE] = "TransactWriteItems",
-        [CC_VERB_TRANSACT_GET] = "TransactGetItems",
-    };
     for (int verb = CC_VERB_PUT; verb < CC_VERB_COUNT; verb++)
-        if (cc_bytes_equal(operation, cc_bytes_text(names[verb])))
+        if (cc_bytes_equal(operation, cc_bytes_text(verb_names[verb])))
             return (cc_verb)verb;
     return CC_VERB_NONE;
 }
+
+const char *cc_verb_name(cc_verb verb) { return verb_names[verb]; }
 
 cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_tables **tables_out,
                          cc_error *error) {
@@ -64,6 +68,12 @@ cc_status cc_tables_close(cc_tables *tables, cc_error *error) {
     cc_expression_cache_free(tables->expressions);
     free(tables);
     return status;
+}
+
+void cc_tables_set_place(cc_tables *tables, cc_bytes account, cc_bytes region) {
+    CC_ASSERT(account.size < sizeof tables->account && region.size < sizeof tables->region);
+    memcpy(tables->account, account.data, account.size);
+    memcpy(tables->region, region.data, region.size);
 }
 
 cc_store *cc_tables_store(cc_tables *tables) { return tables->store; }
@@ -105,9 +115,29 @@ cc_bytes cc_table_name_of(cc_bytes name_or_arn) {
     return (cc_bytes){at, (size_t)(name_or_arn.data + name_or_arn.size - at)};
 }
 
+/* "arn:aws:dynamodb:REGION:ACCOUNT:table/NAME" of another place, or none of which one could say it. */
+static bool is_foreign(const cc_tables *tables, cc_bytes name, bool *other_account_out) {
+    cc_bytes parts[5];
+    const uint8_t *at = name.data, *end = name.data + name.size;
+    if (CC_LIKELY(name.size < 4 || memcmp(name.data, "arn:", 4) != 0) || tables->account[0] == 0)
+        return false;
+    for (int i = 0; i < 5; i++) {
+        const uint8_t *colon = memchr(at, ':', (size_t)(end - at));
+        if (colon == NULL)
+            return false; /* no ARN: no table has such a name */
+        parts[i] = cc_bytes_of(at, (size_t)(colon - at));
+        at = colon + 1;
+    }
+    *other_account_out = !cc_bytes_equal(parts[4], cc_bytes_text(tables->account));
+    return *other_account_out || !cc_bytes_equal(parts[3], cc_bytes_text(tables->region));
+}
+
 cc_status cc_table_find(cc_tables *tables, cc_bytes name, cc_space **space_out,
                         const cc_key_schema **schema_out, cc_error *error) {
-    cc_space *space = cc_space_find(tables->store, cc_table_name_of(name));
+    bool other_account;
+    cc_space *space = is_foreign(tables, name, &other_account)
+                          ? NULL
+                          : cc_space_find(tables->store, cc_table_name_of(name));
     if (space == NULL)
         return cc_fail_aws(error, CC_ERR_NOT_FOUND, "ResourceNotFoundException",
                            "Requested resource not found");
@@ -119,6 +149,20 @@ cc_status cc_table_find(cc_tables *tables, cc_bytes name, cc_space **space_out,
     *space_out = space;
     *schema_out = cc_space_attached(space);
     return CC_OK;
+}
+
+cc_status cc_call_find_table(cc_call *call, cc_bytes name) {
+    const char *account = call->tables->account, *verb = cc_verb_name(call->request->verb);
+    bool other_account;
+    if (!is_foreign(call->tables, name, &other_account))
+        return cc_table_find(call->tables, name, &call->space, &call->schema, call->error);
+    if (!other_account)
+        return CC_INVALID(call->error, "Invalid TableArn: Invalid ResourceArn provided as input %.*s",
+                          (int)name.size, (const char *)name.data);
+    return cc_fail_aws(call->error, CC_ERR_VALIDATION, "AccessDeniedException",
+                       "User: arn:aws:iam::%s:root is not authorized to perform: dynamodb:%s on resource: "
+                       "%.*s because no resource-based policy allows the dynamodb:%s action",
+                       account, verb, (int)name.size, (const char *)name.data, verb);
 }
 
 bool cc_table_waits(const cc_tables *tables, cc_durability durability) {
@@ -163,7 +207,7 @@ static cc_status run_verb(cc_call *call) {
         return cc_verb_transact_write(call);
     if (request->verb == CC_VERB_TRANSACT_GET)
         return cc_verb_transact_get(call);
-    CC_TRY(cc_table_find(call->tables, request->table, &call->space, &call->schema, call->error));
+    CC_TRY(cc_call_find_table(call, request->table));
     call->reply->table = cc_table_name_of(request->table);
     switch (request->verb) {
     case CC_VERB_PUT:

@@ -48,7 +48,11 @@ cc_status cc_transact_find(cc_call *call) {
         cc_transact_action *action = &call->actions[i];
         cc_call *own = &action->call;
         const cc_request *request = own->request;
-        CC_TRY(cc_table_find(call->tables, request->table, &own->space, &own->schema, call->error));
+        cc_error *error = own->error;
+        own->error = call->error; /* a table that is not there is no reason of one action */
+        cc_status found = cc_call_find_table(own, request->table);
+        own->error = error;
+        CC_TRY(found);
         action->status = request->verb == CC_VERB_PUT
                              ? cc_key_from_item(own->schema, request->item, call->arena, &action->key,
                                                 own->error)

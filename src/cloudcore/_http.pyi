@@ -22,8 +22,9 @@ class Request:
 class Server:
     """A server on a C thread that never holds the GIL.
 
-    With `tables` (cloudcore._table.Tables) the item verbs of that account and region are answered in C;
-    everything else waits for `next`. Limits: head 64 KiB and 100 headers, body `body_max` bytes (64 MiB).
+    Item verbs of the accounts and regions named by `answer_items_of` are answered in C; everything else waits
+    for `next`. `account` and `region` are those of a request that names none, or (`shared`) of all. Limits:
+    head 64 KiB and 100 headers, body `body_max` bytes (64 MiB).
     """
 
     @property
@@ -33,15 +34,16 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
-        tables: Any = None,
         account: str = "000000000000",
         region: str = "us-east-1",
+        shared: bool = False,
         body_max: int = 0,
         head_timeout_ms: int = 0,
         body_timeout_ms: int = 0,
         idle_timeout_ms: int = 0,
         connections_max: int = 0,
     ) -> Server: ...
+    def answer_items_of(self, account: str, region: str, tables: Any) -> None: ...
     def next(self, timeout: float) -> Request | None: ...
     def reply(self, request: Request, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
     def stop(self, grace_ms: int = 5000) -> None: ...

@@ -5,14 +5,17 @@
     DIR/<account>/<region>/firehose/       delivery streams
     DIR/<account>/objects/<bucket>/<key>   objects, plain files
 
-Services are made when first used; none of them imports another: what one needs of another is handed
-over here.
+A Place is what one account has in one region; the Cloud is the one it was opened for, and makes the others
+when they are first used. So it is with their services; none of them imports another: what one needs of
+another is handed over here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"(?!objects$)[A-Za-z0-9_-]{1,31}")  # it becomes a directory beside objects/
 
 
 def delivery(
@@ -48,39 +53,20 @@ def delivery(
     return Firehose(directory, objects=LocalObjects(objects), invoke=invoke)
 
 
-class Cloud:
-    """All services of one account and region, over the directory `path` or ":memory:".
+class Place:
+    """The services of one account in one region of `root`, each made when it is first used.
 
-    durability: "process" (default: what was acknowledged survives kill -9), "interval", "commit", "memory";
-    of the tables. objects: where streams deliver to; None: files below `path`; "s3": the endpoint and
-    credentials that boto3 would use (extra cloudcore[s3]); or a store of your own. Use it as a context
-    manager or call close(). One process owns a directory: a second one gets BusyError when it first
-    touches the same service.
+    Objects are the account's, whatever the region. Made by Cloud.at.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        account: str = DEFAULT_ACCOUNT,
-        region: str = DEFAULT_REGION,
-        durability: str = "process",
-        clock: Clock | None = None,
-        objects: Any = None,
-    ):
-        if len(account) != 12 or not account.isdigit():
+    def __init__(self, root: Cloud, account: str, region: str):
+        if not _ACCOUNT.fullmatch(account):
             raise ValueError(f"an account is 12 digits, not {account!r}")
-        self.account, self.region, self.durability = account, region, durability
-        self.clock = clock or Clock()
-        self._objects = objects
-        self.in_memory = os.fspath(path) == ":memory:"
-        self._scratch = tempfile.mkdtemp(prefix="cloudcore-") if self.in_memory else None
-        self.path = self._scratch or os.path.abspath(os.fspath(path))
+        if not _REGION.fullmatch(region):
+            raise ValueError(f"a region is up to 31 letters, digits and dashes, not {region!r}")
+        self.account, self.region = account, region
+        self._root = root
         self._services: dict[str, Any] = {}
-        self._endpoints: list[Endpoint] = []
-        self._inner: Endpoint | None = None
-        self._lock = threading.RLock()
-        self._closed = False
 
     @property
     def dynamodb(self) -> DynamoDB:
@@ -89,7 +75,10 @@ class Cloud:
         def make() -> DynamoDB:
             from cloudcore.dynamodb import DynamoDB
 
-            return DynamoDB(self._home("dynamodb"), self.account, self.region, self.durability, self.clock)
+            root = self._root
+            return DynamoDB(
+                self._home("dynamodb"), self.account, self.region, root.durability, root.clock, root.addresses
+            )
 
         return self._service("dynamodb", make)
 
@@ -101,16 +90,16 @@ class Cloud:
             from cloudcore.lambda_ import Lambda
 
             return Lambda(
-                self._home("lambda") or os.path.join(self.path, "lambda"),
+                self._home("lambda") or os.path.join(self._root.path, self.account, self.region, "lambda"),
                 self.account,
                 self.region,
-                endpoint_url=self._functions_url,
-                listener=self._listener_url,
+                endpoint_url=self._root._functions_url,
+                listener=self._root._listener_url,
                 read_object=lambda bucket, key: self.objects.get(bucket, key),
-                hidden=(self.path,),
+                hidden=(self._root.path,),
                 put_object=lambda bucket, key, data: self.objects.put(bucket, key, data),
                 put_record=lambda stream, data: self.firehose.get(stream).put(data),
-                clock=self.clock,
+                clock=self._root.clock,
             )
 
         return self._service("lambda", make)
@@ -119,20 +108,7 @@ class Cloud:
     def objects(self) -> Any:
         """The object store that streams deliver to."""
 
-        def make() -> Any:
-            from cloudcore.objects import LocalObjects
-
-            if self._objects == "s3":
-                from cloudcore.objects.s3 import S3Objects
-
-                return S3Objects()
-            if self._objects is not None:
-                return self._objects
-
-            directory = os.path.join(self.path, self.account, "objects")
-            return LocalObjects(directory, durable=not self.in_memory)
-
-        return self._service("objects", make)
+        return self._root._objects_of(self.account)
 
     @property
     def firehose(self) -> Firehose:
@@ -147,7 +123,7 @@ class Cloud:
                 self.region,
                 objects=self.objects,
                 invoke=lambda function, payload: self.lambda_.invoke(function, payload),
-                clock=self.clock,
+                clock=self._root.clock,
             )
             service.resume()  # what waited when the last process ended is delivered
             return service
@@ -182,35 +158,105 @@ class Cloud:
         """A delivery stream, made if absent; `configuration` as Firehose.stream takes it."""
         return self.firehose.stream(name, **configuration)
 
-    def client(self, service: str) -> Client:
+    def at(self, region: str | None = None, account: str | None = None) -> Place:
+        """What `account` has in `region`; what is left out stays as here.
+
+        Raises ValueError for an account that is not 12 digits and for a region's name that none can have.
+        """
+        return self._root._place(
+            self.account if account is None else account, self.region if region is None else region
+        )
+
+    def has_url(self, url_id: str) -> bool:
+        """Whether a function of this place has the URL of this id."""
+        functions = self._services.get("lambda")
+        return functions is not None and functions.has_url(url_id)
+
+    def client(self, service: str, region: str | None = None, account: str | None = None) -> Client:
         """A client in the shape of boto3's, without HTTP: "dynamodb", "lambda" or "firehose".
 
-        Raises ValueError for another service.
+        Raises ValueError for another service, and as `at` does.
         """
         from cloudcore.client import Client
 
-        return Client(self, service)
+        return Client(self.at(region, account), service)
 
-    def boto3_session(self) -> Any:
+    def boto3_session(self, region: str | None = None, account: str | None = None) -> Any:
         """A real boto3.Session whose clients and resources reach this cloud without a socket. Needs boto3.
 
         dynamodb, lambda, firehose, s3 (on the object store) and sts are there; other services raise
-        CloudcoreError.
+        CloudcoreError. A client made with a region_name of its own, or with 12 digits as its
+        aws_access_key_id, is at that region and account.
         """
         from cloudcore.wire.boto import session
 
-        return session(self)
+        return session(self.at(region, account))
+
+    def _home(self, service: str) -> str | None:
+        if self._root.in_memory:
+            return None
+        return os.path.join(self._root.path, self.account, self.region, service)
+
+    def _service(self, name: str, make: Callable[[], T]) -> T:
+        with self._root._lock:
+            if name not in self._services:
+                self._root._check_open()
+                self._services[name] = make()
+                if name == "dynamodb":
+                    self._root._tables_opened(self)
+            service: T = self._services[name]
+            return service
+
+
+class Cloud(Place):
+    """All services, over the directory `path` or ":memory:".
+
+    `account` and `region` are meant where a call or a request names none; `at` gives the others.
+    durability: "process" (default: what was acknowledged survives kill -9), "interval", "commit", "memory";
+    of the tables. objects: where streams deliver to; None: files below `path`; "s3": the endpoint and
+    credentials that boto3 would use (extra cloudcore[s3]); or a store of your own. Use it as a context
+    manager or call close(). One process owns a directory: a second one gets BusyError when it first
+    touches the same service. With `shared` every account and region means these, as DynamoDB Local's
+    -sharedDb does.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        account: str = DEFAULT_ACCOUNT,
+        region: str = DEFAULT_REGION,
+        durability: str = "process",
+        clock: Clock | None = None,
+        objects: Any = None,
+        shared: bool = False,
+    ):
+        super().__init__(self, account, region)
+        self.durability = durability
+        self.clock = clock or Clock()
+        self.addresses: list[str] = []
+        """URLs of the listeners that are open."""
+        self.shared = shared
+        self._objects = objects
+        self._stores: dict[str, Any] = {}
+        self.in_memory = os.fspath(path) == ":memory:"
+        self._scratch = tempfile.mkdtemp(prefix="cloudcore-") if self.in_memory else None
+        self.path = self._scratch or os.path.abspath(os.fspath(path))
+        self._places: dict[tuple[str, str], Place] = {(account, region): self}
+        self._endpoints: list[Endpoint] = []
+        self._inner: Endpoint | None = None
+        self._lock = threading.RLock()
+        self._closed = False
 
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Endpoint:
         """Serve this cloud over HTTP on a loopback address; closing the cloud closes it too."""
-        from cloudcore.wire import Endpoint
-
         # Streams of an earlier run go on delivering, asynchronous events and provisioned functions go on too.
-        for service in ("firehose", "lambda_"):
-            if os.path.isdir(self._home(service.rstrip("_")) or ""):
-                getattr(self, service)
+        for place in self._kept():
+            for service in ("firehose", "lambda_"):
+                if os.path.isdir(place._home(service.rstrip("_")) or ""):
+                    getattr(place, service)
         with self._lock:
-            endpoint = Endpoint(self, host, port)
+            endpoint = self._listen(host, port)
             self._endpoints.append(endpoint)
         return endpoint
 
@@ -224,16 +270,14 @@ class Cloud:
                 return
             self._closed = True
             endpoints, inner = self._endpoints, self._inner
+            places = list(self._places.values())
         with contextlib.ExitStack() as stack:  # runs from the last line to the first
             if self._scratch is not None:
                 stack.callback(shutil.rmtree, self._scratch, ignore_errors=True)
-            for closed in (
-                self._services.get("dynamodb"),
-                inner,
-                *map(self._services.get, ("lambda", "firehose")),
-            ):
-                if closed is not None:
-                    stack.callback(closed.close)
+            for name in ("dynamodb", "inner", "lambda", "firehose"):
+                for closed in [inner] if name == "inner" else [place._services.get(name) for place in places]:
+                    if closed is not None:
+                        stack.callback(closed.close)
             for endpoint in endpoints:
                 stack.callback(endpoint.close)
 
@@ -243,21 +287,67 @@ class Cloud:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _home(self, service: str) -> str | None:
-        if self.in_memory:
-            return None
-        return os.path.join(self.path, self.account, self.region, service)
-
-    def _service(self, name: str, make: Callable[[], T]) -> T:
+    def places(self) -> list[Place]:
+        """The accounts and regions in use so far, this one first."""
         with self._lock:
-            if name not in self._services:
-                if self._closed:
-                    from cloudcore.errors import ClosedError
+            return list(self._places.values())
 
-                    raise ClosedError("this cloud is closed", "closed")
-                self._services[name] = make()
-            service: T = self._services[name]
-            return service
+    def _place(self, account: str, region: str) -> Place:
+        with self._lock:
+            found = self._places.get((account, region))
+            if found is None:
+                found = Place(self, account, region)  # checks both names
+                if self.shared:
+                    return self
+                self._places[account, region] = found
+            return found
+
+    def _kept(self) -> list[Place]:
+        """The places of which the directory holds something, and those in use."""
+        if not self.in_memory and not self.shared:
+            for home in glob.iglob(os.path.join(glob.escape(self.path), "*", "*", "")):
+                account, region = home.split(os.sep)[-3:-1]
+                if _ACCOUNT.fullmatch(account) and _REGION.fullmatch(region):
+                    self._place(account, region)
+        return self.places()
+
+    def _objects_of(self, account: str) -> Any:
+        """The object store of an account: the one that was given to all, or files below its directory."""
+        with self._lock:
+            if self._objects is None:
+                if account not in self._stores:
+                    self._check_open()
+                    from cloudcore.objects import LocalObjects
+
+                    directory = os.path.join(self.path, account, "objects")
+                    self._stores[account] = LocalObjects(directory, durable=not self.in_memory)
+                return self._stores[account]
+            if self._objects == "s3":
+                from cloudcore.objects.s3 import S3Objects
+
+                self._objects = S3Objects()
+            return self._objects
+
+    def _check_open(self) -> None:
+        if self._closed:
+            from cloudcore.errors import ClosedError
+
+            raise ClosedError("this cloud is closed", "closed")
+
+    def _listen(self, host: str = "127.0.0.1", port: int = 0) -> Endpoint:
+        from cloudcore.wire import Endpoint
+
+        self.dynamodb  # noqa: B018 - a directory that another process owns is refused here
+        endpoint = Endpoint(self, host, port)
+        for place in self.places():
+            if "dynamodb" in place._services:
+                endpoint.answer_items_of(place)
+        return endpoint
+
+    def _tables_opened(self, place: Place) -> None:
+        """The listeners answer a place's item verbs themselves from now on."""
+        for endpoint in [*self._endpoints, *([self._inner] if self._inner else [])]:
+            endpoint.answer_items_of(place)
 
     def _listener_url(self) -> str:
         """Where clients reach this cloud: the first listener of serve(), else the functions' own."""
@@ -266,9 +356,7 @@ class Cloud:
 
     def _functions_url(self) -> str:
         """Where functions reach the other services: a listener that opens with the first function."""
-        from cloudcore.wire import Endpoint
-
         with self._lock:
             if self._inner is None:
-                self._inner = Endpoint(self)
+                self._inner = self._listen()
             return self._inner.url

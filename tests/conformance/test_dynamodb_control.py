@@ -391,7 +391,8 @@ def test_fifty_tags_are_the_most(db):
         (
             ARN.replace("0" * 12, "1" * 12) + "tab",
             "User: arn:aws:iam::000000000000:root is not authorized to perform: dynamodb:ListTagsOfResource "
-            f"on resource: {ARN.replace('0' * 12, '1' * 12)}tab",
+            f"on resource: {ARN.replace('0' * 12, '1' * 12)}tab because no resource-based policy allows the "
+            "dynamodb:ListTagsOfResource action",
             "AccessDeniedException",
         ),
         (

@@ -24,6 +24,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--objects", choices=("local", "s3"), default="local",
         help="streams deliver to files below DIR, or to the S3 endpoint that boto3 would use",
     )  # fmt: skip
+    parser.add_argument(
+        "--account", default="000000000000", help="of requests whose access key is not 12 digits"
+    )
+    parser.add_argument(
+        "--region", default="us-east-1", help="of requests that name none, and of what is printed"
+    )
+    parser.add_argument("--shared", action="store_true", help="one data for every account and region")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,7 +42,13 @@ def run(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     with contextlib.ExitStack() as stack:
         cloud = stack.enter_context(
-            cloudcore.open(options.data, objects="s3" if options.objects == "s3" else None)
+            cloudcore.open(
+                options.data,
+                account=options.account,
+                region=options.region,
+                shared=options.shared,
+                objects="s3" if options.objects == "s3" else None,
+            )
         )
         endpoint = stack.enter_context(cloud.serve(port=options.port, host=options.host))
         if not cloud.in_memory:

@@ -10,11 +10,14 @@ from typing import Any
 from cloudcore import validation
 from cloudcore._table import Tables
 from cloudcore.clock import Clock
+from cloudcore.dynamodb import arns
 from cloudcore.dynamodb.expiry import Sweeper
 from cloudcore.dynamodb.operations import CONTROL, ITEM
 from cloudcore.errors import ApiError
 
-_CORAL_SERVICE = frozenset(("SerializationException", "UnknownOperationException"))
+_CORAL_SERVICE = frozenset(
+    ("AccessDeniedException", "SerializationException", "UnknownOperationException")
+)
 
 
 class DynamoDB:
@@ -34,17 +37,18 @@ class DynamoDB:
         region: str = "us-east-1",
         durability: str = "process",
         clock: Clock | None = None,
+        addresses: list[str] | None = None,
     ):
         self.account = account
         self.region = region
         self.clock = clock or Clock()
         self.updating = threading.Lock()
         """Held while a stored description is read, changed and written back."""
-        self.addresses: list[str] = []
+        self.addresses: list[str] = [] if addresses is None else addresses
         """URLs of the endpoints that serve this service, for DescribeEndpoints."""
         if directory is not None:
             os.makedirs(directory, exist_ok=True)
-        self.tables = Tables(directory, durability=durability)
+        self.tables = Tables(directory, durability=durability, account=account, region=region)
         self.expiry = Sweeper(self.tables, self.clock)
         self._watch_expiring()
 
@@ -73,7 +77,10 @@ class DynamoDB:
             known = operation in validation.load("dynamodb").operations
             words = f"{operation} is not supported by cloudcore" if known else ""
             raise ApiError("UnknownOperationException", words)
-        return run(self, validation.check("dynamodb", operation, params, wire))
+        checked = validation.check("dynamodb", operation, params, wire)
+        if str(checked.get("TableName", "")).startswith("arn:"):
+            arns.check_own(self, checked["TableName"], operation)
+        return run(self, checked)
 
     def _watch_expiring(self) -> None:
         for name in self.tables.names():

@@ -133,6 +133,12 @@ class Lambda:
 
         return urls.handle(self, url_id, method, path, query, headers, body)
 
+    def has_url(self, url_id: str) -> bool:
+        """Whether the function URL of this id is one of ours."""
+        from cloudcore.lambda_ import urls
+
+        return urls.find(self, url_id) is not None
+
     def deploy(self, name: str, source: dict[str, Any], settings: dict[str, Any]) -> None:
         """Make function `name` what it is asked to be: see deploy.py."""
         from cloudcore.lambda_.deploy import deploy

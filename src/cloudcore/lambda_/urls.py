@@ -14,7 +14,7 @@ def handle(
     service: Any, url_id: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
 ) -> Reply:
     """Answer one request to a function URL."""
-    found = _find(service, url_id)
+    found = find(service, url_id)
     if found is None:
         return _refusal(ApiError("ResourceNotFoundException", "Not Found", 404))
     name, qualifier, held, open_to_all = found
@@ -36,7 +36,8 @@ def handle(
     return status, told, b"" if method == "HEAD" else data
 
 
-def _find(service: Any, url_id: str) -> tuple[str, str | None, dict[str, Any], bool] | None:
+def find(service: Any, url_id: str) -> tuple[str, str | None, dict[str, Any], bool] | None:
+    """(function, qualifier, configuration, whether everybody may call) of a URL's id."""
     with service.lock:
         for name, function in service.registry.functions.items():
             for qualifier, held in function.urls.items():

@@ -1,7 +1,8 @@
 """mock(): inside it, boto3 reaches clouds in memory instead of AWS, whoever made the client and when.
 
-Requests to hosts of AWS are taken where botocore would open a socket; what goes elsewhere goes there. Each
-region is a Cloud of its own, objects are shared by all. Nested mocks share what the outermost one made.
+Requests to hosts of AWS are taken where botocore would open a socket; what goes elsewhere goes there.
+Regions and accounts are apart, as on AWS: 12 digits as an access key name an account, any other key means
+the mock's own. Nested mocks share what the outermost one made.
 """
 
 from __future__ import annotations
@@ -18,15 +19,14 @@ from unittest import mock as unittest_mock
 from urllib.parse import urlsplit
 
 from cloudcore.clock import Clock
-from cloudcore.cloud import DEFAULT_REGION, Cloud
+from cloudcore.cloud import DEFAULT_REGION, Cloud, Place
 from cloudcore.errors import CloudcoreError
-from cloudcore.wire.boto import SERVED, respond
-from cloudcore.wire.router import Router, scope
+from cloudcore.wire.boto import SERVED, respond, sign_scope
+from cloudcore.wire.router import Router
 
 ACCOUNT = "123456789012"
 """The account that test suites written for moto expect."""
 _AWS = re.compile(r"(?:^|\.)(?P<rest>[a-z0-9.-]+)\.amazonaws\.com(?:\.cn)?$")
-_REGION = re.compile(r"^(?:[a-z]{2,3}|us-gov)-[a-z]+-\d$")
 _SERVICES = frozenset((*SERVED, "ddb"))
 """Words of a host that name a service which is served; ddb is that of an account's own endpoint."""
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -44,23 +44,17 @@ class Mock(contextlib.AbstractContextManager["Cloud"]):
     def __init__(self, account: str = ACCOUNT, clock: Clock | None = None, over: Cloud | None = None):
         self.account, self.clock = account, clock
         self._over = over
-        self._clouds: dict[str, Cloud] = {over.region: over} if over is not None else {}
-        self._routers: dict[str, Router] = {over.region: Router(over)} if over is not None else {}
+        self._cloud: Cloud | None = None
         self._stack = contextlib.ExitStack()
         self._outer: list[Mock] = []
 
-    def cloud(self, region: str | None = None) -> Cloud:
-        """The Cloud of a region, made when it is first asked for."""
-        region = region or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+    def cloud(self, region: str | None = None) -> Place:
+        """What the account has in a region; of the outermost mock when they are nested."""
         with _lock:
-            if region not in self._clouds:
-                first = next(iter(self._clouds.values()), None)
-                self._clouds[region] = Cloud(
-                    ":memory:", account=self.account, region=region, clock=self.clock,
-                    objects=first.objects if first is not None else None,
-                )  # fmt: skip
-                self._routers[region] = Router(self._clouds[region])
-            return self._clouds[region]
+            active = self._outer[-1] if self._outer else self
+            if active._cloud is None:
+                raise CloudcoreError("this mock is not active")
+            return active._cloud.at(region)
 
     def start(self) -> Cloud:
         """Begin; stop() ends it."""
@@ -68,14 +62,19 @@ class Mock(contextlib.AbstractContextManager["Cloud"]):
         with _lock:
             if _active is not None:
                 self._outer.append(_active)
-                return _active.cloud()
+                assert _active._cloud is not None
+                return _active._cloud
             self._stack.enter_context(_environment())
-            self._stack.enter_context(_patched(self))
+            region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or DEFAULT_REGION
+            self._cloud = self._over or Cloud(
+                ":memory:", account=self.account, region=region, clock=self.clock
+            )
+            self._stack.enter_context(_patched(Router(self._cloud)))
             _active = self
-            return self.cloud()
+            return self._cloud
 
     def stop(self) -> None:
-        """End what start() began; every cloud is closed when the outermost mock ends."""
+        """End what start() began; the cloud is closed when the outermost mock ends."""
         global _active
         with _lock:
             if self._outer:
@@ -83,12 +82,9 @@ class Mock(contextlib.AbstractContextManager["Cloud"]):
                 return
             _active = None
             self._stack.close()
-            clouds = list(reversed(self._clouds.values()))
-            self._clouds.clear()
-            self._routers.clear()
-        for one in clouds:
-            if one is not self._over:
-                one.close()
+            cloud, self._cloud = self._cloud, None
+        if cloud is not None and cloud is not self._over:
+            cloud.close()
 
     def __enter__(self) -> Cloud:
         return self.start()
@@ -119,20 +115,6 @@ class Mock(contextlib.AbstractContextManager["Cloud"]):
     def _again(self) -> Mock:
         """A fresh one: every call of a decorated function begins with nothing."""
         return Mock(self.account, self.clock)
-
-    def answer(self, request: Any) -> Any:
-        """The response to a request for a host of AWS; None for another host's."""
-        host = urlsplit(request.url).hostname or ""
-        found = _AWS.search(host)
-        if found is None:
-            return None
-        words = host[: -len(".amazonaws.com")].split(".")
-        if not _SERVICES.intersection(words) and not any(word.startswith("s3-") for word in words):
-            raise CloudcoreError(f"{host}: there is no such service here; there are {', '.join(SERVED)}")
-        region = scope(_header(request, "Authorization"))[1]
-        region = region or next((word for word in words if _REGION.match(word)), DEFAULT_REGION)
-        self.cloud(region)
-        return respond(self._routers[region], request)
 
 
 @overload
@@ -196,25 +178,37 @@ def _environment() -> Iterator[None]:
         yield
 
 
+def _answer(router: Router, request: Any) -> Any:
+    """The response to a request for a host of AWS; None for another host's."""
+    host = urlsplit(request.url).hostname or ""
+    found = _AWS.search(host)
+    if found is None:
+        return None
+    words = host[: -len(".amazonaws.com")].split(".")
+    if not _SERVICES.intersection(words) and not any(word.startswith("s3-") for word in words):
+        raise CloudcoreError(f"{host}: there is no such service here; there are {', '.join(SERVED)}")
+    return respond(router, request)
+
+
 @contextlib.contextmanager
-def _patched(active: Mock) -> Iterator[None]:
+def _patched(router: Router) -> Iterator[None]:
     from botocore.httpsession import URLLib3Session
     from botocore.signers import RequestSigner
 
     send, sign = URLLib3Session.send, RequestSigner.sign
 
     def answered(self: Any, request: Any) -> Any:
-        found = active.answer(request)
+        found = _answer(router, request)
         return send(self, request) if found is None else found
 
     def signed(
         self: Any, operation_name: str, request: Any, region_name: Any = None, signing_type: str = "standard",
         *args: Any, **options: Any,
     ) -> Any:  # fmt: skip
-        # A client that was made before, without credentials, can sign nothing; and nobody would look.
+        # A client that was made before, without credentials, can sign nothing: then only its region is said.
         host = urlsplit(request.url).hostname or ""
         if signing_type == "standard" and self._credentials is None and _AWS.search(host):
-            return None
+            return sign_scope(request, region_name or self.region_name, self.signing_name)
         return sign(self, operation_name, request, region_name, signing_type, *args, **options)
 
     with (
@@ -222,8 +216,3 @@ def _patched(active: Mock) -> Iterator[None]:
         unittest_mock.patch.object(RequestSigner, "sign", signed),
     ):
         yield
-
-
-def _header(request: Any, name: str) -> str:
-    value = request.headers.get(name, "")
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)

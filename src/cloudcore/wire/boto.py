@@ -1,11 +1,12 @@
 """boto3 without a socket: the prepared request goes to the Router, its answer back to botocore's parsers.
 
-Everything above the socket is boto3's own: resources, paginators, waiters, retries, streaming bodies. Only
-signatures are left out, except in presigned URLs, because nobody would look at them.
+Everything above the socket is boto3's own: resources, paginators, waiters, retries, streaming bodies. Of
+signatures only the credential scope is there, except in presigned URLs: nobody would look at the rest.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,9 @@ from cloudcore.wire.router import Router
 
 SERVED = ("dynamodb", "firehose", "lambda", "s3", "sts")
 """Services by their names in boto3."""
+
+
+_SIGNER = "cloudcore"
 
 
 class Raw(io.BytesIO):
@@ -45,11 +49,37 @@ def respond(router: Router, request: Any) -> Any:
     return AWSResponse(request.url, status, HeadersDict(out), Raw(body))
 
 
+def sign_scope(request: Any, region: str, service: str, key: str = "") -> None:
+    """Say in a request who asks, and in which region."""
+    del request.headers["Authorization"]  # of an attempt before; assigning adds
+    scope = f"{key}/-/{region}/{service}/aws4_request"
+    request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}"
+
+
+@functools.cache
+def _scoped() -> type[Any]:
+    from botocore.auth import BaseSigner
+
+    class Scoped(BaseSigner):  # type: ignore[misc]
+        """A signer that signs nothing."""
+
+        REQUIRES_REGION = True
+
+        def __init__(self, credentials: Any, service_name: str, region_name: str):
+            self._key = credentials.access_key if credentials is not None else ""
+            self._region, self._service = region_name, service_name
+
+        def add_auth(self, request: Any) -> None:
+            sign_scope(request, self._region, self._service, self._key)
+
+    return Scoped
+
+
 def session(cloud: Any) -> Any:
     """A boto3.Session whose clients and resources all reach `cloud`. Needs boto3."""
     import boto3
+    import botocore.auth
     import botocore.session
-    from botocore import UNSIGNED
 
     router = Router(cloud)
 
@@ -60,8 +90,9 @@ def session(cloud: Any) -> Any:
         return respond(router, request)
 
     def signer(context: dict[str, Any], **_: Any) -> Any:
-        return None if context.get("is_presign_request") else UNSIGNED
+        return None if context.get("is_presign_request") else _SIGNER
 
+    botocore.auth.AUTH_TYPE_MAPS[_SIGNER] = _scoped()
     core = botocore.session.Session()
     core.set_config_variable("ignore_configured_endpoint_urls", True)
     core.register("before-send", answer)

@@ -38,14 +38,14 @@ class Endpoint:
         self._server = Server(
             host,
             port,
-            tables=cloud.dynamodb.tables,
             account=cloud.account,
             region=cloud.region,
+            shared=cloud.shared,
             body_max=_BODY_MAX,
         )
         self.host, self.port = host, self._server.port
         self.url = f"http://{'[' + host + ']' if ':' in host else host}:{self.port}"
-        self._addresses = cloud.dynamodb.addresses
+        self._addresses = cloud.addresses
         self._addresses.append(self.url)
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -53,6 +53,10 @@ class Endpoint:
         self._threads_min = threads
         for _ in range(threads):
             self._start()
+
+    def answer_items_of(self, place: Any) -> None:
+        """Item verbs of a place's tables are answered in C from now on."""
+        self._server.answer_items_of(place.account, place.region, place.dynamodb.tables)
 
     def close(self, grace_seconds: float = 5) -> None:
         """Answer what is in flight, then stop. Idempotent; the Cloud stays open."""

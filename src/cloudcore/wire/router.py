@@ -1,13 +1,12 @@
 """Router: one request of AWS's HTTP protocols, without a socket, to the service that answers it.
 
 Function URLs by Host or /lambda-url/<id>/..., the JSON services by X-Amz-Target, Lambda by its dated path,
-STS by its form; what is none of these is S3. The endpoint uses it behind its sockets, boto3's in-process
-transport without any.
+STS by its form; what is none of these is S3. Whose services in which region is said by the credentials
+(credentials.py). The endpoint uses it behind its sockets, boto3's in-process transport without any.
 """
 
 from __future__ import annotations
 
-import functools
 import gzip
 import io
 import itertools
@@ -15,15 +14,19 @@ import json
 import re
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cloudcore._http import request_id
+from cloudcore.errors import ApiError
+from cloudcore.wire import credentials
 
 _BODY_MAX = 16 << 20
 _PACKAGE_MAX = 70_167_211  # the largest request of Lambda: CreateFunction with a zip
 _DATED = re.compile(r"/20\d\d-\d\d-\d\d/")  # Lambda's paths begin with the date of an API version
 _FUNCTION_URL = re.compile(r"([a-z0-9]+)\.lambda-url\.")
+_JSON = {"DynamoDB_20120810": "dynamodb", "Firehose_20150804": "firehose"}
+"""Prefixes of X-Amz-Target: the service's attribute of a Place."""
 _FORM = "application/x-www-form-urlencoded"
 _HEALTH = ("/_cloudcore/health", "/_localstack/health")
 Headers = Mapping[str, str]
@@ -31,22 +34,14 @@ Reply = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Router:
-    """Answers requests from the services of `cloud`. Any thread may call."""
+    """Answers requests from the services of `cloud`. Any thread may call.
+
+    `cloud` is a Cloud, or the Place in one that is meant where a request names no account or region.
+    """
 
     def __init__(self, cloud: Any):
         self._cloud = cloud
         self._serial = itertools.count(time.monotonic_ns())
-        self._services: dict[str, Callable[[], Any]] = {
-            "DynamoDB_20120810": lambda: cloud.dynamodb,
-            "Firehose_20150804": lambda: cloud.firehose,
-        }
-
-    @functools.cached_property
-    def _s3(self) -> Any:
-        # Not every endpoint is asked for objects, and the door's libraries are not small.
-        from cloudcore.wire.s3 import Door
-
-        return Door(lambda: self._cloud.objects, self._cloud.account, self._cloud.region)
 
     def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Reply:
         """(status, headers, body); `headers` by lower-case name. Refusals are answers too."""
@@ -65,10 +60,32 @@ class Router:
         if method == "POST" and path == "/" and headers.get("content-type", "").startswith(_FORM):
             from cloudcore.wire import sts
 
-            return sts.answer(body, self._cloud.account, self._new_id())
+            try:
+                account = self._place(headers, query).account
+            except ApiError as error:
+                return sts.refusal(error.code, error.message, self._new_id(), error.status)
+            return sts.answer(body, account, self._new_id())
         if method == "GET" and path == "/" and "authorization" not in headers and not query:
             return 200, [("Content-Type", "application/json")], self._health()
-        status, out, data = self._s3.answer(method, path, query, headers, body)
+        return self._s3(method, path, query, headers, body)
+
+    def _place(self, headers: Headers, query: str = "") -> Any:
+        """The account's services in the region that the credentials name. Raises ApiError."""
+        account, region = credentials.scope(headers, query)
+        try:
+            return self._cloud.at(region, account)
+        except ValueError:
+            raise ApiError(
+                "InvalidSignatureException",
+                f"Credential should be scoped to a valid region, not '{region}'. ",
+            ) from None
+
+    def _s3(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Reply:
+        # Not every endpoint is asked for objects, and the door's libraries are not small.
+        from cloudcore.wire.s3 import Door
+
+        door = Door(lambda: self._place(headers, query))
+        status, out, data = door.answer(method, path, query, headers, body)
         out = [*out, ("x-amz-request-id", self._new_id()[:16])]
         return status, out + _cors(headers) if "origin" in headers else out, data
 
@@ -102,7 +119,9 @@ class Router:
         if url_id is None:
             url_id, _, path = path.removeprefix("/lambda-url/").partition("/")
             path = "/" + path
-        status, out, data = self._cloud.lambda_.handle_url(url_id, method, path, query, headers, body)
+        # Urls need no credentials: their ids are unique among all accounts and regions.
+        open_here = [place for place in self._cloud.places() if place.has_url(url_id)] or [self._cloud]
+        status, out, data = open_here[0].lambda_.handle_url(url_id, method, path, query, headers, body)
         return status, [*out, ("x-amzn-RequestId", self._new_id())], data
 
     def _rest(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Reply:
@@ -114,7 +133,12 @@ class Router:
                 f"Request must be smaller than {_PACKAGE_MAX} bytes for the CreateFunction operation",
             )
             return status, [("Content-Type", "application/json"), request], data
-        status, out, data = self._cloud.lambda_.handle(method, path, query, headers, body)
+        try:
+            service = self._place(headers, query).lambda_
+        except ApiError as error:
+            told = [("Content-Type", "application/json"), ("x-amzn-ErrorType", error.code), request]
+            return 403, told, json.dumps({"message": error.message}).encode()
+        status, out, data = service.handle(method, path, query, headers, body)
         out = [*out, request]
         if "origin" in headers:
             out += [*_cors(headers), ("Access-Control-Expose-Headers", "*")]
@@ -130,27 +154,14 @@ class Router:
                 return _plain(400, "SerializationException", "The request body is not valid gzip")
         if len(body) > _BODY_MAX:
             return _plain(413, "RequestEntityTooLargeException", "Request size exceeds 16 MB")
-        service = self._services.get(prefix)
-        if method != "POST" or service is None:
+        if method != "POST" or prefix not in _JSON:
             return _plain(400, "UnknownOperationException", "")
-        account, region = scope(headers.get("authorization", ""))
-        if account not in (None, self._cloud.account) or region not in (None, self._cloud.region):
-            return _plain(
-                400, "UnrecognizedClientException",
-                f"This endpoint serves account {self._cloud.account} in {self._cloud.region} only",
-            )  # fmt: skip
-        reply: tuple[int, bytes] = service().call_json(operation, body)
+        try:
+            place = self._place(headers)
+        except ApiError as error:
+            return _plain(400, error.code, error.message)
+        reply: tuple[int, bytes] = getattr(place, _JSON[prefix]).call_json(operation, body)
         return reply
-
-
-def scope(authorization: str) -> tuple[str | None, str | None]:
-    """(account, region) of a SigV4 credential scope; a 12-digit access key names the account."""
-    _, found, rest = authorization.partition("Credential=")
-    parts = rest.split("/")
-    if not found or len(parts) < 5:
-        return None, None
-    key = parts[0]
-    return (key if len(key) == 12 and key.isdigit() else None), parts[2]
 
 
 def failure() -> Reply:

@@ -21,9 +21,14 @@ def answer(body: bytes, account: str, request: str) -> Reply:
             "</GetCallerIdentityResponse>"
         )
         return 200, list(_XML), text.encode()
+    return refusal("InvalidAction", f"Could not find operation {action}", request)
+
+
+def refusal(code: str, message: str, request: str, status: int = 400) -> Reply:
+    """An error document."""
     text = (
-        f'<ErrorResponse xmlns="{_NAMESPACE}"><Error><Type>Sender</Type><Code>InvalidAction</Code>'
-        f"<Message>Could not find operation {escape(action, quote=False)}</Message></Error>"
-        f"<RequestId>{request}</RequestId></ErrorResponse>"
+        f'<ErrorResponse xmlns="{_NAMESPACE}"><Error><Type>Sender</Type><Code>{code}</Code>'
+        f"<Message>{escape(message, quote=False)}</Message></Error><RequestId>{request}</RequestId>"
+        "</ErrorResponse>"
     )
-    return 400, list(_XML), text.encode()
+    return status, list(_XML), text.encode()

@@ -37,24 +37,23 @@ _OBJECT: dict[tuple[str, str], Callable[[Request], Reply]] = {
 
 
 class Door:
-    """S3 over the object store that `objects()` gives."""
+    """S3 over the object store of the place that `place()` gives: the account's, in a region."""
 
-    def __init__(self, objects: Callable[[], Any], account: str, region: str):
-        self._objects, self._account, self._region = objects, account, region
+    def __init__(self, place: Callable[[], Any]):
+        self._place = place
 
     def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer one request; refusals are answers too. Presigned URLs pass, their signature unseen."""
         try:
             bucket, key = place(path, headers.get("host", ""))
             named = parse_query(query)
-            store = self._objects()
+            here = self._place()
+            store = here.objects
             if not hasattr(store, "path_of"):
                 raise ApiError(
                     "NotImplemented", "Objects are kept by another S3 endpoint: ask that one.", 501
                 )
-            request = Request(
-                store, self._account, self._region, method, bucket, key, named, headers, body
-            )
+            request = Request(store, here.account, here.region, method, bucket, key, named, headers, body)
             return _operation(request)(request)
         except ApiError as error:
             return _refusal(error, method, path)
