@@ -37,6 +37,17 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str,
             "S3DestinationDescription": {**PLAIN, "Prefix": "p/"},
         },
     ),
+    "Splunk": (
+        {"HECEndpoint": "https://splunk:8088", "HECEndpointType": "Raw", "HECToken": "t", "S3Configuration": BUCKET},
+        {
+            "HECEndpoint": "https://splunk:8088", "HECEndpointType": "Raw", "HECToken": "t",
+            "HECAcknowledgmentTimeoutInSeconds": 180, "S3BackupMode": "FailedEventsOnly",
+            "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 60}, "RetryOptions": {"DurationInSeconds": 300},
+            "CloudWatchLoggingOptions": {"Enabled": False}, "S3DestinationDescription": PLAIN,
+        },
+        {"HECAcknowledgmentTimeoutInSeconds": 600, "HECEndpointType": "Event", "S3BackupMode": "AllEvents"},
+        {"HECAcknowledgmentTimeoutInSeconds": 600, "HECEndpointType": "Event", "S3BackupMode": "AllEvents"},
+    ),
 }  # fmt: skip
 
 

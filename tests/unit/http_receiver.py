@@ -148,6 +148,81 @@ class HttpReceiver(Server):
         return [record for _, records, _ in self.requests for record in records]
 
 
+class HecReceiver(Server):
+    """A strict double of Splunk's HTTP Event Collector with indexer acknowledgement; by Splunk's page of its
+    endpoints and codes. Data is in `indexed` when its acknowledgement was given; each needs `polls` requests."""
+
+    def __init__(self, token: str = "t-1", polls: int = 0, raw: bool = False):
+        super().__init__()
+        self.token, self.polls, self.raw = token, polls, raw
+        self.pending: dict[int, tuple[bytes, int]] = {}
+        self.indexed: list[bytes] = []
+        self.received: list[bytes] = []
+        self.channels: set[str] = set()
+        self.wrong: list[str] = []
+        self.acks_enabled = True
+        self.asked = 0
+
+    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        if headers.get("authorization") != f"Splunk {self.token}":
+            return self.says(403, {"text": "Invalid token", "code": 4})
+        route, _, query = path.partition("?")
+        channel = headers.get("x-splunk-request-channel", "")
+        if not GUID.fullmatch(channel) or query != f"channel={channel}" or method != "POST":
+            self.wrong.append(f"{method} {path} {channel}")
+            return self.says(400, {"text": "Data channel is missing", "code": 10})
+        self.channels.add(channel)
+        with self.lock:
+            if route == "/services/collector/ack":
+                return self.acks(json.loads(body), headers)
+            if route != f"/services/collector/{'raw' if self.raw else 'event'}":
+                return self.says(404, {"text": "The requested URL was not found on this server.", "code": 404})
+            return self.data(body)
+
+    def data(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        if not body:
+            return self.says(400, {"text": "No data", "code": 5})
+        if not self.raw:
+            decoder, at, text, number = json.JSONDecoder(), 0, body.decode(), 0
+            while at < len(text.rstrip()):
+                try:
+                    event, at = decoder.raw_decode(text, at + len(text[at:]) - len(text[at:].lstrip()))
+                    assert "event" in event
+                except (ValueError, AssertionError, TypeError):
+                    return self.says(400, {"text": "Invalid data format", "code": 6, "invalid-event-number": number})
+                number += 1
+        self.received.append(body)
+        if not self.acks_enabled:
+            return self.says(200, {"text": "Success", "code": 0})
+        number = len(self.received) - 1
+        self.pending[number] = (body, self.polls)
+        return self.says(200, {"text": "Success", "code": 0, "ackId": number}, {"Set-Cookie": f"node={number}; Path=/"})
+
+    def acks(self, asked: dict[str, Any], headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        out = {}
+        self.asked += 1
+        for number in asked["acks"]:
+            if headers.get("cookie") != f"node={number}":
+                self.wrong.append(f"ack without its node: {headers.get('cookie')}")
+            body, polls = self.pending.get(number, (b"", 1))
+            if number in self.pending and polls <= 0:
+                self.indexed.append(body)
+                del self.pending[number]
+                out[str(number)] = True
+                continue
+            if number in self.pending:
+                self.pending[number] = (body, polls - 1)
+            out[str(number)] = False
+        return self.says(200, {"acks": out})
+
+    @staticmethod
+    def says(status: int, body: Any, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+        return status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(body).encode()
+
+    def step(self, status: int, **body: Any) -> Callable[..., Any]:
+        return lambda *_: self.says(status, body)
+
+
 @contextlib.contextmanager
 def running(server: Any) -> Iterator[Any]:
     try:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Destination", "http_endpoint"]
+__all__ = ["Destination", "http_endpoint", "splunk"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,27 @@ def http_endpoint(
         "RetryOptions": {"DurationInSeconds": retry_seconds},
     }  # fmt: skip
     return Destination("HttpEndpoint", members, {"timeout_seconds": timeout_seconds, **reach})
+
+
+def splunk(
+    url: str,
+    token: str,
+    *,
+    raw: bool = False,
+    ack_timeout_seconds: int = 180,
+    retry_seconds: int = 300,
+) -> Destination:
+    """A Splunk HTTP Event Collector with indexer acknowledgements, at its event endpoint or its raw one.
+
+    At the event endpoint every record is an event object, {"event": ...}. Times in seconds.
+    Source: AWS, "Create a Firehose stream: Splunk"; Splunk, "HTTP Event Collector Indexer Acknowledgment".
+    """
+    members = {
+        "HECEndpoint": url, "HECEndpointType": "Raw" if raw else "Event", "HECToken": token,
+        "HECAcknowledgmentTimeoutInSeconds": ack_timeout_seconds,
+        "RetryOptions": {"DurationInSeconds": retry_seconds},
+    }  # fmt: skip
+    return Destination("Splunk", members, {"reach": {url: url}} if url.startswith("http://") else {})
 
 
 def _secure(url: str) -> tuple[str, dict[str, Any]]:

@@ -64,6 +64,7 @@ KINDS = {
         Kind(S3, "s3"),
         Kind("S3", "s3"),
         Kind("HttpEndpoint", "http_endpoint"),
+        Kind("Splunk", "splunk"),
     )
 }
 _REFUSED = {

@@ -35,6 +35,8 @@ class Answer:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+    cookies: tuple[str, ...] = ()
+    """name=value of each cookie that was set: a balancer that is to stay with one server needs them."""
 
 
 class Web:
@@ -120,6 +122,10 @@ class Web:
             if size > self._answer_max:
                 raise TooLarge(f"the answer is larger than {self._answer_max} bytes")
             body_parts.append(part)
-        response.read()  # says whether the answer ended early, which read1() does not, and ends it
+        if response.length:  # read1() does not say that the answer ended early
+            raise Unreachable("the connection was closed inside the answer")
+        response.read()  # an answer without bytes is not at its end before
         found = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, found, b"".join(body_parts)), not response.will_close
+        set_cookies = response.msg.get_all("Set-Cookie") or ()
+        cookies = tuple(value.partition(";")[0].strip() for value in set_cookies)
+        return Answer(response.status, found, b"".join(body_parts), cookies), not response.will_close

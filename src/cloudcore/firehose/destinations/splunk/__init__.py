@@ -1,0 +1,1 @@
+"""Splunk: the HTTP Event Collector, raw and event endpoints, with indexer acknowledgements."""
