@@ -77,7 +77,7 @@ class Cloudcore:
     def check(self):
         for key, value in zip(self.keys, self.values, strict=True):
             assert self.tables.get_item("bench", key) == value
-            assert self.tables.get_item_view("bench", key).to_dict() == value
+            assert self.tables.get_item_view("bench", key).to_dynamodb() == value
             assert json.loads(self.tables.get_item_json("bench", key)) == value
 
     def close(self):

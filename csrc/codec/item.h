@@ -124,4 +124,15 @@ CC_MUST_CHECK cc_status cc_item_from_json(cc_json_cursor *cursor, cc_buffer *out
 CC_MUST_CHECK cc_status cc_item_to_json(cc_bytes item, cc_buffer *out);
 CC_MUST_CHECK cc_status cc_value_to_json(cc_value value, cc_buffer *out); /* {"S":"..."} */
 
+/* ---- plain JSON ({"name": "...", ...}); item_plain.c says what becomes of which type ----
+ * from_plain appends one encoded item to `out` and leaves the cursor behind the object; CC_ERR_SERIALIZATION:
+ * broken JSON or a name twice; CC_ERR_VALIDATION: a number, name or nesting that DynamoDB refuses. On failure
+ * nothing is appended. */
+CC_MUST_CHECK cc_status cc_item_from_plain_json(cc_json_cursor *cursor, cc_buffer *out, cc_arena *scratch,
+                                                cc_error *error);
+CC_MUST_CHECK cc_status cc_item_to_plain_json(cc_bytes item, cc_buffer *out);
+CC_MUST_CHECK cc_status cc_value_to_plain_json(cc_value value, cc_buffer *out);
+/* The digits of a number encoding. */
+CC_MUST_CHECK cc_status cc_json_write_number(cc_buffer *out, cc_bytes number);
+
 #endif

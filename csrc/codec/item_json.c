@@ -252,11 +252,9 @@ cc_status cc_item_from_json(cc_json_cursor *cursor, cc_buffer *out, cc_arena *sc
 /* ---- writing ---- */
 
 static cc_status write_number(cc_buffer *out, cc_bytes number) {
-    CC_TRY(cc_buffer_reserve(out, CC_NUMBER_TEXT_MAX + 2));
-    out->data[out->size++] = '"';
-    out->size += cc_number_text(number, (char *)out->data + out->size);
-    out->data[out->size++] = '"';
-    return CC_OK;
+    CC_TRY(cc_buffer_append_byte(out, '"'));
+    CC_TRY(cc_json_write_number(out, number));
+    return cc_buffer_append_byte(out, '"');
 }
 
 static cc_status write_set(cc_value value, cc_buffer *out) {

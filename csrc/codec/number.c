@@ -322,24 +322,6 @@ size_t cc_number_from_int64(int64_t value, uint8_t *number_out) {
     return (size_t)pairs + 3;
 }
 
-bool cc_number_to_int64(cc_bytes number, int64_t *value_out) {
-    decimal d;
-    decode(number, &d);
-    if (d.count == 0) {
-        *value_out = 0;
-        return true;
-    }
-    if (d.exponent < d.count || d.exponent > 19)
-        return false;
-    unsigned __int128 magnitude = 0;
-    for (int i = 0; i < d.exponent; i++)
-        magnitude = magnitude * 10 + (i < d.count ? d.digits[i] : 0);
-    if (magnitude > (unsigned __int128)INT64_MAX + d.negative)
-        return false;
-    *value_out = d.negative ? (int64_t)((uint64_t)0 - (uint64_t)magnitude) : (int64_t)magnitude;
-    return true;
-}
-
 size_t cc_number_item_size(cc_bytes number) {
     decimal d;
     decode(number, &d);

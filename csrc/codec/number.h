@@ -32,6 +32,26 @@ CC_MUST_CHECK cc_status cc_number_subtract(cc_bytes a, cc_bytes b, uint8_t *numb
 size_t cc_number_from_int64(int64_t value, uint8_t *number_out);
 /* False when it is no integer or does not fit. */
 bool cc_number_to_int64(cc_bytes number, int64_t *value_out);
+
+/* ---- the machine's own numbers (number_convert.c) ---- */
+__extension__ typedef __int128 cc_int128;
+/* mantissa x 10^exponent; the mantissa has `digits` (<= 38) digits and no trailing zero; zero has none. */
+typedef struct {
+    cc_int128 mantissa;
+    int exponent, digits;
+} cc_decimal;
+void cc_number_to_decimal(cc_bytes number, cc_decimal *decimal_out);
+/* The same value as mantissa_out x 10^exponent; false when that has a fraction or more than 38 digits. */
+bool cc_decimal_rescale(const cc_decimal *decimal, int exponent, cc_int128 *mantissa_out);
+/* The nearest double. */
+double cc_number_to_double(cc_bytes number);
+/* The fewest digits that read back as `value`. CC_ERR_VALIDATION: not finite, or beyond DynamoDB's range. */
+CC_MUST_CHECK cc_status cc_number_from_double(double value, uint8_t *number_out, size_t *size_out,
+                                              cc_error *error);
+/* CC_ERR_VALIDATION as cc_number_parse. */
+CC_MUST_CHECK cc_status cc_number_from_decimal(cc_int128 mantissa, int exponent, uint8_t *number_out,
+                                               size_t *size_out, cc_error *error);
+
 /* Bytes that count towards the item size limit: about one per two significant digits, plus one. */
 size_t cc_number_item_size(cc_bytes number);
 

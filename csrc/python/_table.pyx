@@ -6,21 +6,24 @@ go of the GIL, wait, and come back with it. Query, Scan, batches and JSON calls 
 No Python object is made while the lock is held, so a garbage collection can never meet it. `close`
 waits until no call is inside.
 """
+cimport cython
 from log_core cimport *
 from table_core cimport *
 
 include "errors.pxi"
 include "item.pxi"
+include "view.pxi"
+include "native.pxi"
 include "key.pxi"
+include "page.pxi"
 include "reply.pxi"
 include "recall.pxi"
 
 import os
 import weakref
-from collections.abc import Mapping
 
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memchr, memset
 from posix.unistd cimport usleep
 
 ctypedef struct Scratch:
@@ -30,8 +33,15 @@ ctypedef struct Scratch:
     cc_request request
     cc_request_builder builder
     cc_error error
+    bint native  # items and values come and go as native Python values
+    bint floats  # floats among them
 
 include "legacy.pxi"
+
+cdef enum:
+    FIND_ABSENT
+    FIND_PRESENT
+    FIND_UNUSUAL
 
 _open_tables = weakref.WeakSet()
 
@@ -50,77 +60,6 @@ _DURABILITY = {
     "interval": CC_DURABILITY_INTERVAL,
     "commit": CC_DURABILITY_COMMIT,
 }
-
-
-cdef class ItemView:
-    """A lazy mapping over one item: attributes are decoded when they are asked for.
-
-    view["name"] is {"S": "..."} as in the item's dict; KeyError when absent. Holds its own bytes.
-    """
-    cdef bytes _item
-
-    cdef cc_bytes _bytes(self):
-        return cc_bytes_of(PyBytes_AS_STRING(self._item), <size_t>PyBytes_GET_SIZE(self._item))
-
-    def __getitem__(self, name):
-        cdef cc_value value
-        if isinstance(name, str) and cc_item_find(self._bytes(), utf8_of(name), &value):
-            return value_object(value)
-        raise KeyError(name)
-
-    def __contains__(self, name):
-        cdef cc_value value
-        return isinstance(name, str) and cc_item_find(self._bytes(), utf8_of(name), &value)
-
-    def get(self, name, default=None):
-        cdef cc_value value
-        if isinstance(name, str) and cc_item_find(self._bytes(), utf8_of(name), &value):
-            return value_object(value)
-        return default
-
-    def __len__(self):
-        return cc_item_count(self._bytes())
-
-    def __iter__(self):
-        return iter(self.to_dict())
-
-    def keys(self):
-        return self.to_dict().keys()
-
-    def values(self):
-        return self.to_dict().values()
-
-    def items(self):
-        return self.to_dict().items()
-
-    def __eq__(self, other):
-        if isinstance(other, ItemView):
-            return self._item == (<ItemView>other)._item
-        return self.to_dict() == other
-
-    __hash__ = None
-
-    def to_dict(self):
-        """The whole item as a DynamoDB-JSON dict."""
-        return item_object(self._bytes())
-
-    def to_json(self):
-        """The whole item as DynamoDB JSON, bytes."""
-        cdef cc_buffer out
-        cdef cc_error error
-        out.data, out.size, out.capacity = NULL, 0, 0
-        error.message[0] = error.type[0] = 0
-        try:
-            check(cc_item_to_json(self._bytes(), &out), &error)
-            return PyBytes_FromStringAndSize(<char *>out.data, <Py_ssize_t>out.size)
-        finally:
-            cc_buffer_free(&out)
-
-    def __repr__(self):
-        return f"ItemView({self.to_dict()!r})"
-
-
-Mapping.register(ItemView)
 
 
 ctypedef cc_status (*table_call)(cc_tables *tables, cc_bytes name, cc_error *error) noexcept nogil
@@ -202,6 +141,7 @@ cdef class Tables:
             cc_arena_init(&scratch.arena, 16384)
         scratch.error.message[0] = scratch.error.type[0] = 0
         scratch.error.position = 0
+        scratch.native = scratch.floats = False
         self.active += 1
         return scratch
 
@@ -245,7 +185,7 @@ cdef class Tables:
                 status = cc_table_execute(self.tables, &scratch.request, False, &scratch.arena,
                                           &scratch.reply, &scratch.error)
         if status != CC_OK:
-            raise refusal_of(status, &scratch.error, &scratch.reply)
+            raise refusal_of(status, &scratch.error, &scratch.reply, scratch.native, scratch.floats)
         return 0
 
     def close(self):
@@ -456,7 +396,10 @@ cdef class Tables:
         """An encoded item in the call's arena."""
         cdef cc_bytes copy
         cc_buffer_clear(&scratch.buffer)
-        encode_item(attributes, &scratch.buffer, &scratch.arena, &scratch.error)
+        if scratch.native:
+            encode_native(attributes, scratch.floats, &scratch.buffer, &scratch.arena, &scratch.error)
+        else:
+            encode_item(attributes, &scratch.buffer, &scratch.arena, &scratch.error)
         copy = cc_arena_copy(&scratch.arena, cc_buffer_bytes(&scratch.buffer))
         if copy.data == NULL:
             raise MemoryError()
@@ -466,22 +409,30 @@ cdef class Tables:
         """Stores one DynamoDB-JSON dict; the shortest way in. Raises ApiError."""
         cdef Scratch *scratch = self.enter()
         try:
-            cc_buffer_clear(&scratch.buffer)
-            encode_item(item, &scratch.buffer, &scratch.arena, &scratch.error)
-            memset_request(&scratch.request)
-            scratch.request.verb = CC_VERB_PUT
-            scratch.request.table = utf8_of(table)
-            scratch.request.item = cc_buffer_bytes(&scratch.buffer)
-            self.run(scratch)
+            self.put(table, item, scratch)
         finally:
             self.leave(scratch)
 
-    cdef bint find(self, str table, object key, Scratch *scratch, cc_bytes *item_out,
-                   const uint8_t **address_out=NULL) except -1:
-        """The item of a key, copied into the call's arena; false when there is none.
+    cdef int put(self, str table, object item, Scratch *scratch) except -1:
+        cc_buffer_clear(&scratch.buffer)
+        if scratch.native:
+            encode_native(item, scratch.floats, &scratch.buffer, &scratch.arena, &scratch.error)
+        else:
+            encode_item(item, &scratch.buffer, &scratch.arena, &scratch.error)
+        memset_request(&scratch.request)
+        scratch.request.verb = CC_VERB_PUT
+        scratch.request.table = utf8_of(table)
+        scratch.request.item = cc_buffer_bytes(&scratch.buffer)
+        return self.run(scratch)
 
-        With `address_out`, which is set to where the store keeps the item, one that is remembered
-        is not copied: item_out.data is NULL and its place is address_out's.
+    cdef int find(self, str table, object key, Scratch *scratch, cc_bytes *item_out,
+                  const uint8_t **address_out=NULL, const KeyParts *parts=NULL) except -1:
+        """The item of a key, copied into the call's arena: FIND_PRESENT or FIND_ABSENT.
+
+        `parts` are the key's values, already encoded, in the place of `key`: FIND_UNUSUAL when they are not
+        those of the table's key, or there is no such table. With `address_out`,
+        which is set to where the store keeps the item, one that is remembered is not copied:
+        item_out.data is NULL and its place is address_out's.
         """
         cdef cc_space *space = NULL
         cdef const cc_key_schema *schema = NULL
@@ -490,10 +441,13 @@ cdef class Tables:
         cdef bint present = False, plain = False, recalled = False
         cdef cc_bytes name = utf8_of(table)
         found.data = NULL
-        if type(key) is dict:
+        if parts != NULL or type(key) is dict:
             self.lock()
             if cc_table_find(self.tables, name, &space, &schema, &scratch.error) == CC_OK:
-                plain = plain_key(schema, key, &scratch.arena, &c_key, &scratch.error)
+                if parts != NULL:
+                    plain = key_of_parts(schema, parts, &scratch.arena, &c_key, &scratch.error)
+                else:
+                    plain = plain_key(schema, key, &scratch.arena, &c_key, &scratch.error)
                 if plain:
                     present = cc_space_get(space, c_key, &found)
                     recalled = present and address_out != NULL and self.recalls(found)
@@ -508,6 +462,9 @@ cdef class Tables:
             if address_out != NULL:
                 address_out[0] = found.data
             return present
+        if parts != NULL:
+            scratch.error.message[0] = scratch.error.type[0] = 0
+            return FIND_UNUSUAL
         # Anything unusual takes the full way, which checks it and words the refusal.
         scratch.error.message[0] = scratch.error.type[0] = 0
         memset_request(&scratch.request)
@@ -545,16 +502,11 @@ cdef class Tables:
             self.leave(scratch)
 
     def get_item_view(self, str table, key):
-        """The item of a key as an ItemView, or None: nothing is decoded until it is asked for."""
+        """The item of a key as an Item, or None: nothing is decoded until it is asked for."""
         cdef Scratch *scratch = self.enter()
         cdef cc_bytes item
-        cdef ItemView view
         try:
-            if not self.find(table, key, scratch, &item):
-                return None
-            view = ItemView.__new__(ItemView)
-            view._item = PyBytes_FromStringAndSize(<char *>item.data, <Py_ssize_t>item.size)
-            return view
+            return view_of(item, False) if self.find(table, key, scratch, &item) else None
         finally:
             self.leave(scratch)
 
@@ -591,15 +543,19 @@ cdef class Tables:
         finally:
             self.leave(scratch)
 
-    def execute(self, str operation, dict params):
+    def execute(self, str operation, dict params, str shape="dynamodb", bint floats=False):
         """Runs an item operation with boto3-shaped params and gives its boto3-shaped result.
 
-        Raises ApiError in the service's words; ConditionalCheckFailedException carries
-        fields["Item"] when the request asked for it.
+        shape: what stands for items, keys and values, both ways: "dynamodb" ({"S": "text"}) or "native"
+        (Python values; `floats`: floats too); "view" and "page" are "native" whose items come back as
+        Item, or (Query and Scan) in one Page. Raises ApiError in the service's words;
+        ConditionalCheckFailedException carries fields["Item"] when the request asked for it.
         """
+        cdef int form = form_of(shape, floats)
         cdef Scratch *scratch = self.enter()
         cdef cc_verb verb
         try:
+            scratch.native, scratch.floats = form != FORM_DYNAMODB, floats
             verb = cc_verb_from_name(utf8_of(operation))
             if verb == CC_VERB_NONE:
                 raise _errors.ApiError("UnknownOperationException", "")
@@ -609,7 +565,10 @@ cdef class Tables:
                     self.member(scratch, &scratch.builder, cc_member_find(verb, utf8_of(name)), name, value)
             check(cc_request_finish(&scratch.builder, &scratch.request, &scratch.error), &scratch.error)
             self.run(scratch)
-            return reply_object(&scratch.request, &scratch.reply, params)
+            return reply_object(&scratch.request, &scratch.reply, params, form)
+        except _errors.ApiError as error:
+            error.operation_name = operation
+            raise
         finally:
             self.leave(scratch)
 
@@ -766,3 +725,6 @@ cdef const cc_name_pair *name_pairs(object names, Scratch *scratch) except? NULL
         pairs[i].value = utf8_of(value)
         i += 1
     return pairs
+
+
+include "table_door.pxi"

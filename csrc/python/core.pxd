@@ -49,6 +49,8 @@ cdef extern from "base/bytes.h" nogil:
     bint cc_bytes_equal(cc_bytes a, cc_bytes b)
     void cc_buffer_free(cc_buffer *buffer)
     void cc_buffer_clear(cc_buffer *buffer)
+    cc_status cc_buffer_reserve(cc_buffer *buffer, size_t extra)
+    cc_status cc_buffer_append(cc_buffer *buffer, const void *data, size_t size)
     cc_bytes cc_buffer_bytes(const cc_buffer *buffer)
     void cc_arena_init(cc_arena *arena, size_t chunk_size)
     void cc_arena_reset(cc_arena *arena)

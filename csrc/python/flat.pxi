@@ -1,7 +1,8 @@
-# flat.pxi: the short way from a DynamoDB-JSON dict to an item, for dicts without nesting.
+# flat.pxi: the short way from a dict, of DynamoDB JSON or native values, to an item without nesting.
 #
 # Reads the dicts with borrowed references and hands all attributes to cc_item_write_flat at once.
-# Anything unusual, right or wrong, is left to encode_item (item.pxi), which words refusals.
+# Anything unusual, right or wrong, is left to encode_item (item.pxi) or encode_native (native.pxi), which
+# word refusals.
 
 cdef extern from "Python.h":
     bint exact_dict "PyDict_CheckExact"(PyObject *o)
@@ -99,8 +100,9 @@ cdef inline bint flat_value(PyObject *value, cc_flat_attribute *one, uint8_t *nu
     return False
 
 
-cdef bint encode_flat(PyObject *attributes, cc_buffer *out) noexcept:
-    """Appends the item; false, with nothing appended, when encode_item must do it."""
+cdef bint encode_flat(PyObject *attributes, cc_buffer *out, bint native) noexcept:
+    """Appends the item, of native values or DynamoDB JSON; false, with nothing appended, when the general
+    way must do it."""
     cdef cc_flat_attribute flat[CC_FLAT_MAX]
     cdef uint8_t numbers[CC_FLAT_MAX][CC_NUMBER_MAX]
     cdef Py_ssize_t position = 0
@@ -116,7 +118,10 @@ cdef bint encode_flat(PyObject *attributes, cc_buffer *out) noexcept:
             return False
         flat[count].name = known.name
         flat[count].hash = known.hash
-        if not flat_value(value, &flat[count], numbers[count]):
+        if native:
+            if not native_flat(value, &flat[count], numbers[count]):
+                return False
+        elif not flat_value(value, &flat[count], numbers[count]):
             return False
         fold ^= known.hash
         count += 1

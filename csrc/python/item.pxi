@@ -180,7 +180,7 @@ include "flat.pxi"
 cdef int encode_item(object attributes, cc_buffer *out, cc_arena *arena, cc_error *error) except -1:
     """Appends one encoded item."""
     cdef cc_item_writer writer
-    if encode_flat(<PyObject *>attributes, out):
+    if encode_flat(<PyObject *>attributes, out, False):
         return 0
     cc_item_writer_init(&writer, out, arena)
     check(cc_item_begin(&writer, error), error)

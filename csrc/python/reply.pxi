@@ -1,4 +1,34 @@
-# reply.pxi: the boto3-shaped results and refusals of item operations.
+# reply.pxi: the boto3-shaped results and refusals of item operations, their items in the form asked for.
+
+cdef enum:
+    FORM_DYNAMODB
+    FORM_NATIVE
+    FORM_NATIVE_FLOATS
+    FORM_VIEW
+    FORM_VIEW_FLOATS
+    FORM_PAGE
+
+
+cdef int form_of(str shape, bint floats) except -1:
+    if shape == "dynamodb":
+        return FORM_DYNAMODB
+    if shape == "native":
+        return FORM_NATIVE_FLOATS if floats else FORM_NATIVE
+    if shape == "view":
+        return FORM_VIEW_FLOATS if floats else FORM_VIEW
+    if shape == "page":
+        return FORM_PAGE
+    raise ValueError(f"shape is dynamodb, native, view or page, not {shape!r}")
+
+
+cdef object formed(cc_bytes item, int form):
+    """One item in the form asked for; what is alone in a page's reply, a key say, is native."""
+    if form == FORM_DYNAMODB:
+        return item_object(item)
+    if form == FORM_VIEW or form == FORM_VIEW_FLOATS:
+        return view_of(item, form == FORM_VIEW_FLOATS)
+    return native_item_object(item, form == FORM_NATIVE_FLOATS)
+
 
 cdef object units_object(const cc_request *request, cc_bytes table, const cc_consumed *consumed,
                          str kind=None):
@@ -19,12 +49,14 @@ cdef object units_object(const cc_request *request, cc_bytes table, const cc_con
     return result
 
 
-cdef object items_object(const cc_reply *reply):
+cdef object items_object(const cc_reply *reply, int form):
     cdef size_t i
-    return [item_object(reply.items[i]) for i in range(reply.item_count)]
+    if form == FORM_PAGE:
+        return page_of(reply.items, reply.item_count)
+    return [formed(reply.items[i], form) for i in range(reply.item_count)]
 
 
-cdef object batch_object(const cc_request *request, const cc_reply *reply, dict params):
+cdef object batch_object(const cc_request *request, const cc_reply *reply, dict params, int form):
     cdef size_t i
     given = list(params["RequestItems"])
     if request.verb == CC_VERB_BATCH_WRITE:
@@ -32,14 +64,14 @@ cdef object batch_object(const cc_request *request, const cc_reply *reply, dict 
     else:
         responses = {name: [] for name in given}
         for i in range(reply.item_count):
-            responses[given[reply.item_tables[i]]].append(item_object(reply.items[i]))
+            responses[given[reply.item_tables[i]]].append(formed(reply.items[i], form))
         unprocessed = {}
         for i in range(reply.unprocessed_count):
             name = given[reply.unprocessed[i].table]
             rest = unprocessed.get(name)
             if rest is None:
                 rest = unprocessed[name] = {**params["RequestItems"][name], "Keys": []}
-            rest["Keys"].append(item_object(reply.unprocessed[i].item))
+            rest["Keys"].append(formed(reply.unprocessed[i].item, form))
         result = {"Responses": responses, "UnprocessedKeys": unprocessed}
     if request.capacity != CC_CAPACITY_NONE:
         result["ConsumedCapacity"] = [
@@ -48,13 +80,13 @@ cdef object batch_object(const cc_request *request, const cc_reply *reply, dict 
     return result
 
 
-cdef object transaction_object(const cc_request *request, const cc_reply *reply):
+cdef object transaction_object(const cc_request *request, const cc_reply *reply, int form):
     cdef size_t i
     cdef dict result = {}
     reads = request.verb == CC_VERB_TRANSACT_GET
     if reads:
         result["Responses"] = [
-            {"Item": item_object(reply.items[i])} if reply.items[i].data != NULL else {}
+            {"Item": formed(reply.items[i], form)} if reply.items[i].data != NULL else {}
             for i in range(reply.item_count)]
     if request.capacity != CC_CAPACITY_NONE:
         kind = "ReadCapacityUnits" if reads or reply.repeated else "WriteCapacityUnits"
@@ -64,13 +96,14 @@ cdef object transaction_object(const cc_request *request, const cc_reply *reply)
     return result
 
 
-cdef int add_collections(const cc_request *request, const cc_reply *reply, dict result) except -1:
+cdef int add_collections(const cc_request *request, const cc_reply *reply, dict result,
+                         int form) except -1:
     """ItemCollectionMetrics: one for a single write, lists by table for batches and transactions."""
     cdef size_t i
     cdef cc_bytes name
     if reply.collection_count == 0:
         return 0
-    found = [{"ItemCollectionKey": item_object(reply.collections[i].key),
+    found = [{"ItemCollectionKey": formed(reply.collections[i].key, form),
               "SizeEstimateRangeGB": [float(reply.collections[i].gigabytes),
                                       float(reply.collections[i].gigabytes + 1)]}
              for i in range(reply.collection_count)]
@@ -85,22 +118,24 @@ cdef int add_collections(const cc_request *request, const cc_reply *reply, dict 
     return 0
 
 
-cdef object reason_object(const cc_reason *reason):
+cdef object reason_object(const cc_reason *reason, int form):
     if reason.code == NULL:
         return {"Code": "None"}
     result = {"Code": (<bytes>reason.code).decode("ascii"),
               "Message": reason.message.data[:reason.message.size].decode("utf-8", "replace")}
     if reason.item.data != NULL:
-        result["Item"] = item_object(reason.item)
+        result["Item"] = formed(reason.item, form)
     return result
 
 
-cdef object refusal_of(cc_status status, const cc_error *error, const cc_reply *reply):
+cdef object refusal_of(cc_status status, const cc_error *error, const cc_reply *reply, bint native,
+                       bint floats):
     """The exception of a failed operation, with the items and reasons that go with it."""
     cdef cc_buffer message
     cdef size_t i
+    cdef int form = FORM_DYNAMODB if not native else FORM_NATIVE_FLOATS if floats else FORM_NATIVE
     if reply.reason_count == 0:
-        fields = {"Item": item_object(reply.condition_item)} if reply.has_condition_item else None
+        fields = {"Item": formed(reply.condition_item, form)} if reply.has_condition_item else None
         return error_of(status, error, fields)
     message.data, message.size, message.capacity = NULL, 0, 0
     try:
@@ -108,35 +143,35 @@ cdef object refusal_of(cc_status status, const cc_error *error, const cc_reply *
         text = message.data[:message.size].decode("ascii")
     finally:
         cc_buffer_free(&message)
-    reasons = [reason_object(&reply.reasons[i]) for i in range(reply.reason_count)]
+    reasons = [reason_object(&reply.reasons[i], form) for i in range(reply.reason_count)]
     return _errors.ApiError("TransactionCanceledException", text, 400, {"CancellationReasons": reasons})
 
 
-cdef object reply_object(const cc_request *request, const cc_reply *reply, dict params):
+cdef object reply_object(const cc_request *request, const cc_reply *reply, dict params, int form):
     cdef cc_verb verb = request.verb
     cdef dict result
     if verb == CC_VERB_BATCH_WRITE or verb == CC_VERB_BATCH_GET:
-        result = batch_object(request, reply, params)
+        result = batch_object(request, reply, params, form)
     elif verb == CC_VERB_TRANSACT_WRITE or verb == CC_VERB_TRANSACT_GET:
-        result = transaction_object(request, reply)
+        result = transaction_object(request, reply, form)
     else:
-        result = single_object(request, reply)
-    add_collections(request, reply, result)
+        result = single_object(request, reply, form)
+    add_collections(request, reply, result, form)
     return result
 
 
-cdef dict single_object(const cc_request *request, const cc_reply *reply):
+cdef dict single_object(const cc_request *request, const cc_reply *reply, int form):
     cdef cc_verb verb = request.verb
     cdef dict result = {}
     if verb == CC_VERB_QUERY or verb == CC_VERB_SCAN:
         if request.select != CC_SELECT_COUNT:
-            result["Items"] = items_object(reply)
+            result["Items"] = items_object(reply, form)
         result["Count"] = reply.count
         result["ScannedCount"] = reply.scanned_count
         if reply.last_key.data != NULL:
-            result["LastEvaluatedKey"] = item_object(reply.last_key)
+            result["LastEvaluatedKey"] = formed(reply.last_key, form)
     elif reply.has_item:
-        result["Item" if verb == CC_VERB_GET else "Attributes"] = item_object(reply.items[0])
+        result["Item" if verb == CC_VERB_GET else "Attributes"] = formed(reply.items[0], form)
     if request.capacity != CC_CAPACITY_NONE:
         result["ConsumedCapacity"] = units_object(request, reply.table, &reply.consumed)
     return result

@@ -54,7 +54,10 @@ cdef extern from "codec/item.h" nogil:
         cc_type type
     bint cc_item_write_flat(const cc_flat_attribute *attributes, uint32_t count, uint8_t *order,
                             cc_buffer *out)
+    cc_status cc_item_put_number(cc_item_writer *writer, cc_bytes number, cc_error *error)
+    cc_status cc_item_put_value(cc_item_writer *writer, cc_value value, cc_error *error)
     cc_status cc_item_to_json(cc_bytes item, cc_buffer *out)
+    cc_status cc_item_to_plain_json(cc_bytes item, cc_buffer *out)
     cc_status cc_item_check(cc_bytes item, cc_error *error)
 
 
@@ -63,6 +66,10 @@ cdef extern from "codec/number.h" nogil:
     enum: CC_NUMBER_TEXT_MAX
     cc_status cc_number_parse(cc_bytes text, uint8_t *number_out, size_t *size_out, cc_error *error)
     size_t cc_number_text(cc_bytes number, char *text_out)
+    size_t cc_number_from_int64(int64_t value, uint8_t *number_out)
+    bint cc_number_to_int64(cc_bytes number, int64_t *value_out)
+    double cc_number_to_double(cc_bytes number)
+    cc_status cc_number_from_double(double value, uint8_t *number_out, size_t *size_out, cc_error *error)
 
 
 cdef extern from "codec/key.h" nogil:

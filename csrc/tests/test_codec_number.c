@@ -174,6 +174,103 @@ TEST(precision_is_refused_not_rounded) {
     CHECK(cc_number_add(nines, nines, out, &size, NULL) == CC_ERR_VALIDATION);
 }
 
+TEST(doubles_read_back) {
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {{0.0, "0"},
+                 {-0.0, "0"},
+                 {0.1, "0.1"},
+                 {-2.5, "-2.5"},
+                 {1e22, "10000000000000000000000"},
+                 {1e23, "100000000000000000000000"},
+                 {9007199254740993.0, "9007199254740992"},
+                 {123456.789, "123456.789"},
+                 {5e-7, "0.0000005"},
+                 {0.30000000000000004, "0.30000000000000004"},
+                 {0x1p-24, "0.00000005960464477539063"}};
+    uint8_t a[CC_NUMBER_MAX], b[CC_NUMBER_MAX];
+    size_t size;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        CHECK_OK(cc_number_from_double(cases[i].value, a, &size, NULL));
+        CHECK(cc_bytes_equal(cc_bytes_of(a, size), cc_bytes_of(b, parse(cases[i].text, b))));
+        CHECK(cc_number_to_double(cc_bytes_of(a, size)) == cases[i].value);
+    }
+    cc_error error;
+    CHECK(cc_number_from_double(1.0 / 0.0, a, &size, &error) == CC_ERR_VALIDATION);
+    CHECK(cc_number_from_double(1e200, a, &size, &error) == CC_ERR_VALIDATION);
+    CHECK(cc_number_from_double(-1e-200, a, &size, &error) == CC_ERR_VALIDATION);
+    srand(11);
+    for (int i = 0; i < 50000; i++) {
+        double value = (double)rand() / (double)(1 + rand() % 100000) * (rand() & 1 ? 1e-9 : 1);
+        if (i & 1)
+            value = (double)(rand() % 1000000) / 100; /* few decimals: the quick way */
+        char text[40];
+        CHECK_OK(cc_number_from_double(value, a, &size, NULL));
+        CHECK(cc_number_to_double(cc_bytes_of(a, size)) == value);
+        cc_decimal decimal;
+        cc_number_to_decimal(cc_bytes_of(a, size), &decimal);
+        for (int digits = 1; digits <= 17; digits++) { /* nothing shorter reads back */
+            snprintf(text, sizeof text, "%.*e", digits - 1, value);
+            if (strtod(text, NULL) == value) {
+                CHECK(decimal.digits <= digits);
+                break;
+            }
+        }
+    }
+}
+
+TEST(doubles_from_any_digits) {
+    srand(12);
+    for (int i = 0; i < 100000; i++) {
+        char text[64];
+        size_t at = 0;
+        for (int digit = 1 + rand() % 38; digit > 0; digit--)
+            text[at++] = (char)('1' + rand() % 9);
+        snprintf(text + at, sizeof text - at, "e%d", rand() % 120 - 100);
+        uint8_t number[CC_NUMBER_MAX];
+        size_t size = parse(text, number);
+        if (size != 0)
+            CHECK(cc_number_to_double(cc_bytes_of(number, size)) == strtod(text, NULL));
+    }
+}
+
+TEST(decimals_keep_every_digit) {
+    static const char *const texts[] = {"0",
+                                        "1",
+                                        "-1",
+                                        "10",
+                                        "0.5",
+                                        "-12.34",
+                                        "1e100",
+                                        "1e-100",
+                                        "1230",
+                                        "-0.07",
+                                        "99999999999999999999999999999999999999",
+                                        "-12345678901234567890123456789012345678e-20"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        uint8_t a[CC_NUMBER_MAX], b[CC_NUMBER_MAX];
+        size_t size = parse(texts[i], a), again;
+        cc_decimal decimal;
+        cc_number_to_decimal(cc_bytes_of(a, size), &decimal);
+        CHECK(decimal.mantissa == 0 || decimal.mantissa % 10 != 0);
+        CHECK_OK(cc_number_from_decimal(decimal.mantissa, decimal.exponent, b, &again, NULL));
+        CHECK(cc_bytes_equal(cc_bytes_of(a, size), cc_bytes_of(b, again)));
+        cc_int128 scaled;
+        CHECK(cc_decimal_rescale(&decimal, decimal.exponent, &scaled) && scaled == decimal.mantissa);
+    }
+    uint8_t number[CC_NUMBER_MAX];
+    size_t size;
+    cc_decimal decimal;
+    cc_int128 scaled;
+    cc_number_to_decimal(cc_bytes_of(number, parse("12.34", number)), &decimal);
+    CHECK(cc_decimal_rescale(&decimal, -4, &scaled) && scaled == 123400);
+    CHECK(!cc_decimal_rescale(&decimal, -1, &scaled));  /* a digit would be lost */
+    CHECK(!cc_decimal_rescale(&decimal, -37, &scaled)); /* more than 38 digits */
+    CHECK(cc_number_from_decimal(1, 126, number, &size, NULL) == CC_ERR_VALIDATION);
+    CHECK(cc_number_from_decimal(1, -131, number, &size, NULL) == CC_ERR_VALIDATION);
+}
+
 int main(void) {
     RUN(canonical_text);
     RUN(the_longest_text_fits);
@@ -181,5 +278,8 @@ int main(void) {
     RUN(order_and_sums_match_integers);
     RUN(int64_round_trip);
     RUN(precision_is_refused_not_rounded);
+    RUN(doubles_read_back);
+    RUN(doubles_from_any_digits);
+    RUN(decimals_keep_every_digit);
     return REPORT();
 }

@@ -13,12 +13,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Cloud", "FunctionError", "__version__", "mock", "open"]
+__all__ = [
+    "Cloud",
+    "FunctionError",
+    "__version__",
+    "attr",
+    "begins_with",
+    "between",
+    "ge",
+    "gt",
+    "le",
+    "lt",
+    "mock",
+    "open",
+]
 
 if TYPE_CHECKING:
     from cloudcore.cloud import Cloud
+    from cloudcore.dynamodb.expressions import attr, begins_with, between, ge, gt, le, lt
     from cloudcore.lambda_ import FunctionError
     from cloudcore.testing import mock
+
+_HOMES = {"Cloud": "cloudcore.cloud", "FunctionError": "cloudcore.lambda_", "mock": "cloudcore.testing"}
+_HOMES |= dict.fromkeys(
+    ("attr", "begins_with", "between", "ge", "gt", "le", "lt"), "cloudcore.dynamodb.expressions"
+)
 
 
 def open(path: str, **options: Any) -> Cloud:
@@ -32,16 +51,8 @@ def open(path: str, **options: Any) -> Cloud:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Cloud":
-        from cloudcore.cloud import Cloud
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
 
-        return Cloud
-    if name == "FunctionError":
-        from cloudcore.lambda_ import FunctionError
-
-        return FunctionError
-    if name == "mock":
-        from cloudcore.testing import mock
-
-        return mock
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

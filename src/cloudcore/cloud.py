@@ -26,7 +26,7 @@ from cloudcore.clock import Clock
 
 if TYPE_CHECKING:
     from cloudcore.client import Client
-    from cloudcore.dynamodb import DynamoDB, Table
+    from cloudcore.dynamodb import DynamoDB, Table, Transaction
     from cloudcore.firehose import Firehose, Stream
     from cloudcore.lambda_ import Function, Lambda
     from cloudcore.wire import Endpoint
@@ -130,18 +130,38 @@ class Place:
 
         return self._service("firehose", make)
 
-    def table(self, name: str, pk: str | None = None, sk: str | None = None) -> Table:
-        """A table with native Python types. With `pk` ("customer:S", types S N B) it is made if absent."""
+    def table(
+        self, name: str, pk: str | None = None, sk: str | None = None, *, floats: bool = False
+    ) -> Table:
+        """A table with native Python types. With `pk` ("customer:S", types S N B) it is made if absent.
+
+        floats: float values are stored too, and come back in the place of Decimal.
+        """
         from cloudcore.dynamodb import Table
         from cloudcore.errors import ApiError
 
         if pk is not None:
             try:
-                return Table.create(self.dynamodb, name, pk, sk)
+                return Table.create(self.dynamodb, name, pk, sk, floats)
             except ApiError as error:
                 if error.code != "ResourceInUseException":
                     raise
-        return Table(self.dynamodb, name)
+        return Table(self.dynamodb, name, floats)
+
+    def transaction(self, token: str | None = None) -> Transaction:
+        """Writes to several items of any tables, all of them or none, when its `with` block ends.
+
+        token: of two transactions with the same token, within ten minutes, the second does nothing.
+        """
+        from cloudcore.dynamodb import Transaction
+
+        return Transaction(self.dynamodb, token)
+
+    def transact_get(self, *keys: tuple[Any, ...]) -> list[dict[str, Any] | None]:
+        """The items of up to 100 (table, key value, ..) as one moment has them; None where there is none."""
+        from cloudcore.dynamodb.transaction import transact_get
+
+        return transact_get(self.dynamodb, keys)
 
     def function(self, name: str, code: Any = None, **settings: Any) -> Function:
         """The function `name`; with `code` (see Function.deploy), or as a decorator, it is deployed first.

@@ -58,7 +58,7 @@ def step(rng, table, model):
         forward = rng.random() < 0.5
         found = list(
             table.query(
-                "id = :i AND #a BETWEEN :l AND :h",
+                where="id = :i AND #a BETWEEN :l AND :h",
                 forward=forward,
                 names={"#a": "at"},
                 values={":i": k[0], ":l": low, ":h": high},

@@ -10,7 +10,7 @@ cloud.table("orders", primary="customer:S")  # error: call-arg
 cloud.stream("clicks").put("not bytes")  # error: arg-type
 cloud.stream("clicks").put_batch([1, 2])  # error: list-item
 cloud.table("orders").get("ann")["total"]  # error: index
-cloud.table("orders").update("ann")  # error: call-arg
+cloud.table("orders").update("ann", sets={})  # error: call-arg
 cloud.lambdas()  # error: attr-defined
 cloud.path = 3  # error: assignment
 cloud.dynamodb.call("ListTables")  # error: call-arg

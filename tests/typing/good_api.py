@@ -1,14 +1,14 @@
 """The public API as a typed program uses it: mypy --strict must accept every line. Never run."""
 
-from collections.abc import Iterator
 from typing import Any, assert_type
 
 import cloudcore
 from cloudcore._log import Log, LogReader
 from cloudcore._stream import ArrowBatch, Columns
-from cloudcore._table import ItemView, Tables
+from cloudcore._table import Item, Tables
 from cloudcore.clock import ManualClock
 from cloudcore.cloud import Cloud
+from cloudcore.dynamodb import Rows
 
 
 def tables() -> None:
@@ -18,7 +18,7 @@ def tables() -> None:
         orders.put({"customer": "ann", "ts": 1}, condition="attribute_not_exists(customer)")
         assert_type(orders.get("ann", 1), dict[str, Any] | None)
         assert_type(orders.update("ann", 1, update="SET total = :t", values={":t": 2}), dict[str, Any])
-        assert_type(orders.scan(limit=10), Iterator[dict[str, Any]])
+        assert_type(orders.scan(limit=10), Rows)
         with orders.batch() as batch:
             batch.extend({"customer": "bob", "ts": i} for i in range(3))
         assert_type(cloud.dynamodb.call("ListTables", {}), dict[str, Any])
@@ -48,4 +48,4 @@ def engine() -> None:
     assert_type(columns.append_lines(b"{}\n"), list[tuple[int, str, str]])
     assert_type(columns.finish(), ArrowBatch)
     with Tables(None) as store:
-        assert_type(store.get_item_view("orders", {"customer": {"S": "ann"}}), ItemView | None)
+        assert_type(store.get_item_view("orders", {"customer": {"S": "ann"}}), Item | None)

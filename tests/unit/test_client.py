@@ -107,7 +107,7 @@ def test_wrong_parameters_never_reach_the_service(db):
 
 def test_an_operation_that_is_not_there_says_so(cloud):
     with pytest.raises(ClientError, match="UnknownOperationException"):
-        cloud.client("lambda").list_code_signing_configs()
+        cloud.client("lambda").list_durable_executions_by_function(FunctionName="f")
     with pytest.raises(ValueError, match="no service 'sqs'"):
         cloud.client("sqs")
 

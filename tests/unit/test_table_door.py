@@ -35,7 +35,7 @@ def test_native_values():
             batch.extend({"id": "b", "at": i, "n": i} for i in range(130))
             batch.put({"id": "b", "at": 0, "n": 1000})
             batch.delete("b", 129)
-        found = list(table.query("id = :i AND #at < :m", values={":i": "b", ":m": 3}, names={"#at": "at"}))
+        found = list(table.query(where="id = :i AND #at < :m", values={":i": "b", ":m": 3}, names={"#at": "at"}))
         assert [f["n"] for f in found] == [1000, 1, 2]
         assert len(list(table.scan())) == 130
         assert len(list(table.scan(limit=7))) == 7

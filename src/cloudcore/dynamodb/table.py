@@ -1,39 +1,51 @@
-"""Table: one table with native Python values; see types.py for the conversion."""
+"""Table: one table with native Python values; csrc/python/native.pxi says what becomes of which type."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cloudcore.dynamodb.types import deserialize_item, serialize, serialize_item
+from cloudcore._table import TableDoor
+from cloudcore.dynamodb.batch import Batch
+from cloudcore.dynamodb.expressions import Aliases, expression, key_condition, projection, update
+from cloudcore.dynamodb.rows import Rows
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
 
-BATCH_MAX = 25
-"""Items of one BatchWriteItem."""
+GET_MAX = 100
+"""Keys of one BatchGetItem."""
 
 
-class Table:
+class Table(TableDoor):
     """One existing table; every method raises ApiError with AWS's code and message.
+
+    Values are str, int, Decimal, bytes, bool, None, list, dict and sets; UnsupportedValue, a TypeError,
+    names what has no type in DynamoDB and where it stands. A float is refused, as boto3 refuses it, because
+    its digits are not what they look like; with `floats` it is stored by its shortest digits, and a number
+    with a fraction comes back as the nearest float, not as a Decimal.
+
+    A condition or filter is made with `attr`, or by boto3's conditions, or is AWS's expression as text, whose
+    `names` and `values` are given beside it (with or without their # and :). A key is given by its values in
+    order, or as one mapping that holds them, an item say.
 
     >>> from cloudcore.dynamodb import DynamoDB
     >>> db = DynamoDB()
     >>> orders = Table.create(db, "orders", pk="customer:S", sk="ts:N")
     >>> orders.put({"customer": "ann", "ts": 1, "total": 9})
-    >>> orders.get("ann", 1)
-    {'customer': 'ann', 'ts': 1, 'total': 9}
+    >>> orders.get("ann", 1)["total"]
+    9
     """
 
-    def __init__(self, service: DynamoDB, name: str):
+    def __init__(self, service: DynamoDB, name: str, floats: bool = False):
         self.service = service
-        self.name = name
         description = service.call("DescribeTable", {"TableName": name})["Table"]
-        self.keys = tuple(e["AttributeName"] for e in description["KeySchema"])
+        super().__init__(service.tables, name, _key_names(description), floats)
 
     @classmethod
-    def create(cls, service: DynamoDB, name: str, pk: str, sk: str | None = None) -> Table:
+    def create(
+        cls, service: DynamoDB, name: str, pk: str, sk: str | None = None, floats: bool = False
+    ) -> Table:
         """Open the table `name`, making it (on demand) when it does not exist.
 
         `pk` and `sk` are "attribute:TYPE" with TYPE S, N or B; S when left out.
@@ -54,151 +66,278 @@ class Table:
                     ],
                 },
             )
-        return cls(service, name)
+        return cls(service, name, floats)
 
-    def _key(self, key: tuple[Any, ...]) -> dict[str, Any]:
-        if len(key) == 1 and isinstance(key[0], Mapping):
-            return serialize_item(key[0])
-        if len(key) != len(self.keys):
-            raise TypeError(f"table {self.name!r} has the key ({', '.join(self.keys)})")
-        return {name: serialize(value) for name, value in zip(self.keys, key, strict=True)}
+    # ---- one item: get, view and put without options are TableDoor's own ----
 
-    def _params(self, options: dict[str, Any]) -> dict[str, Any]:
-        """snake_case options as request members; `names` and `values` of expressions included."""
-        params: dict[str, Any] = {"TableName": self.name}
-        for option, value in options.items():
-            if value is None:
-                continue
-            if option == "values":
-                params["ExpressionAttributeValues"] = serialize_item(value)
-            elif option == "names":
-                params["ExpressionAttributeNames"] = dict(value)
-            elif option in _EXPRESSIONS:
-                params[_EXPRESSIONS[option]] = value
-            else:
-                raise TypeError(f"unexpected option {option!r}")
-        return params
+    def _get_with(
+        self,
+        key: tuple[Any, ...],
+        wanted: str | Iterable[Any] | None,
+        names: Mapping[str, str] | None,
+        consistent: bool,
+    ) -> dict[str, Any] | None:
+        aliases = Aliases(names)
+        params: dict[str, Any] = {"Key": self.key_of(key), "ConsistentRead": consistent}
+        if wanted is not None:
+            params["ProjectionExpression"] = projection(wanted, aliases)
+        found: dict[str, Any] | None = self._run("GetItem", params | aliases.members()).get("Item")
+        return found
 
-    def put(self, item: Mapping[str, Any], **options: Any) -> None:
-        """Store an item, replacing one with its key. Options: condition, names, values."""
-        if not options:
-            self.service.tables.put_item(self.name, serialize_item(item))
-            return
-        self.service.call("PutItem", {**self._params(options), "Item": serialize_item(item)})
+    def _put_with(
+        self,
+        item: Mapping[str, Any],
+        condition: Any,
+        names: Mapping[str, str] | None,
+        values: Mapping[str, Any] | None,
+        old: bool,
+    ) -> dict[str, Any] | None:
+        params = put_action(item, condition, names, values)
+        found: dict[str, Any] | None = self._run(
+            "PutItem", params | {"ReturnValues": "ALL_OLD" if old else "NONE"}
+        ).get("Attributes")
+        return found
 
-    def get(self, *key: Any) -> dict[str, Any] | None:
-        """The item of a key (its values in order, or one mapping), or None."""
-        found = self.service.tables.get_item(self.name, self._key(key))
-        return None if found is None else deserialize_item(found)
+    def update(
+        self,
+        *key: Any,
+        update: str | None = None,
+        set: Mapping[Any, Any] | None = None,
+        add: Mapping[Any, Any] | None = None,
+        remove: Iterable[Any] | None = None,
+        delete: Mapping[Any, Any] | None = None,
+        condition: Any = None,
+        names: Mapping[str, str] | None = None,
+        values: Mapping[str, Any] | None = None,
+        returns: str = "ALL_NEW",
+    ) -> dict[str, Any]:
+        """Change one item, or make it; by default the whole new item.
 
-    def update(self, *key: Any, update: str, **options: Any) -> dict[str, Any]:
-        """Run an update expression; the whole new item. Options: condition, names, values."""
-        params = self._params(options)
-        params |= {"Key": self._key(key), "UpdateExpression": update, "ReturnValues": "ALL_NEW"}
-        return deserialize_item(self.service.call("UpdateItem", params)["Attributes"])
+        set, add, remove, delete: AWS's four clauses, their keys names or `attr` paths; a value of `set` may
+        be computed (`attr("n") + 1`, `.if_missing(0)`, `.append([..])`). update: an update expression, in
+        their place. returns: AWS's ReturnValues; {} when there is nothing to return.
+        """
+        params = update_action(self.key_of(key), update, set, add, remove, delete, condition, names, values)
+        found: dict[str, Any] = self._run("UpdateItem", params | {"ReturnValues": returns}).get(
+            "Attributes", {}
+        )
+        return found
 
-    def delete(self, *key: Any, **options: Any) -> dict[str, Any] | None:
-        """Remove an item; what it was, or None. Options: condition, names, values."""
-        params = {**self._params(options), "Key": self._key(key), "ReturnValues": "ALL_OLD"}
-        found = self.service.call("DeleteItem", params).get("Attributes")
-        return None if found is None else deserialize_item(found)
+    def delete(
+        self,
+        *key: Any,
+        condition: Any = None,
+        names: Mapping[str, str] | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any] | None:
+        """Remove an item; what it was, or None."""
+        params = key_action(self.key_of(key), condition, names, values)
+        found: dict[str, Any] | None = self._run("DeleteItem", params | {"ReturnValues": "ALL_OLD"}).get(
+            "Attributes"
+        )
+        return found
+
+    # ---- many items ----
+
+    def get_many(
+        self,
+        keys: Iterable[Any],
+        *,
+        projection: str | Iterable[Any] | None = None,
+        names: Mapping[str, str] | None = None,
+        consistent: bool = False,
+    ) -> list[dict[str, Any] | None]:
+        """The items of many keys in their order, None where there is none.
+
+        A key is a tuple of its values, a mapping, or, where the table has no sort key, its value. Reads of
+        100 keys each see one state of the store. A projection must keep the key attributes.
+        """
+        wanted = [self.key_of(key if isinstance(key, tuple) else (key,)) for key in keys]
+        given = {tuple(key.values()): key for key in wanted}
+        shared = self._many_members(projection, names, consistent)
+        found: dict[tuple[Any, ...], dict[str, Any]] = {}
+        waiting = list(given.values())
+        while waiting:
+            request = {self.name: {**shared, "Keys": waiting[:GET_MAX]}}
+            reply = self.tables.execute("BatchGetItem", {"RequestItems": request}, "native", self.floats)
+            rest = reply["UnprocessedKeys"].get(self.name, {}).get("Keys", [])
+            waiting = rest + waiting[GET_MAX:]
+            for item in reply["Responses"][self.name]:
+                found[tuple(item[name] for name in self.keys)] = item
+        return [found.get(tuple(key.values())) for key in wanted]
+
+    def _many_members(
+        self, wanted: str | Iterable[Any] | None, names: Mapping[str, str] | None, consistent: bool
+    ) -> dict[str, Any]:
+        aliases = Aliases(names)
+        members: dict[str, Any] = {"ConsistentRead": consistent}
+        if wanted is not None:
+            members["ProjectionExpression"] = projection(wanted, aliases)
+        return members | aliases.members()
 
     def query(
         self,
-        key_condition: str,
-        *,
+        *key: Any,
+        where: Any = None,
         index: str | None = None,
+        filter: Any = None,
+        projection: str | Sequence[Any] | None = None,
+        names: Mapping[str, str] | None = None,
+        values: Mapping[str, Any] | None = None,
         limit: int | None = None,
+        page: int | None = None,
         forward: bool = True,
-        **options: Any,
-    ) -> Iterator[dict[str, Any]]:
-        """Items of one partition in sort order, at most `limit`; of a secondary `index` when it is named.
+        consistent: bool = False,
+        **ranges: Any,
+    ) -> Rows:
+        """The items of one partition in the order of the sort key, of the table or a secondary `index`.
 
-        Options: filter, projection, names, values.
+        key: the partition key's value, and one or a range (between, begins_with, gt, ge, lt, le) of the sort
+        key: `query("ann", between(1, 9))`, or the latter by its name: `query("ann", ts=between(1, 9))`.
+        where: the whole key condition, in their place. filter, limit: which items, and how many, are given;
+        page: how many are read at a time. Nothing is read before the Rows are.
         """
-        params = self._params(options)
-        params |= {"KeyConditionExpression": key_condition, "ScanIndexForward": forward, "IndexName": index}
-        return self._pages("Query", params, limit)
+        aliases = Aliases(names, values)
+        if where is not None:
+            if key or ranges:
+                raise TypeError("the key condition is either `where` or the key's values, not both")
+            condition = expression(where, aliases)
+        else:
+            condition = key_condition(self._key_parts(key, ranges, index), aliases)
+        params = {"KeyConditionExpression": condition, "ScanIndexForward": forward}
+        return self._rows("Query", params, aliases, index, filter, projection, limit, page, consistent)
 
     def scan(
-        self, *, index: str | None = None, limit: int | None = None, **options: Any
-    ) -> Iterator[dict[str, Any]]:
-        """All items, or those in a secondary `index`, at most `limit`.
+        self,
+        *,
+        index: str | None = None,
+        filter: Any = None,
+        projection: str | Sequence[Any] | None = None,
+        names: Mapping[str, str] | None = None,
+        values: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        page: int | None = None,
+        segment: tuple[int, int] | None = None,
+        consistent: bool = False,
+    ) -> Rows:
+        """All items, or those in a secondary `index`. segment: (i, n), the i-th of n parts, from 0.
 
-        Options: filter, projection, names, values.
+        The other arguments are those of `query`.
         """
-        return self._pages("Scan", self._params(options) | {"IndexName": index}, limit)
+        params = {} if segment is None else {"Segment": segment[0], "TotalSegments": segment[1]}
+        return self._rows(
+            "Scan", params, Aliases(names, values), index, filter, projection, limit, page, consistent
+        )
 
-    def _pages(self, operation: str, params: dict[str, Any], limit: int | None) -> Iterator[dict[str, Any]]:
-        left = limit
-        while left is None or left > 0:
-            page = self.service.call(operation, params)
-            for item in page["Items"]:
-                yield deserialize_item(item)
-                if left is not None:
-                    left -= 1
-                    if left == 0:
-                        return
-            if "LastEvaluatedKey" not in page:
-                return
-            params["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    def _rows(
+        self,
+        operation: str,
+        params: dict[str, Any],
+        aliases: Aliases,
+        index: str | None,
+        filter: Any,
+        wanted: str | Sequence[Any] | None,
+        limit: int | None,
+        page: int | None,
+        consistent: bool,
+    ) -> Rows:
+        params |= {"TableName": self.name, "ConsistentRead": consistent}
+        if index is not None:
+            params["IndexName"] = index
+        if filter is not None:
+            params["FilterExpression"] = expression(filter, aliases)
+        if wanted is not None:
+            params["ProjectionExpression"] = projection(wanted, aliases)
+        return Rows(self, operation, params | aliases.members(), limit, page)
+
+    def _key_parts(
+        self, key: tuple[Any, ...], ranges: Mapping[str, Any], index: str | None
+    ) -> Iterator[tuple[str, Any]]:
+        names = self.keys if index is None else self._index_keys(index)
+        if len(key) > len(names):
+            raise TypeError(f"the key is ({', '.join(names)}), and {len(key)} values are given")
+        yield from zip(names, key, strict=False)
+        for name, wanted in ranges.items():
+            if name not in names:
+                raise TypeError(f"{name!r} is no option, nor in the key ({', '.join(names)})")
+            yield name, wanted
+
+    def _index_keys(self, index: str) -> tuple[str, ...]:
+        table = self.service.call("DescribeTable", {"TableName": self.name})["Table"]
+        known = table.get("GlobalSecondaryIndexes", []) + table.get("LocalSecondaryIndexes", [])
+        for description in known:
+            if description["IndexName"] == index:
+                return _key_names(description)
+        listed = ", ".join(description["IndexName"] for description in known) or "none"
+        raise KeyError(f"table {self.name!r} has no index {index!r}; it has: {listed}")
 
     def batch(self) -> Batch:
-        """A context manager that collects puts and deletes into batches of 25."""
+        """A context manager that collects puts and deletes and writes them many at a time."""
         return Batch(self)
 
+    def info(self) -> dict[str, int]:
+        """Items, their bytes as stored, and the bytes of memory they take, index structures included."""
+        found = self.tables.describe(self.name)
+        _, items, item_bytes, memory_bytes = found if found is not None else (b"", 0, 0, 0)
+        return {"items": items, "bytes": item_bytes, "memory_bytes": memory_bytes}
 
-_EXPRESSIONS = {
-    "condition": "ConditionExpression",
-    "filter": "FilterExpression",
-    "projection": "ProjectionExpression",
-}
+    def __repr__(self) -> str:
+        return f"<Table {self.name} ({', '.join(self.keys)})>"
+
+    def _run(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        return self.tables.execute(operation, {"TableName": self.name, **params}, "native", self.floats)
 
 
-class Batch:
-    """Puts and deletes, sent 25 at a time; the rest goes out when the block ends without an error.
+def _key_names(description: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(element["AttributeName"] for element in description["KeySchema"])
 
-    A later write of a key replaces an earlier one of the same batch, as boto3's
-    `overwrite_by_pkeys` does, because DynamoDB refuses duplicates.
-    """
 
-    def __init__(self, table: Table):
-        self._table = table
-        self._waiting: dict[tuple[str, ...], dict[str, Any]] = {}
+# ---- what a write and the same write in a transaction share ----
 
-    def put(self, item: Mapping[str, Any]) -> None:
-        """Store an item."""
-        encoded = serialize_item(item)
-        self._add({name: encoded.get(name) for name in self._table.keys}, {"PutRequest": {"Item": encoded}})
 
-    def delete(self, *key: Any) -> None:
-        """Remove an item by its key."""
-        encoded = self._table._key(key)
-        self._add(encoded, {"DeleteRequest": {"Key": encoded}})
+def _condition(condition: Any, aliases: Aliases) -> dict[str, Any]:
+    return {} if condition is None else {"ConditionExpression": expression(condition, aliases)}
 
-    def extend(self, items: Iterable[Mapping[str, Any]]) -> None:
-        """Store many items."""
-        for item in items:
-            self.put(item)
 
-    def _add(self, key: dict[str, Any], request: dict[str, Any]) -> None:
-        self._waiting[tuple(repr(key[name]) for name in self._table.keys)] = request
-        if len(self._waiting) == BATCH_MAX:
-            self.flush()
+def put_action(
+    item: Mapping[str, Any],
+    condition: Any,
+    names: Mapping[str, str] | None,
+    values: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The members of a put."""
+    aliases = Aliases(names, values)
+    return {"Item": item, **_condition(condition, aliases), **aliases.members()}
 
-    def flush(self) -> None:
-        """Send what waits."""
-        requests = list(self._waiting.values())
-        self._waiting.clear()
-        while requests:
-            reply = self._table.service.call("BatchWriteItem", {"RequestItems": {self._table.name: requests}})
-            requests = reply["UnprocessedItems"].get(self._table.name, [])
-            if requests:
-                time.sleep(0.01)
 
-    def __enter__(self) -> Batch:
-        return self
+def key_action(
+    key: Mapping[str, Any],
+    condition: Any,
+    names: Mapping[str, str] | None,
+    values: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The members of a delete, or of a condition check."""
+    aliases = Aliases(names, values)
+    return {"Key": key, **_condition(condition, aliases), **aliases.members()}
 
-    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
-        if kind is None:
-            self.flush()
+
+def update_action(
+    key: Mapping[str, Any],
+    text: str | None,
+    set: Mapping[Any, Any] | None,
+    add: Mapping[Any, Any] | None,
+    remove: Iterable[Any] | None,
+    delete: Mapping[Any, Any] | None,
+    condition: Any,
+    names: Mapping[str, str] | None,
+    values: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The members of an update."""
+    aliases = Aliases(names, values)
+    made = update(set, add, remove, delete, aliases)
+    if text is not None and made:
+        raise TypeError("an update is either an expression or its clauses, not both")
+    members = {"Key": key, **_condition(condition, aliases)}
+    if text is not None or made:
+        members["UpdateExpression"] = text if text is not None else made
+    return members | aliases.members()
