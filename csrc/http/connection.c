@@ -23,6 +23,8 @@ static const char *reason(int status) {
         return "Not Found";
     case 413:
         return "Content Too Large";
+    case 417:
+        return "Expectation Failed";
     case 431:
         return "Request Header Fields Too Large";
     case 500:
@@ -61,9 +63,11 @@ static void enter(cc_http_server *server, connection *c, connection_state state)
 
 /* Refuses what is no request and closes behind the answer. */
 static bool refuse(cc_http_server *server, connection *c, int status) {
+    const char *body = status == 413 ? c->refusal : NULL;
     c->keep_alive = false;
-    cc_bytes nothing = {NULL, 0};
-    if (cc_connection_format(server, &c->out, status, NULL, false, false, nothing, nothing) != CC_OK)
+    if (cc_connection_format(server, &c->out, status, body != NULL ? "application/x-amz-json-1.0" : NULL,
+                             false, false, (cc_bytes){NULL, 0},
+                             body != NULL ? cc_bytes_text(body) : (cc_bytes){NULL, 0}) != CC_OK)
         return false;
     enter(server, c, CLOSING);
     return cc_connection_write(server, c);
@@ -72,63 +76,13 @@ static bool refuse(cc_http_server *server, connection *c, int status) {
 /* Forgets the request at the front of `in`, keeps what was pipelined behind it. */
 static void consume(connection *c, size_t used) {
     size_t rest = c->in.size - used;
+    c->tried = 0;
     if (rest != 0)
         memmove(c->in.data, c->in.data + used, rest);
     c->in.size = rest;
     if (rest == 0 && c->in.capacity > KEEP_BUFFER) {
         cc_buffer_free(&c->in);
         cc_buffer_init(&c->in);
-    }
-}
-
-/* Decodes chunks in place behind body_at. 0: more bytes needed, 200: complete, else refuse. */
-static int decode_chunks(cc_http_server *server, connection *c, size_t *end_out) {
-    for (;;) {
-        if (c->chunk_open) {
-            size_t here = c->in.size - c->chunk_at;
-            size_t step = here < c->chunk_left ? here : (size_t)c->chunk_left;
-            memmove(c->in.data + c->body_at + c->body_size, c->in.data + c->chunk_at, step);
-            c->body_size += step;
-            c->chunk_at += step;
-            c->chunk_left -= step;
-            if (c->chunk_left != 0 || c->in.size - c->chunk_at < 2)
-                return 0;
-            if (memcmp(c->in.data + c->chunk_at, "\r\n", 2) != 0)
-                return 400;
-            c->chunk_at += 2;
-            c->chunk_open = false;
-        }
-        const uint8_t *line = c->in.data + c->chunk_at;
-        const uint8_t *end = memchr(line, '\n', c->in.size - c->chunk_at);
-        if (end == NULL)
-            return c->in.size - c->chunk_at > 4096 ? 400 : 0;
-        if (end == line || end[-1] != '\r')
-            return 400;
-        uint64_t size = 0;
-        const uint8_t *at = line;
-        for (; at < end - 1 && *at != ';'; at++) {
-            int digit = *at >= '0' && *at <= '9'   ? *at - '0'
-                        : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10
-                        : *at >= 'A' && *at <= 'F' ? *at - 'A' + 10
-                                                   : -1;
-            if (digit < 0 || at - line >= 15)
-                return 400;
-            size = size << 4 | (unsigned)digit;
-        }
-        if (at == line)
-            return 400;
-        size_t behind = (size_t)(end - c->in.data) + 1;
-        if (size == 0) { /* no trailers: the blank line follows */
-            if (c->in.size - behind < 2)
-                return 0;
-            *end_out = behind + 2;
-            return memcmp(c->in.data + behind, "\r\n", 2) == 0 ? 200 : 400;
-        }
-        if (c->body_size + size > server->options.body_max)
-            return 413;
-        c->chunk_at = behind;
-        c->chunk_left = size;
-        c->chunk_open = true;
     }
 }
 
@@ -159,9 +113,14 @@ static bool start_body(cc_http_server *server, connection *c) {
     c->keep_alive = c->head.keep_alive;
     c->body_at = c->head.size;
     c->body_size = c->head.chunked ? 0 : (size_t)c->head.length;
-    c->chunk_at = c->head.size;
-    c->chunk_open = false;
-    if (c->head.length > server->options.body_max)
+    c->chunks = (cc_http_chunks){.start = c->head.size, .at = c->head.size};
+    c->body_max = server->options.body_max;
+    c->refusal = NULL;
+    if (server->options.limit != NULL) {
+        uint64_t limit = server->options.limit(server->options.fast_context, &c->head, &c->refusal);
+        c->body_max = limit < c->body_max ? limit : c->body_max;
+    }
+    if (c->head.length > c->body_max)
         return refuse(server, c, 413);
     enter(server, c, READING_BODY);
     size_t here = c->in.size - c->head.size;
@@ -181,8 +140,12 @@ static bool advance(cc_http_server *server, connection *c) {
         if (c->state == READING_HEAD) {
             while (c->in.size >= 2 && memcmp(c->in.data, "\r\n", 2) == 0)
                 consume(c, 2); /* RFC 9112 2.2: an empty line before a request is ignored */
-            if (c->in.size == 0)
+            /* A head that comes byte by byte is not read again before a line of it is whole. */
+            if (c->in.size == c->tried ||
+                (c->in.size < CC_HTTP_HEAD_SIZE_MAX &&
+                 memchr(c->in.data + c->tried, '\n', c->in.size - c->tried) == NULL))
                 return true;
+            c->tried = c->in.size;
             int result = cc_http_head_parse(cc_buffer_bytes(&c->in), &c->head);
             if (result == 0)
                 return true;
@@ -194,13 +157,15 @@ static bool advance(cc_http_server *server, connection *c) {
         if (c->state == READING_BODY) {
             size_t end = c->body_at + c->body_size;
             if (c->head.chunked) {
-                int result = decode_chunks(server, c, &end);
+                int result = cc_http_chunks_decode(&c->chunks, c->in.data, c->in.size, c->body_max);
                 if (result != 200)
                     return result == 0 ? true : refuse(server, c, result);
+                c->body_size = c->chunks.size;
+                end = c->chunks.at;
             } else if (c->in.size < end) {
                 return true;
             }
-            c->chunk_at = end; /* where the next request starts */
+            c->next_at = end;
             /* The head points into `in`, which may have moved while the body came. */
             bool answered;
             if (cc_http_head_parse(cc_bytes_of(c->in.data, c->head.size), &c->head) != 200 ||
@@ -208,7 +173,7 @@ static bool advance(cc_http_server *server, connection *c) {
                 return false;
             if (!answered)
                 return true; /* Python answers */
-            consume(c, c->chunk_at);
+            consume(c, c->next_at);
             enter(server, c, c->keep_alive ? READING_HEAD : CLOSING);
             if (!cc_connection_write(server, c))
                 return false;
@@ -219,7 +184,7 @@ static bool advance(cc_http_server *server, connection *c) {
 }
 
 bool cc_connection_answered(cc_http_server *server, connection *c) {
-    consume(c, c->chunk_at);
+    consume(c, c->next_at);
     enter(server, c, c->keep_alive ? READING_HEAD : CLOSING);
     return cc_connection_write(server, c) && (c->state == CLOSING || advance(server, c));
 }

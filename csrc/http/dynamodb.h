@@ -38,6 +38,8 @@ CC_MUST_CHECK cc_status cc_http_dynamodb_add(cc_http_dynamodb *door, cc_bytes ac
                                              cc_tables *tables, cc_error *error);
 /* A cc_http_fast: takes POST / with an item verb of a place that was added, leaves the rest. */
 bool cc_http_dynamodb_fast(void *door, const cc_http_head *head, cc_bytes body, cc_http_reply_parts *reply);
+/* A cc_http_limit: 16 MB for services that are asked by X-Amz-Target. */
+uint64_t cc_http_dynamodb_limit(void *door, const cc_http_head *head, const char **refusal_out);
 /* 52 characters, upper case and digits, as DynamoDB's request ids; `out` holds 53. */
 void cc_http_request_id(uint64_t serial, char *out);
 

@@ -1,7 +1,15 @@
 /* head.c: see head.h. */
 #include "http/head.h"
 
-enum { NEED_MORE = 0, COMPLETE = 200, BAD = 400, TOO_LARGE = 431, NOT_CODED = 501, BAD_VERSION = 505 };
+enum {
+    NEED_MORE = 0,
+    COMPLETE = 200,
+    BAD = 400,
+    UNEXPECTED = 417,
+    TOO_LARGE = 431,
+    NOT_CODED = 501,
+    BAD_VERSION = 505
+};
 
 static bool is_token(uint8_t c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -118,7 +126,9 @@ static int meanings(cc_http_head *out) {
             else if (equal_lower(value, "keep-alive"))
                 out->keep_alive = true;
         } else if (equal_lower(name, "expect")) {
-            out->expects_continue = equal_lower(value, "100-continue");
+            if (!equal_lower(value, "100-continue"))
+                return UNEXPECTED;
+            out->expects_continue = first_version; /* of 1.0 it is ignored */
         } else if (equal_lower(name, "host")) {
             if (host)
                 return BAD;

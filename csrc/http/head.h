@@ -23,7 +23,7 @@ typedef struct {
     uint64_t length;
 } cc_http_head;
 
-/* 0: more bytes are needed; 200: complete; otherwise the status to refuse with (400, 431, 501, 505). */
+/* 0: more bytes are needed; 200: complete; otherwise the status to refuse with (400, 417, 431, 501, 505). */
 int cc_http_head_parse(cc_bytes input, cc_http_head *head_out);
 /* The value of a header (name in lower case); data NULL when absent. */
 cc_bytes cc_http_head_find(const cc_http_head *head, const char *lower_name);

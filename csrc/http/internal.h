@@ -4,6 +4,7 @@
 #define CC_HTTP_INTERNAL_H
 
 #include "base/thread.h"
+#include "http/chunks.h"
 #include "http/server.h"
 
 typedef enum { READING_HEAD, READING_BODY, ANSWERING, CLOSING } connection_state;
@@ -27,11 +28,13 @@ struct connection {
     cc_buffer in, out;
     size_t written;   /* of out */
     size_t body_at;   /* offset of the body in `in` */
-    size_t body_size; /* decoded so far (chunked) or wanted (length) */
-    size_t chunk_at;  /* chunked: where decoding goes on */
-    uint64_t chunk_left;
-    bool chunk_open;   /* inside a chunk's data */
-    uint64_t since_ns; /* when the state began */
+    size_t body_size; /* known once a chunked body is complete */
+    size_t next_at;   /* of what was pipelined behind this request */
+    size_t tried;     /* bytes of a head that was not complete yet */
+    cc_http_chunks chunks;
+    uint64_t body_max;   /* of this request */
+    const char *refusal; /* of a larger body; NULL: none */
+    uint64_t since_ns;   /* when the state began */
     uint32_t events;
     cc_http_exchange exchange;
 };

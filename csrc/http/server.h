@@ -26,12 +26,17 @@ typedef struct {
 typedef bool (*cc_http_fast)(void *context, const cc_http_head *head, cc_bytes body,
                              cc_http_reply_parts *reply);
 
+/* The largest body that this request may have, beside body_max; `refusal_out`: the JSON to refuse a larger one
+ * with, static text. Called before the body is read. */
+typedef uint64_t (*cc_http_limit)(void *context, const cc_http_head *head, const char **refusal_out);
+
 typedef struct {
     const char *host;         /* IPv4 or IPv6 address; default 127.0.0.1 */
     uint16_t port;            /* 0: any free one */
     uint64_t body_max;        /* default 64 MiB; larger is 413 */
     uint32_t connections_max; /* default 20,000; further ones wait in the backlog */
     uint32_t head_timeout_ms, body_timeout_ms, idle_timeout_ms; /* defaults 10 s, 60 s, 120 s */
+    cc_http_limit limit;                                        /* optional */
     cc_http_fast fast;
     void *fast_context;
 } cc_http_options;

@@ -28,6 +28,8 @@ cdef extern from "http/server.h" nogil:
         pass
     ctypedef c_bool (*cc_http_fast)(void *context, const cc_http_head *head, cc_bytes body,
                                     cc_http_reply_parts *reply) noexcept nogil
+    ctypedef uint64_t (*cc_http_limit)(void *context, const cc_http_head *head,
+                                       const char **refusal_out) noexcept nogil
     ctypedef struct cc_http_options:
         const char *host
         uint16_t port
@@ -36,6 +38,7 @@ cdef extern from "http/server.h" nogil:
         uint32_t head_timeout_ms
         uint32_t body_timeout_ms
         uint32_t idle_timeout_ms
+        cc_http_limit limit
         cc_http_fast fast
         void *fast_context
     cc_status cc_http_open(const cc_http_options *options, cc_http_server **out, cc_error *error)
@@ -60,6 +63,7 @@ cdef extern from "http/dynamodb.h" nogil:
     cc_status cc_http_dynamodb_add(cc_http_dynamodb *door, cc_bytes account, cc_bytes region,
                                    cc_tables *tables, cc_error *error)
     void cc_http_dynamodb_free(cc_http_dynamodb *door)
+    uint64_t cc_http_dynamodb_limit(void *door, const cc_http_head *head, const char **refusal_out) noexcept
     c_bool cc_http_dynamodb_fast(void *door, const cc_http_head *head, cc_bytes body,
                                  cc_http_reply_parts *reply) noexcept
     void cc_http_request_id(uint64_t serial, char *out)
@@ -111,6 +115,7 @@ cdef class Server:
         options.connections_max = connections_max
         self.tables = []
         cc_http_dynamodb_init(&self.door, c_account, c_region, shared)
+        options.limit = cc_http_dynamodb_limit
         options.fast = cc_http_dynamodb_fast
         options.fast_context = &self.door
         check(cc_http_open(&options, &self.server, &error), &error)

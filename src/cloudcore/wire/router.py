@@ -22,6 +22,7 @@ from cloudcore.errors import ApiError
 from cloudcore.wire import credentials
 
 _BODY_MAX = 16 << 20
+_GZIP_MIN = 1024  # bytes; a shorter answer fits a packet as it is
 _PACKAGE_MAX = 70_167_211  # the largest request of Lambda: CreateFunction with a zip
 _DATED = re.compile(r"/20\d\d-\d\d-\d\d/")  # Lambda's paths begin with the date of an API version
 _FUNCTION_URL = re.compile(r"([a-z0-9]+)\.lambda-url\.")
@@ -29,6 +30,10 @@ _JSON = {"DynamoDB_20120810": "dynamodb", "Firehose_20150804": "firehose"}
 """Prefixes of X-Amz-Target: the service's attribute of a Place."""
 _FORM = "application/x-www-form-urlencoded"
 _HEALTH = ("/_cloudcore/health", "/_localstack/health")
+TOO_LARGE = (  # csrc/http/dynamodb.c says the same when it sees the size coming
+    b'{"__type":"com.amazon.coral.service#RequestEntityTooLargeException",'
+    b'"message":"Request size exceeds 16 MB"}'
+)
 Headers = Mapping[str, str]
 Reply = tuple[int, list[tuple[str, str]], bytes]
 
@@ -65,8 +70,11 @@ class Router:
             except ApiError as error:
                 return sts.refusal(error.code, error.message, self._new_id(), error.status)
             return sts.answer(body, account, self._new_id())
-        if method == "GET" and path == "/" and "authorization" not in headers and not query:
-            return 200, [("Content-Type", "application/json")], self._health()
+        if path == "/" and "authorization" not in headers and not query:
+            if method in ("GET", "HEAD"):
+                return self._front_door()
+            if method == "POST":
+                return self._no_target(headers)
         return self._s3(method, path, query, headers, body)
 
     def _place(self, headers: Headers, query: str = "") -> Any:
@@ -100,6 +108,20 @@ class Router:
             {"status": "ok", "services": services, "edition": "cloudcore", "version": __version__}
         ).encode()
 
+    def _front_door(self) -> Reply:
+        """What an endpoint of DynamoDB says to a browser and to load balancers."""
+        text = f"healthy: dynamodb.{self._cloud.region}.amazonaws.com ".encode()
+        crc = ("x-amz-crc32", str(zlib.crc32(text)))
+        return 200, [("Content-Type", "text/plain"), ("x-amzn-RequestId", self._new_id()), crc], text
+
+    def _no_target(self, headers: Headers) -> Reply:
+        """A POST that names no operation."""
+        if headers.get("content-type", "").startswith("application/x-amz-json-1."):
+            return self._json("POST", {**headers, "x-amz-target": ""}, b"")
+        text = b"<UnknownOperationException/>\n"
+        crc = ("x-amz-crc32", str(zlib.crc32(text)))
+        return 404, [("x-amzn-RequestId", self._new_id()), crc], text
+
     def _json(self, method: str, headers: Headers, body: bytes) -> Reply:
         prefix, _, operation = headers["x-amz-target"].partition(".")
         version = "1.1" if prefix.startswith("Firehose") else "1.0"
@@ -109,7 +131,10 @@ class Router:
             ("x-amzn-RequestId", self._new_id()),
             *(_cors(headers) if "origin" in headers else ()),
         ]
-        if version == "1.0":
+        if len(answer) >= _GZIP_MIN and _takes_gzip(headers.get("accept-encoding", "")):
+            answer = gzip.compress(answer, 1, mtime=0)
+            out.append(("Content-Encoding", "gzip"))
+        if version == "1.0":  # of the bytes as they are sent
             out.append(("x-amz-crc32", str(zlib.crc32(answer))))
         return status, out, answer
 
@@ -141,7 +166,7 @@ class Router:
         status, out, data = service.handle(method, path, query, headers, body)
         out = [*out, request]
         if "origin" in headers:
-            out += [*_cors(headers), ("Access-Control-Expose-Headers", "*")]
+            out += _cors(headers)
         return status, out, data
 
     def _call(
@@ -153,7 +178,7 @@ class Router:
             except (OSError, EOFError, zlib.error):
                 return _plain(400, "SerializationException", "The request body is not valid gzip")
         if len(body) > _BODY_MAX:
-            return _plain(413, "RequestEntityTooLargeException", "Request size exceeds 16 MB")
+            return 413, TOO_LARGE
         if method != "POST" or prefix not in _JSON:
             return _plain(400, "UnknownOperationException", "")
         try:
@@ -176,6 +201,14 @@ def _gunzip(data: bytes) -> bytes:
         return packed.read(_BODY_MAX + 1)
 
 
+def _takes_gzip(accepted: str) -> bool:
+    for coding in accepted.lower().split(","):
+        name, _, weight = coding.partition(";")
+        if name.strip() in ("gzip", "x-gzip"):
+            return not re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", weight)
+    return False
+
+
 def _cors(headers: Headers) -> list[tuple[str, str]]:
     asked = headers.get("access-control-request-headers", "*")
     return [
@@ -183,9 +216,12 @@ def _cors(headers: Headers) -> list[tuple[str, str]]:
         ("Access-Control-Allow-Headers", asked),
         ("Access-Control-Allow-Methods", "DELETE, GET, HEAD, OPTIONS, POST, PUT"),
         ("Access-Control-Max-Age", "172800"),
+        ("Access-Control-Expose-Headers", "x-amzn-RequestId,x-amzn-ErrorType,x-amz-crc32,ETag,Date"),
     ]
 
 
 def _plain(status: int, code: str, message: str) -> tuple[int, bytes]:
-    kind = "com.amazon.coral.service#" + code
-    return status, json.dumps({"__type": kind, "message": message} if message else {"__type": kind}).encode()
+    body = {"__type": "com.amazon.coral.service#" + code}
+    if message:
+        body["Message" if code == "SerializationException" else "message"] = message
+    return status, json.dumps(body).encode()
