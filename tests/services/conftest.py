@@ -52,6 +52,47 @@ def free_ports(count: int) -> list[int]:
         return ports
 
 
+class Java:
+    """A server from jars that `make test-services` copied to build/services/<name>; it ends with its input."""
+
+    def __init__(self, name: str, main: str, home: Path, *arguments: str, heap: str = "512m"):
+        jars = Path(__file__).parents[2] / "build" / "services" / name
+        java = shutil.which("java")
+        if java is None or not (jars / ".copied").exists():
+            missing(f"{name} or a JDK of at least 17", "apt-get install openjdk-17-jdk-headless maven; make test-services")
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+        self.log = open(home / "log", "ab")  # noqa: SIM115
+        path = os.pathsep.join([str(jars / "*")])
+        self.process = subprocess.Popen(
+            [java, "-Xms256m", f"-Xmx{heap}", "-Dlog4j2.disable.jmx=true", "-cp", path, main, *arguments],
+            stdin=subprocess.PIPE, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True, cwd=home,
+        )  # fmt: skip
+
+    def wait(self, answers: Any) -> None:
+        """Until answers() does not raise OSError."""
+        deadline = time.monotonic() + 180
+        while True:
+            with contextlib.suppress(OSError):
+                answers()
+                return
+            text = (self.home / "log").read_text(errors="replace")[-2000:]
+            assert self.process.poll() is None, f"it ended:\n{text}"
+            assert time.monotonic() < deadline, f"it does not answer:\n{text}"
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+        self.log.close()
+
+
 class Weed:
     """A SeaweedFS server with its S3 door, in one process group."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sys
 import types
 from typing import Any
@@ -74,6 +75,7 @@ class World:
 
     def to(self, tmp_path: Any, kind: str, raw: dict[str, Any], **ours: Any) -> Any:
         """A stream to another destination than S3, by its members; its bucket is b, with no prefix."""
+        self.objects.content = _content
         bucket = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::b"}
         description = {
             "DeliveryStreamName": "s", "DeliveryStreamARN": self.service().arn("s"), "VersionId": "1",
@@ -110,3 +112,8 @@ class World:
             if key.startswith(prefix):
                 out += gzip.decompress(data) if key.endswith(".gz") else data
         return out
+
+
+def _content(key: str, value: bytes) -> Any:
+    """What failed for good at an endpoint fails again after a kill, at another time: the records are the same."""
+    return [json.loads(line)["rawData"] for line in value.splitlines()] if "-failed/" in key else value

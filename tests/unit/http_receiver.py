@@ -223,6 +223,48 @@ class HecReceiver(Server):
         return lambda *_: self.says(status, body)
 
 
+class BulkReceiver(Server):
+    """A strict double of _bulk, for the faults that a healthy node does not show. `documents` maps (index, id)
+    to the source; `item` may answer (status, error) for a document instead of taking it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.documents: dict[tuple[str, str], bytes] = {}
+        self.writes: list[tuple[str, str]] = []
+        self.requests: list[tuple[dict[str, str], int]] = []
+        self.item: Callable[[dict[str, Any], bytes], tuple[int, Any] | None] = lambda action, source: None
+        self.body_max = 1 << 30
+        self.wrong: list[str] = []
+
+    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        if (method, path, headers.get("content-type")) != ("POST", "/_bulk", "application/x-ndjson"):
+            self.wrong.append(f"{method} {path} {headers.get('content-type')}")
+        if len(body) > self.body_max:
+            return 413, {}, b""
+        lines = body.split(b"\n")
+        if lines.pop() != b"" or len(lines) % 2:
+            self.wrong.append("lines")
+            return 400, {}, b'{"error": {"type": "illegal_argument_exception", "reason": "lines"}, "status": 400}'
+        items = []
+        with self.lock:
+            self.requests.append((headers, len(lines) // 2))
+            for action, source in zip(lines[::2], lines[1::2], strict=True):
+                ((verb, where),) = json.loads(action).items()
+                if verb != "index" or not source:
+                    self.wrong.append(verb)
+                refused = self.item(where, source)
+                answer = {"_index": where["_index"], "_id": where.get("_id", f"made-{len(self.writes)}")}
+                if refused is not None:
+                    items.append({"index": {**answer, "status": refused[0], "error": refused[1]}})
+                    continue
+                key = (answer["_index"], answer["_id"])
+                items.append({"index": {**answer, "status": 200 if key in self.documents else 201}})
+                self.documents[key] = source
+                self.writes.append(key)
+        errors = any("error" in item["index"] for item in items)
+        return 200, {"Content-Type": "application/json"}, json.dumps({"took": 1, "errors": errors, "items": items}).encode()
+
+
 @contextlib.contextmanager
 def running(server: Any) -> Iterator[Any]:
     try:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Destination", "http_endpoint", "splunk"]
+__all__ = ["Destination", "http_endpoint", "opensearch", "splunk"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,32 @@ def http_endpoint(
         "RetryOptions": {"DurationInSeconds": retry_seconds},
     }  # fmt: skip
     return Destination("HttpEndpoint", members, {"timeout_seconds": timeout_seconds, **reach})
+
+
+def opensearch(
+    url: str,
+    index: str,
+    *,
+    rotation: str = "NoRotation",
+    type_name: str = "",
+    ids: bool = True,
+    retry_seconds: int = 300,
+    sign: str | None = None,
+) -> Destination:
+    """An OpenSearch or Elasticsearch node: https://[user:password@]host[:port][/path].
+
+    `rotation`: OneHour, OneDay, OneWeek or OneMonth put the time of arrival behind the index's name.
+    `type_name` is for Elasticsearch before version 7. `ids=False` leaves ids to the node: a record that is
+    sent again is there twice. `sign`: "es" or "aoss" signs requests; AWS's own hosts need no word for it.
+    """
+    address, reach = _secure(url)
+    members = {
+        "ClusterEndpoint": address, "IndexName": index, "TypeName": type_name,
+        "IndexRotationPeriod": rotation,
+        "DocumentIdOptions": {"DefaultDocumentIdFormat": "FIREHOSE_DEFAULT" if ids else "NO_DOCUMENT_ID"},
+        "RetryOptions": {"DurationInSeconds": retry_seconds},
+    }  # fmt: skip
+    return Destination("Amazonopensearchservice", members, {**reach, **({"sign": sign} if sign else {})})
 
 
 def splunk(

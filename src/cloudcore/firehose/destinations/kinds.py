@@ -65,6 +65,9 @@ KINDS = {
         Kind("S3", "s3"),
         Kind("HttpEndpoint", "http_endpoint"),
         Kind("Splunk", "splunk"),
+        Kind("Elasticsearch", "opensearch"),
+        Kind("Amazonopensearchservice", "opensearch"),
+        Kind("AmazonOpenSearchServerless", "opensearch"),
     )
 }
 _REFUSED = {

@@ -71,8 +71,6 @@ def _check_switch(old: kinds.Kind, new: kinds.Kind) -> None:
 
 def _check_backup(kind: kinds.Kind, old: dict[str, Any], new: dict[str, Any]) -> None:
     before, after = old.get("S3BackupMode"), new.get("S3BackupMode")
-    if kind.name in _SEARCH and after not in (before or "FailedDocumentsOnly", before):
-        raise invalid("S3BackupMode cannot be changed after the Firehose is created")
     if kind.name != kinds.S3 and before is not None and _BACKUP_FALLS_BACK.get(before) == after:
         raise invalid(f"S3BackupMode cannot be changed from {before} to {after}")
 
