@@ -72,6 +72,41 @@ static cc_status read_format(const char *format, column *out, cc_error *error) {
     return cc_fail(error, CC_ERR_UNSUPPORTED, "column %s: type %s is not supported", out->name, format);
 }
 
+/* Whether a field's metadata (u32 pairs, then each u32 size, key, u32 size, value) say cloudcore = json. */
+static bool says_json(const char *metadata) {
+    uint32_t pairs = 0, size;
+    if (metadata != NULL)
+        memcpy(&pairs, metadata, 4);
+    const char *at = metadata + 4;
+    for (uint32_t i = 0; i < pairs; i++) {
+        memcpy(&size, at, 4);
+        bool ours = size == 9 && memcmp(at + 4, "cloudcore", 9) == 0;
+        at += 4 + (size_t)size;
+        memcpy(&size, at, 4);
+        if (ours)
+            return size == 4 && memcmp(at + 4, "json", 4) == 0;
+        at += 4 + (size_t)size;
+    }
+    return false;
+}
+
+/* Children in the order in which an item has them; few, and made once. */
+static cc_status sort_children(column *into, cc_error *error) {
+    into->by_hash = calloc(into->child_count, sizeof *into->by_hash);
+    if (into->by_hash == NULL)
+        return no_memory(error);
+    for (uint32_t i = 0; i < into->child_count; i++) {
+        uint32_t j = i;
+        cc_bytes name = cc_bytes_text(into->children[i].name);
+        for (; j > 0 &&
+               cc_column_order(&into->children[into->by_hash[j - 1]], into->children[i].hash, name) > 0;
+             j--)
+            into->by_hash[j] = into->by_hash[j - 1];
+        into->by_hash[j] = i;
+    }
+    return CC_OK;
+}
+
 static cc_status build(const struct ArrowSchema *schema, int depth, column *out, cc_error *error) {
     if (depth > DEPTH_MAX)
         return cc_fail(error, CC_ERR_LIMIT, "the schema is nested too deeply");
@@ -86,7 +121,9 @@ static cc_status build(const struct ArrowSchema *schema, int depth, column *out,
     out->token = (char *)token.data;
     out->token_size = token.size;
     out->nullable = (schema->flags & ARROW_FLAG_NULLABLE) != 0;
+    out->hash = cc_name_hash(cc_bytes_text(name));
     CC_TRY(read_format(schema->format, out, error));
+    out->json = out->kind == COLUMN_STRING && says_json(schema->metadata);
     if (cc_column_has_offsets(out)) {
         int32_t zero = 0;
         if (cc_buffer_append(&out->offsets, &zero, 4) != CC_OK)
@@ -103,7 +140,7 @@ static cc_status build(const struct ArrowSchema *schema, int depth, column *out,
         out->follows[i] = i; /* after child i - 1 comes i, until a record says otherwise */
         CC_TRY(build(schema->children[i], depth + 1, &out->children[i], error));
     }
-    return CC_OK;
+    return sort_children(out, error);
 }
 
 static void destroy(column *c) {
@@ -111,6 +148,7 @@ static void destroy(column *c) {
         destroy(&c->children[i]);
     free(c->children);
     free(c->follows);
+    free(c->by_hash);
     free(c->name);
     free(c->token);
     cc_buffer_free(&c->valid);
@@ -290,7 +328,7 @@ static cc_status read_struct(cc_columns *columns, column *into, cc_json_cursor *
     return cc_column_present(into) == CC_OK ? CC_OK : no_memory(error);
 }
 
-static cc_status end_of_list(column *into, int64_t length, cc_error *error) {
+cc_status cc_column_end_list(column *into, int64_t length, cc_error *error) {
     if (length > INT32_MAX)
         return cc_fail(error, CC_ERR_LIMIT, "column %s holds too many elements", into->name);
     int32_t end = (int32_t)length;
@@ -305,7 +343,7 @@ static cc_status read_list(cc_columns *columns, column *into, cc_json_cursor *cu
     for (;;) {
         CC_TRY(cc_json_next_element(cursor, &first, &more, error));
         if (!more)
-            return end_of_list(into, into->children[0].length, error);
+            return cc_column_end_list(into, into->children[0].length, error);
         CC_TRY(cc_column_value(columns, &into->children[0], cursor, error));
     }
 }
@@ -319,7 +357,7 @@ static cc_status read_map(cc_columns *columns, column *into, cc_json_cursor *cur
         cc_json_string name;
         CC_TRY(cc_json_next_member(cursor, &first, &name, &more, error));
         if (!more)
-            return end_of_list(into, entries->length, error);
+            return cc_column_end_list(into, entries->length, error);
         /* The key goes through the ordinary value reader, so a map<int, ..> checks its keys too. */
         cc_json_cursor quoted = {name.text.data - 1, name.text.data - 1, name.text.data + name.text.size + 1};
         CC_TRY(cc_column_scalar(columns, key, &quoted, CC_JSON_STRING, error));

@@ -22,7 +22,8 @@ enum {
     /* As Hive's JSON SerDe reads: a number is no text and a text no number, text columns take scalars
      * only, timestamps are "yyyy-m-d hh:mm:ss[.f]" */
     CC_COLUMNS_STRICT = 4,
-    CC_COLUMNS_MILLIS = 8, /* with STRICT: or whole milliseconds since 1970 */
+    CC_COLUMNS_MILLIS = 8,           /* with STRICT: or whole milliseconds since 1970 */
+    CC_COLUMNS_EVERY_ATTRIBUTE = 16, /* of items: an attribute without a column is a mismatch */
 };
 
 /* CC_ERR_UNSUPPORTED names a column type that is not in the list above. */
@@ -33,6 +34,11 @@ void cc_columns_close(cc_columns *columns);
  * fit its column; CC_ERR_LIMIT: more than 2 GiB of text in one column: finish first. After any of
  * them the columns are as before. */
 CC_MUST_CHECK cc_status cc_columns_append(cc_columns *columns, cc_bytes record, cc_error *error);
+/* Appends one encoded item (codec/item.h) as one row, its attributes by their exact names. Numbers go into
+ * integer, float and decimal columns, sets and lists into lists, maps into structs or maps, every value as JSON
+ * into a text column whose field has the metadata cloudcore = json, and, but for strings, into any text
+ * column. Errors as cc_columns_append. */
+CC_MUST_CHECK cc_status cc_columns_append_item(cc_columns *columns, cc_bytes item, cc_error *error);
 int64_t cc_columns_rows(const cc_columns *columns);
 /* Moves the columns out as a struct array (release frees them) and starts again empty. */
 CC_MUST_CHECK cc_status cc_columns_finish(cc_columns *columns, struct ArrowArray *array_out, cc_error *error);

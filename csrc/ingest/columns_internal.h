@@ -8,7 +8,7 @@
 
 #include <locale.h>
 
-#include "codec/json.h"
+#include "codec/item.h"
 #include "ingest/columns.h"
 
 typedef enum {
@@ -43,9 +43,12 @@ struct column {
     uint32_t width;    /* bytes of a fixed-width value */
     int64_t unit;      /* timestamp: units per second */
     int precision, scale;
+    bool json;     /* a text column that holds JSON: of items, whatever their type */
+    uint32_t hash; /* cc_name_hash of the name */
     column *children;
     uint32_t child_count;
     uint32_t *follows; /* struct: which child came after child i last time (0: which came first) */
+    uint32_t *by_hash; /* struct: the children in the order of an item's attributes (hash, name) */
 };
 
 struct cc_columns {
@@ -62,6 +65,10 @@ CC_MUST_CHECK cc_status cc_column_value(cc_columns *columns, column *into, cc_js
 CC_MUST_CHECK cc_status cc_column_scalar(cc_columns *columns, column *into, cc_json_cursor *cursor,
                                          cc_json_kind kind, cc_error *error);
 CC_MUST_CHECK cc_status cc_column_null(column *into, cc_error *error);
+/* One fixed-width value; the end of a text whose bytes are in `data` already; the end of a list of `length`. */
+CC_MUST_CHECK cc_status cc_column_fixed(column *into, const void *value, cc_error *error);
+CC_MUST_CHECK cc_status cc_column_end_text(column *into, cc_error *error);
+CC_MUST_CHECK cc_status cc_column_end_list(column *into, int64_t length, cc_error *error);
 void cc_column_truncate(column *into, int64_t length);
 /* "the value does not fit": CC_ERR_VALIDATION naming the column. */
 cc_status cc_column_mismatch(const column *into, const char *what, cc_error *error);
@@ -77,6 +84,12 @@ static inline int32_t cc_column_last_offset(const column *c) {
     int32_t last;
     memcpy(&last, c->offsets.data + c->offsets.size - 4, 4);
     return last;
+}
+/* Order of attributes in an item: by hash, then by name. > 0: the column comes later than (hash, name). */
+static inline int cc_column_order(const column *c, uint32_t hash, cc_bytes name) {
+    if (c->hash != hash)
+        return c->hash < hash ? -1 : 1;
+    return cc_bytes_compare(cc_bytes_text(c->name), name);
 }
 /* Marks one more row present. */
 CC_MUST_CHECK static inline cc_status cc_column_present(column *into) {

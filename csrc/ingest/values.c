@@ -8,13 +8,13 @@
 
 static cc_status no_memory(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for columns"); }
 
-static cc_status put_fixed(column *into, const void *value, cc_error *error) {
+cc_status cc_column_fixed(column *into, const void *value, cc_error *error) {
     if (cc_buffer_append(&into->data, value, into->width) != CC_OK || cc_column_present(into) != CC_OK)
         return no_memory(error);
     return CC_OK;
 }
 
-static cc_status end_text(column *into, cc_error *error) {
+cc_status cc_column_end_text(column *into, cc_error *error) {
     if (into->data.size > INT32_MAX)
         return cc_fail(error, CC_ERR_LIMIT, "column %s holds 2 GiB of text", into->name);
     int32_t end = (int32_t)into->data.size;
@@ -31,7 +31,7 @@ static cc_status read_text(column *into, cc_json_cursor *cursor, cc_json_kind ki
         CC_TRY(cc_json_skip(cursor, &text, error));
         if (cc_buffer_append(&into->data, text.data, text.size) != CC_OK)
             return no_memory(error);
-        return end_text(into, error);
+        return cc_column_end_text(into, error);
     }
     cc_json_string string;
     CC_TRY(cc_json_read_string(cursor, &string, error));
@@ -43,7 +43,7 @@ static cc_status read_text(column *into, cc_json_cursor *cursor, cc_json_kind ki
     else if (size != 0)
         memcpy(into->data.data + into->data.size, string.text.data, size);
     into->data.size += size;
-    return end_text(into, error);
+    return cc_column_end_text(into, error);
 }
 
 static cc_status read_binary(column *into, cc_json_cursor *cursor, cc_json_kind kind, cc_error *error) {
@@ -59,7 +59,7 @@ static cc_status read_binary(column *into, cc_json_cursor *cursor, cc_json_kind 
     if (string.escaped || !cc_base64_decode(string.text, into->data.data + into->data.size, &size))
         return cc_column_mismatch(into, "not base64 text", error);
     into->data.size += size;
-    return end_text(into, error);
+    return cc_column_end_text(into, error);
 }
 
 /* ---- numbers ---- */
@@ -221,7 +221,7 @@ static cc_status read_integer(column *into, cc_json_cursor *cursor, cc_json_kind
     if (!integer_of(text, &value) ||
         (bits < 64 && (value < -((int64_t)1 << (bits - 1)) || value >= (int64_t)1 << (bits - 1))))
         return cc_column_mismatch(into, "not an integer of its range", error);
-    return put_fixed(into, &value, error); /* little-endian: the low bytes */
+    return cc_column_fixed(into, &value, error); /* little-endian: the low bytes */
 }
 
 static cc_status read_float(const cc_columns *columns, column *into, cc_json_cursor *cursor,
@@ -233,7 +233,7 @@ static cc_status read_float(const cc_columns *columns, column *into, cc_json_cur
     float narrow = (float)value;
     if (!isfinite(into->kind == COLUMN_FLOAT ? (double)narrow : value))
         return cc_column_mismatch(into, "the number is out of range", error);
-    return put_fixed(into, into->kind == COLUMN_FLOAT ? (void *)&narrow : (void *)&value, error);
+    return cc_column_fixed(into, into->kind == COLUMN_FLOAT ? (void *)&narrow : (void *)&value, error);
 }
 
 static cc_status read_decimal(column *into, cc_json_cursor *cursor, cc_json_kind kind, cc_error *error) {
@@ -268,7 +268,7 @@ static cc_status read_decimal(column *into, cc_json_cursor *cursor, cc_json_kind
     if (digits > into->precision)
         return cc_column_mismatch(into, "too many digits for its precision", error);
     unsigned __int128 stored = negative ? (unsigned __int128)0 - value : value;
-    return put_fixed(into, &stored, error);
+    return cc_column_fixed(into, &stored, error);
 }
 
 /* ---- booleans, dates, timestamps ---- */
@@ -285,7 +285,7 @@ static cc_status read_bool(column *into, cc_json_cursor *cursor, cc_json_kind ki
             return cc_column_mismatch(into, "expected true or false", error);
     }
     uint8_t byte = value;
-    return put_fixed(into, &byte, error);
+    return cc_column_fixed(into, &byte, error);
 }
 
 /* Days since 1970-01-01 in the proleptic Gregorian calendar (era arithmetic, no table). */
@@ -436,7 +436,7 @@ static cc_status read_time(const cc_columns *columns, column *into, cc_json_curs
     }
     if (!good || (date && (value < INT32_MIN || value > INT32_MAX)))
         return cc_column_mismatch(into, date ? "not a date" : "not a timestamp", error);
-    return put_fixed(into, &value, error);
+    return cc_column_fixed(into, &value, error);
 }
 
 cc_status cc_column_scalar(cc_columns *columns, column *into, cc_json_cursor *cursor, cc_json_kind kind,

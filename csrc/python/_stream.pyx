@@ -27,9 +27,11 @@ cdef extern from "ingest/columns.h" nogil:
         CC_COLUMNS_DOTS_AS_UNDERSCORES
         CC_COLUMNS_STRICT
         CC_COLUMNS_MILLIS
+        CC_COLUMNS_EVERY_ATTRIBUTE
     cc_status cc_columns_open(const ArrowSchema *schema, unsigned flags, cc_columns **out, cc_error *error)
     void cc_columns_close(cc_columns *columns)
     cc_status cc_columns_append(cc_columns *columns, cc_bytes record, cc_error *error)
+    cc_status cc_columns_append_item(cc_columns *columns, cc_bytes item, cc_error *error)
     int64_t cc_columns_rows(const cc_columns *columns)
     cc_status cc_columns_finish(cc_columns *columns, ArrowArray *out, cc_error *error)
 
@@ -227,13 +229,14 @@ cdef class Columns:
     cdef bint busy
 
     def __cinit__(self, schema, *, bint case_insensitive=True, bint dots_as_underscores=False,
-                  bint strict=False, bint millis=False):
+                  bint strict=False, bint millis=False, bint every_attribute=False):
         cdef cc_error error
         cdef unsigned flags = 0
         flags |= CC_COLUMNS_CASE_INSENSITIVE if case_insensitive else 0
         flags |= CC_COLUMNS_DOTS_AS_UNDERSCORES if dots_as_underscores else 0
         flags |= CC_COLUMNS_STRICT if strict else 0
         flags |= CC_COLUMNS_MILLIS if millis else 0
+        flags |= CC_COLUMNS_EVERY_ATTRIBUTE if every_attribute else 0
         self.schema = schema
         capsule = schema.__arrow_c_schema__()
         check(cc_columns_open(<const ArrowSchema *>PyCapsule_GetPointer(capsule, "arrow_schema"),
@@ -338,6 +341,24 @@ cdef class Columns:
             self.busy = False
             PyBuffer_Release(&view)
 
+    def append_items(self, page):
+        """Append the items of a Page (cloudcore._table), a row each; ValueError for one that does not fit, in
+        front of which all are appended."""
+        cdef Items items
+        cdef cc_error error
+        cdef cc_status status = CC_OK
+        self.claim()
+        try:
+            items = Items(page)
+            with nogil:
+                while status == CC_OK and items.next():
+                    status = cc_columns_append_item(self.columns, items.item, &error)
+            if status == CC_ERR_VALIDATION:
+                raise ValueError((<bytes>error.message).decode("utf-8", "replace"))
+            check(status, &error)
+        finally:
+            self.busy = False
+
     def finish(self):
         """The columns so far as an ArrowBatch; starts again empty."""
         cdef cc_error error
@@ -356,3 +377,6 @@ cdef class Columns:
         batch.array = PyCapsule_New(array, "arrow_array", _release_array)
         check(status, &error)
         return batch
+
+
+include "infer.pxi"

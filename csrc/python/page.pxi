@@ -1,8 +1,12 @@
 # page.pxi: Page, the items of one page of a query or scan, encoded, end to end.
 
+from cpython.buffer cimport PyBuffer_FillInfo
+
+
 @cython.final
 cdef class Page:
-    """Encoded items end to end, in the order in which they were read. len() counts them."""
+    """Encoded items end to end, in the order in which they were read; its buffer is read-only. len() counts
+    the items."""
     cdef cc_buffer data
     cdef size_t count
 
@@ -11,6 +15,12 @@ cdef class Page:
 
     def __len__(self):
         return <Py_ssize_t>self.count
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyBuffer_FillInfo(view, self, self.data.data, <Py_ssize_t>self.data.size, 1, flags)
+
+    def __releasebuffer__(self, Py_buffer *view):
+        pass
 
     @property
     def nbytes(self):

@@ -57,13 +57,35 @@ class Columns:
         dots_as_underscores: bool = False,
         strict: bool = False,
         millis: bool = False,
+        every_attribute: bool = False,
     ) -> Columns:
         """`dots_as_underscores`: the key "a.b" is the column a_b. `strict`: as Hive's JSON SerDe reads (text
         is no number, text columns take scalars, timestamps are "yyyy-m-d hh:mm:ss[.f]"), and with `millis`
-        also whole milliseconds since 1970."""
+        also whole milliseconds since 1970. `every_attribute`: an item's attribute without a column does not
+        fit, in the place of being left out."""
     def append(self, payload: Buffer) -> list[tuple[int, str, str]]:
         """Append a framed batch; (index of the record, code, reason) of each bad one. No GIL meanwhile."""
     def append_lines(self, data: Buffer, first_line: int = 1) -> list[tuple[int, str, str]]:
         """Append NDJSON text, one record a line; (line number, code, reason) of each bad one."""
+    def append_items(self, page: Any) -> None:
+        """Append the items of a cloudcore._table.Page, a row each; ValueError for an item that does not fit,
+        with all rows before it appended. No GIL meanwhile."""
     def finish(self) -> ArrowBatch:
         """The columns so far as a batch; the builder starts again empty."""
+
+_Field = tuple[str, str, list["_Field"]]
+
+@final
+class Items:
+    """The items of a cloudcore._table.Page; the doors' own."""
+
+    def __new__(cls, page: Any) -> Items: ...
+
+@final
+class Inference:
+    """The types that the attributes of items have, for a schema that takes them all."""
+
+    def add(self, page: Any) -> None:
+        """Look at the items of a cloudcore._table.Page. No GIL meanwhile."""
+    def fields(self, numbers: str = "exact", documents_as_json: bool = False) -> list[_Field]:
+        """(name, Arrow format or "json", fields of a struct or element of a list), sorted by name."""

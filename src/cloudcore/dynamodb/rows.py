@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from cloudcore.dynamodb import arrow
+
 if TYPE_CHECKING:
     from cloudcore._table import Item, Page
     from cloudcore.dynamodb.table import Table
@@ -65,6 +67,57 @@ class Rows:
         """The items as JSON, one a line, in pieces of a page."""
         for page in self.pages():
             yield page.to_json_lines(dynamodb=dynamodb)
+
+    def schema(self, *, numbers: str = "exact", nested: str = "struct") -> Any:
+        """The pyarrow.Schema that takes every item, by a walk through all of them.
+
+        numbers: "exact" (int64, else decimal128, else double), "float" (int64, else double) or "decimal"
+        (decimal128, else double). nested: maps and lists as "struct" and list, or as "json" text.
+        """
+        return arrow.infer(self.pages(), self.table.keys, numbers, nested)
+
+    def to_arrow(self, schema: Any = None, *, numbers: str = "exact", nested: str = "struct") -> Any:
+        """The items as a pyarrow.Table, an attribute a column.
+
+        schema: the columns wanted (a pyarrow.Schema), by the attributes' names; attributes without one are
+        left out, ValueError says which value does not fit. Without a schema one is made that takes them all,
+        as `schema` makes it. The items are read once.
+        """
+        import pyarrow as pa
+
+        if schema is not None:
+            return pa.Table.from_batches(arrow.batches(self.pages(), schema, False), schema)
+        pages = list(self.pages())
+        schema = arrow.infer(pages, self.table.keys, numbers, nested)
+        pages.reverse()  # and let each go once it is in the columns
+        found = arrow.batches((pages.pop() for _ in range(len(pages))), schema, True)
+        return pa.Table.from_batches(found, schema)
+
+    def to_batches(self, schema: Any = None, *, numbers: str = "exact", nested: str = "struct") -> Any:
+        """The items as a pyarrow.RecordBatchReader, read as it is; no more than a batch is in memory.
+
+        Without a schema the items are gone through twice; an item that another writer puts in between and
+        that does not fit what was seen is a ValueError of the reader (pyarrow.ArrowInvalid).
+        """
+        import pyarrow as pa
+
+        given = schema is not None
+        schema = schema if given else self.schema(numbers=numbers, nested=nested)
+        return pa.RecordBatchReader.from_batches(schema, arrow.batches(self.pages(), schema, not given))
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """The items for whoever reads Arrow streams (polars.DataFrame, DuckDB, pandas, pyarrow.table)."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def to_pandas(self, **options: Any) -> Any:
+        """The items as a pandas.DataFrame; numbers with a fraction as float. Options are to_arrow's."""
+        return self.to_arrow(**{"numbers": "float"} | options).to_pandas()
+
+    def to_polars(self, **options: Any) -> Any:
+        """The items as a polars.DataFrame. Options are to_arrow's."""
+        import polars
+
+        return polars.from_arrow(self.to_arrow(**options))
 
     def _with(self, limit: int | None) -> Rows:
         return Rows(self.table, self._operation, self._params, limit, self._page)
