@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-crash crash fuzz bench format lint clean
+.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-crash crash fuzz bench format lint clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -45,7 +45,7 @@ test-c: $(VENV)/.test-tools ## C tests and corpus replay, no Python
 	ctest --preset dev -j $(JOBS) --no-tests=error
 
 test-python: $(VENV)/.installed $(VENV)/.test-tools
-	$(BIN)/python -m pytest -q -m 'not crash and not services'
+	$(BIN)/python -m pytest -q -m 'not crash and not services and not clients'
 
 test-sanitize: $(VENV)/.test-tools ## C tests and corpus replay under ASan and UBSan
 	cmake --preset sanitize -G Ninja >/dev/null
@@ -64,6 +64,25 @@ build/services/%/.copied: tests/services/java/pom.xml
 		-DoutputDirectory=$(CURDIR)/$(@D) && touch $@; fi
 
 JARS := build/services/opensearch/.copied
+
+# The clients of the acceptance tests: an environment each, because they pin each other's dependencies.
+CLIENTS := build/clients
+CLIENT_LISTS := $(wildcard tests/clients/environments/*)
+CLIENT_STAMPS := $(patsubst tests/clients/environments/%.txt,$(CLIENTS)/%/.pip,$(filter %.txt,$(CLIENT_LISTS))) \
+	$(patsubst tests/clients/environments/%.npm,$(CLIENTS)/%/.npm,$(filter %.npm,$(CLIENT_LISTS)))
+
+$(CLIENTS)/%/.pip: tests/clients/environments/%.txt | $(BIN)/python
+	$(BIN)/python -m venv --without-pip $(@D)
+	$(BIN)/python -m pip --python $(@D)/bin/python install --quiet --requirement $<
+	@touch $@
+
+$(CLIENTS)/%/.npm: tests/clients/environments/%.npm
+	mkdir -p $(@D)
+	npm install --silent --no-audit --no-fund --prefix $(@D) $$(cat $<)
+	@touch $@
+
+test-clients: $(VENV)/.installed $(VENV)/.test-tools $(CLIENT_STAMPS) ## unmodified clients of others, by environment variables
+	$(BIN)/python -m pytest -q -m clients tests/clients
 
 test-thread: $(VENV)/.test-tools ## C tests under TSan
 	cmake --preset thread -G Ninja >/dev/null
