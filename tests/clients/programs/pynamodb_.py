@@ -84,7 +84,7 @@ try:
     raise SystemExit("the transaction did not fail")
 except TransactWriteError as error:
     assert error.cause_response_code == "TransactionCanceledException"
-    assert [r and r.code for r in error.cancellation_reasons] == [None, "ConditionalCheckFailed"]
+    assert [r and r.code for r in error.cancellation_reasons] == ["ConditionalCheckFailed", None]  # it sends its checks first
 with TransactGet(connection=connection) as read:
     future = read.get(Thread, "f", "t001")
 assert future.get().views == 1
