@@ -81,6 +81,7 @@ cdef class Tables:
     cdef int active    # calls inside; close() waits for zero before it takes the tables away
     cdef bint closing
     cdef public bint forked
+    cdef object snapshots  # open ones; close() closes them
     cdef object __weakref__
 
     def __cinit__(self, directory=None, durability="process", uint32_t interval_ms=0,
@@ -107,6 +108,7 @@ cdef class Tables:
             status = cc_tables_open(path, &options, &self.tables, &error)
         check(status, &error)
         cc_tables_set_place(self.tables, utf8_of(account), utf8_of(region))
+        self.snapshots = weakref.WeakSet()
         if CC_GIL:
             self.recalled = [None] * RECALL_PLACES
             self.places = <RecallPlace *>calloc(RECALL_PLACES, sizeof(RecallPlace))
@@ -199,6 +201,8 @@ cdef class Tables:
         while self.active > 0:
             with nogil:
                 usleep(200)
+        for snapshot in list(self.snapshots):
+            (<Snapshot>snapshot).release()
         self.tables = NULL
         free(self.places)
         self.places = NULL
@@ -728,3 +732,4 @@ cdef const cc_name_pair *name_pairs(object names, Scratch *scratch) except? NULL
 
 
 include "table_door.pxi"
+include "load.pxi"

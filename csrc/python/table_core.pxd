@@ -291,3 +291,26 @@ cdef extern from "table/legacy.h" nogil:
                             cc_error *error)
     cc_status cc_legacy_add_value(cc_request_builder *builder, cc_legacy_entry *entry, cc_value value,
                                   cc_error *error)
+
+
+cdef extern from "store/snapshot.h" nogil:
+    ctypedef struct cc_snapshot
+    ctypedef struct cc_snapshot_info:
+        uint64_t sequence
+        uint64_t item_count
+        uint64_t item_bytes
+        uint64_t read_count
+        uint64_t kept_count
+        uint64_t kept_memory
+        uint64_t memory_peak
+    cc_status cc_snapshot_read(cc_snapshot *snapshot, size_t size, cc_buffer *out, size_t *count_out,
+                               cc_error *error)
+    void cc_snapshot_info_get(cc_snapshot *snapshot, cc_snapshot_info *info_out)
+    void cc_snapshot_close(cc_snapshot *snapshot)
+
+
+cdef extern from "table/load.h" nogil:
+    cc_status cc_table_load(cc_tables *tables, cc_bytes name, cc_bytes entries, uint64_t *count_out,
+                            cc_error *error)
+    cc_status cc_table_snapshot(cc_tables *tables, cc_bytes name, size_t memory_max,
+                                cc_snapshot **snapshot_out, cc_error *error)

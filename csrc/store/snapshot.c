@@ -166,22 +166,6 @@ static entry kept_entry(cc_place *place) {
                    .absent = (cell->flags & CC_CELL_ABSENT) != 0};
 }
 
-static cc_status append(cc_buffer *out, const entry *e) {
-    uint8_t head[ENTRY_HEAD];
-    uint32_t value = (uint32_t)e->value.size;
-    uint16_t partition = (uint16_t)e->key.partition.size, sort = (uint16_t)e->key.sort.size;
-    memcpy(head, &value, 4);
-    memcpy(head + 4, &partition, 2);
-    memcpy(head + 6, &sort, 2);
-    if (cc_store_alloc_fails())
-        return CC_ERR_NOMEM;
-    CC_TRY(cc_buffer_reserve(out, ENTRY_HEAD + partition + sort + e->value.size));
-    CC_TRY(cc_buffer_append(out, head, ENTRY_HEAD));
-    CC_TRY(cc_buffer_append(out, e->key.partition.data, partition));
-    CC_TRY(cc_buffer_append(out, e->key.sort.data, sort));
-    return cc_buffer_append(out, e->value.data, value);
-}
-
 static cc_status remember(cc_snapshot *snapshot, const entry *last) {
     cc_buffer *next = &snapshot->reserve;
     cc_buffer_clear(next);
@@ -230,7 +214,7 @@ static cc_status turn(cc_snapshot *snapshot, size_t limit, cc_buffer *out, size_
         int order = !live.there ? 1 : !kept.there ? -1 : order_of(live.hash, live.key, kept.hash, kept.key);
         const entry *first = order < 0 ? &live : &kept;
         if (!first->absent) {
-            CC_TRY_GOTO(append(out, first));
+            CC_TRY_GOTO(cc_entry_append(out, first->key, &first->value));
             entries++;
         }
         last = *first;
@@ -279,6 +263,23 @@ cc_status cc_snapshot_read(cc_snapshot *snapshot, size_t size, cc_buffer *out, s
     return status;
 }
 
+/* ---- entries ---- */
+cc_status cc_entry_append(cc_buffer *out, cc_key key, const cc_bytes *value) {
+    uint8_t head[ENTRY_HEAD];
+    uint32_t size = value == NULL ? CC_ENTRY_NO_VALUE : (uint32_t)value->size;
+    uint16_t partition = (uint16_t)key.partition.size, sort = (uint16_t)key.sort.size;
+    memcpy(head, &size, 4);
+    memcpy(head + 4, &partition, 2);
+    memcpy(head + 6, &sort, 2);
+    if (cc_store_alloc_fails())
+        return CC_ERR_NOMEM;
+    CC_TRY(cc_buffer_reserve(out, ENTRY_HEAD + partition + sort + (value == NULL ? 0 : value->size)));
+    CC_TRY(cc_buffer_append(out, head, ENTRY_HEAD));
+    CC_TRY(cc_buffer_append(out, key.partition.data, partition));
+    CC_TRY(cc_buffer_append(out, key.sort.data, sort));
+    return value == NULL ? CC_OK : cc_buffer_append(out, value->data, value->size);
+}
+
 bool cc_snapshot_entry(cc_bytes *entries, cc_key *key_out, cc_bytes *value_out) {
     uint32_t value;
     uint16_t partition, sort;
@@ -288,11 +289,12 @@ bool cc_snapshot_entry(cc_bytes *entries, cc_key *key_out, cc_bytes *value_out) 
     memcpy(&partition, entries->data + 4, 2);
     memcpy(&sort, entries->data + 6, 2);
     const uint8_t *data = entries->data + ENTRY_HEAD;
-    size_t used = (size_t)partition + sort + value;
+    bool none = value == CC_ENTRY_NO_VALUE;
+    size_t used = (size_t)partition + sort + (none ? 0 : value);
     if (entries->size - ENTRY_HEAD < used)
         return false;
     *key_out = (cc_key){{data, partition}, {data + partition, sort}};
-    *value_out = cc_bytes_of(data + partition + sort, value);
+    *value_out = none ? (cc_bytes){NULL, 0} : cc_bytes_of(data + partition + sort, value);
     *entries = cc_bytes_of(data + used, entries->size - ENTRY_HEAD - used);
     return true;
 }

@@ -43,8 +43,13 @@ void cc_snapshot_info_get(cc_snapshot *snapshot, cc_snapshot_info *info_out);
 /* NULL is allowed. */
 void cc_snapshot_close(cc_snapshot *snapshot);
 
-/* Walks what a read appended: u32 value size | u16 partition size | u16 sort size | partition | sort | value.
- * False at the end, and for bytes that no read has made. */
+/* Entries: u32 value size | u16 partition size | u16 sort size | partition | sort | value. Where changes are
+ * kept in this form, a value size of CC_ENTRY_NO_VALUE is a delete; a read of a snapshot makes none.
+ * cc_snapshot_entry takes the first one off; value_out->data is NULL for a delete. False at the end, and for
+ * bytes that are no entry. */
+#define CC_ENTRY_NO_VALUE UINT32_MAX
 bool cc_snapshot_entry(cc_bytes *entries, cc_key *key_out, cc_bytes *value_out);
+/* `value` NULL: a delete. */
+CC_MUST_CHECK cc_status cc_entry_append(cc_buffer *out, cc_key key, const cc_bytes *value);
 
 #endif

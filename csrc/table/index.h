@@ -50,11 +50,13 @@ typedef struct {
     cc_table_index *indexes;
     size_t index_count;
     cc_feed_kind feed;
+    bool loading;   /* nobody may see it yet: cc_table_find does not find it */
     cc_arena arena; /* all of the above but this struct */
 } cc_table_schema;
 
-/* Reads KeySchema, AttributeDefinitions, the two lists of indexes and Feed of a description (JSON). Feed is
- * the service's own member, "KEYS" or "IMAGES": what followers of the table are told (store/feed.h). */
+/* Reads KeySchema, AttributeDefinitions, the two lists of indexes, Feed and Loading of a description (JSON). Feed
+ * and Loading are the service's own: Feed, "KEYS" or "IMAGES", is what followers of the table are told
+ * (store/feed.h); Loading is true while a restore or an import fills the table. */
 CC_MUST_CHECK cc_status cc_schema_parse(cc_bytes description_json, cc_table_schema **schema_out,
                                         cc_error *error);
 void cc_schema_free(void *schema);

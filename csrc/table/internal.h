@@ -51,6 +51,9 @@ CC_MUST_CHECK cc_status cc_call_key_item(cc_call *call, cc_bytes item, cc_bytes 
 CC_MUST_CHECK cc_status cc_call_check_condition(cc_call *call, cc_bytes old);
 CC_MUST_CHECK cc_status cc_call_write(cc_call *call, const cc_change *changes, size_t count);
 
+/* As cc_table_find, of a table that is being loaded too. */
+CC_MUST_CHECK cc_status cc_table_find_any(cc_tables *tables, cc_bytes name, cc_space **space_out,
+                                          const cc_key_schema **schema_out, cc_error *error);
 /* Hangs the schema on a space of which nobody holds another, with an order for each of its indexes. Takes the
  * schema over, also when it fails. */
 CC_MUST_CHECK cc_status cc_table_attach(cc_space *space, cc_table_schema *schema, cc_error *error);

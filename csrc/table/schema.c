@@ -27,6 +27,7 @@ typedef struct {
     cc_raw_keys *indexes;
     size_t index_count;
     cc_bytes feed;
+    bool loading;
     cc_arena *arena;
     cc_error *error;
 } cc_schema_reader;
@@ -172,6 +173,8 @@ static cc_status read_description(cc_schema_reader *self, cc_json_cursor *cursor
         CC_TRY(read_indexes(self, cursor, true));
     else if (cc_bytes_equal(name, cc_bytes_text("Feed")))
         CC_TRY(read_text(self, cursor, &self->feed));
+    else if (cc_bytes_equal(name, cc_bytes_text("Loading")))
+        CC_TRY(cc_json_read_bool(cursor, &self->loading, self->error));
     else
         CC_TRY(cc_json_skip(cursor, NULL, self->error));
     return CC_OK;
@@ -253,6 +256,7 @@ static cc_status make_indexes(const cc_schema_reader *self, cc_table_schema *sch
 
 static cc_status make(const cc_schema_reader *self, cc_table_schema *schema) {
     cc_key_shape *shape = &schema->shape;
+    schema->loading = self->loading;
     CC_TRY(make_shape(self, &self->table, shape));
     if (shape->hash_count != 1 || shape->range_count > 1)
         return bad(self->error);

@@ -132,15 +132,18 @@ static bool is_foreign(const cc_tables *tables, cc_bytes name, bool *other_accou
     return *other_account_out || !cc_bytes_equal(parts[3], cc_bytes_text(tables->region));
 }
 
-cc_status cc_table_find(cc_tables *tables, cc_bytes name, cc_space **space_out,
-                        const cc_key_schema **schema_out, cc_error *error) {
+static cc_status absent(cc_error *error) {
+    return cc_fail_aws(error, CC_ERR_NOT_FOUND, "ResourceNotFoundException", "Requested resource not found");
+}
+
+cc_status cc_table_find_any(cc_tables *tables, cc_bytes name, cc_space **space_out,
+                            const cc_key_schema **schema_out, cc_error *error) {
     bool other_account;
     cc_space *space = is_foreign(tables, name, &other_account)
                           ? NULL
                           : cc_space_find(tables->store, cc_table_name_of(name));
     if (space == NULL)
-        return cc_fail_aws(error, CC_ERR_NOT_FOUND, "ResourceNotFoundException",
-                           "Requested resource not found");
+        return absent(error);
     if (cc_space_attached(space) == NULL) { /* what open could not read: say so */
         cc_table_schema *schema = NULL;
         CC_TRY(cc_schema_parse(cc_space_meta(space), &schema, error));
@@ -149,6 +152,12 @@ cc_status cc_table_find(cc_tables *tables, cc_bytes name, cc_space **space_out,
     *space_out = space;
     *schema_out = cc_space_attached(space);
     return CC_OK;
+}
+
+cc_status cc_table_find(cc_tables *tables, cc_bytes name, cc_space **space_out,
+                        const cc_key_schema **schema_out, cc_error *error) {
+    CC_TRY(cc_table_find_any(tables, name, space_out, schema_out, error));
+    return CC_LIKELY(!((const cc_table_schema *)*schema_out)->loading) ? CC_OK : absent(error);
 }
 
 cc_status cc_call_find_table(cc_call *call, cc_bytes name) {

@@ -96,7 +96,7 @@ static cc_status describe(cc_tables *tables, cc_bytes name, cc_bytes description
     if (cc_space_find(tables->store, name) == NULL)
         return cc_fail(error, CC_ERR_NOT_FOUND, "there is no table %.*s", (int)name.size,
                        (const char *)name.data);
-    CC_TRY(cc_table_find(tables, name, &space, &key, error));
+    CC_TRY(cc_table_find_any(tables, name, &space, &key, error));
     cc_table_schema *old = cc_space_attached(space);
     hand_over(old, schema);
     cc_feed_kind feed = cc_space_feed(space);
@@ -133,7 +133,7 @@ static cc_status fill_slice(cc_tables *tables, cc_bytes name, bool *done_out, cc
     cc_space *space = NULL;
     const cc_key_schema *key = NULL;
     *done_out = true;
-    CC_TRY(cc_table_find(tables, name, &space, &key, error));
+    CC_TRY(cc_table_find_any(tables, name, &space, &key, error));
     const cc_table_schema *schema = (const cc_table_schema *)key;
     for (size_t i = 0; i < schema->index_count; i++) {
         cc_space *entries = schema->indexes[i].entries;
@@ -159,7 +159,7 @@ cc_status cc_table_fill(cc_tables *tables, cc_bytes name, cc_error *error) {
 
 bool cc_table_index_at(cc_tables *tables, cc_space *space, size_t at, cc_table_index_info *info_out) {
     const cc_key_schema *key = NULL;
-    if (cc_table_find(tables, cc_space_name(space), &space, &key, NULL) != CC_OK)
+    if (cc_table_find_any(tables, cc_space_name(space), &space, &key, NULL) != CC_OK)
         return false;
     const cc_table_schema *schema = (const cc_table_schema *)key;
     if (at >= schema->index_count)

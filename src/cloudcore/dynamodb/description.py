@@ -3,8 +3,8 @@
 Stored (JSON, the meta of the table's space): TableName, TableId, CreationDateTime (epoch seconds),
 KeySchema, AttributeDefinitions; of capacity.py BillingMode, ReadCapacityUnits, WriteCapacityUnits,
 OnDemandSince, OnDemandThroughput, WarmThroughput, LastIncrease, LastDecrease, Decreases; TableClass and
-TableClassSince, DeletionProtectionEnabled, Tags, Policy, TimeToLive (the attribute's name). What is
-missing has its default.
+TableClassSince, DeletionProtectionEnabled, Tags, Policy, TimeToLive (the attribute's name); Loading and
+Restore while recovery/restores.py fills it. What is missing has its default.
 Statuses, counts and ARNs are made when they are asked for.
 """
 
@@ -25,23 +25,34 @@ def not_found(name: str) -> ApiError:
     return ApiError("ResourceNotFoundException", f"Requested resource not found: Table: {name} not found")
 
 
-def load(service: DynamoDB, name: str) -> tuple[dict[str, Any], int, int]:
-    """(stored description, item count, stored bytes); ResourceNotFoundException when there is none."""
+def load(service: DynamoDB, name: str, loading: bool = False) -> tuple[dict[str, Any], int, int]:
+    """(stored description, item count, stored bytes); ResourceNotFoundException when there is none.
+
+    A table that a restore or an import still fills is there with `loading` only.
+    """
     found = service.tables.describe(name)
-    if found is None:
+    stored = {} if found is None else json.loads(found[0])
+    if found is None or (stored.get("Loading") and not loading):
         raise not_found(name)
-    return json.loads(found[0]), found[1], found[2]
+    return stored, found[1], found[2]
+
+
+def load_backed(service: DynamoDB, name: str) -> dict[str, Any]:
+    """The stored description, for the operations on backups, which say TableNotFoundException."""
+    try:
+        return load(service, name)[0]
+    except ApiError:
+        raise ApiError("TableNotFoundException", f"Table not found: {name}") from None
 
 
 def load_tagged(service: DynamoDB, name: str, arn: str) -> dict[str, Any]:
     """The stored description, for the operations on tags, which name the ARN when there is none."""
-    found = service.tables.describe(name)
-    if found is None:
+    try:
+        return load(service, name)[0]
+    except ApiError:
         raise ApiError(
             "ResourceNotFoundException", f"Requested resource not found: ResourcArn: {arn} not found"
-        )
-    description: dict[str, Any] = json.loads(found[0])
-    return description
+        ) from None
 
 
 def save(service: DynamoDB, stored: dict[str, Any]) -> None:
@@ -55,6 +66,8 @@ def save(service: DynamoDB, stored: dict[str, Any]) -> None:
 def describe(service: DynamoDB, stored: dict[str, Any], status: str, items: int, size: int) -> dict[str, Any]:
     """TableDescription as DescribeTable shows it; times in epoch seconds."""
     name = stored["TableName"]
+    if stored.get("Loading"):
+        status, items, size = "CREATING", 0, 0
     result: dict[str, Any] = {
         "AttributeDefinitions": stored["AttributeDefinitions"],
         "TableName": name,
@@ -79,6 +92,8 @@ def describe(service: DynamoDB, stored: dict[str, Any], status: str, items: int,
         result["TableClassSummary"] = {"TableClass": stored["TableClass"]}
         if stored.get("TableClassSince") and status == "ACTIVE":
             result["TableClassSummary"]["LastUpdateDateTime"] = stored["TableClassSince"]
+    if stored.get("Restore"):
+        result["RestoreSummary"] = stored["Restore"] | {"RestoreInProgress": True}
     if stored.get("OnDemandThroughput"):
         result["OnDemandThroughput"] = stored["OnDemandThroughput"]
     warm = "UPDATING" if status == "CREATING" else "ACTIVE"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 import threading
 from typing import Any
 
@@ -13,6 +15,9 @@ from cloudcore.clock import Clock
 from cloudcore.dynamodb import arns
 from cloudcore.dynamodb.expiry import Sweeper
 from cloudcore.dynamodb.operations import CONTROL, ITEM
+from cloudcore.dynamodb.recovery import backups, restores
+from cloudcore.dynamodb.recovery.catalogue import Catalogue
+from cloudcore.dynamodb.recovery.jobs import Jobs
 from cloudcore.errors import ApiError
 
 _CORAL_SERVICE = frozenset(
@@ -48,9 +53,16 @@ class DynamoDB:
         """URLs of the endpoints that serve this service, for DescribeEndpoints."""
         if directory is not None:
             os.makedirs(directory, exist_ok=True)
+        self._directory = None if directory is None else os.path.abspath(directory)
+        self._scratch: str | None = None
+        self._files_lock = threading.Lock()
         self.tables = Tables(directory, durability=durability, account=account, region=region)
         self.expiry = Sweeper(self.tables, self.clock)
-        self._watch_expiring()
+        self.catalogue = Catalogue(self.tables)
+        self.jobs = Jobs()
+        self.restoring: set[str] = set()
+        """Ids of the backups that a restore reads, under `updating`."""
+        self._resume()
 
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Run one operation with boto3-shaped params (bytes for B, datetime for timestamps).
@@ -82,16 +94,38 @@ class DynamoDB:
             arns.check_own(self, checked["TableName"], operation)
         return run(self, checked)
 
-    def _watch_expiring(self) -> None:
+    def files(self) -> str:
+        """Where files beside the store go; tables in memory get a directory that goes with them."""
+        if self._directory is not None:
+            return self._directory
+        with self._files_lock:
+            if self._scratch is None:
+                self._scratch = tempfile.mkdtemp(prefix="cloudcore-tables-")
+            return self._scratch
+
+    def _resume(self) -> None:
+        """What an earlier process was at goes on."""
         for name in self.tables.names():
             found = self.tables.describe(name)
-            if found is not None and b'"TimeToLive"' in found[0]:
+            if found is None:
+                continue
+            if b'"TimeToLive"' in found[0]:
                 self.expiry.watch(name, json.loads(found[0]).get("TimeToLive"))
+            if b'"Loading"' in found[0]:
+                restores.resume(self, json.loads(found[0]))
+        if self.catalogue:
+            backups.resume(self)
 
     def close(self) -> None:
-        """Wait for calls inside and release the directory; a second call does nothing."""
+        """Wait for calls inside and release the directory; a second call does nothing.
+
+        Jobs end where they are; the next open begins them again.
+        """
         self.expiry.close()
+        self.jobs.close()
         self.tables.close()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def __enter__(self) -> DynamoDB:
         return self

@@ -68,8 +68,15 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     try:
         service.tables.create(params["TableName"], json.dumps(stored).encode())
     except FileExistsError:
-        raise ApiError("ResourceInUseException", f"Table already exists: {params['TableName']}") from None
+        raise _taken(service, params["TableName"]) from None
     return {"TableDescription": describe(service, stored, "CREATING", 0, 0)}
+
+
+def _taken(service: DynamoDB, name: str) -> ApiError:
+    found = service.tables.describe(name)
+    loading = found is not None and json.loads(found[0]).get("Loading")
+    words = "Table is being used" if loading else "Table already exists"
+    return ApiError("ResourceInUseException", f"{words}: {name}")
 
 
 def _check_keys(params: dict[str, Any]) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.dynamodb.description import describe, load, not_found
+from cloudcore.dynamodb.recovery import backups
 from cloudcore.dynamodb.validation import refuse, table_name_of
+from cloudcore.errors import ApiError
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
@@ -19,20 +21,40 @@ _LEFT_OUT = ("AttributeDefinitions", "KeySchema", "CreationDateTime", "WarmThrou
 def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     """Remove a table and its items; the answer is the reduced description, status DELETING.
 
-    Raises ApiError: ResourceNotFoundException, ValidationException.
+    Backups of it that are still being written are finished first, so that none can be lost with it.
+    Raises ApiError: ResourceNotFoundException, ResourceInUseException, ValidationException.
     """
     name = table_name_of(params["TableName"])
-    with service.updating:
-        stored, items, size = load(service, name)
-        if stored.get("DeletionProtectionEnabled"):
-            raise refuse(
-                "Resource cannot be deleted as it is currently protected against deletion. Disable deletion "
-                "protection first."
-            )
-        description = describe(service, stored, "DELETING", items, size)
-        try:
-            service.tables.drop(name)
-        except KeyError:
-            raise not_found(name) from None
-        service.expiry.watch(name, None)
+    while True:
+        with service.updating:
+            stored, items, size = _droppable(service, name)
+            unfinished = backups.unfinished(service, stored["TableId"])
+            if unfinished is None:
+                description = describe(service, stored, "DELETING", items, size)
+                _drop(service, name)
+                break
+        service.jobs.wait(unfinished)
     return {"TableDescription": {k: v for k, v in description.items() if k not in _LEFT_OUT}}
+
+
+def _droppable(service: DynamoDB, name: str) -> tuple[dict[str, Any], int, int]:
+    stored, items, size = load(service, name, loading=True)
+    if stored.get("Loading"):
+        raise ApiError(
+            "ResourceInUseException",
+            f"Attempt to change a resource which is still in use: Table is being created: {name}",
+        )
+    if stored.get("DeletionProtectionEnabled"):
+        raise refuse(
+            "Resource cannot be deleted as it is currently protected against deletion. Disable deletion "
+            "protection first."
+        )
+    return stored, items, size
+
+
+def _drop(service: DynamoDB, name: str) -> None:
+    try:
+        service.tables.drop(name)
+    except KeyError:
+        raise not_found(name) from None
+    service.expiry.watch(name, None)

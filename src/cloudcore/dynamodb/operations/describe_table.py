@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 
 def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     """Describe one table. Raises ApiError: ResourceNotFoundException, ValidationException."""
-    stored, items, size = load(service, table_name_of(params["TableName"]))
+    stored, items, size = load(service, table_name_of(params["TableName"]), loading=True)
     return {"Table": describe(service, stored, "ACTIVE", items, size)}

@@ -1,0 +1,116 @@
+# load.pxi: tables by the thousand items: snapshots out, entries in; included at the end of _table.pyx.
+
+
+cdef class Snapshot:
+    """One table as it is when this is made, read once in order while writers go on.
+
+    `memory_max`: bytes of old values that may be kept for it, 0 for no bound; over it the next read raises
+    FullError. Raises ApiError ResourceNotFoundException. One thread at a time; close it (or leave its
+    block) when done. It ends with its Tables.
+    """
+    cdef Tables tables
+    cdef cc_snapshot *snapshot
+    cdef bint busy
+    cdef object __weakref__
+
+    def __cinit__(self, Tables tables not None, str name not None, size_t memory_max=0):
+        cdef Scratch *scratch = tables.enter()
+        cdef cc_status status
+        cdef cc_bytes c_name
+        self.tables = tables
+        try:
+            c_name = utf8_of(name)
+            with nogil:
+                status = cc_table_snapshot(tables.tables, c_name, memory_max, &self.snapshot, &scratch.error)
+            check(status, &scratch.error)
+            tables.snapshots.add(self)
+        finally:
+            tables.leave(scratch)
+
+    def __dealloc__(self):
+        self.release()
+
+    cdef void release(self) noexcept:
+        cdef cc_snapshot *snapshot = self.snapshot
+        self.snapshot = NULL
+        if snapshot != NULL:
+            with nogil:
+                cc_snapshot_close(snapshot)
+
+    cdef Scratch *use(self) except NULL:
+        if self.busy:
+            raise _errors.BusyError("another thread reads this snapshot", "busy")
+        cdef Scratch *scratch = self.tables.enter()
+        if self.snapshot == NULL:
+            self.tables.leave(scratch)
+            raise _errors.ClosedError("the snapshot is closed", "closed")
+        self.busy = True
+        return scratch
+
+    cdef void unuse(self, Scratch *scratch) noexcept:
+        self.busy = False
+        self.tables.leave(scratch)
+
+    def read(self, size_t size=1 << 18):
+        """(entries, their number): about `size` more bytes in the store's order; b"" at the end.
+
+        Entries are opaque bytes for load(), entries_to_json() and the like.
+        """
+        cdef Scratch *scratch = self.use()
+        cdef cc_status status
+        cdef size_t count = 0
+        try:
+            cc_buffer_clear(&scratch.buffer)
+            with nogil:
+                status = cc_snapshot_read(self.snapshot, size, &scratch.buffer, &count, &scratch.error)
+            check(status, &scratch.error)
+            return PyBytes_FromStringAndSize(<char *>scratch.buffer.data,
+                                             <Py_ssize_t>scratch.buffer.size), count
+        finally:
+            self.unuse(scratch)
+
+    def info(self):
+        """sequence (of the log: what is up to it is in the view), item_count and item_bytes of the view, and
+        read_count, kept_count, kept_memory and memory_peak of the reading."""
+        cdef Scratch *scratch = self.use()
+        cdef cc_snapshot_info info
+        try:
+            with nogil:
+                cc_snapshot_info_get(self.snapshot, &info)
+            return {"sequence": info.sequence, "item_count": info.item_count, "item_bytes": info.item_bytes,
+                    "read_count": info.read_count, "kept_count": info.kept_count,
+                    "kept_memory": info.kept_memory, "memory_peak": info.memory_peak}
+        finally:
+            self.unuse(scratch)
+
+    def close(self):
+        """Gives back what is kept; a second call does nothing. Raises BusyError while a thread reads it."""
+        if self.busy:
+            raise _errors.BusyError("another thread reads this snapshot", "busy")
+        self.release()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+
+def load(Tables tables not None, str name not None, bytes entries not None):
+    """Puts entries of a snapshot into a table with the same key, also one that is being loaded; how many.
+
+    Without the GIL, beside readers and writers. Raises ApiError ResourceNotFoundException, CorruptError.
+    """
+    cdef Scratch *scratch = tables.enter()
+    cdef cc_status status
+    cdef uint64_t count = 0
+    cdef cc_bytes c_name
+    cdef cc_bytes c_entries = cc_bytes_of(PyBytes_AS_STRING(entries), <size_t>PyBytes_GET_SIZE(entries))
+    try:
+        c_name = utf8_of(name)
+        with nogil:
+            status = cc_table_load(tables.tables, c_name, c_entries, &count, &scratch.error)
+        check(status, &scratch.error)
+        return count
+    finally:
+        tables.leave(scratch)

@@ -1,0 +1,64 @@
+/* load.c: entries into a table, in turns of the lock of a few hundred changes, each one log record. */
+#include "table/load.h"
+
+#include <sched.h>
+
+#include "table/internal.h"
+
+enum { LOAD_CHANGES = 256, LOAD_BYTES = 128 << 10 }; /* of one turn: about a millisecond */
+
+/* Takes the entries of one turn off; the changes borrow from them. */
+static cc_status next_turn(cc_bytes *entries, cc_space *space, cc_change *changes, size_t *count_out,
+                           cc_error *error) {
+    size_t bytes = 0, count = 0;
+    while (entries->size != 0 && count < LOAD_CHANGES && bytes < LOAD_BYTES) {
+        cc_change *change = &changes[count++];
+        *change = (cc_change){.space = space};
+        if (!cc_snapshot_entry(entries, &change->key, &change->value))
+            return cc_fail(error, CC_ERR_CORRUPT, "entries to load are cut short");
+        change->kind = change->value.data == NULL ? CC_CHANGE_DELETE : CC_CHANGE_PUT;
+        bytes += change->value.size;
+    }
+    *count_out = count;
+    return CC_OK;
+}
+
+static cc_status write_turn(cc_tables *tables, cc_bytes name, cc_bytes *entries, uint64_t *count,
+                            cc_log_ticket *ticket, cc_error *error) {
+    cc_change changes[LOAD_CHANGES];
+    cc_space *space = NULL;
+    const cc_key_schema *schema = NULL;
+    size_t changed = 0;
+    CC_TRY(cc_table_find_any(tables, name, &space, &schema, error));
+    CC_TRY(next_turn(entries, space, changes, &changed, error));
+    CC_TRY(cc_store_write(tables->store, changes, changed, ticket, error));
+    *count += changed;
+    return CC_OK;
+}
+
+cc_status cc_table_load(cc_tables *tables, cc_bytes name, cc_bytes entries, uint64_t *count_out,
+                        cc_error *error) {
+    cc_log_ticket ticket = {0};
+    cc_status status = CC_OK;
+    *count_out = 0;
+    while (status == CC_OK && entries.size != 0) {
+        cc_store_lock(tables->store);
+        status = write_turn(tables, name, &entries, count_out, &ticket, error);
+        cc_store_unlock(tables->store);
+        sched_yield(); /* whoever waits for the lock goes first */
+    }
+    CC_TRY(status);
+    return cc_store_wait(tables->store, &ticket, CC_DURABILITY_DEFAULT, error);
+}
+
+cc_status cc_table_snapshot(cc_tables *tables, cc_bytes name, size_t memory_max, cc_snapshot **snapshot_out,
+                            cc_error *error) {
+    cc_space *space = NULL;
+    const cc_key_schema *schema = NULL;
+    cc_store_lock(tables->store);
+    cc_status status = cc_table_find(tables, name, &space, &schema, error);
+    if (status == CC_OK)
+        status = cc_snapshot_open(space, memory_max, snapshot_out, error);
+    cc_store_unlock(tables->store);
+    return status;
+}
