@@ -117,18 +117,20 @@ class Lambda:
             raise ApiError("UnknownOperationException", f"Operation {operation} is not supported", 404)
         return action(self, params)
 
-    def handle(
-        self, method: str, path: str, query: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
-        """The wire's form (REST-JSON): HTTP status, headers and body, errors included."""
+    def handle(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Any:
+        """The wire's form (REST-JSON): HTTP status, headers and body, errors included.
+
+        An answer that is streamed is a function instead, of `start(status, headers) -> write`; it calls
+        start once and write for each part, until write says False, and returns None; or it returns an answer.
+        """
         from cloudcore.lambda_ import rest
 
         return rest.handle(self, method, path, query, headers, body)
 
     def handle_url(
         self, url_id: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
-        """A request to a function URL: HTTP status, headers and body."""
+    ) -> Any:
+        """A request to a function URL; the answer as that of handle()."""
         from cloudcore.lambda_ import urls
 
         return urls.handle(self, url_id, method, path, query, headers, body)
@@ -153,10 +155,13 @@ class Lambda:
         qualifier: str | None = None,
         client_context: bytes | None = None,
         request_id: str | None = None,
+        tenant: str = "",
+        sink: Any = None,
     ) -> Result:
         """Run a function (name, partial or full ARN) with a JSON event and wait for its result.
 
-        What the function itself does wrong is in the Result. Raises ApiError: ResourceNotFoundException,
+        What it streams goes to `sink` (streaming.py), or is the result's payload without one. What the
+        function itself does wrong is in the Result. Raises ApiError: ResourceNotFoundException,
         TooManyRequestsException, InvalidRequestContentException, RequestTooLargeException.
         """
         if len(payload) > PAYLOAD_MAX:
@@ -170,8 +175,15 @@ class Lambda:
         while True:
             target, runner, common = self._enter(function, qualifier)
             try:
+                if sink is not None:
+                    sink.executed_version = runner.configuration["Version"]
                 result = runner.pool().invoke(
-                    payload, client_context=client_context, arn=target.arn, request_id=request_id
+                    payload,
+                    client_context=client_context,
+                    arn=target.arn,
+                    request_id=request_id,
+                    tenant=tenant,
+                    sink=sink,
                 )
             except ClosedError:
                 if self._closed:

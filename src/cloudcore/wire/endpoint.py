@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from cloudcore import errors
 from cloudcore._http import Request, Server
-from cloudcore.wire.router import Router, failure
+from cloudcore.wire.router import Reply, Router, Streamed, failure
 
 LOOPBACK = ("127.0.0.1", "::1")
 _BODY_MAX = 256 << 20
@@ -116,15 +117,37 @@ class Endpoint:
             self._start()
         return request
 
-    def _reply(self, request: Request) -> None:
+    def _stream(self, request: Request, run: Streamed) -> Reply | None:
+        """Answer in parts; an answer that is still to be given when nothing was begun."""
+        begun = False
+
+        def start(status: int, headers: list[tuple[str, str]]) -> Callable[[bytes], bool]:
+            nonlocal begun
+            self._server.begin(request, status, headers)
+            begun = True
+            return lambda part: self._server.more(request, part)
+
         try:
-            status, headers, body = self._router.answer(
-                request.method, request.target, request.headers, request.body
-            )
+            answer = run(start)
         except Exception:
             _log.exception("%s %s failed", request.method, request.target)
-            status, headers, body = failure()
+            answer = failure()
+        if begun:
+            self._server.more(request, b"", True)
+        return None if begun else answer
+
+    def _reply(self, request: Request) -> None:
+        answer: Reply | Streamed | None
         try:
-            self._server.reply(request, status, headers, body)
+            answer = self._router.answer(request.method, request.target, request.headers, request.body)
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.target)
+            answer = failure()
+        try:
+            if callable(answer):
+                answer = self._stream(request, answer)
+            if isinstance(answer, tuple):
+                status, headers, body = answer
+                self._server.reply(request, status, headers, body)
         except Exception:
             _log.exception("no reply to %s %s", request.method, request.target)

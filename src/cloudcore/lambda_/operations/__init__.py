@@ -50,6 +50,7 @@ from cloudcore.lambda_.operations.get_alias import get_alias, list_aliases
 from cloudcore.lambda_.operations.get_function import get_function, get_function_configuration
 from cloudcore.lambda_.operations.invoke import invoke
 from cloudcore.lambda_.operations.invoke_async import invoke_async
+from cloudcore.lambda_.operations.invoke_with_response_stream import invoke_with_response_stream
 from cloudcore.lambda_.operations.layers import (
     add_layer_version_permission,
     delete_layer_version,
@@ -129,6 +130,7 @@ TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "GetRuntimeManagementConfig": get_runtime_management_config,
     "Invoke": invoke,
     "InvokeAsync": invoke_async,
+    "InvokeWithResponseStream": invoke_with_response_stream,
     "ListAliases": list_aliases,
     "ListCapacityProviders": list_capacity_providers,
     "ListCodeSigningConfigs": list_code_signing_configs,

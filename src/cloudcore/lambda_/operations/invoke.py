@@ -10,7 +10,7 @@ from cloudcore.errors import ApiError
 from cloudcore.lambda_.configuration import refused
 
 TAIL_BYTES = 4096
-_TAKEN = {"FunctionName", "InvocationType", "LogType", "ClientContext", "Payload", "Qualifier"}
+_TAKEN = {"FunctionName", "InvocationType", "LogType", "ClientContext", "Payload", "Qualifier", "TenantId"}
 
 
 def invoke(service: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def invoke(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         return {"StatusCode": 204, "Payload": io.BytesIO()}
     if kind == "Event":
         context = params.get("ClientContext")
-        _client_context(context)
+        client_context(context)
         service.accept(
             params["FunctionName"],
             params.get("Payload", b""),
@@ -36,7 +36,7 @@ def invoke(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         params["FunctionName"],
         params.get("Payload", b""),
         qualifier=params.get("Qualifier"),
-        client_context=_client_context(params.get("ClientContext")),
+        client_context=client_context(params.get("ClientContext")),
     )
     answer = {
         "StatusCode": 200,
@@ -50,7 +50,8 @@ def invoke(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _client_context(value: str | None) -> bytes | None:
+def client_context(value: str | None) -> bytes | None:
+    """The JSON text in a ClientContext. Raises InvalidRequestContentException."""
     if not value:
         return None
     try:
