@@ -219,12 +219,16 @@ class Environment:
         """The peak of the environment's resident memory, at most its limit, in MB."""
         return min(-(-self.peak_kb // 1024), self.limit_kb // 1024)
 
-    def end(self) -> int:
-        """Kill the environment and all that it started, and reap; the waitpid status."""
+    def kill(self) -> None:
+        """Kill the environment and its process group; a call under way sees that it ended."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def end(self) -> int:
+        """Kill the environment and all that it started, and reap; the waitpid status."""
+        self.kill()
         try:
             how: int = self.parent.ask({"reap": self.pid})["how"]
         except ConnectionError:

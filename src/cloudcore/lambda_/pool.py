@@ -56,7 +56,8 @@ class Pool:
         self._lock = threading.Lock()
         self._warm: list[Environment] = []
         self._active = 0
-        self._closed = False
+        self._closed = self._interrupted = False
+        self._every: set[Environment] = set()  # that live: idle, running, starting
         self._kept_log: Callable[[bytes], object] = len
         self._kept = 0  # so many are started ahead and outlive idle times
         self._scratches: list[str] = []  # of environments that were killed: /tmp survives a timeout
@@ -157,6 +158,8 @@ class Pool:
             before += metering.ended(environment.read_output())
             before += metering.init_report(init_ms, "init", _status(outcome))
             self._discard(environment)
+            if self._interrupted:
+                raise ClosedError("the service was closed before the function was done", "closed")
             billed_init = None
             environment, outcome, init_ms = self._start(budget)
             if outcome.kind != runtime.READY:
@@ -196,6 +199,10 @@ class Pool:
                     self._version.retire()
                 continue
             zygotes.shared().count(1)
+            with self._lock:
+                self._every.add(environment)
+            if self._interrupted:
+                environment.kill()
             return environment
         shutil.rmtree(scratch, ignore_errors=True)
         raise OSError(f"no execution environment could be started: {error}")
@@ -224,6 +231,8 @@ class Pool:
             output, status = environment.read_output(), _status(outcome)
             killed = self._discard(environment)
             peak = environment.peak_mb
+            if how is ENDED and self._interrupted:
+                raise ClosedError("the service was closed before the function was done", "closed")
             body = _told(outcome, call) if how is ANSWERED else self._failure(call, how, killed)
             if how is TIMED_OUT:
                 duration = self.spec.timeout_s * 1000.0
@@ -291,6 +300,8 @@ class Pool:
     def _discard(self, environment: Environment, *, keep: bool = True) -> int:
         """End an environment; its temporary directory goes to its successor, or goes."""
         supervisor.current().forget(environment.pidfd)
+        with self._lock:
+            self._every.discard(environment)
         how = environment.end()
         zygotes.shared().count(-1)
         with self._lock:
@@ -334,6 +345,14 @@ class Pool:
             self._discard(environment, keep=False)
         for scratch in spare:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def interrupt(self) -> None:
+        """End the environments that run a call; the callers get ClosedError."""
+        with self._lock:
+            self._interrupted = True
+            running = self._every.difference(self._warm)
+        for environment in running:
+            environment.kill()
 
     def close(self) -> None:
         """End every environment and zygote; calls under way end theirs when they are done."""

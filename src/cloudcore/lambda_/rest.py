@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
-from cloudcore.errors import ApiError
+from cloudcore.errors import ApiError, ClosedError
 from cloudcore.lambda_ import streaming
 from cloudcore.validation.rest import read_request, routes, write_answer
 
@@ -35,6 +35,8 @@ def handle(
             answer["Payload"] = answer["Payload"].read()
         status, out, data = write_answer("lambda", found.operation, answer)
         return status, [_JSON, *out] if status != 204 else out, data
+    except ClosedError:
+        return _refusal(ApiError("ServiceException", "The service is shutting down.", 503))
     except ApiError as error:
         return _refusal(error)
 

@@ -69,11 +69,18 @@ class Runner:
             return ready, "READY"
         return ready, "FAILED" if self._failed else "IN_PROGRESS"
 
+    def interrupt(self) -> None:
+        """End the calls under way; the callers get ClosedError."""
+        with self._lock:
+            pool = self._pool
+        if pool is not None:
+            pool.interrupt()
+
     def close(self) -> None:
         """End the environments; calls under way finish first."""
         with self._lock:
             self._closed = True
-            pool, self._pool = self._pool, None
+            pool = self._pool
         if pool is not None:
             pool.close()
 

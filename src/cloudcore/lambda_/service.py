@@ -21,6 +21,7 @@ import os
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,9 @@ class Lambda:
         self.layers = Shelf(os.path.join(self.directory, "layers"))
         self.signing = Shelf(os.path.join(self.directory, "code-signing"))
         self.lock = threading.RLock()  # functions, runners, counts
+        self._idle = threading.Condition(self.lock)  # no call is under way
         self._runners: dict[tuple[str, str], Runner] = {}
+        self._every: weakref.WeakSet[Runner] = weakref.WeakSet()  # those of changed versions too
         self._meters: dict[str, Meter] = {}
         self._logs: dict[str, FunctionLog] = {}
         self._targets: dict[tuple[str, str | None], Target] = {}
@@ -194,6 +197,8 @@ class Lambda:
                     self.capacity.leave(target.share, runner, common)
                     if runner.stale and not runner.active:
                         self._let_go(runner)
+                    if self._closed:
+                        self._idle.notify_all()
             target.meter.count(
                 result.duration_ms,
                 result.billed_ms,
@@ -260,16 +265,36 @@ class Lambda:
         with self.lock:
             return self._meters.setdefault(function, Meter())
 
-    def close(self) -> None:
-        """End every environment and release the directory. Idempotent."""
+    def interrupt(self) -> None:
+        """Take no further calls and end those under way: their callers get ClosedError. Close it after
+        that."""
+        with self.lock:
+            self._closed = True
+            runners = list(self._every)
+        for runner in runners:
+            runner.interrupt()
+
+    def close(self, grace_s: float = 5.0) -> None:
+        """Wait up to `grace_s` for the calls under way, end every environment, release the directory.
+        Idempotent.
+
+        Asynchronous events that are interrupted run again when the directory is opened the next time.
+        """
         with self.lock:
             self._closed = True
             self._targets.clear()
-            runners, self._runners = list(self._runners.values()), {}
-            logs, self._logs = list(self._logs.values()), {}
             queue, self._asynchronous = self._asynchronous, None
         if queue is not None:
+            queue.stop()
+        with self.lock:
+            idle = self._idle.wait_for(lambda: not any(r.active for r in self._every), grace_s)
+            runners, self._runners = list(self._runners.values()), {}
+        if not idle:
+            self.interrupt()
+        if queue is not None:
             queue.close()
+        with self.lock:
+            logs, self._logs = list(self._logs.values()), {}
         for runner in runners:
             runner.close()
         for log in logs:
@@ -402,6 +427,7 @@ class Lambda:
             self._runners[key] = Runner(
                 version, root, opt, self.endpoint_url, self.account, self.region, self.idle_s, self._hidden
             )
+            self._every.add(self._runners[key])
         return self._runners[key]
 
     def _apply(self, name: str) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from cloudcore.errors import ApiError
+from cloudcore.errors import ApiError, ClosedError
 from cloudcore.lambda_ import policies
 from cloudcore.lambda_.rest import Start, Streamed
 from cloudcore.lambda_.streaming import Stream
@@ -42,6 +42,8 @@ def handle(
             stream = Stream(service, function=name, payload=event, qualifier=qualifier)
             return lambda start: _stream(stream, lambda status, told: start(status, with_cors(told)))
         reply = reply_of(service.invoke(name, event, qualifier=qualifier))
+    except ClosedError:
+        reply = _refusal(ApiError("ServiceException", "The service is shutting down.", 503))
     except ApiError as error:
         reply = _refusal(error)
     status, told, data = reply

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from cloudcore.wire.router import Reply, Router, Streamed, failure
 LOOPBACK = ("127.0.0.1", "::1")
 _BODY_MAX = 256 << 20
 """Bytes of a request; the services set bounds of their own below it (DynamoDB 16 MiB, a package 67 MiB)."""
+_JOIN_S = 1.0
 _THREADS_MAX = 1100  # the functions' concurrency and then some
 _log = logging.getLogger("cloudcore.wire")
 
@@ -64,11 +66,11 @@ class Endpoint:
         if self.url in self._addresses:
             self._addresses.remove(self.url)
         self._server.stop(int(grace_seconds * 1000))
-        while self._threads:
-            with self._lock:
-                thread = next(iter(self._threads), None)
-            if thread is not None:
-                thread.join()
+        end = time.monotonic() + _JOIN_S
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:  # one that is still in a function after the grace has nobody to answer
+            thread.join(max(0.0, end - time.monotonic()))
 
     def __enter__(self) -> Endpoint:
         return self
