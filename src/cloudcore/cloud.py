@@ -305,7 +305,7 @@ class Cloud(Place):
             for name in ("dynamodb", "inner", "lambda", "firehose"):
                 for closed in [inner] if name == "inner" else [place._services.get(name) for place in places]:
                     if closed is not None:
-                        end: Callable[[], None] = closed.close
+                        end: Callable[..., None] = closed.close
                         stack.callback(functools.partial(end, grace_s) if name == "lambda" else end)
             for endpoint in endpoints:
                 stack.callback(endpoint.close, grace_s)
