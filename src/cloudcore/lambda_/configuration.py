@@ -12,7 +12,10 @@ from typing import Any
 from cloudcore.errors import ApiError
 from cloudcore.lambda_.runtimes.programs import check as check_runtime
 
-_HONOURED = ("Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment")
+_HONOURED = (
+    "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "DurableConfig",
+)  # fmt: skip
+_RETENTION_DAYS, _EXECUTION_S = 14, 86_400
 _ONLY: dict[str, tuple[Any, ...]] = {
     "PackageType": ("Zip",),
     "Architectures": (["x86_64"], ["arm64"]),
@@ -48,11 +51,17 @@ def merge(base: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         elif name in _HONOURED:
             if name == "Runtime":
                 check_runtime(value)
-            changed[name] = value
+            changed[name] = _durable(value) if name == "DurableConfig" else value
         else:
             raise refused(f"{name} is not supported by this endpoint.")
     _check(changed)
     return changed
+
+
+def _durable(config: dict[str, Any]) -> dict[str, Any]:
+    if config.get("KMSKeyArn"):
+        raise refused("KMSKeyArn in DurableConfig is not supported by this endpoint.")
+    return {"RetentionPeriodInDays": _RETENTION_DAYS, "ExecutionTimeout": _EXECUTION_S} | config
 
 
 def refused(message: str) -> ApiError:

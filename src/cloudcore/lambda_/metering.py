@@ -27,6 +27,7 @@ class Result:
     __slots__ = (
         "_log",
         "billed_ms",
+        "durable_arn",
         "duration_ms",
         "executed_version",
         "function_error",
@@ -60,6 +61,7 @@ class Result:
         self._log = log
         self.status_code = status_code
         self.executed_version = executed_version
+        self.durable_arn: str | None = None
 
     @property
     def log(self) -> bytes:

@@ -6,6 +6,7 @@
     <directory>/code/<sha256>.zip       deployment packages (code.py)
     <directory>/logs/<name>.log         what functions wrote (function_log.py)
     <directory>/async/                  events that are to run (events.py)
+    <directory>/durable/                durable executions (durable/)
 
 Invoke: name and qualifier -> version -> a warm environment of its pool, or a new one -> result, log, meter.
 
@@ -33,6 +34,7 @@ from cloudcore.errors import ApiError, BusyError, ClosedError
 from cloudcore.lambda_ import aliases, code, layers, names, operations
 from cloudcore.lambda_.asynchronous import Asynchronous
 from cloudcore.lambda_.capacity import Capacity
+from cloudcore.lambda_.durable.driver import Durable
 from cloudcore.lambda_.function_log import FunctionLog
 from cloudcore.lambda_.meter import Meter
 from cloudcore.lambda_.metering import Result
@@ -100,10 +102,13 @@ class Lambda:
         self._closed = False
         self.keep_packages()
         self._asynchronous: Asynchronous | None = None
+        self._durable: Durable | None = None
         for name, record in self.registry.functions.items():
             self._provide(name, record)
         if os.path.isdir(os.path.join(self.directory, "async")):
             self.asynchronous  # noqa: B018 - events of an earlier run go on
+        if os.path.isdir(os.path.join(self.directory, "durable")):
+            self.durable  # noqa: B018 - so do executions
 
     # -- doors -----------------------------------------------------------------------------------
 
@@ -160,6 +165,8 @@ class Lambda:
         request_id: str | None = None,
         tenant: str = "",
         sink: Any = None,
+        as_step: bool = False,
+        durable_name: str | None = None,
     ) -> Result:
         """Run a function (name, partial or full ARN) with a JSON event and wait for its result.
 
@@ -177,6 +184,9 @@ class Lambda:
         check_json(payload)
         while True:
             target, runner, common = self._enter(function, qualifier)
+            if target.durable and not as_step:
+                self._leave(target, runner, common)
+                return self._run_durable(function, qualifier, payload, durable_name)
             try:
                 if sink is not None:
                     sink.executed_version = runner.configuration["Version"]
@@ -193,12 +203,7 @@ class Lambda:
                     raise
                 continue  # the function was changed between the two lines: take its new version
             finally:
-                with self.lock:
-                    self.capacity.leave(target.share, runner, common)
-                    if runner.stale and not runner.active:
-                        self._let_go(runner)
-                    if self._closed:
-                        self._idle.notify_all()
+                self._leave(target, runner, common)
             target.meter.count(
                 result.duration_ms,
                 result.billed_ms,
@@ -215,8 +220,10 @@ class Lambda:
         *,
         qualifier: str | None = None,
         client_context: str | None = None,
+        durable_name: str | None = None,
     ) -> str:
-        """Take an event that the function will run later, at least once; its request id.
+        """Take an event that the function will run later, at least once; its request id, or a durable
+        execution's ARN.
 
         The event is durable when this returns. `client_context` is base64. Raises ApiError:
         ResourceNotFoundException, InvalidRequestContentException, RequestTooLargeException.
@@ -231,7 +238,10 @@ class Lambda:
         check_json(payload)
         reference = names.parse(function, qualifier)
         with self.lock:
-            self.version(reference)
+            version = self.version(reference)
+            if "DurableConfig" in version.configuration:
+                check_qualified(reference)
+                return self.durable.start(reference.name, version, payload, durable_name).arn
             queue = self.asynchronous
         return queue.accept(reference.name, reference.qualifier, payload, client_context)
 
@@ -244,6 +254,16 @@ class Lambda:
             if self._asynchronous is None:
                 self._asynchronous = Asynchronous(self, os.path.join(self.directory, "async"))
             return self._asynchronous
+
+    @property
+    def durable(self) -> Durable:
+        """The durable executions; their journal is made with the first."""
+        with self.lock:
+            if self._durable is None:
+                if self._closed:
+                    raise ClosedError("this service is closed", "closed")
+                self._durable = Durable(self, os.path.join(self.directory, "durable"))
+            return self._durable
 
     def usage(self, function: str) -> dict[str, Any]:
         """What a function has cost since the service was opened: see Meter."""
@@ -286,6 +306,8 @@ class Lambda:
             queue, self._asynchronous = self._asynchronous, None
         if queue is not None:
             queue.stop()
+        if self._durable is not None:
+            self._durable.close()
         with self.lock:
             idle = self._idle.wait_for(lambda: not any(r.active for r in self._every), grace_s)
             runners, self._runners = list(self._runners.values()), {}
@@ -390,6 +412,22 @@ class Lambda:
                 raise
             return target, runner, common
 
+    def _leave(self, target: Target, runner: Runner, common: bool) -> None:
+        """Count a call out."""
+        with self.lock:
+            self.capacity.leave(target.share, runner, common)
+            if runner.stale and not runner.active:
+                self._let_go(runner)
+            if self._closed:
+                self._idle.notify_all()
+
+    def _run_durable(
+        self, function: str, qualifier: str | None, payload: bytes, durable_name: str | None
+    ) -> Result:
+        reference = names.parse(function, qualifier)
+        check_qualified(reference)
+        return self.durable.run(reference.name, self.version(reference), payload, durable_name)
+
     def _find(self, function: str, qualifier: str | None) -> Target:
         if self._closed:
             raise ClosedError("this service is closed", "closed")
@@ -404,6 +442,7 @@ class Lambda:
             self.log(reference.name),
             self.runner(reference.name, version),
         )
+        target.durable = "DurableConfig" in version.configuration
         for number, weight in aliases.weights(alias).items() if alias else ():
             target.second, target.weight = self.runner(reference.name, record.versions[number]), weight
         if len(self._targets) >= _TARGETS_MAX:
@@ -483,6 +522,14 @@ class Lambda:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def check_qualified(reference: names.Reference) -> None:
+    """A durable function runs to its end on one version, so callers name it."""
+    if reference.qualifier is None:
+        raise ApiError(
+            "InvalidParameterValueException", "You cannot invoke a durable function using an unqualified ARN."
+        )
 
 
 def check_json(payload: bytes) -> None:
