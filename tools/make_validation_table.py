@@ -66,6 +66,18 @@ RECORDED: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "dynamodbstreams": {
+        # Upper limits that the published model leaves out.
+        "shapes": {
+            "Limit100": {"type": "integer", "min": 1, "max": 100},
+            "Limit1000": {"type": "integer", "min": 1, "max": 1000},
+        },
+        "members": {
+            "DescribeStreamInput": {"Limit": "Limit100"},
+            "GetRecordsInput": {"Limit": "Limit1000"},
+            "ListStreamsInput": {"Limit": "Limit100"},
+        },
+    },
     "lambda": {
         # Any runtime of the python3 family is taken; the function's own checks refuse the others.
         "enums": {"Runtime": None},

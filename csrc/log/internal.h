@@ -80,6 +80,7 @@ struct cc_segment {
     uint64_t end;                   /* offset behind the last complete batch */
     uint64_t newest_ms;             /* wall time of its last batch */
     uint64_t marked_ms;             /* ... of its last marked batch; 0: it has none */
+    uint64_t marked_last;           /* sequence of its last marked batch */
     uint64_t topics;                /* of its marked batches; of those found at open they are unknown: all */
     uint32_t place_shift;           /* offset >> place_shift: one of the places */
     cc_place_in_log places[PLACES]; /* the first batch that begins in each part of the file */
@@ -116,6 +117,7 @@ struct cc_log {
     uint64_t last;
     uint64_t disk_bytes;
     uint64_t torn_bytes;
+    uint64_t marked_gone; /* of the dropped segments: their last marked_last */
     uint64_t syncs;
     uint64_t spare_size; /* 0: no spare file */
     uint32_t readers;

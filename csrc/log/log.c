@@ -57,6 +57,7 @@ static cc_status open_directory(cc_log *log, const char *dir, cc_error *error) {
     CC_TRY(fs->open(fs, path, writable ? CC_OPEN_CREATE : CC_OPEN_READ, &log->state_file, error));
     CC_TRY(cc_log_state_load(log, error));
     CC_TRY(cc_log_recover(log, error));
+    log->marked_gone = log->state.last_dropped;           /* what was marked among it is not known any more */
     log->names_changed = writable && log->newest == NULL; /* lock and state are new too */
     if (writable && log->state.clean) {
         /* From now on a tail may be torn, and the medium must know it before the first record. */
@@ -398,6 +399,8 @@ cc_status cc_log_truncate(cc_log *log, cc_error *error) {
         cc_segment *segment = log->oldest;
         log->oldest = segment->next;
         segment->dropped = true;
+        if (segment->marked_last != 0)
+            log->marked_gone = segment->marked_last;
         segment->pins++;
         status = discard(log, segment, error);
         cc_segment *unused = cc_log_unpin(segment);
@@ -447,6 +450,7 @@ void cc_log_info_get(cc_log *log, cc_log_info *info_out) {
         .last_sequence = log->last,
         .disk_bytes = log->disk_bytes,
         .synced_sequence = log->state.synced,
+        .marked_gone = log->marked_gone,
         .torn_bytes = log->torn_bytes,
         .syncs = log->syncs,
     };

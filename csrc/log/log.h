@@ -87,7 +87,8 @@ typedef struct {
     uint64_t last_sequence;  /* 0 when nothing was ever written */
     uint64_t disk_bytes;
     uint64_t synced_sequence;
-    uint64_t torn_bytes; /* dropped behind the last good record when it was opened */
+    uint64_t marked_gone; /* no marked batch behind this sequence was dropped */
+    uint64_t torn_bytes;  /* dropped behind the last good record when it was opened */
     uint32_t segments;
     uint64_t syncs; /* fdatasync/msync calls since open */
 } cc_log_info;

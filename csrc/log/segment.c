@@ -154,6 +154,7 @@ void cc_segment_took(cc_segment *segment, uint64_t offset, const cc_record_heade
     if (CC_LIKELY(topics == 0))
         return;
     segment->topics |= topics;
+    segment->marked_last = segment->last;
     if (segment->marked_ms < header->time_ms)
         segment->marked_ms = header->time_ms;
 }

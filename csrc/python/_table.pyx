@@ -81,11 +81,12 @@ cdef class Tables:
     cdef int active    # calls inside; close() waits for zero before it takes the tables away
     cdef bint closing
     cdef public bint forked
-    cdef object snapshots  # open ones; close() closes them
+    cdef object snapshots, feeds  # open ones; close() closes them
     cdef object __weakref__
 
     def __cinit__(self, directory=None, durability="process", uint32_t interval_ms=0,
-                  uint64_t disk_bound=0, str account="", str region=""):
+                  uint64_t disk_bound=0, str account="", str region="",
+                  uint64_t feed_retention_ms=0):
         cdef cc_store_options options
         cdef cc_error error
         cdef cc_status status
@@ -101,6 +102,8 @@ cdef class Tables:
         options.log.durability = _DURABILITY[durability]
         options.log.interval_ms = interval_ms
         options.log.disk_bound = disk_bound
+        options.feed_retention_ms = feed_retention_ms
+        self.feeds = weakref.WeakSet()
         encoded = None if directory is None else os.fsencode(directory)
         if encoded is not None:
             path = PyBytes_AS_STRING(encoded)
@@ -200,9 +203,12 @@ cdef class Tables:
         self.closing = True
         while self.active > 0:
             with nogil:
+                cc_store_feed_wake(cc_tables_store(tables))
                 usleep(200)
         for snapshot in list(self.snapshots):
             (<Snapshot>snapshot).release()
+        for feed in list(self.feeds):
+            feed.close()
         self.tables = NULL
         free(self.places)
         self.places = NULL
@@ -733,3 +739,4 @@ cdef const cc_name_pair *name_pairs(object names, Scratch *scratch) except? NULL
 
 include "table_door.pxi"
 include "load.pxi"
+include "feed.pxi"

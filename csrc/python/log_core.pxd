@@ -42,6 +42,7 @@ cdef extern from "log/log.h" nogil:
         uint64_t last_sequence
         uint64_t disk_bytes
         uint64_t synced_sequence
+        uint64_t marked_gone
         uint64_t torn_bytes
         uint32_t segments
         uint64_t syncs

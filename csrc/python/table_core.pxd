@@ -90,6 +90,8 @@ cdef extern from "store/store.h" nogil:
     ctypedef struct cc_space
     ctypedef struct cc_store_options:
         cc_log_options log
+        uint64_t feed_retention_ms
+        uint64_t feed_bytes_max
     ctypedef struct cc_space_info:
         uint64_t item_count
         uint64_t item_bytes
@@ -98,12 +100,100 @@ cdef extern from "store/store.h" nogil:
     bint cc_store_try_lock(cc_store *store)
     void cc_store_unlock(cc_store *store)
     cc_log *cc_store_log(cc_store *store)
+    void cc_store_set_time(cc_store *store, uint64_t time_ms)
     cc_space *cc_space_find(cc_store *store, cc_bytes name)
     cc_space *cc_space_at(cc_store *store, size_t index)
     cc_bytes cc_space_name(const cc_space *space)
     cc_bytes cc_space_meta(const cc_space *space)
     void cc_space_info_get(const cc_space *space, cc_space_info *info_out)
     bint cc_space_get(cc_space *space, cc_key key, cc_bytes *value_out)
+
+
+cdef extern from "store/feed.h" nogil:
+    ctypedef enum cc_change_kind:
+        CC_CHANGE_PUT
+        CC_CHANGE_DELETE
+        CC_CHANGE_EXPIRE
+    ctypedef struct cc_feed
+    ctypedef struct cc_feed_place:
+        uint64_t sequence
+        uint32_t index
+    ctypedef struct cc_feed_change:
+        cc_feed_place place
+        uint64_t time_ms
+        cc_change_kind kind
+        uint32_t space_id
+        bint replaced
+        bint has_old
+        cc_bytes value
+        cc_bytes old
+    uint32_t cc_space_id(const cc_space *space)
+    uint64_t cc_log_topic(uint32_t number)
+    cc_log *cc_store_feed_log(cc_store *store)
+    cc_status cc_feed_open(cc_store *store, const uint32_t *ids, size_t count, cc_feed_place start,
+                           cc_feed **feed_out, cc_error *error)
+    void cc_feed_close(cc_feed *feed)
+    uint64_t cc_store_feed_last(cc_store *store)
+    bint cc_store_feed_wait(cc_store *store, uint64_t topics, uint64_t sequence, uint32_t timeout_ms)
+    void cc_store_feed_wake(cc_store *store)
+    void cc_store_feed_trim(cc_store *store)
+
+
+cdef extern from "table/changes.h" nogil:
+    ctypedef enum cc_change_form:
+        CC_FORM_STREAM
+        CC_FORM_EVENT
+        CC_FORM_KINESIS
+    enum: CC_IMAGE_NEW
+    enum: CC_IMAGE_OLD
+    enum: CC_SEQUENCE_DIGITS
+    enum: CC_EVENT_ID
+    ctypedef struct cc_change_view:
+        cc_key_schema key
+        cc_change_form form
+        uint32_t images
+        cc_bytes region
+        cc_bytes source
+        bint microseconds
+    void cc_sequence_write(cc_feed_place place, char *digits)
+    bint cc_sequence_read(cc_bytes text, cc_feed_place *place_out)
+    void cc_event_id_write(const cc_feed_change *change, char *digits)
+    const char *cc_event_name(const cc_feed_change *change)
+    size_t cc_change_size(const cc_feed_change *change, cc_bytes keys, uint32_t images)
+    ctypedef struct cc_changes:
+        cc_feed *feed
+    ctypedef struct cc_changes_bounds:
+        uint32_t limit
+        size_t size_max
+        uint64_t until
+        uint64_t since_ms
+        bint skips
+        cc_key_schema key
+        uint32_t images
+    ctypedef struct cc_changes_page:
+        uint32_t count
+        bint more
+        bint ended
+        bint trimmed
+        cc_feed_place next
+    ctypedef cc_status (*cc_changes_take)(void *context, const cc_feed_change *change, cc_bytes keys,
+                                          cc_error *error)
+    cc_status cc_changes_read(cc_changes *changes, const cc_changes_bounds *bounds, cc_arena *arena,
+                              cc_changes_take take, void *context, cc_changes_page *page_out, cc_error *error)
+    ctypedef struct cc_changes_json:
+        const cc_change_view *view
+        cc_buffer *out
+        size_t *ends
+        uint32_t count
+    cc_status cc_changes_take_json(void *context, const cc_feed_change *change, cc_bytes keys,
+                                   cc_error *error)
+    ctypedef struct cc_changes_copy:
+        cc_arena *arena
+        cc_feed_change *changes
+        cc_bytes *keys
+        uint32_t count
+    cc_status cc_changes_take_copy(void *context, const cc_feed_change *change, cc_bytes keys,
+                                   cc_error *error)
 
 
 cdef extern from "table/table.h" nogil:

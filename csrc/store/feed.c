@@ -1,7 +1,6 @@
 /* feed.c: marking the changes that followers are told, and what of the log must stay for them. See feed.h. */
 #include "store/feed.h"
 
-#include "base/clock.h"
 #include "store/internal.h"
 #include "store/poison.h"
 
@@ -25,9 +24,10 @@ cc_feed_kind cc_space_feed(const cc_space *space) { return (cc_feed_kind)space->
 uint32_t cc_space_id(const cc_space *space) { return space->id; }
 cc_log *cc_store_feed_log(cc_store *store) { return store->feed_log; }
 
-uint64_t cc_store_forgettable(cc_store *store, uint64_t covered, uint64_t now_ms) {
+uint64_t cc_store_forgettable(cc_store *store, uint64_t covered) {
     if (store->feed_log == NULL)
         return covered;
+    uint64_t now_ms = cc_store_now_ms(store);
     uint64_t since = now_ms > store->feed_retention_ms ? now_ms - store->feed_retention_ms : 0;
     uint64_t wanted = cc_log_marked_since(store->feed_log, since, store->feed_bytes_max);
     return wanted - 1 < covered ? wanted - 1 : covered;
@@ -73,12 +73,17 @@ void cc_feed_mark(const cc_change *changes, const cc_staged *staged, size_t at, 
 
 void cc_feed_trim_memory(cc_store *store, uint64_t written) {
     store->feed_untrimmed += written;
-    if (store->feed_untrimmed < MEMORY_TRIM)
+    if (store->feed_untrimmed >= MEMORY_TRIM)
+        cc_store_feed_trim(store);
+}
+
+void cc_store_feed_trim(cc_store *store) {
+    if (store->log != NULL || store->feed_log == NULL)
         return;
     store->feed_untrimmed = 0;
     cc_log_info info;
     cc_log_info_get(store->feed_log, &info);
-    uint64_t done = cc_store_forgettable(store, info.last_sequence, cc_clock_wall_ms());
+    uint64_t done = cc_store_forgettable(store, info.last_sequence);
     /* Without files neither can fail; were one to, more than need be is kept. */
     if (cc_log_cursor_set(store->feed_log, "feed", done, NULL) == CC_OK)
         (void)!cc_log_truncate(store->feed_log, NULL);

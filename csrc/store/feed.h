@@ -31,8 +31,10 @@ cc_log *cc_store_feed_log(cc_store *store);
 
 /* How far the log may be forgotten, when everything up to `covered` is kept elsewhere (a checkpoint): the last
  * sequence whose segments hold nothing that followers may still ask for. Retention is the store's option
- * feed_retention_ms; `now_ms` is wall time. This is the one rule for every truncation of a store's log. */
-uint64_t cc_store_forgettable(cc_store *store, uint64_t covered, uint64_t now_ms);
+ * feed_retention_ms. This is the one rule for every truncation of a store's log. */
+uint64_t cc_store_forgettable(cc_store *store, uint64_t covered);
+/* A feed in memory forgets what it may. Nothing to do with files: checkpoints see to those. */
+void cc_store_feed_trim(cc_store *store);
 
 /* ---- following ---- */
 typedef struct cc_feed cc_feed;

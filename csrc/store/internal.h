@@ -50,6 +50,7 @@ struct cc_store {
     uint64_t feed_newest[CC_FEED_TOPICS]; /* per topic, the sequence of its last marked record */
     uint64_t feed_wakes;                  /* times cc_store_feed_wake was called */
     cc_slab_arena arena;
+    _Atomic uint64_t time_ms; /* 0: the machine's clock is asked */
     uint64_t seed;
     uint64_t hash_mask; /* all ones; tests narrow it to force equal hashes */
     cc_space **spaces;  /* in name order */

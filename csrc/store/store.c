@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "store/internal.h"
 #include "store/poison.h"
 
@@ -42,15 +43,20 @@ static cc_status submit(cc_store *store, uint32_t type, const cc_bytes *parts, s
     *ticket_out = (cc_log_ticket){0};
     if (store->log == NULL)
         return CC_OK;
-    cc_log_batch batch = {.type = type, .count = 1, .parts = parts, .part_count = part_count};
+    cc_log_batch batch = {
+        .type = type, .count = 1, .time_ms = store->time_ms, .parts = parts, .part_count = part_count};
     return cc_log_submit(store->log, &batch, CC_LOG_ANY, ticket_out, error);
 }
 
 /* A record with marked changes, of spaces in the set `topics`. */
 static cc_status submit_feed(cc_store *store, const cc_bytes *parts, size_t part_count, uint64_t topics,
                              cc_log_ticket *ticket_out, cc_error *error) {
-    cc_log_batch batch = {
-        .type = CC_RECORD_FEED, .count = 1, .parts = parts, .part_count = part_count, .topics = topics};
+    cc_log_batch batch = {.type = CC_RECORD_FEED,
+                          .count = 1,
+                          .time_ms = store->time_ms,
+                          .parts = parts,
+                          .part_count = part_count,
+                          .topics = topics};
     CC_TRY(cc_log_submit(store->feed_log, &batch, CC_LOG_ANY, ticket_out, error));
     for (uint64_t left = topics; left != 0; left &= left - 1)
         store->feed_newest[__builtin_ctzll(left)] = ticket_out->last;
@@ -153,6 +159,11 @@ void cc_store_unlock(cc_store *store) {
 }
 
 cc_log *cc_store_log(cc_store *store) { return store->log; }
+uint64_t cc_store_now_ms(const cc_store *store) {
+    uint64_t time_ms = store->time_ms;
+    return time_ms != 0 ? time_ms : cc_clock_wall_ms();
+}
+void cc_store_set_time(cc_store *store, uint64_t time_ms) { store->time_ms = time_ms; }
 size_t cc_store_memory_bytes(const cc_store *store) {
     return *store->alive == 0 ? 0 : cc_slab_arena_bytes(&store->arena);
 }

@@ -60,6 +60,10 @@ bool cc_store_try_lock(cc_store *store);
 void cc_store_unlock(cc_store *store);
 /* NULL when nothing is logged (`dir` NULL or durability MEMORY). */
 cc_log *cc_store_log(cc_store *store);
+/* Wall time in ms, as the store's records bear it: the machine's, or what cc_store_set_time said last (0: the
+ * machine's again). Both from any thread, without the lock. */
+uint64_t cc_store_now_ms(const cc_store *store);
+void cc_store_set_time(cc_store *store, uint64_t time_ms);
 /* Mapped by the store's arena, used or not; spaces say what they use. */
 size_t cc_store_memory_bytes(const cc_store *store);
 

@@ -12,7 +12,6 @@ struct cc_tables {
     cc_expression_cache *expressions;
     cc_durability durability;
     char account[13], region[32]; /* empty: any ARN will do */
-    uint64_t (*clock_ms)(void);   /* wall time; tests move it */
 };
 
 /* One request on its way through a verb. Bounds are filled before the lock is taken. */

@@ -6,7 +6,6 @@
  * the space and goes with it. */
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "table/internal.h"
 
 cc_status(cc_no_memory)(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for a request"); }
@@ -44,7 +43,6 @@ cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_ta
                          : options == NULL || options->log.durability == CC_DURABILITY_DEFAULT
                              ? CC_DURABILITY_PROCESS
                              : options->log.durability;
-    tables->clock_ms = cc_clock_wall_ms;
     tables->expressions = cc_expression_cache_new();
     if (tables->expressions == NULL) {
         status = cc_no_memory(error);

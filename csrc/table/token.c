@@ -112,7 +112,7 @@ static cc_status remember(cc_call *call, cc_space *space, uint64_t end, const di
 cc_status cc_token_check(cc_call *call, bool *repeated_out, cc_change *changes, size_t *count) {
     cc_space *space = NULL;
     cc_bytes known;
-    uint64_t now = call->tables->clock_ms();
+    uint64_t now = cc_store_now_ms(call->tables->store);
     digest d = digest_of(call->request);
     CC_TRY(find_space(call, &space));
     *repeated_out = false;

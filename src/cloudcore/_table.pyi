@@ -1,6 +1,6 @@
 """Types of cloudcore._table, the C door to the item store."""
 
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from os import PathLike
 from typing import Any, final
 
@@ -54,6 +54,7 @@ class Tables:
         disk_bound: int = 0,
         account: str = "",
         region: str = "",
+        feed_retention_ms: int = 0,
     ) -> Tables: ...
     def __enter__(self) -> Tables: ...
     def __exit__(self, *exc: object) -> None: ...
@@ -124,3 +125,62 @@ class Snapshot:
     def close(self) -> None: ...
 
 def load(tables: Tables, name: str, entries: bytes) -> int: ...
+
+@disjoint_base
+class View:
+    """What followers of one table are shown.
+
+    form: "stream" (GetRecords), "event" (a Lambda event; `source` is the stream's ARN) or "kinesis" (the
+    Kinesis destination; `source` is the table's name, `microseconds` its precision). keys: (name, "S", "N"
+    or "B") of partition and sort key. new, old: which images.
+    """
+
+    def __new__(
+        cls,
+        form: str,
+        keys: Sequence[tuple[str, str]],
+        region: str,
+        new: bool = True,
+        old: bool = True,
+        source: str = "",
+        microseconds: bool = False,
+    ) -> View: ...
+
+@disjoint_base
+class Feed:
+    """The changes of the tables with the numbers `spaces` (space_id) from a place on, in order.
+
+    Holds on to the log where it stands; Tables.close() closes it. One thread at a time.
+    """
+
+    tables: Tables
+    def __new__(cls, tables: Tables, spaces: Sequence[int], sequence: int = 0, index: int = 0) -> Feed: ...
+    def close(self) -> None: ...
+    def read(
+        self,
+        view: View,
+        shape: str = "json",
+        limit: int = 1000,
+        size_max: int = 1 << 20,
+        until: int | None = None,
+        since_ms: int = 0,
+        skips: bool = False,
+        when: Callable[[int], Any] | None = None,
+        floats: bool = False,
+    ) -> tuple[Any, tuple[int, int], bool, bool, bool]:
+        """One page: (changes, (sequence, index) of the next one, more, ended, trimmed).
+
+        shape: "json" (elements of an array, one bytes), "list" (one bytes each), "dicts" (boto3's records;
+        `when` makes their time of epoch seconds) or "changes" (tuples: SequenceNumber, ms, event name,
+        expired, and in native values key, new and old item). At most `limit`, and SizeBytes together at most
+        `size_max` but for the first; none behind the log's sequence `until`. Changes before `since_ms` end
+        the page (trimmed), or with `skips` are left out. more: another change is there. ended: `until` was
+        reached.
+        """
+    def wait(self, sequence: int, timeout_ms: int) -> bool: ...
+
+def sequence_place(text: str) -> tuple[int, int] | None: ...
+def sequence_number(sequence: int, index: int = 0) -> str: ...
+def space_id(tables: Tables, name: str) -> int | None: ...
+def feed_state(tables: Tables) -> tuple[int, int]: ...
+def set_time(tables: Tables, time_ms: int) -> None: ...

@@ -35,6 +35,12 @@ class Clock:
         """
         return condition.wait(None if end is None else max(0.0, end - self.monotonic()))
 
+    def follow(self, told: Callable[[int], None], owner: object) -> None:
+        """Call `told(now in ms)` now and whenever somebody moves this clock: nobody moves the machine's."""
+
+    def unfollow(self, owner: object) -> None:
+        """No more calls for `owner`."""
+
     def wait_for(
         self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None
     ) -> bool:
@@ -58,6 +64,7 @@ class ManualClock(Clock):
         self._lock = threading.Lock()
         self._waiters: dict[threading.Thread, tuple[float, threading.Condition]] = {}
         self._waits: dict[threading.Thread, int] = {}
+        self._followers: dict[int, Callable[[int], None]] = {}
 
     def now(self) -> float:
         return self._now
@@ -67,6 +74,15 @@ class ManualClock(Clock):
 
     def monotonic_at(self, wall: float) -> float:
         return wall
+
+    def follow(self, told: Callable[[int], None], owner: object) -> None:
+        with self._lock:
+            self._followers[id(owner)] = told
+            told(int(self._now * 1000))
+
+    def unfollow(self, owner: object) -> None:
+        with self._lock:
+            self._followers.pop(id(owner), None)
 
     def wait_until(self, condition: threading.Condition, end: float | None) -> bool:
         thread = threading.current_thread()
@@ -94,6 +110,8 @@ class ManualClock(Clock):
             raise ValueError("a clock does not go back")
         with self._lock:
             self._now += seconds
+            for told in self._followers.values():
+                told(int(self._now * 1000))
             due = {thread: found[1] for thread, found in self._waiters.items() if found[0] <= self._now}
             seen = {thread: self._waits[thread] for thread in due}
         for condition in due.values():

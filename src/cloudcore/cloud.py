@@ -13,7 +13,6 @@ another is handed over here.
 from __future__ import annotations
 
 import contextlib
-import functools
 import glob
 import os
 import re
@@ -27,7 +26,7 @@ from cloudcore.clock import Clock
 
 if TYPE_CHECKING:
     from cloudcore.client import Client
-    from cloudcore.dynamodb import DynamoDB, Table, Transaction
+    from cloudcore.dynamodb import DynamoDB, Streams, Table, Transaction
     from cloudcore.firehose import Firehose, Stream
     from cloudcore.lambda_ import Function, Lambda
     from cloudcore.wire import Endpoint
@@ -82,6 +81,11 @@ class Place:
             )
 
         return self._service("dynamodb", make)
+
+    @property
+    def dynamodbstreams(self) -> Streams:
+        """DynamoDB Streams of its tables."""
+        return self.dynamodb.streams
 
     @property
     def lambda_(self) -> Lambda:
@@ -194,9 +198,10 @@ class Place:
         return functions is not None and functions.has_url(url_id)
 
     def client(self, service: str, region: str | None = None, account: str | None = None) -> Client:
-        """A client in the shape of boto3's, without HTTP: "dynamodb", "lambda" or "firehose".
+        """A client in the shape of boto3's, without HTTP.
 
-        Raises ValueError for another service, and as `at` does.
+        service: "dynamodb", "dynamodbstreams", "lambda" or "firehose". Raises ValueError for another, and as
+        `at` does.
         """
         from cloudcore.client import Client
 
@@ -205,8 +210,8 @@ class Place:
     def boto3_session(self, region: str | None = None, account: str | None = None) -> Any:
         """A real boto3.Session whose clients and resources reach this cloud without a socket. Needs boto3.
 
-        dynamodb, lambda, firehose, s3 (on the object store) and sts are there; other services raise
-        CloudcoreError. A client made with a region_name of its own, or with 12 digits as its
+        dynamodb, dynamodbstreams, lambda, firehose, s3 (on the object store) and sts are there; other
+        services raise CloudcoreError. A client made with a region_name of its own, or with 12 digits as its
         aws_access_key_id, is at that region and account.
         """
         from cloudcore.wire.boto import session
@@ -281,12 +286,10 @@ class Cloud(Place):
             self._endpoints.append(endpoint)
         return endpoint
 
-    def close(self, grace_s: float = 5.0) -> None:
+    def close(self) -> None:
         """Close every service that was used. Idempotent.
 
         Streams are closed while the functions they call still work, functions while tables still answer.
-        Calls of functions that are under way have `grace_s` seconds; what takes longer is ended, and its
-        caller gets ClosedError, or over HTTP ServiceException.
         """
         with self._lock:
             if self._closed:
@@ -294,21 +297,15 @@ class Cloud(Place):
             self._closed = True
             endpoints, inner = self._endpoints, self._inner
             places = list(self._places.values())
-        functions = [place._services["lambda"] for place in places if "lambda" in place._services]
-        limit = threading.Timer(grace_s, lambda: [service.interrupt() for service in functions])
-        limit.daemon = True
-        limit.start()
         with contextlib.ExitStack() as stack:  # runs from the last line to the first
-            stack.callback(limit.cancel)
             if self._scratch is not None:
                 stack.callback(shutil.rmtree, self._scratch, ignore_errors=True)
             for name in ("dynamodb", "inner", "lambda", "firehose"):
                 for closed in [inner] if name == "inner" else [place._services.get(name) for place in places]:
                     if closed is not None:
-                        end: Callable[..., None] = closed.close
-                        stack.callback(functools.partial(end, grace_s) if name == "lambda" else end)
+                        stack.callback(closed.close)
             for endpoint in endpoints:
-                stack.callback(endpoint.close, grace_s)
+                stack.callback(endpoint.close)
 
     def __enter__(self) -> Cloud:
         return self

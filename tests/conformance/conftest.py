@@ -2,7 +2,7 @@ import pytest
 from lambda_clients import cloud, functions  # noqa: F401
 from shapes import check_reply
 
-from cloudcore.dynamodb import DynamoDB
+from cloudcore.dynamodb import DynamoDB, Streams
 from cloudcore.firehose import Firehose
 from cloudcore.lambda_ import Lambda
 
@@ -17,7 +17,8 @@ def db():
 @pytest.fixture(autouse=True)
 def _replies_have_the_model_s_shape(monkeypatch):
     """Every reply of every call of these tests is held against botocore's model."""
-    for service, kind in (("dynamodb", DynamoDB), ("firehose", Firehose), ("lambda", Lambda)):
+    kinds = {"dynamodb": DynamoDB, "dynamodbstreams": Streams, "firehose": Firehose, "lambda": Lambda}
+    for service, kind in kinds.items():
         monkeypatch.setattr(kind, "call", _checked(service, kind.call))
 
 

@@ -6,25 +6,28 @@ from typing import Any
 
 import pytest
 
-from cloudcore.dynamodb import DynamoDB
+from cloudcore.dynamodb import DynamoDB, Streams
 from cloudcore.errors import ApiError
 
 
-def create(db: DynamoDB, name: str = "tab", pk: str = "S", sk: str | None = "N") -> None:
+def create(
+    db: DynamoDB, name: str = "tab", pk: str = "S", sk: str | None = "N", **more: Any
+) -> dict[str, Any]:
     keys = [("p", "HASH", pk)] + ([("s", "RANGE", sk)] if sk else [])
-    db.call(
+    return db.call(
         "CreateTable",
         {
+            **more,
             "TableName": name,
             "BillingMode": "PAY_PER_REQUEST",
             "KeySchema": [{"AttributeName": n, "KeyType": k} for n, k, _ in keys],
             "AttributeDefinitions": [{"AttributeName": n, "AttributeType": t} for n, _, t in keys],
         },
-    )
+    )["TableDescription"]
 
 
 def refused(
-    db: DynamoDB, operation: str, params: dict[str, Any], message: str, code: str = "ValidationException"
+    db: DynamoDB | Streams, operation: str, params: dict[str, Any], message: str, code: str = "ValidationException"
 ):
     """The operation must fail with exactly this code and message; gives the error."""
     with pytest.raises(ApiError) as caught:

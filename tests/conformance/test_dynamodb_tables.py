@@ -134,8 +134,8 @@ def test_list_tables_pages(db):
             "when BillingMode is PAY_PER_REQUEST",
         ),
         (
-            {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}},
-            "One or more parameter values were invalid: StreamSpecification is not supported by cloudcore",
+            {"SSESpecification": {"Enabled": True}},
+            "One or more parameter values were invalid: SSESpecification is not supported by cloudcore",
         ),
     ],
 )

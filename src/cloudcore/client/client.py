@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from cloudcore.client.pages import Paginator
     from cloudcore.client.waiters import Waiter
 
-SERVICES = {"dynamodb": "dynamodb", "firehose": "firehose", "lambda": "lambda_"}
+SERVICES = {
+    "dynamodb": "dynamodb",
+    "dynamodbstreams": "dynamodbstreams",
+    "firehose": "firehose",
+    "lambda": "lambda_",
+}
 """boto3's name of a service -> the attribute of Cloud."""
 _serial = itertools.count(time.monotonic_ns())
 

@@ -45,6 +45,7 @@ PAGES: dict[str, dict[str, Pages]] = {
         "ListProvisionedConcurrencyConfigs": _marked("ProvisionedConcurrencyConfigs"),
         "ListVersionsByFunction": _marked("Versions"),
     },
+    "dynamodbstreams": {},
     "firehose": {},
 }
 """Service -> operation -> its pages; the operations for which boto3 has paginators."""

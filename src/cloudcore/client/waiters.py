@@ -46,6 +46,7 @@ WAITERS: dict[str, dict[str, Spec]] = {
         ),
         "published_version_active": _state("get_function_configuration", 1560, "State", good="Active"),
     },
+    "dynamodbstreams": {},
     "firehose": {},
 }
 """Service -> waiter -> what it looks at."""

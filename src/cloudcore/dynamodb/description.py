@@ -3,8 +3,9 @@
 Stored (JSON, the meta of the table's space): TableName, TableId, CreationDateTime (epoch seconds),
 KeySchema, AttributeDefinitions; of capacity.py BillingMode, ReadCapacityUnits, WriteCapacityUnits,
 OnDemandSince, OnDemandThroughput, WarmThroughput, LastIncrease, LastDecrease, Decreases; TableClass and
-TableClassSince, DeletionProtectionEnabled, Tags, Policy, TimeToLive (the attribute's name); Loading and
-Restore while recovery/restores.py fills it. What is missing has its default.
+TableClassSince, DeletionProtectionEnabled, Tags, Policy, TimeToLive (the attribute's name); of streams
+Streams (streams/registry.py), LatestStreamLabel and Feed; Loading and Restore while recovery/restores.py
+fills it. What is missing has its default.
 Statuses, counts and ARNs are made when they are asked for.
 """
 
@@ -14,6 +15,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.dynamodb import capacity, indexes
+from cloudcore.dynamodb.streams import specification
 from cloudcore.errors import ApiError
 
 if TYPE_CHECKING:
@@ -98,6 +100,7 @@ def describe(service: DynamoDB, stored: dict[str, Any], status: str, items: int,
         result["OnDemandThroughput"] = stored["OnDemandThroughput"]
     warm = "UPDATING" if status == "CREATING" else "ACTIVE"
     result["WarmThroughput"] = capacity.warm_of(stored) | {"Status": warm}
+    result |= specification.describe(stored, result["TableArn"])
     return result | indexes.describe(service, stored, result["TableArn"], status)
 
 

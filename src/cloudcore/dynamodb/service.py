@@ -10,19 +10,19 @@ import threading
 from typing import Any
 
 from cloudcore import validation
-from cloudcore._table import Tables
+from cloudcore._table import Tables, set_time
 from cloudcore.clock import Clock
 from cloudcore.dynamodb import arns
+from cloudcore.dynamodb.errors import error_body, parse
 from cloudcore.dynamodb.expiry import Sweeper
 from cloudcore.dynamodb.operations import CONTROL, ITEM
 from cloudcore.dynamodb.recovery import backups, restores
 from cloudcore.dynamodb.recovery.catalogue import Catalogue
 from cloudcore.dynamodb.recovery.jobs import Jobs
+from cloudcore.dynamodb.streams import Streams
 from cloudcore.errors import ApiError
 
-_CORAL_SERVICE = frozenset(
-    ("AccessDeniedException", "SerializationException", "UnknownOperationException")
-)
+DAY_SECONDS = 24 * 3600.0
 
 
 class DynamoDB:
@@ -30,7 +30,8 @@ class DynamoDB:
 
     `directory` None keeps everything in memory. `durability` is "process" (default: an acknowledged
     item survives kill -9 of the process), "interval", "commit" (each write waits for the disk) or
-    "memory". One process owns a directory: BusyError for a second one.
+    "memory". One process owns a directory: BusyError for a second one. A change of a table with a stream
+    can be read for `stream_retention_seconds`.
     """
 
     operations = frozenset(CONTROL) | ITEM
@@ -43,6 +44,7 @@ class DynamoDB:
         durability: str = "process",
         clock: Clock | None = None,
         addresses: list[str] | None = None,
+        stream_retention_seconds: float = DAY_SECONDS,
     ):
         self.account = account
         self.region = region
@@ -56,7 +58,16 @@ class DynamoDB:
         self._directory = None if directory is None else os.path.abspath(directory)
         self._scratch: str | None = None
         self._files_lock = threading.Lock()
-        self.tables = Tables(directory, durability=durability, account=account, region=region)
+        self.tables = Tables(
+            directory,
+            durability=durability,
+            account=account,
+            region=region,
+            feed_retention_ms=int(stream_retention_seconds * 1000),
+        )
+        self.clock.follow(lambda now_ms: set_time(self.tables, now_ms), self)
+        self.streams = Streams(self, stream_retention_seconds)
+        """DynamoDB Streams of the tables."""
         self.expiry = Sweeper(self.tables, self.clock)
         self.catalogue = Catalogue(self.tables)
         self.jobs = Jobs()
@@ -79,7 +90,7 @@ class DynamoDB:
         if operation in ITEM:
             return self.tables.call_json(operation, body)
         try:
-            return 200, json.dumps(self._control(operation, _parse(body), wire=True)).encode()
+            return 200, json.dumps(self._control(operation, parse(body), wire=True)).encode()
         except ApiError as error:
             return error.status, error_body(error)
 
@@ -121,6 +132,7 @@ class DynamoDB:
 
         Jobs end where they are; the next open begins them again.
         """
+        self.clock.unfollow(self)
         self.expiry.close()
         self.jobs.close()
         self.tables.close()
@@ -132,23 +144,3 @@ class DynamoDB:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def error_body(error: ApiError) -> bytes:
-    """The JSON body of a refusal: `__type` with the prefix of the layer that refuses on AWS."""
-    if error.code in _CORAL_SERVICE:
-        body: dict[str, Any] = {"__type": f"com.amazon.coral.service#{error.code}"}
-        if error.message:
-            body["Message"] = error.message
-    elif error.code == "ValidationException":
-        body = {"__type": "com.amazon.coral.validate#ValidationException", "message": error.message}
-    else:
-        body = {"__type": f"com.amazonaws.dynamodb.v20120810#{error.code}", "message": error.message}
-    return json.dumps(body | error.fields).encode()
-
-
-def _parse(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise ApiError("SerializationException", "The body is not valid JSON") from None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore._table import TableDoor
 from cloudcore.dynamodb.batch import Batch
+from cloudcore.dynamodb.changes import Changes
 from cloudcore.dynamodb.expressions import Aliases, expression, key_condition, projection, update
 from cloudcore.dynamodb.rows import Rows
 
@@ -67,6 +68,34 @@ class Table(TableDoor):
                 },
             )
         return cls(service, name, floats)
+
+    # ---- changes ----
+
+    def enable_stream(self, view: str = "NEW_AND_OLD_IMAGES") -> None:
+        """Begin a stream of the table's changes, which changes(), DynamoDB Streams and functions read.
+
+        `view` is a StreamViewType. Raises ApiError ValidationException if the table has a stream.
+        """
+        self._switch_stream({"StreamEnabled": True, "StreamViewType": view})
+
+    def disable_stream(self) -> None:
+        """End the table's stream; what it holds can be read for another day."""
+        self._switch_stream({"StreamEnabled": False})
+
+    def _switch_stream(self, specification: dict[str, Any]) -> None:
+        self.service.call("UpdateTable", {"TableName": self.name, "StreamSpecification": specification})
+
+    def changes(
+        self, *, after: str | None = None, latest: bool = False, wait: float | None = 0.0
+    ) -> Changes:
+        """The changes of this table's items since its stream began, at most a day old, once and in order.
+
+        after: go on behind this `Change.position`; latest: begin with the next change. At the end it waits
+        up to `wait` seconds for more (None: for as long as it takes) and then stops. Raises ValueError for a
+        table that never had a stream or a position that is none, ApiError TrimmedDataAccessException if
+        changes behind `after` are gone.
+        """
+        return Changes(self.service, self.name, after, latest, wait, self.floats)
 
     # ---- one item: get, view and put without options are TableDoor's own ----
 

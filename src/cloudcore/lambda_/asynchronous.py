@@ -17,7 +17,6 @@ import contextlib
 import heapq
 import logging
 import threading
-import time
 from typing import Any
 
 from cloudcore._channel import request_id
@@ -69,19 +68,15 @@ class Asynchronous:
         """How many events are not done."""
         return len(self._queue.pending)
 
-    def stop(self) -> None:
-        """Start nothing more."""
+    def close(self) -> None:
+        """Start nothing more and wait a little for what runs; the rest runs again at the next open."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
-
-    def close(self) -> None:
-        """Wait a little for what runs; the rest runs again at the next open."""
-        self.stop()
+            workers = list(self._workers)
         self._keeper.join()
-        end = time.monotonic() + _CLOSE_S
-        for worker in list(self._workers):
-            worker.join(max(0.0, end - time.monotonic()))
+        for worker in workers:
+            worker.join(_CLOSE_S)
         self._queue.close()
 
     # -- threads ---------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ from cloudcore.wire.router import Router
 ACCOUNT = "123456789012"
 """The account that test suites written for moto expect."""
 _AWS = re.compile(r"(?:^|\.)(?P<rest>[a-z0-9.-]+)\.amazonaws\.com(?:\.cn)?$")
-_SERVICES = frozenset((*SERVED, "ddb"))
-"""Words of a host that name a service which is served; ddb is that of an account's own endpoint."""
+_SERVICES = frozenset((*SERVED, "ddb", "streams-ddb"))
+"""Words of a host that name a service which is served; those in ddb are of an account's own endpoints."""
 _F = TypeVar("_F", bound=Callable[..., Any])
 _lock = threading.RLock()
 _active: Mock | None = None

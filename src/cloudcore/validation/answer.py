@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import datetime
-from collections.abc import Iterator
 from typing import Any
 
 from cloudcore.validation.model import Model, load, member_shape
@@ -19,7 +18,7 @@ def for_boto3(service: str, operation: str, answer: dict[str, Any]) -> dict[str,
 
 def _datetimes(model: Model, name: str, value: Any) -> Any:
     shape = model.shapes.get(name)
-    if shape is None or value is None or isinstance(value, Iterator):  # an event stream is read as it comes
+    if shape is None or value is None:
         return value
     kind = shape["type"]
     if kind == "timestamp":

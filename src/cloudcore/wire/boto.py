@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cloudcore.errors import CloudcoreError
-from cloudcore.wire.router import Router, whole
+from cloudcore.wire.router import Router
 
-SERVED = ("dynamodb", "firehose", "lambda", "s3", "sts")
+SERVED = ("dynamodb", "dynamodbstreams", "firehose", "lambda", "s3", "sts")
 """Services by their names in boto3."""
 
 
@@ -43,7 +43,7 @@ def respond(router: Router, request: Any) -> Any:
     headers = {name.lower(): _text(value) for name, value in request.headers.items()}
     headers.setdefault("host", url.netloc)
     target = (url.path or "/") + ("?" + url.query if url.query else "")
-    status, out, body = whole(router.answer(request.method, target, headers, _bytes(request.body)))
+    status, out, body = router.answer(request.method, target, headers, _bytes(request.body))
     if request.method != "HEAD":
         out = [*out, ("Content-Length", str(len(body)))]
     return AWSResponse(request.url, status, HeadersDict(out), Raw(body))
@@ -84,7 +84,7 @@ def session(cloud: Any) -> Any:
     router = Router(cloud)
 
     def answer(request: Any, event_name: str, **_: Any) -> Any:
-        service = event_name.split(".")[1]
+        service = event_name.split(".")[1].replace("-", "")  # the event says dynamodb-streams
         if service not in SERVED:
             raise CloudcoreError(f"there is no {service} here; there are {', '.join(SERVED)}")
         return respond(router, request)

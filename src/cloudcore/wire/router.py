@@ -14,7 +14,7 @@ import json
 import re
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cloudcore._http import request_id
@@ -26,7 +26,11 @@ _GZIP_MIN = 1024  # bytes; a shorter answer fits a packet as it is
 _PACKAGE_MAX = 70_167_211  # the largest request of Lambda: CreateFunction with a zip
 _DATED = re.compile(r"/20\d\d-\d\d-\d\d/")  # Lambda's paths begin with the date of an API version
 _FUNCTION_URL = re.compile(r"([a-z0-9]+)\.lambda-url\.")
-_JSON = {"DynamoDB_20120810": "dynamodb", "Firehose_20150804": "firehose"}
+_JSON = {
+    "DynamoDB_20120810": "dynamodb",
+    "DynamoDBStreams_20120810": "dynamodbstreams",
+    "Firehose_20150804": "firehose",
+}
 """Prefixes of X-Amz-Target: the service's attribute of a Place."""
 _FORM = "application/x-www-form-urlencoded"
 _HEALTH = ("/_cloudcore/health", "/_localstack/health")
@@ -36,10 +40,6 @@ TOO_LARGE = (  # csrc/http/dynamodb.c says the same when it sees the size coming
 )
 Headers = Mapping[str, str]
 Reply = tuple[int, list[tuple[str, str]], bytes]
-Start = Callable[[int, list[tuple[str, str]]], Callable[[bytes], bool]]
-Streamed = Callable[[Start], "Reply | None"]
-"""An answer in parts: calls start(status, headers) and what that returns for each part; or returns an
-answer."""
 
 
 class Router:
@@ -52,8 +52,8 @@ class Router:
         self._cloud = cloud
         self._serial = itertools.count(time.monotonic_ns())
 
-    def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Reply | Streamed:
-        """(status, headers, body), or Streamed; `headers` by lower-case name. Refusals are answers too."""
+    def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Reply:
+        """(status, headers, body); `headers` by lower-case name. Refusals are answers too."""
         path, _, query = target.partition("?")
         url = _FUNCTION_URL.match(headers.get("host", ""))
         if url or path.startswith("/lambda-url/"):
@@ -107,7 +107,8 @@ class Router:
     def _health(self) -> bytes:
         from cloudcore import __version__
 
-        services = dict.fromkeys(("dynamodb", "firehose", "lambda", "s3", "sts"), "running")
+        named = ("dynamodb", "dynamodbstreams", "firehose", "lambda", "s3", "sts")
+        services = dict.fromkeys(named, "running")
         return json.dumps(
             {"status": "ok", "services": services, "edition": "cloudcore", "version": __version__}
         ).encode()
@@ -144,16 +145,16 @@ class Router:
 
     def _function_url(
         self, url_id: str | None, method: str, path: str, query: str, headers: Headers, body: bytes
-    ) -> Reply | Streamed:
+    ) -> Reply:
         if url_id is None:
             url_id, _, path = path.removeprefix("/lambda-url/").partition("/")
             path = "/" + path
         # Urls need no credentials: their ids are unique among all accounts and regions.
         open_here = [place for place in self._cloud.places() if place.has_url(url_id)] or [self._cloud]
-        reply = open_here[0].lambda_.handle_url(url_id, method, path, query, headers, body)
-        return _with(reply, [("x-amzn-RequestId", self._new_id())])
+        status, out, data = open_here[0].lambda_.handle_url(url_id, method, path, query, headers, body)
+        return status, [*out, ("x-amzn-RequestId", self._new_id())], data
 
-    def _rest(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Reply | Streamed:
+    def _rest(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Reply:
         request = ("x-amzn-RequestId", self._new_id())
         if len(body) > _PACKAGE_MAX:
             status, data = _plain(
@@ -167,10 +168,11 @@ class Router:
         except ApiError as error:
             told = [("Content-Type", "application/json"), ("x-amzn-ErrorType", error.code), request]
             return 403, told, json.dumps({"message": error.message}).encode()
-        more = [request]
+        status, out, data = service.handle(method, path, query, headers, body)
+        out = [*out, request]
         if "origin" in headers:
-            more += _cors(headers)
-        return _with(service.handle(method, path, query, headers, body), more)
+            out += _cors(headers)
+        return status, out, data
 
     def _call(
         self, method: str, headers: Headers, body: bytes, prefix: str, operation: str
@@ -196,39 +198,6 @@ def failure() -> Reply:
     """The answer when answering failed."""
     status, body = _plain(500, "InternalServerError", "The request processing has failed")
     return status, [("Content-Type", "application/x-amz-json-1.0")], body
-
-
-def _with(reply: Reply | Streamed, more: list[tuple[str, str]]) -> Reply | Streamed:
-    """The reply with these headers as well."""
-    if not callable(reply):
-        return reply[0], [*reply[1], *more], reply[2]
-    run = reply
-
-    def streamed(start: Start) -> Reply | None:
-        left = run(lambda status, headers: start(status, [*headers, *more]))
-        return None if left is None else (left[0], [*left[1], *more], left[2])
-
-    return streamed
-
-
-def whole(reply: Reply | Streamed) -> Reply:
-    """The reply with its body in one piece."""
-    if not callable(reply):
-        return reply
-    told: list[Any] = []
-    parts: list[bytes] = []
-
-    def start(status: int, headers: list[tuple[str, str]]) -> Callable[[bytes], bool]:
-        told[:] = [status, headers]
-
-        def write(part: bytes) -> bool:
-            parts.append(part)
-            return True
-
-        return write
-
-    left = reply(start)
-    return (told[0], told[1], b"".join(parts)) if left is None else left
 
 
 def _gunzip(data: bytes) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore.dynamodb import capacity, indexes, policies, settings, tags
 from cloudcore.dynamodb.description import describe
+from cloudcore.dynamodb.streams import specification
 from cloudcore.dynamodb.validation import honoured, invalid, refuse
 from cloudcore.errors import ApiError
 
@@ -32,6 +33,7 @@ HONOURED = frozenset(
         "WarmThroughput",
         "Tags",
         "ResourcePolicy",
+        "StreamSpecification",
     )
 )
 
@@ -45,7 +47,8 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     billing = capacity.created(params, now)
     _check_keys(params)
     indexes.check(params)
-    _check_honoured(params)
+    view = specification.created(params)
+    honoured("CreateTable", params, HONOURED)
     settings.check_table_class(params)
     stored = {
         "TableName": params["TableName"],
@@ -65,10 +68,14 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     if params.get("ResourcePolicy") is not None:
         policies.check(params["ResourcePolicy"])
         stored["Policy"] = policies.stored(params["ResourcePolicy"], now, None)
+    if view is not None:
+        stored = service.streams.registry.enable(stored, view, now)
     try:
         service.tables.create(params["TableName"], json.dumps(stored).encode())
     except FileExistsError:
         raise _taken(service, params["TableName"]) from None
+    if view is not None:
+        service.streams.registry.enabled(stored)
     return {"TableDescription": describe(service, stored, "CREATING", 0, 0)}
 
 
@@ -105,11 +112,3 @@ def _check_keys(params: dict[str, Any]) -> None:
             "Number of attributes in KeySchema does not exactly match number of attributes defined in "
             "AttributeDefinitions"
         )
-
-
-def _check_honoured(params: dict[str, Any]) -> None:
-    """Members that would change what the table does are refused, never ignored."""
-    stream = params.get("StreamSpecification")
-    if stream and not stream["StreamEnabled"]:
-        params = {name: value for name, value in params.items() if name != "StreamSpecification"}
-    honoured("CreateTable", params, HONOURED)

@@ -53,8 +53,11 @@ def _droppable(service: DynamoDB, name: str) -> tuple[dict[str, Any], int, int]:
 
 
 def _drop(service: DynamoDB, name: str) -> None:
+    now = round(service.clock.now(), 3)
+    service.streams.registry.dropping(name, now)
     try:
         service.tables.drop(name)
     except KeyError:
         raise not_found(name) from None
+    service.streams.registry.disabled(name, now)
     service.expiry.watch(name, None)

@@ -102,6 +102,9 @@ def _dynamodb(operation: str, params: dict[str, Any], prefix: str) -> Pairs:
             yield verb, table(name, index)
     elif operation in ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams"):
         arn = params.get("StreamArn")
+        iterator = params.get("ShardIterator")  # begins with the ARN
+        if isinstance(iterator, str) and iterator.startswith("arn:"):
+            arn = iterator.partition("|")[0]
         yield operation, arn if isinstance(arn, str) else f"{prefix}table/*/stream/*"
     else:
         for member in _NAMES_A_TABLE:

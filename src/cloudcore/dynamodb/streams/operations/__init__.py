@@ -1,0 +1,1 @@
+"""One module per operation of DynamoDB Streams; each has `run(streams, params) -> dict`."""
