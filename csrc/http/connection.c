@@ -56,6 +56,17 @@ cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int statu
     return bodiless ? CC_OK : cc_buffer_append(out, body.data, body.size);
 }
 
+cc_status cc_connection_format_head(cc_http_server *server, cc_buffer *out, int status, bool keep_alive,
+                                    bool chunked, cc_bytes headers) {
+    char head[512];
+    int size = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\nServer: cloudcore\r\nDate: %s\r\n%s%s", status,
+                        reason(status), server->date, keep_alive ? "" : "Connection: close\r\n",
+                        chunked ? "Transfer-Encoding: chunked\r\n" : "");
+    CC_TRY(cc_buffer_append(out, head, (size_t)size));
+    CC_TRY(cc_buffer_append(out, headers.data, headers.size));
+    return cc_buffer_append_text(out, "\r\n");
+}
+
 static void enter(cc_http_server *server, connection *c, connection_state state) {
     c->state = state;
     c->since_ns = server->now_ns;
@@ -248,6 +259,8 @@ bool cc_connection_write(cc_http_server *server, connection *c) {
     }
     c->written = 0;
     cc_buffer_clear(&c->out);
+    if (c->parked)
+        cc_server_sent(server, c);
     if (c->out.capacity > KEEP_BUFFER) {
         cc_buffer_free(&c->out);
         cc_buffer_init(&c->out);

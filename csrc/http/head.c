@@ -66,7 +66,8 @@ static int request_line(cc_bytes line, cc_http_head *out) {
     cc_bytes version = cc_bytes_of(second + 1, (size_t)(end - second) - 1);
     if (version.size != 8 || memcmp(version.data, "HTTP/", 5) != 0)
         return BAD;
-    if (memcmp(version.data, "HTTP/1.1", 8) == 0)
+    out->takes_chunks = memcmp(version.data, "HTTP/1.1", 8) == 0;
+    if (out->takes_chunks)
         out->keep_alive = true;
     else if (memcmp(version.data, "HTTP/1.0", 8) != 0)
         return BAD_VERSION;

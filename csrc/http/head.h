@@ -20,6 +20,7 @@ typedef struct {
     uint32_t header_count;
     size_t size; /* of the head, blank line included */
     bool has_length, chunked, keep_alive, expects_continue;
+    bool takes_chunks; /* HTTP/1.1: an answer may come in chunks */
     uint64_t length;
 } cc_http_head;
 

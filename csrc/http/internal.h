@@ -13,7 +13,12 @@ typedef struct connection connection;
 struct cc_http_exchange {
     connection *of;
     cc_http_exchange *next; /* in the queue, then in the list of replies */
-    cc_buffer reply;        /* the whole answer's bytes */
+    cc_buffer reply;        /* the whole answer's bytes, or a part's */
+    bool chunked;           /* the parts are chunks; else the end of the connection ends them */
+    /* Guarded by the server's mutex: */
+    bool partly; /* `reply` is a part, and more follow */
+    bool handed; /* the epoll thread has a part that it could not send yet */
+    bool left;   /* the peer is gone */
 };
 
 struct connection {
@@ -24,6 +29,7 @@ struct connection {
     bool ended;            /* the peer has sent its last byte */
     bool shut;             /* closing: our side is done */
     bool queued;           /* Python has it, or will */
+    bool parked;           /* a part of its answer waits until the peer has read more */
     cc_http_head head;
     cc_buffer in, out;
     size_t written;   /* of out */
@@ -58,6 +64,7 @@ struct cc_http_server {
     pid_t owner;    /* a forked child has the memory but not the thread */
     cc_mutex mutex; /* guards below */
     cc_cond queued;
+    cc_cond sent; /* a part of an answer went out */
     cc_http_exchange *queue_first, *queue_last, *replies;
     uint32_t answering; /* exchanges that Python holds or that wait */
     bool stopping, ended;
@@ -75,7 +82,11 @@ bool cc_connection_answered(cc_http_server *server, connection *c);
 CC_MUST_CHECK cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status,
                                              const char *content_type, bool keep_alive, bool to_head,
                                              cc_bytes headers, cc_bytes body);
+/* `chunked`: the body is not `body`, it follows in chunks. */
+CC_MUST_CHECK cc_status cc_connection_format_head(cc_http_server *server, cc_buffer *out, int status,
+                                                  bool keep_alive, bool chunked, cc_bytes headers);
 /* server.c */
+void cc_server_sent(cc_http_server *server, connection *c);
 void cc_server_queue(cc_http_server *server, connection *c);
 void cc_server_watch(cc_http_server *server, connection *c, uint32_t events);
 

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -16,7 +17,7 @@
 #include "base/clock.h"
 #include "http/internal.h"
 
-enum { EVENTS = 128, SWEEP_MS = 500, LINGER_MS = 3000, BACKLOG = 1024 };
+enum { EVENTS = 128, SWEEP_MS = 500, LINGER_MS = 3000, BACKLOG = 1024, PART_MAX = 256 * 1024 };
 enum { LOOK_NS = 100000, QUICK_NS = 300000, QUICK_MAX = 16 };
 
 void cc_server_watch(cc_http_server *server, connection *c, uint32_t events) {
@@ -32,6 +33,7 @@ void cc_server_queue(cc_http_server *server, connection *c) {
     c->queued = true;
     c->exchange.of = c;
     c->exchange.next = NULL;
+    c->exchange.partly = c->exchange.handed = c->exchange.left = false;
     cc_mutex_lock(&server->mutex);
     if (server->queue_last != NULL)
         server->queue_last->next = &c->exchange;
@@ -40,6 +42,16 @@ void cc_server_queue(cc_http_server *server, connection *c) {
     server->queue_last = &c->exchange;
     server->answering++;
     cc_cond_signal(&server->queued);
+    cc_mutex_unlock(&server->mutex);
+}
+
+/* Lets whoever answers in parts go on. */
+void cc_server_sent(cc_http_server *server, connection *c) {
+    c->parked = false;
+    cc_mutex_lock(&server->mutex);
+    c->exchange.handed = false;
+    c->exchange.left = c->gone;
+    cc_cond_broadcast(&server->sent);
     cc_mutex_unlock(&server->mutex);
 }
 
@@ -53,6 +65,7 @@ static void drop(cc_http_server *server, connection *c) {
     c->descriptor = -1;
     if (c->queued) {
         c->gone = true; /* Python still reads the request: freed with its reply */
+        cc_server_sent(server, c);
         return;
     }
     if (c->previous != NULL)
@@ -105,6 +118,23 @@ static void accept_all(cc_http_server *server) {
     set_accepting(server, false); /* full: the backlog waits */
 }
 
+/* Sends a part of an answer; the thread that answers may go on unless the peer is slow to read. */
+static void take_part(cc_http_server *server, connection *c) {
+    cc_buffer *part = &c->exchange.reply;
+    bool alive = !c->gone && cc_buffer_append(&c->out, part->data, part->size) == CC_OK;
+    cc_buffer_clear(part);
+    if (alive)
+        c->parked = true; /* writing all of it takes this back */
+    if (alive && cc_connection_write(server, c)) {
+        if (c->parked && c->out.size - c->written <= PART_MAX)
+            cc_server_sent(server, c);
+    } else if (!c->gone) {
+        drop(server, c);
+    } else {
+        cc_server_sent(server, c);
+    }
+}
+
 static void take_replies(cc_http_server *server) {
     uint64_t count;
     (void)!read(server->wake, &count, sizeof count);
@@ -115,6 +145,11 @@ static void take_replies(cc_http_server *server) {
     for (cc_http_exchange *next; reply != NULL; reply = next) {
         next = reply->next;
         connection *c = reply->of;
+        if (reply->partly) {
+            reply->partly = false;
+            take_part(server, c);
+            continue;
+        }
         c->queued = false;
         cc_mutex_lock(&server->mutex);
         server->answering--;
@@ -253,6 +288,7 @@ static void *run(void *context) {
     cc_mutex_lock(&server->mutex);
     server->ended = true;
     cc_cond_broadcast(&server->queued);
+    cc_cond_broadcast(&server->sent);
     cc_mutex_unlock(&server->mutex);
     return NULL;
 }
@@ -300,6 +336,69 @@ cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int 
     uint64_t one = 1;
     (void)!write(server->wake, &one, sizeof one);
     return formatted;
+}
+
+/* Hands `reply` over as a part, after the one before it; its bytes were put there by the caller. */
+static cc_status hand_over(cc_http_server *server, cc_http_exchange *exchange, bool last) {
+    cc_mutex_lock(&server->mutex);
+    exchange->partly = !last;
+    exchange->handed = true;
+    exchange->next = server->replies;
+    server->replies = exchange;
+    cc_mutex_unlock(&server->mutex);
+    uint64_t one = 1;
+    (void)!write(server->wake, &one, sizeof one);
+    return CC_OK;
+}
+
+/* Waits until the part before was sent. The reply's buffer is the caller's then. */
+static cc_status wait_sent(cc_http_server *server, cc_http_exchange *exchange) {
+    cc_mutex_lock(&server->mutex);
+    while (exchange->handed && !server->ended)
+        (void)cc_cond_wait_for(&server->sent, &server->mutex, UINT64_C(1000000000));
+    bool open = !exchange->left && !server->ended;
+    cc_mutex_unlock(&server->mutex);
+    return open ? CC_OK : CC_ERR_CLOSED;
+}
+
+cc_status cc_http_reply_begin(cc_http_server *server, cc_http_exchange *exchange, int status,
+                              cc_bytes headers) {
+    connection *c = exchange->of;
+    exchange->chunked = c->head.takes_chunks;
+    if (!exchange->chunked)
+        c->keep_alive = false;
+    cc_buffer_clear(&exchange->reply);
+    CC_TRY(cc_connection_format_head(server, &exchange->reply, status, c->keep_alive, exchange->chunked,
+                                     headers));
+    return hand_over(server, exchange, false);
+}
+
+static cc_status format_part(cc_http_exchange *exchange, cc_bytes part, bool last) {
+    cc_buffer *reply = &exchange->reply;
+    cc_buffer_clear(reply);
+    if (!exchange->chunked)
+        return cc_buffer_append(reply, part.data, part.size);
+    if (part.size != 0) {
+        char line[24];
+        int size = snprintf(line, sizeof line, "%zx\r\n", part.size);
+        CC_TRY(cc_buffer_append(reply, line, (size_t)size));
+        CC_TRY(cc_buffer_append(reply, part.data, part.size));
+        CC_TRY(cc_buffer_append_text(reply, "\r\n"));
+    }
+    return last ? cc_buffer_append_text(reply, "0\r\n\r\n") : CC_OK;
+}
+
+cc_status cc_http_reply_more(cc_http_server *server, cc_http_exchange *exchange, cc_bytes part, bool last) {
+    cc_status status = wait_sent(server, exchange);
+    if (status == CC_OK && part.size == 0 && !last)
+        return CC_OK;
+    if (status == CC_OK)
+        status = format_part(exchange, part, last);
+    if (status == CC_ERR_NOMEM)
+        exchange->of->keep_alive = false; /* half an answer must not look whole */
+    if (status == CC_OK || last)
+        (void)hand_over(server, exchange, last);
+    return status;
 }
 
 /* ---- open and close ---- */
@@ -356,6 +455,7 @@ static void release(cc_http_server *server) {
     cc_buffer_free(&server->parts.headers);
     cc_buffer_free(&server->parts.body);
     cc_cond_destroy(&server->queued);
+    cc_cond_destroy(&server->sent);
     cc_mutex_destroy(&server->mutex);
     free(server);
 }
@@ -376,6 +476,7 @@ cc_status cc_http_open(const cc_http_options *options, cc_http_server **server_o
     server->owner = getpid();
     cc_mutex_init(&server->mutex);
     cc_cond_init(&server->queued);
+    cc_cond_init(&server->sent);
     cc_status status = start(server, error);
     o->host = NULL; /* the caller's memory: used only to bind */
     if (status != CC_OK) {

@@ -4,6 +4,7 @@
  * queued for cc_http_next, which worker threads call; they answer with cc_http_reply from any thread.
  *
  *   accept -> read head -> read body (length or chunked) -> fast, or queue -> reply -> write -> again
+ *                                                                           \-> begin, more..., last
  *
  * One request at a time per connection; pipelined ones wait in its buffer. Limits and time-outs
  * bound every state. Thread rule: open, stop, close from one thread; next and reply from any. */
@@ -54,6 +55,13 @@ cc_bytes cc_http_exchange_body(const cc_http_exchange *exchange);
 /* Ends the exchange; `headers` as in cc_http_reply_parts. */
 CC_MUST_CHECK cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int status,
                                       cc_bytes headers, cc_bytes body);
+/* An answer that leaves in parts, whose size nobody knows yet: begin once, more as often as there is something, and
+ * with `last` to end the exchange. `more` waits while the peer is slow to read. CC_ERR_CLOSED: the peer left or the
+ * server stopped; the exchange still has to be ended. */
+CC_MUST_CHECK cc_status cc_http_reply_begin(cc_http_server *server, cc_http_exchange *exchange, int status,
+                                            cc_bytes headers);
+CC_MUST_CHECK cc_status cc_http_reply_more(cc_http_server *server, cc_http_exchange *exchange, cc_bytes part,
+                                           bool last);
 /* No new connections or requests; what is in flight is answered (at most `grace_ms`). The port is free
  * afterwards. Nothing happens in a forked child. */
 void cc_http_stop(cc_http_server *server, uint32_t grace_ms);

@@ -252,14 +252,14 @@ cdef class Channel:
                 PyBytes_FromStringAndSize(body, size - head_size),
                 has_long_integer(<const uint8_t *>body, size - head_size))
 
-    def reply(self, int kind, bytes data):
+    def reply(self, int kind, bytes data, uint32_t peak_kb=0):
         cdef cc_error error
         error.type[0] = 0
         cdef rusage usage
         cdef uint8_t head[REPLY_HEAD]
-        cdef uint32_t peak_kb
-        getrusage(RUSAGE_SELF, &usage)
-        peak_kb = <uint32_t>usage.ru_maxrss
+        if peak_kb == 0:
+            getrusage(RUSAGE_SELF, &usage)
+            peak_kb = <uint32_t>usage.ru_maxrss
         head[0] = <uint8_t>kind
         head[1] = head[2] = head[3] = 0
         memcpy(head + 4, &peak_kb, 4)

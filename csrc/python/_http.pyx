@@ -48,6 +48,10 @@ cdef extern from "http/server.h" nogil:
     cc_bytes cc_http_exchange_body(const cc_http_exchange *exchange)
     cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int status, cc_bytes headers,
                             cc_bytes body)
+    cc_status cc_http_reply_begin(cc_http_server *server, cc_http_exchange *exchange, int status,
+                                  cc_bytes headers)
+    cc_status cc_http_reply_more(cc_http_server *server, cc_http_exchange *exchange, cc_bytes part,
+                                 c_bool last)
     void cc_http_stop(cc_http_server *server, uint32_t grace_ms)
     void cc_http_close(cc_http_server *server)
 
@@ -71,6 +75,13 @@ cdef extern from "http/dynamodb.h" nogil:
 
 cdef bytes _bytes(cc_bytes view):
     return PyBytes_FromStringAndSize(<const char *>view.data, <Py_ssize_t>view.size)
+
+
+cdef bytes _lines(list headers):
+    text = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers):
+        raise ValueError("a header holds CR or LF")
+    return text.encode("latin-1")
 
 
 def request_id(uint64_t serial):
@@ -171,18 +182,13 @@ cdef class Server:
         To a HEAD only the head goes out, with the Content-Length that is among `headers`.
         """
         cdef cc_http_exchange *exchange = request.exchange
-        cdef bytes lines
-        cdef const char *c_lines
+        cdef bytes lines = _lines(headers)
+        cdef const char *c_lines = lines
         cdef const char *c_body = body
         cdef size_t lines_size, body_size = <size_t>len(body)
         cdef cc_status result
         if exchange is NULL:
             raise ValueError("this request was answered already")
-        text = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        if text.count("\n") != len(headers) or text.count("\r") != len(headers):
-            raise ValueError("a header holds CR or LF")
-        lines = text.encode("latin-1")
-        c_lines = lines
         lines_size = <size_t>len(lines)
         request.exchange = NULL
         with nogil:
@@ -190,6 +196,35 @@ cdef class Server:
                                    cc_bytes_of(c_body, body_size))
         if result != CC_OK:
             raise MemoryError()
+
+    def begin(self, Request request, int status, list headers):
+        """Answer in parts: the head now, then `more`."""
+        cdef bytes lines = _lines(headers)
+        cdef const char *c_lines = lines
+        cdef size_t lines_size = <size_t>len(lines)
+        cdef cc_status result
+        if request.exchange is NULL:
+            raise ValueError("this request was answered already")
+        with nogil:
+            result = cc_http_reply_begin(self.server, request.exchange, status, cc_bytes_of(c_lines, lines_size))
+        if result != CC_OK:
+            raise MemoryError()
+
+    def more(self, Request request, bytes part, bint last=False):
+        """A part of an answer; True unless the peer is gone. `last` ends the answer."""
+        cdef cc_http_exchange *exchange = request.exchange
+        cdef const char *c_part = part
+        cdef size_t size = <size_t>len(part)
+        cdef cc_status result
+        if exchange is NULL:
+            raise ValueError("this request was answered already")
+        if last:
+            request.exchange = NULL
+        with nogil:
+            result = cc_http_reply_more(self.server, exchange, cc_bytes_of(c_part, size), last)
+        if result == CC_ERR_NOMEM:
+            raise MemoryError()
+        return result == CC_OK
 
     def stop(self, uint32_t grace_ms=5000):
         """Take nothing new, answer what is in flight, end the thread. Idempotent."""

@@ -52,7 +52,8 @@ class Channel:
     def receive(self, wait_ms: int) -> tuple[bytes, bytes, bool] | None:
         """Worker: head and body of the next request and what `long_integers` says of the body, or None
         when none came in time."""
-    def reply(self, kind: int, data: bytes) -> None:
-        """Worker: answer the request received last; `kind` is one byte."""
+    def reply(self, kind: int, data: bytes, peak_kb: int = 0) -> None:
+        """Worker: answer the request received last; `kind` is one byte. `peak_kb`: memory used at most by
+        whom this process answers for; 0: by itself."""
     def shut(self) -> None:
         """Wake both sides for good; any thread."""

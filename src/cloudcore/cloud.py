@@ -13,6 +13,7 @@ another is handed over here.
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import os
 import re
@@ -286,10 +287,12 @@ class Cloud(Place):
             self._endpoints.append(endpoint)
         return endpoint
 
-    def close(self) -> None:
+    def close(self, grace_s: float = 5.0) -> None:
         """Close every service that was used. Idempotent.
 
         Streams are closed while the functions they call still work, functions while tables still answer.
+        Calls of functions that are under way have `grace_s` seconds; what takes longer is ended, and its
+        caller gets ClosedError, or over HTTP ServiceException.
         """
         with self._lock:
             if self._closed:
@@ -297,15 +300,21 @@ class Cloud(Place):
             self._closed = True
             endpoints, inner = self._endpoints, self._inner
             places = list(self._places.values())
+        functions = [place._services["lambda"] for place in places if "lambda" in place._services]
+        limit = threading.Timer(grace_s, lambda: [service.interrupt() for service in functions])
+        limit.daemon = True
+        limit.start()
         with contextlib.ExitStack() as stack:  # runs from the last line to the first
+            stack.callback(limit.cancel)
             if self._scratch is not None:
                 stack.callback(shutil.rmtree, self._scratch, ignore_errors=True)
             for name in ("dynamodb", "inner", "lambda", "firehose"):
                 for closed in [inner] if name == "inner" else [place._services.get(name) for place in places]:
                     if closed is not None:
-                        stack.callback(closed.close)
+                        end: Callable[..., None] = closed.close
+                        stack.callback(functools.partial(end, grace_s) if name == "lambda" else end)
             for endpoint in endpoints:
-                stack.callback(endpoint.close)
+                stack.callback(endpoint.close, grace_s)
 
     def __enter__(self) -> Cloud:
         return self

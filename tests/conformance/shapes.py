@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -37,7 +38,7 @@ def _check(shape: Shape, value: Any, path: str) -> None:
         for name in shape.required_members:
             assert name in value, f"{path}.{name} is required"
         for name, inner in value.items():
-            if getattr(inner, "read", None) is None:  # a streamed payload
+            if getattr(inner, "read", None) is None and not isinstance(inner, Iterator):  # streams
                 _check(shape.members[name], inner, f"{path}.{name}")
     elif shape.type_name == "list":
         assert isinstance(value, list), f"{path}: {value!r} is no list"

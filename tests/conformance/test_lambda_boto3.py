@@ -209,7 +209,7 @@ def test_code_from_the_object_store(functions: Any, cloud: cloudcore.Cloud) -> N
     [
         ({"Timeout": 901}, "ValidationException"),
         ({"MemorySize": 64}, "ValidationException"),
-        ({"Runtime": "nodejs20.x"}, "InvalidParameterValueException"),
+        ({"Runtime": "java21"}, "InvalidParameterValueException"),
         ({"PackageType": "Image", "Code": {"ImageUri": "i"}}, "InvalidParameterValueException"),
         ({"Code": {"ZipFile": b"this is no zip"}}, "InvalidParameterValueException"),
         ({"Code": {"ZipFile": pack({"h.py": ECHO})[:-30]}}, "InvalidParameterValueException"),

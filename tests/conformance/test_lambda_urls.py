@@ -228,9 +228,7 @@ def test_cors(functions: Any, send: Send) -> None:
     assert send(url, headers=asked)[1]["Access-Control-Allow-Origin"] == "own"
 
 
-@pytest.mark.parametrize(
-    "more", [{"AuthType": "AWS_IAM"}, {"AuthType": "NONE", "InvokeMode": "RESPONSE_STREAM"}]
-)
+@pytest.mark.parametrize("more", [{"AuthType": "AWS_IAM"}])
 def test_urls_that_are_refused(functions: Any, more: dict[str, str]) -> None:
     create(functions)
     code, status, message = refusal(functions.create_function_url_config, FunctionName="fn", **more)

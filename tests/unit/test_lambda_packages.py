@@ -3,11 +3,12 @@
 import os
 import socket
 import threading
+import time
 
 import pytest
 
 import cloudcore
-from cloudcore.errors import ApiError
+from cloudcore.errors import ApiError, ClosedError
 from cloudcore.lambda_.code import pack
 
 
@@ -99,15 +100,45 @@ def test_a_refused_function_leaves_no_package(functions):
     assert os.listdir(os.path.join(functions.directory, "code")) == []
 
 
-def test_a_call_that_outlives_the_service_has_its_result():
+def slow_call(cloud, wait):
+    """A call that waits at a barrier: (thread, what it returned or raised)."""
+    create(cloud.lambda_, "slow", index="import socket\ndef handler(e, c):\n" + wait + "  return 5\n")
+    functions, held = cloud.lambda_, []
+
+    def call():
+        try:
+            held.append(functions.invoke("slow").payload)
+        except ClosedError as error:
+            held.append(error)
+
+    calling = threading.Thread(target=call)
+    calling.start()
+    return calling, held
+
+
+def test_closing_waits_for_the_calls_under_way():
     cloud = cloudcore.open(":memory:")
     barrier = Barrier()
-    create(cloud.lambda_, "slow", index="import socket\ndef handler(e, c):\n" + barrier.wait + "  return 5\n")
-    functions, held = cloud.lambda_, []
-    calling = threading.Thread(target=lambda: held.append(functions.invoke("slow").payload))
-    calling.start()
+    calling, held = slow_call(cloud, barrier.wait)
     barrier.reached()
-    cloud.close()
+    closing = threading.Thread(target=cloud.close, args=(20.0,))
+    closing.start()
+    functions = cloud._services["lambda"]
+    while not functions._closed:
+        time.sleep(0.01)
+    assert closing.is_alive()
     barrier.open()
     calling.join(20)
+    closing.join(20)
     assert held == [b"5"]
+
+
+def test_closing_ends_the_calls_that_take_too_long():
+    cloud = cloudcore.open(":memory:")
+    barrier = Barrier()
+    calling, held = slow_call(cloud, barrier.wait)
+    barrier.reached()
+    cloud.close(0.2)
+    calling.join(20)
+    assert isinstance(held[0], ClosedError)
+    barrier.open()

@@ -98,13 +98,13 @@ def connect(options: argparse.Namespace, make: bool = False) -> Iterator[Connect
             "name one with --data DIR, or a served one with --endpoint URL",
         )
     import cloudcore
-    from cloudcore.wire.router import Router
+    from cloudcore.wire.router import Router, whole
 
     with cloudcore.open(options.data) as cloud:
         router = Router(cloud)
 
         def send(method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-            status, out, data = router.answer(method, target, headers, body)
+            status, out, data = whole(router.answer(method, target, headers, body))
             return status, {name.lower(): value for name, value in out}, data
 
         yield Connection(str(cloud.path), send)

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
                 objects="s3" if options.objects == "s3" else None,
             )
         )
-        endpoint = stack.enter_context(cloud.serve(port=options.port, host=options.host))
+        endpoint = cloud.serve(port=options.port, host=options.host)  # closes with the cloud
         if not cloud.in_memory:
             publish(cloud.path, endpoint.url, cloud.region)
             stack.callback(retract, cloud.path)

@@ -17,6 +17,7 @@ import contextlib
 import heapq
 import logging
 import threading
+import time
 from typing import Any
 
 from cloudcore._channel import request_id
@@ -68,15 +69,19 @@ class Asynchronous:
         """How many events are not done."""
         return len(self._queue.pending)
 
-    def close(self) -> None:
-        """Start nothing more and wait a little for what runs; the rest runs again at the next open."""
+    def stop(self) -> None:
+        """Start nothing more."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
-            workers = list(self._workers)
+
+    def close(self) -> None:
+        """Wait a little for what runs; the rest runs again at the next open."""
+        self.stop()
         self._keeper.join()
-        for worker in workers:
-            worker.join(_CLOSE_S)
+        end = time.monotonic() + _CLOSE_S
+        for worker in list(self._workers):
+            worker.join(max(0.0, end - time.monotonic()))
         self._queue.close()
 
     # -- threads ---------------------------------------------------------------------------------

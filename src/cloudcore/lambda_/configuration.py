@@ -7,12 +7,15 @@ happens here anyway, and refused with any other. Nothing is taken and ignored bu
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from cloudcore.errors import ApiError
+from cloudcore.lambda_.runtimes.programs import check as check_runtime
 
-_HONOURED = ("Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment")
+_HONOURED = (
+    "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "DurableConfig",
+)  # fmt: skip
+_RETENTION_DAYS, _EXECUTION_S = 14, 86_400
 _ONLY: dict[str, tuple[Any, ...]] = {
     "PackageType": ("Zip",),
     "Architectures": (["x86_64"], ["arm64"]),
@@ -46,11 +49,19 @@ def merge(base: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
             if name in ("EphemeralStorage", "TracingConfig", "SnapStart", "PackageType", "Architectures"):
                 changed[name] = value
         elif name in _HONOURED:
-            changed[name] = value
+            if name == "Runtime":
+                check_runtime(value)
+            changed[name] = _durable(value) if name == "DurableConfig" else value
         else:
             raise refused(f"{name} is not supported by this endpoint.")
     _check(changed)
     return changed
+
+
+def _durable(config: dict[str, Any]) -> dict[str, Any]:
+    if config.get("KMSKeyArn"):
+        raise refused("KMSKeyArn in DurableConfig is not supported by this endpoint.")
+    return {"RetentionPeriodInDays": _RETENTION_DAYS, "ExecutionTimeout": _EXECUTION_S} | config
 
 
 def refused(message: str) -> ApiError:
@@ -64,8 +75,6 @@ def _check(configuration: dict[str, Any]) -> None:
         raise refused(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
-    if not re.fullmatch(r"python3\.\d{1,2}", runtime):
-        raise refused(f"The runtime parameter of {runtime} is not supported by this endpoint: python3.x is.")
     _at_most("timeout", configuration["Timeout"], _TIMEOUT_MAX)
     _at_most("memorySize", configuration["MemorySize"], _MEMORY_MAX)
     _check_environment(configuration.get("Environment", {}).get("Variables", {}))

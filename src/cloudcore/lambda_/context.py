@@ -54,13 +54,14 @@ class CognitoIdentity:
 class Context:
     """One invocation's context."""
 
-    tenant_id = None
-
-    def __init__(self, request_id: str, arn: str, deadline_ms: int, client_context: bytes):
+    def __init__(
+        self, request_id: str, arn: str, deadline_ms: int, client_context: bytes, tenant_id: str | None = None
+    ):
         self.aws_request_id = request_id
         self.invoked_function_arn = arn
         self.client_context = ClientContext(json.loads(client_context)) if client_context else None
         self.identity = CognitoIdentity()
+        self.tenant_id = tenant_id
         self._deadline_ms = deadline_ms
 
     def get_remaining_time_in_millis(self) -> int:

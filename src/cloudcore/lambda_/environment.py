@@ -8,9 +8,12 @@ import select
 import signal
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from cloudcore._channel import Channel, punch
 from cloudcore.lambda_.metering import OUTPUT_KEPT
+from cloudcore.lambda_.payload import RESPONSE_MAX, too_large
+from cloudcore.lambda_.runtime import BEGIN, ERROR, GO, PIECE, RESULT
 from cloudcore.lambda_.spec import Spec
 from cloudcore.lambda_.zygotes import Zygote
 
@@ -21,6 +24,8 @@ _OUTPUT_HELD = 8 * OUTPUT_KEPT
 _CHILDREN_EVERY = 8
 _PAGE_KB = os.sysconf("SC_PAGESIZE") // 1024
 
+Answer = tuple[int, bytes, int, int]
+"""What Channel.call returns."""
 ANSWERED, TIMED_OUT, ENDED, OUT_OF_MEMORY = "answered", "timeout", "ended", "memory"
 
 
@@ -33,6 +38,37 @@ class Outcome:
     payload: bytes = b""
 
 
+class Sink(Protocol):
+    """Who takes a stream: its content type first, then its bytes."""
+
+    def begin(self, content_type: bytes) -> None: ...
+    def write(self, data: bytes) -> None: ...
+
+
+class Whole:
+    """A stream for a caller who wants all of it at once, at most as much as a response may have."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] | None = None
+        self._size = 0
+
+    def begin(self, content_type: bytes) -> None:
+        self._pieces = []
+
+    def write(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._pieces is not None and self._size <= RESPONSE_MAX:
+            self._pieces.append(data)
+
+    def outcome(self, end: Outcome) -> Outcome:
+        """How the call ended, with the stream as its payload when it was one that ended well."""
+        if self._pieces is None or end.kind != RESULT:
+            return end
+        if self._size > RESPONSE_MAX:
+            return Outcome(ANSWERED, ERROR, too_large())
+        return Outcome(ANSWERED, RESULT, b"".join(self._pieces))
+
+
 class ThreadsError(Exception):
     """The zygote has more than one thread and must not be forked from."""
 
@@ -43,6 +79,7 @@ class Environment:
     def __init__(self, parent: Zygote, spec: Spec, scratch: str, *, warmed: bool, report: bool):
         self.parent, self.scratch = parent, scratch
         self.limit_kb = spec.memory_mb * 1024
+        self.own = spec.program is None  # its process is the function's, not one that answers for it
         self.peak_kb = 0
         self.consumed = self.punched = self.written = self.uses = 0
         self.started, self.last_used = time.perf_counter(), time.monotonic()
@@ -57,6 +94,7 @@ class Environment:
                     "environment": {} if warmed else spec.environment,
                     "scratch": scratch,
                     "opt": spec.opt,
+                    "program": spec.program,
                     "hidden": list(spec.hidden),
                     "warmed": warmed,
                     "report": report,
@@ -77,37 +115,61 @@ class Environment:
             os.close(self.output)
             raise
 
-    def call(self, head: bytes, payload: bytes, limit_s: float) -> Outcome:
-        """Send one request and wait for its answer, at most `limit_s` seconds; never raises."""
+    def call(self, head: bytes, payload: bytes, limit_s: float, sink: Sink | None = None) -> Outcome:
+        """Send one request and wait for its answer, at most `limit_s` seconds; never raises.
+
+        What the function streams goes to `sink`; without one the whole of it is the outcome's payload.
+        """
         try:
             end = time.monotonic() + limit_s
             answer = self.channel.call(head, payload, _FIRST_SLICE_MS, self.output)
-            if answer is None:
-                return self._watch(end)
+            if answer is None or answer[0] in (BEGIN, PIECE):
+                return self._go_on(answer, end, sink)
         except Exception:
             # The function scribbled on the shared memory, or somebody shut the channel.
             return Outcome(ENDED)
         return self._answered(answer)
 
-    def _answered(self, answer: tuple[int, bytes, int, int]) -> Outcome:
+    def _go_on(self, answer: Answer | None, end: float, sink: Sink | None) -> Outcome:
+        """Take the pieces of a stream, if it is one, up to the answer that ends it."""
+        whole = Whole()
+        stream = sink or whole
+        while True:
+            if answer is None:
+                found = self._watch(end)
+                if isinstance(found, Outcome):
+                    return found
+                answer = found
+            kind, data, _, _ = answer
+            if kind == BEGIN:
+                stream.begin(data)
+            elif kind == PIECE:
+                stream.write(data)
+            else:
+                return whole.outcome(self._answered(answer))
+            if time.monotonic() > end:
+                return Outcome(TIMED_OUT)
+            answer = self.channel.call(GO, b"", _FIRST_SLICE_MS, self.output)
+
+    def _answered(self, answer: Answer) -> Outcome:
         kind, payload, peak_kb, self.written = answer
         if peak_kb > self.peak_kb:
             self.peak_kb = peak_kb
         return Outcome(ANSWERED, kind, payload)
 
-    def _watch(self, end: float) -> Outcome:
+    def _watch(self, end: float) -> Outcome | Answer:
         """Wait on while guarding the limits: time, memory, output, and that the process lives."""
         rounds = 0
         while (left := end - time.monotonic()) > 0:
             answer = self.channel.wait(min(_SLICE_MS, int(left * 1000) + 1), self.output)
             if answer is not None:
-                return self._answered(answer)
+                return answer
             rounds += 1
             if self._over_memory(rounds % _CHILDREN_EVERY == 0):
                 return Outcome(OUT_OF_MEMORY)
             if self.ended():
                 answer = self.channel.wait(0, self.output)
-                return Outcome(ENDED) if answer is None else self._answered(answer)
+                return Outcome(ENDED) if answer is None else answer
             self._bound_output()
         self._over_memory(True)
         return Outcome(TIMED_OUT)
@@ -117,9 +179,11 @@ class Environment:
 
     def _over_memory(self, children: bool) -> bool:
         try:
-            with open(f"/proc/{self.pid}/statm", "rb") as statm:
-                used = int(statm.read().split()[1]) * _PAGE_KB
-            if children:
+            used = 0
+            if self.own:
+                with open(f"/proc/{self.pid}/statm", "rb") as statm:
+                    used = int(statm.read().split()[1]) * _PAGE_KB
+            if children or not self.own:
                 used += _children_kb(self.pid)
         except OSError:
             return False
@@ -155,12 +219,16 @@ class Environment:
         """The peak of the environment's resident memory, at most its limit, in MB."""
         return min(-(-self.peak_kb // 1024), self.limit_kb // 1024)
 
-    def end(self) -> int:
-        """Kill the environment and all that it started, and reap; the waitpid status."""
+    def kill(self) -> None:
+        """Kill the environment and its process group; a call under way sees that it ended."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def end(self) -> int:
+        """Kill the environment and all that it started, and reap; the waitpid status."""
+        self.kill()
         try:
             how: int = self.parent.ask({"reap": self.pid})["how"]
         except ConnectionError:

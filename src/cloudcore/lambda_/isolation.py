@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterable
 
 from cloudcore._channel import adopt_orphans, die_with_parent, isolate
 
@@ -29,14 +30,17 @@ def attach(parent: int) -> None:
     adopt_orphans()
 
 
-def separate(root: str, scratch: str, hidden: list[str], opt: str = "") -> int:
+def separate(
+    root: str, scratch: str, hidden: list[str], opt: str = "", needs: Iterable[str] = ()
+) -> int:
     """Leave the machine's /tmp and the `hidden` directories, see `opt` as /opt; what `isolate` says."""
     parent = os.getppid()
     covers: list[tuple[str, str | None]] = [("/tmp", scratch)]
     if opt:
         covers.append(("/opt", opt))
     covers += [(os.path.realpath(path), None) for path in (*hidden, os.path.dirname(scratch))]
-    wanted = {os.path.realpath(path) for path in (root, opt, *sys.path, sys.prefix, sys.base_prefix) if path}
+    places = (root, opt, *needs, *sys.path, sys.prefix, sys.base_prefix)
+    wanted = {os.path.realpath(path) for path in places if path}
     kept = [
         path for path in sorted(wanted)
         if os.path.isdir(path) and any(path.startswith(cover + "/") for cover, _ in covers)

@@ -27,6 +27,7 @@ class Result:
     __slots__ = (
         "_log",
         "billed_ms",
+        "durable_arn",
         "duration_ms",
         "executed_version",
         "function_error",
@@ -60,6 +61,7 @@ class Result:
         self._log = log
         self.status_code = status_code
         self.executed_version = executed_version
+        self.durable_arn: str | None = None
 
     @property
     def log(self) -> bytes:
@@ -107,13 +109,10 @@ def runtime_version_arn(region: str, version: str = sys.version) -> str:
     return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(version.encode()).hexdigest()}"
 
 
-def init_start(region: str) -> bytes:
-    """The first line of an environment's log; the runtime is named by interpreter and hash."""
-    major, minor, micro = sys.version_info[:3]
-    return (
-        f"INIT_START Runtime Version: python:{major}.{minor}.v{micro}\t"
-        f"Runtime Version ARN: {runtime_version_arn(region)}\n"
-    ).encode()
+def init_start(region: str, runtime: str, version: str) -> bytes:
+    """The first line of an environment's log; `runtime` and `version` as programs.label() gives them."""
+    arn = runtime_version_arn(region, version)
+    return f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}\n".encode()
 
 
 def init_report(duration_ms: float, phase: str, status: str) -> bytes:

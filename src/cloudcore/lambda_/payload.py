@@ -13,7 +13,10 @@ import sys
 from decimal import Decimal
 from typing import Any
 
-import orjson
+try:
+    import orjson
+except ImportError:  # another interpreter of this machine, with nothing installed
+    orjson = None  # type: ignore[assignment]
 
 RESPONSE_MAX = 6_291_556
 # Stands around the digits of a Decimal until the text is complete: json cannot write raw numbers.
@@ -22,12 +25,19 @@ _MARK = "cloudcore-decimal-" + os.urandom(16).hex() + ":"
 
 def decode(event: bytes, long_integers: bool) -> Any:
     """The event; ValueError or RecursionError when it is no JSON."""
-    if not long_integers:
+    if not long_integers and orjson is not None:
         try:
             return orjson.loads(event)
         except ValueError:
             pass
     return json.loads(event)
+
+
+def too_large() -> bytes:
+    """The payload of an error: a response over RESPONSE_MAX."""
+    text = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_MAX} bytes)."
+    body = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": text}
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 class Encoder:

@@ -32,9 +32,11 @@ from cloudcore.lambda_.environment import (
     TIMED_OUT,
     Environment,
     Outcome,
+    Sink,
     ThreadsError,
 )
 from cloudcore.lambda_.metering import Result
+from cloudcore.lambda_.runtimes import programs
 from cloudcore.lambda_.spec import Spec, environment_of
 
 __all__ = ["Pool", "Result", "Spec", "environment_of"]
@@ -42,7 +44,7 @@ __all__ = ["Pool", "Result", "Spec", "environment_of"]
 EVENT_MAX = 6 * 1024 * 1024
 INIT_S = 10.0
 _ATTEMPTS = 3
-_INIT_HEAD = runtime.head_of(0, "", "", b"")
+_INIT_HEAD = runtime.Head(0, "", "").pack()
 
 
 class Pool:
@@ -54,12 +56,14 @@ class Pool:
         self._lock = threading.Lock()
         self._warm: list[Environment] = []
         self._active = 0
-        self._closed = False
+        self._closed = self._interrupted = False
+        self._every: set[Environment] = set()  # that live: idle, running, starting
         self._kept_log: Callable[[bytes], object] = len
         self._kept = 0  # so many are started ahead and outlive idle times
         self._scratches: list[str] = []  # of environments that were killed: /tmp survives a timeout
         self._version = zygotes.Version(spec.root, spec.environment, spec.opt)
-        self._first_line = metering.init_start(spec.environment.get("AWS_REGION", "us-east-1"))
+        region = spec.environment.get("AWS_REGION", "us-east-1")
+        self._first_line = metering.init_start(region, *programs.label(spec.runtime))
         zygotes.shared().opened(2 * idle_s)
 
     @property
@@ -79,10 +83,14 @@ class Pool:
         request_id: str | None = None,
         client_context: bytes | None = None,
         arn: str | None = None,
+        trace: str = "",
+        tenant: str = "",
+        sink: Sink | None = None,
     ) -> Result:
         """Call the function with a JSON event; whatever the function does, there is a Result.
 
-        `client_context` is JSON text; `arn` is the invoked ARN when it has a qualifier. Raises
+        `client_context` is JSON text; `arn` is the invoked ARN when it has a qualifier. What the function
+        streams goes to `sink`, and the result's payload is empty then, or an error's. Raises
         ValueError for an event over 6 MiB, ClosedError when the pool is closed, ForkedError in a
         forked child, OSError when no process can be started.
         """
@@ -90,13 +98,16 @@ class Pool:
             raise ValueError("an event has at most 6291456 bytes")
         if type(payload) is not bytes:
             payload = bytes(payload)
-        call = _Call(request_id or new_request_id(), arn or self.spec.arn, client_context or b"", payload)
+        call = _Call(
+            request_id or new_request_id(), arn or self.spec.arn, client_context or b"", payload,
+            trace, tenant, sink,
+        )  # fmt: skip
         environment = self._take()
         try:
             if environment is None:
                 return self._cold(call)
             start = time.perf_counter()
-            outcome = environment.call(call.head(self.spec.timeout_s), payload, self.spec.timeout_s)
+            outcome = environment.call(call.head(self.spec.timeout_s), payload, self.spec.timeout_s, sink)
             duration = (time.perf_counter() - start) * 1000
             if outcome.how is ENDED and not environment.channel.taken():
                 # It died while it was idle: the function never saw this event.
@@ -147,6 +158,8 @@ class Pool:
             before += metering.ended(environment.read_output())
             before += metering.init_report(init_ms, "init", _status(outcome))
             self._discard(environment)
+            if self._interrupted:
+                raise ClosedError("the service was closed before the function was done", "closed")
             billed_init = None
             environment, outcome, init_ms = self._start(budget)
             if outcome.kind != runtime.READY:
@@ -157,7 +170,7 @@ class Pool:
             budget = max(0.0, budget - (time.perf_counter() - start))
         before += metering.ended(environment.read_output())
         self._version.prepare(json.loads(outcome.payload) if outcome.payload else None)
-        outcome = environment.call(call.head(budget), call.payload, budget)
+        outcome = environment.call(call.head(budget), call.payload, budget, call.sink)
         duration = (time.perf_counter() - start) * 1000
         return self._finish(call, environment, outcome, duration, billed_init, before)
 
@@ -186,6 +199,10 @@ class Pool:
                     self._version.retire()
                 continue
             zygotes.shared().count(1)
+            with self._lock:
+                self._every.add(environment)
+            if self._interrupted:
+                environment.kill()
             return environment
         shutil.rmtree(scratch, ignore_errors=True)
         raise OSError(f"no execution environment could be started: {error}")
@@ -214,7 +231,9 @@ class Pool:
             output, status = environment.read_output(), _status(outcome)
             killed = self._discard(environment)
             peak = environment.peak_mb
-            body = outcome.payload if how is ANSWERED else self._failure(call, how, killed)
+            if how is ENDED and self._interrupted:
+                raise ClosedError("the service was closed before the function was done", "closed")
+            body = _told(outcome, call) if how is ANSWERED else self._failure(call, how, killed)
             if how is TIMED_OUT:
                 duration = self.spec.timeout_s * 1000.0
             if not initialised:
@@ -281,6 +300,8 @@ class Pool:
     def _discard(self, environment: Environment, *, keep: bool = True) -> int:
         """End an environment; its temporary directory goes to its successor, or goes."""
         supervisor.current().forget(environment.pidfd)
+        with self._lock:
+            self._every.discard(environment)
         how = environment.end()
         zygotes.shared().count(-1)
         with self._lock:
@@ -325,6 +346,14 @@ class Pool:
         for scratch in spare:
             shutil.rmtree(scratch, ignore_errors=True)
 
+    def interrupt(self) -> None:
+        """End the environments that run a call; the callers get ClosedError."""
+        with self._lock:
+            self._interrupted = True
+            running = self._every.difference(self._warm)
+        for environment in running:
+            environment.kill()
+
     def close(self) -> None:
         """End every environment and zygote; calls under way end theirs when they are done."""
         with self._lock:
@@ -351,15 +380,36 @@ class Pool:
 class _Call:
     """What the caller gave."""
 
-    __slots__ = ("arn", "client_context", "payload", "request_id")
+    __slots__ = ("arn", "client_context", "payload", "request_id", "sink", "tenant", "trace")
 
-    def __init__(self, request_id: str, arn: str, client_context: bytes, payload: bytes):
+    def __init__(
+        self,
+        request_id: str,
+        arn: str,
+        client_context: bytes,
+        payload: bytes,
+        trace: str,
+        tenant: str,
+        sink: Sink | None,
+    ):
         self.request_id, self.arn = request_id, arn
         self.client_context, self.payload = client_context, payload
+        self.trace, self.tenant, self.sink = trace, tenant, sink
 
     def head(self, budget_s: float) -> bytes:
         deadline = int((time.time() + budget_s) * 1000)
-        return runtime.head_of(deadline, self.request_id, self.arn, self.client_context)
+        head = runtime.Head(
+            deadline, self.request_id, self.arn, self.client_context, self.trace, self.tenant
+        )
+        return head.pack()
+
+
+def _told(outcome: Outcome, call: _Call) -> bytes:
+    """The payload of an initialisation that failed; the platform's own errors name the request."""
+    told = json.loads(outcome.payload)
+    if told.get("errorType") == "Runtime.InvalidEntrypoint" and "requestId" not in told:
+        return metering.error_body(told["errorType"], call.request_id, told["errorMessage"])
+    return outcome.payload
 
 
 def _status(outcome: Outcome) -> str:
@@ -370,7 +420,7 @@ def _status(outcome: Outcome) -> str:
         return "Runtime.OutOfMemory"
     if outcome.how is ENDED:
         return "Runtime.ExitError"
-    kind = json.loads(outcome.payload)["errorType"]
+    kind = str(json.loads(outcome.payload).get("errorType", ""))
     return kind if kind.startswith("Runtime.") else "Runtime.Unknown"
 
 

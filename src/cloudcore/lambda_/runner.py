@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 import threading
 from collections.abc import Callable
 
 from cloudcore.errors import ClosedError
 from cloudcore.lambda_.pool import Pool
 from cloudcore.lambda_.registry import Version
+from cloudcore.lambda_.runtimes import programs
 from cloudcore.lambda_.spec import Spec, environment_of
 
 _log = logging.getLogger("cloudcore.lambda")
@@ -69,19 +69,26 @@ class Runner:
             return ready, "READY"
         return ready, "FAILED" if self._failed else "IN_PROGRESS"
 
+    def interrupt(self) -> None:
+        """End the calls under way; the callers get ClosedError."""
+        with self._lock:
+            pool = self._pool
+        if pool is not None:
+            pool.interrupt()
+
     def close(self) -> None:
         """End the environments; calls under way finish first."""
         with self._lock:
             self._closed = True
-            pool, self._pool = self._pool, None
+            pool = self._pool
         if pool is not None:
             pool.close()
 
     def _spec(self) -> Spec:
         c = self.configuration
-        ours = f"python3.{sys.version_info[1]}"
-        if c["Runtime"] != ours:
-            _log.warning("%s asks for %s and runs on %s", c["FunctionName"], c["Runtime"], ours)
+        other = programs.mismatch(c["Runtime"])
+        if other:
+            _log.warning("%s asks for %s and runs on %s", c["FunctionName"], c["Runtime"], other)
         spec = Spec(
             name=c["FunctionName"],
             arn=c["FunctionArn"],
@@ -93,6 +100,8 @@ class Runner:
             version=c["Version"],
             hidden=self._hidden,
             opt=self._opt(),
+            runtime=c["Runtime"],
         )
+        spec.program = programs.program(spec.runtime, spec.handler, spec.root, spec.opt, spec.environment)
         spec.environment = environment_of(spec, self._region, self._endpoint_url(), self._account)
         return spec

@@ -1,8 +1,9 @@
 """What runs inside an execution environment: loads the handler, then answers invocations.
 
-    request   head_size u32, deadline i64 (ms since 1970), lengths of request id, ARN (u16) and
-              client context (u32), these three; then the event's bytes
-    answer    one letter: I initialised, X not initialised (the process ends), R result, E error
+    request   head_size u32, deadline i64 (ms since 1970), lengths of request id, ARN, trace and tenant
+              (u16) and client context (u32), these five; then the event's bytes
+    answer    one letter: I initialised, X not initialised (the process ends), R result, E error;
+              B begins a stream (its content type), S is a piece of it: the owner answers either by GO
 
 The first request, which has no request id, asks for the initialisation. Source: AWS, "Building
 Lambda functions with Python"; the shapes of errors as AWS's runtime returns them.
@@ -19,13 +20,18 @@ import sys
 import traceback
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cloudcore._channel import Channel
 from cloudcore.lambda_ import context, logs, payload
 
-HEAD = struct.Struct("<IqHHI")
+if TYPE_CHECKING:
+    from cloudcore._channel import Channel
+
+HEAD = struct.Struct("<IqHHHHI")
 RESULT, ERROR, READY, FAILED = ord("R"), ord("E"), ord("I"), ord("X")
+BEGIN, PIECE = ord("B"), ord("S")
+GO = struct.pack("<I", 4)
+"""The owner's answer to a piece of a stream."""
 _WAIT_MS = 3_600_000
 
 Handler = Callable[[Any, Any], Any]
@@ -39,12 +45,32 @@ class Fault(Exception):
         self.kind, self.trace = kind, trace or []
 
 
-def head_of(deadline_ms: int, request_id: str, arn: str, client_context: bytes) -> bytes:
-    """The head of a request."""
-    text, name = request_id.encode(), arn.encode()
-    size = HEAD.size + len(text) + len(name) + len(client_context)
-    sizes = HEAD.pack(size, deadline_ms, len(text), len(name), len(client_context))
-    return sizes + text + name + client_context
+class Head(NamedTuple):
+    """What comes with an event; all but the client context is ASCII."""
+
+    deadline_ms: int
+    request_id: str
+    arn: str
+    client_context: bytes = b""
+    trace: str = ""
+    tenant: str = ""
+
+    def pack(self) -> bytes:
+        """The head of a request."""
+        body = f"{self.request_id}{self.arn}{self.trace}{self.tenant}".encode("ascii", "replace")
+        sizes = (len(self.request_id), len(self.arn), len(self.trace), len(self.tenant))
+        size = HEAD.size + len(body) + len(self.client_context)
+        packed = HEAD.pack(size, self.deadline_ms, *sizes, len(self.client_context))
+        return packed + body + self.client_context
+
+    @classmethod
+    def unpack(cls, head: bytes) -> Head:
+        """The other way."""
+        _, deadline, size, arn, trace, tenant, _ = HEAD.unpack_from(head)
+        arn, trace, tenant = size + arn, size + arn + trace, size + arn + trace + tenant
+        at = HEAD.size + tenant
+        text = head[HEAD.size : at].decode("ascii")
+        return cls(deadline, text[:size], text[size:arn], head[at:], text[arn:trace], text[trace:tenant])
 
 
 def load(name: str) -> Handler:
@@ -87,7 +113,7 @@ def _trace(found: TracebackType | None) -> list[str]:
     return traceback.format_list([(one.filename, one.lineno or 0, one.name, one.line) for one in frames])
 
 
-def _error(error: BaseException, request_id: str) -> bytes:
+def error_payload(error: BaseException, request_id: str) -> bytes:
     """The payload of a function's error, after it was written to the log."""
     if isinstance(error, Fault):
         kind, message, trace = error.kind, str(error), error.trace
@@ -105,16 +131,15 @@ class Runtime:
         self.function = function
         self.encoder = payload.Encoder()
 
-    def answer(self, head: bytes, event: bytes, long_integers: bool) -> tuple[int, bytes]:
+    def answer(self, head: Head, event: bytes, long_integers: bool) -> tuple[int, bytes]:
         """Run one invocation. SystemExit and its like pass: they end the process, as on AWS."""
-        _, deadline, id_size, arn_size, _ = HEAD.unpack_from(head)
-        at = HEAD.size + id_size
-        request_id = head[HEAD.size : at].decode()
-        logs.request_id = request_id
+        logs.request_id = request_id = head.request_id
+        if head.trace:
+            os.environ["_X_AMZN_TRACE_ID"] = head.trace
         try:
             try:
                 made = context.Context(
-                    request_id, head[at : at + arn_size].decode(), deadline, head[at + arn_size :]
+                    request_id, head.arn, head.deadline_ms, head.client_context, head.tenant or None
                 )
             except Exception as error:
                 raise Fault(
@@ -130,13 +155,9 @@ class Runtime:
             except Exception as error:
                 raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
         except Exception as error:
-            return ERROR, _error(error, request_id)
+            return ERROR, error_payload(error, request_id)
         if len(encoded) > payload.RESPONSE_MAX:
-            text = (
-                f"Response payload size exceeded maximum allowed payload size ({payload.RESPONSE_MAX} bytes)."
-            )
-            body = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": text}
-            return ERROR, json.dumps(body, separators=(",", ":")).encode()
+            return ERROR, payload.too_large()
         return RESULT, encoded
 
 
@@ -165,7 +186,7 @@ def serve(channel: Channel, handler: str, root: str, before: set[str] | None) ->
     try:
         function = load(handler)
     except Exception as error:
-        channel.reply(FAILED, _error(error, ""))
+        channel.reply(FAILED, error_payload(error, ""))
         os._exit(1)
     channel.reply(READY, b"" if before is None else _libraries(before, root))
     # What initialisation made stays; collections during calls need not look at it again.
@@ -174,5 +195,5 @@ def serve(channel: Channel, handler: str, root: str, before: set[str] | None) ->
     while True:
         request = channel.receive(_WAIT_MS)
         if request is not None:
-            kind, data = runtime.answer(*request)
-            channel.reply(kind, data)
+            head, event, long_integers = request
+            channel.reply(*runtime.answer(Head.unpack(head), event, long_integers))

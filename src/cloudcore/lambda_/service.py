@@ -6,6 +6,7 @@
     <directory>/code/<sha256>.zip       deployment packages (code.py)
     <directory>/logs/<name>.log         what functions wrote (function_log.py)
     <directory>/async/                  events that are to run (events.py)
+    <directory>/durable/                durable executions (durable/)
 
 Invoke: name and qualifier -> version -> a warm environment of its pool, or a new one -> result, log, meter.
 
@@ -21,6 +22,7 @@ import os
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from cloudcore.errors import ApiError, BusyError, ClosedError
 from cloudcore.lambda_ import aliases, code, layers, names, operations
 from cloudcore.lambda_.asynchronous import Asynchronous
 from cloudcore.lambda_.capacity import Capacity
+from cloudcore.lambda_.durable.driver import Durable
 from cloudcore.lambda_.function_log import FunctionLog
 from cloudcore.lambda_.meter import Meter
 from cloudcore.lambda_.metering import Result
@@ -89,7 +92,9 @@ class Lambda:
         self.layers = Shelf(os.path.join(self.directory, "layers"))
         self.signing = Shelf(os.path.join(self.directory, "code-signing"))
         self.lock = threading.RLock()  # functions, runners, counts
+        self._idle = threading.Condition(self.lock)  # no call is under way
         self._runners: dict[tuple[str, str], Runner] = {}
+        self._every: weakref.WeakSet[Runner] = weakref.WeakSet()  # those of changed versions too
         self._meters: dict[str, Meter] = {}
         self._logs: dict[str, FunctionLog] = {}
         self._targets: dict[tuple[str, str | None], Target] = {}
@@ -97,10 +102,13 @@ class Lambda:
         self._closed = False
         self.keep_packages()
         self._asynchronous: Asynchronous | None = None
+        self._durable: Durable | None = None
         for name, record in self.registry.functions.items():
             self._provide(name, record)
         if os.path.isdir(os.path.join(self.directory, "async")):
             self.asynchronous  # noqa: B018 - events of an earlier run go on
+        if os.path.isdir(os.path.join(self.directory, "durable")):
+            self.durable  # noqa: B018 - so do executions
 
     # -- doors -----------------------------------------------------------------------------------
 
@@ -117,18 +125,20 @@ class Lambda:
             raise ApiError("UnknownOperationException", f"Operation {operation} is not supported", 404)
         return action(self, params)
 
-    def handle(
-        self, method: str, path: str, query: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
-        """The wire's form (REST-JSON): HTTP status, headers and body, errors included."""
+    def handle(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Any:
+        """The wire's form (REST-JSON): HTTP status, headers and body, errors included.
+
+        An answer that is streamed is a function instead, of `start(status, headers) -> write`; it calls
+        start once and write for each part, until write says False, and returns None; or it returns an answer.
+        """
         from cloudcore.lambda_ import rest
 
         return rest.handle(self, method, path, query, headers, body)
 
     def handle_url(
         self, url_id: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
-        """A request to a function URL: HTTP status, headers and body."""
+    ) -> Any:
+        """A request to a function URL; the answer as that of handle()."""
         from cloudcore.lambda_ import urls
 
         return urls.handle(self, url_id, method, path, query, headers, body)
@@ -153,10 +163,15 @@ class Lambda:
         qualifier: str | None = None,
         client_context: bytes | None = None,
         request_id: str | None = None,
+        tenant: str = "",
+        sink: Any = None,
+        as_step: bool = False,
+        durable_name: str | None = None,
     ) -> Result:
         """Run a function (name, partial or full ARN) with a JSON event and wait for its result.
 
-        What the function itself does wrong is in the Result. Raises ApiError: ResourceNotFoundException,
+        What it streams goes to `sink` (streaming.py), or is the result's payload without one. What the
+        function itself does wrong is in the Result. Raises ApiError: ResourceNotFoundException,
         TooManyRequestsException, InvalidRequestContentException, RequestTooLargeException.
         """
         if len(payload) > PAYLOAD_MAX:
@@ -169,19 +184,26 @@ class Lambda:
         check_json(payload)
         while True:
             target, runner, common = self._enter(function, qualifier)
+            if target.durable and not as_step:
+                self._leave(target, runner, common)
+                return self._run_durable(function, qualifier, payload, durable_name)
             try:
+                if sink is not None:
+                    sink.executed_version = runner.configuration["Version"]
                 result = runner.pool().invoke(
-                    payload, client_context=client_context, arn=target.arn, request_id=request_id
+                    payload,
+                    client_context=client_context,
+                    arn=target.arn,
+                    request_id=request_id,
+                    tenant=tenant,
+                    sink=sink,
                 )
             except ClosedError:
                 if self._closed:
                     raise
                 continue  # the function was changed between the two lines: take its new version
             finally:
-                with self.lock:
-                    self.capacity.leave(target.share, runner, common)
-                    if runner.stale and not runner.active:
-                        self._let_go(runner)
+                self._leave(target, runner, common)
             target.meter.count(
                 result.duration_ms,
                 result.billed_ms,
@@ -198,8 +220,10 @@ class Lambda:
         *,
         qualifier: str | None = None,
         client_context: str | None = None,
+        durable_name: str | None = None,
     ) -> str:
-        """Take an event that the function will run later, at least once; its request id.
+        """Take an event that the function will run later, at least once; its request id, or a durable
+        execution's ARN.
 
         The event is durable when this returns. `client_context` is base64. Raises ApiError:
         ResourceNotFoundException, InvalidRequestContentException, RequestTooLargeException.
@@ -214,7 +238,10 @@ class Lambda:
         check_json(payload)
         reference = names.parse(function, qualifier)
         with self.lock:
-            self.version(reference)
+            version = self.version(reference)
+            if "DurableConfig" in version.configuration:
+                check_qualified(reference)
+                return self.durable.start(reference.name, version, payload, durable_name).arn
             queue = self.asynchronous
         return queue.accept(reference.name, reference.qualifier, payload, client_context)
 
@@ -227,6 +254,16 @@ class Lambda:
             if self._asynchronous is None:
                 self._asynchronous = Asynchronous(self, os.path.join(self.directory, "async"))
             return self._asynchronous
+
+    @property
+    def durable(self) -> Durable:
+        """The durable executions; their journal is made with the first."""
+        with self.lock:
+            if self._durable is None:
+                if self._closed:
+                    raise ClosedError("this service is closed", "closed")
+                self._durable = Durable(self, os.path.join(self.directory, "durable"))
+            return self._durable
 
     def usage(self, function: str) -> dict[str, Any]:
         """What a function has cost since the service was opened: see Meter."""
@@ -248,16 +285,38 @@ class Lambda:
         with self.lock:
             return self._meters.setdefault(function, Meter())
 
-    def close(self) -> None:
-        """End every environment and release the directory. Idempotent."""
+    def interrupt(self) -> None:
+        """Take no further calls and end those under way: their callers get ClosedError. Close it after
+        that."""
+        with self.lock:
+            self._closed = True
+            runners = list(self._every)
+        for runner in runners:
+            runner.interrupt()
+
+    def close(self, grace_s: float = 5.0) -> None:
+        """Wait up to `grace_s` for the calls under way, end every environment, release the directory.
+        Idempotent.
+
+        Asynchronous events that are interrupted run again when the directory is opened the next time.
+        """
         with self.lock:
             self._closed = True
             self._targets.clear()
-            runners, self._runners = list(self._runners.values()), {}
-            logs, self._logs = list(self._logs.values()), {}
             queue, self._asynchronous = self._asynchronous, None
         if queue is not None:
+            queue.stop()
+        if self._durable is not None:
+            self._durable.close()
+        with self.lock:
+            idle = self._idle.wait_for(lambda: not any(r.active for r in self._every), grace_s)
+            runners, self._runners = list(self._runners.values()), {}
+        if not idle:
+            self.interrupt()
+        if queue is not None:
             queue.close()
+        with self.lock:
+            logs, self._logs = list(self._logs.values()), {}
         for runner in runners:
             runner.close()
         for log in logs:
@@ -353,6 +412,22 @@ class Lambda:
                 raise
             return target, runner, common
 
+    def _leave(self, target: Target, runner: Runner, common: bool) -> None:
+        """Count a call out."""
+        with self.lock:
+            self.capacity.leave(target.share, runner, common)
+            if runner.stale and not runner.active:
+                self._let_go(runner)
+            if self._closed:
+                self._idle.notify_all()
+
+    def _run_durable(
+        self, function: str, qualifier: str | None, payload: bytes, durable_name: str | None
+    ) -> Result:
+        reference = names.parse(function, qualifier)
+        check_qualified(reference)
+        return self.durable.run(reference.name, self.version(reference), payload, durable_name)
+
     def _find(self, function: str, qualifier: str | None) -> Target:
         if self._closed:
             raise ClosedError("this service is closed", "closed")
@@ -367,6 +442,7 @@ class Lambda:
             self.log(reference.name),
             self.runner(reference.name, version),
         )
+        target.durable = "DurableConfig" in version.configuration
         for number, weight in aliases.weights(alias).items() if alias else ():
             target.second, target.weight = self.runner(reference.name, record.versions[number]), weight
         if len(self._targets) >= _TARGETS_MAX:
@@ -390,6 +466,7 @@ class Lambda:
             self._runners[key] = Runner(
                 version, root, opt, self.endpoint_url, self.account, self.region, self.idle_s, self._hidden
             )
+            self._every.add(self._runners[key])
         return self._runners[key]
 
     def _apply(self, name: str) -> None:
@@ -445,6 +522,14 @@ class Lambda:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def check_qualified(reference: names.Reference) -> None:
+    """A durable function runs to its end on one version, so callers name it."""
+    if reference.qualifier is None:
+        raise ApiError(
+            "InvalidParameterValueException", "You cannot invoke a durable function using an unqualified ARN."
+        )
 
 
 def check_json(payload: bytes) -> None:

@@ -6,13 +6,15 @@ import os
 import time
 import uuid
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
 class Spec:
     """One version of a function. `root` is the directory of its code, `timeout_s` whole seconds,
     `environment` all the variables that the function sees, `hidden` directories that it does not see
-    (`root` may lie in one), `opt` the directory that it sees as /opt ("": the machine's)."""
+    (`root` may lie in one), `opt` the directory that it sees as /opt ("": the machine's). `runtime` is AWS's
+    identifier, `program` what programs.py makes of it."""
 
     name: str
     arn: str
@@ -24,6 +26,8 @@ class Spec:
     version: str = "$LATEST"
     hidden: tuple[str, ...] = ()
     opt: str = ""
+    runtime: str = ""
+    program: dict[str, Any] | None = None
 
 
 def environment_of(spec: Spec, region: str, endpoint_url: str | None, account: str) -> dict[str, str]:
@@ -40,8 +44,10 @@ def environment_of(spec: Spec, region: str, endpoint_url: str | None, account: s
         "AWS_DEFAULT_REGION": region,
         "AWS_ACCESS_KEY_ID": account,
         "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SESSION_TOKEN": "local",
         "_HANDLER": spec.handler,
         "LAMBDA_TASK_ROOT": spec.root,
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "TZ": ":UTC",
         "LANG": "en_US.UTF-8",
         "PATH": os.defpath,
@@ -49,6 +55,11 @@ def environment_of(spec: Spec, region: str, endpoint_url: str | None, account: s
     if spec.opt:
         libraries = f"{spec.root}:{spec.root}/lib:/opt/lib"
         variables |= {"PATH": f"{os.defpath}:/opt/bin", "LD_LIBRARY_PATH": libraries}
+    if spec.runtime.startswith(("python", "nodejs")):
+        variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{spec.runtime}"
+    if spec.runtime.startswith("nodejs"):
+        major = spec.runtime.removeprefix("nodejs").partition(".")[0]
+        variables["NODE_PATH"] = f"/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules"
     if endpoint_url:
         variables["AWS_ENDPOINT_URL"] = endpoint_url
     return variables | spec.environment

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Target:
     """Found once per name and kept until a function changes, since each call needs all of it."""
 
-    __slots__ = ("arn", "log", "meter", "name", "runner", "second", "share", "weight")
+    __slots__ = ("arn", "durable", "log", "meter", "name", "runner", "second", "share", "weight")
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Target:
         self.name, self.arn = name, arn
         self.share, self.meter, self.log = share, meter, log
         self.runner, self.second, self.weight = runner, second, weight
+        self.durable = False
 
     def choose(self) -> Runner:
         """The version that takes this call."""

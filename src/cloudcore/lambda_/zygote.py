@@ -31,6 +31,7 @@ from typing import Any, NoReturn
 
 from cloudcore._channel import Channel, adopt_orphans
 from cloudcore.lambda_ import isolation, runtime
+from cloudcore.lambda_.runtimes import shim
 
 MESSAGE_MAX = 192 * 1024
 _DESCRIPTORS_MAX = 1 << 20
@@ -168,7 +169,8 @@ def _environment(
             stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
             setattr(sys, name, stream)
         isolation.confine()
-        separated = isolation.separate(spec["root"], spec["scratch"], spec["hidden"], spec["opt"])
+        needs = (spec["program"] or {}).get("needs", ())
+        separated = isolation.separate(spec["root"], spec["scratch"], spec["hidden"], spec["opt"], needs)
         if not spec["warmed"]:
             _enter(spec["environment"], spec["root"], spec["opt"])
         if spec["opt"] and separated & isolation.FILES and os.path.isdir("/opt"):
@@ -182,6 +184,8 @@ def _environment(
             )
         if "tempfile" in sys.modules:
             sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
+        if spec["program"]:
+            shim.serve(channel, spec["program"])
         runtime.serve(channel, spec["handler"], spec["root"], before if spec["report"] else None)
     except SystemExit as ending:
         # The interpreter's own rule for what sys.exit() was given.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+from collections.abc import Iterator
 from typing import Any
 
 from cloudcore.validation.model import Model, load, member_shape
@@ -18,7 +19,7 @@ def for_boto3(service: str, operation: str, answer: dict[str, Any]) -> dict[str,
 
 def _datetimes(model: Model, name: str, value: Any) -> Any:
     shape = model.shapes.get(name)
-    if shape is None or value is None:
+    if shape is None or value is None or isinstance(value, Iterator):  # an event stream is read as it comes
         return value
     kind = shape["type"]
     if kind == "timestamp":

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cloudcore.errors import CloudcoreError
-from cloudcore.wire.router import Router
+from cloudcore.wire.router import Router, whole
 
 SERVED = ("dynamodb", "dynamodbstreams", "firehose", "lambda", "s3", "sts")
 """Services by their names in boto3."""
@@ -43,7 +43,7 @@ def respond(router: Router, request: Any) -> Any:
     headers = {name.lower(): _text(value) for name, value in request.headers.items()}
     headers.setdefault("host", url.netloc)
     target = (url.path or "/") + ("?" + url.query if url.query else "")
-    status, out, body = router.answer(request.method, target, headers, _bytes(request.body))
+    status, out, body = whole(router.answer(request.method, target, headers, _bytes(request.body)))
     if request.method != "HEAD":
         out = [*out, ("Content-Length", str(len(body)))]
     return AWSResponse(request.url, status, HeadersDict(out), Raw(body))

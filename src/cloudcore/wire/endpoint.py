@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from cloudcore import errors
 from cloudcore._http import Request, Server
-from cloudcore.wire.router import Router, failure
+from cloudcore.wire.router import Reply, Router, Streamed, failure
 
 LOOPBACK = ("127.0.0.1", "::1")
 _BODY_MAX = 256 << 20
 """Bytes of a request; the services set bounds of their own below it (DynamoDB 16 MiB, a package 67 MiB)."""
+_JOIN_S = 1.0
 _THREADS_MAX = 1100  # the functions' concurrency and then some
 _log = logging.getLogger("cloudcore.wire")
 
@@ -63,11 +66,11 @@ class Endpoint:
         if self.url in self._addresses:
             self._addresses.remove(self.url)
         self._server.stop(int(grace_seconds * 1000))
-        while self._threads:
-            with self._lock:
-                thread = next(iter(self._threads), None)
-            if thread is not None:
-                thread.join()
+        end = time.monotonic() + _JOIN_S
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:  # one that is still in a function after the grace has nobody to answer
+            thread.join(max(0.0, end - time.monotonic()))
 
     def __enter__(self) -> Endpoint:
         return self
@@ -116,15 +119,37 @@ class Endpoint:
             self._start()
         return request
 
-    def _reply(self, request: Request) -> None:
+    def _stream(self, request: Request, run: Streamed) -> Reply | None:
+        """Answer in parts; an answer that is still to be given when nothing was begun."""
+        begun = False
+
+        def start(status: int, headers: list[tuple[str, str]]) -> Callable[[bytes], bool]:
+            nonlocal begun
+            self._server.begin(request, status, headers)
+            begun = True
+            return lambda part: self._server.more(request, part)
+
         try:
-            status, headers, body = self._router.answer(
-                request.method, request.target, request.headers, request.body
-            )
+            answer = run(start)
         except Exception:
             _log.exception("%s %s failed", request.method, request.target)
-            status, headers, body = failure()
+            answer = failure()
+        if begun:
+            self._server.more(request, b"", True)
+        return None if begun else answer
+
+    def _reply(self, request: Request) -> None:
+        answer: Reply | Streamed | None
         try:
-            self._server.reply(request, status, headers, body)
+            answer = self._router.answer(request.method, request.target, request.headers, request.body)
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.target)
+            answer = failure()
+        try:
+            if callable(answer):
+                answer = self._stream(request, answer)
+            if isinstance(answer, tuple):
+                status, headers, body = answer
+                self._server.reply(request, status, headers, body)
         except Exception:
             _log.exception("no reply to %s %s", request.method, request.target)

@@ -14,7 +14,7 @@ import json
 import re
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cloudcore._http import request_id
@@ -40,6 +40,10 @@ TOO_LARGE = (  # csrc/http/dynamodb.c says the same when it sees the size coming
 )
 Headers = Mapping[str, str]
 Reply = tuple[int, list[tuple[str, str]], bytes]
+Start = Callable[[int, list[tuple[str, str]]], Callable[[bytes], bool]]
+Streamed = Callable[[Start], "Reply | None"]
+"""An answer in parts: calls start(status, headers) and what that returns for each part; or returns an
+answer."""
 
 
 class Router:
@@ -52,8 +56,8 @@ class Router:
         self._cloud = cloud
         self._serial = itertools.count(time.monotonic_ns())
 
-    def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Reply:
-        """(status, headers, body); `headers` by lower-case name. Refusals are answers too."""
+    def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Reply | Streamed:
+        """(status, headers, body), or Streamed; `headers` by lower-case name. Refusals are answers too."""
         path, _, query = target.partition("?")
         url = _FUNCTION_URL.match(headers.get("host", ""))
         if url or path.startswith("/lambda-url/"):
@@ -145,16 +149,16 @@ class Router:
 
     def _function_url(
         self, url_id: str | None, method: str, path: str, query: str, headers: Headers, body: bytes
-    ) -> Reply:
+    ) -> Reply | Streamed:
         if url_id is None:
             url_id, _, path = path.removeprefix("/lambda-url/").partition("/")
             path = "/" + path
         # Urls need no credentials: their ids are unique among all accounts and regions.
         open_here = [place for place in self._cloud.places() if place.has_url(url_id)] or [self._cloud]
-        status, out, data = open_here[0].lambda_.handle_url(url_id, method, path, query, headers, body)
-        return status, [*out, ("x-amzn-RequestId", self._new_id())], data
+        reply = open_here[0].lambda_.handle_url(url_id, method, path, query, headers, body)
+        return _with(reply, [("x-amzn-RequestId", self._new_id())])
 
-    def _rest(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Reply:
+    def _rest(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Reply | Streamed:
         request = ("x-amzn-RequestId", self._new_id())
         if len(body) > _PACKAGE_MAX:
             status, data = _plain(
@@ -168,11 +172,10 @@ class Router:
         except ApiError as error:
             told = [("Content-Type", "application/json"), ("x-amzn-ErrorType", error.code), request]
             return 403, told, json.dumps({"message": error.message}).encode()
-        status, out, data = service.handle(method, path, query, headers, body)
-        out = [*out, request]
+        more = [request]
         if "origin" in headers:
-            out += _cors(headers)
-        return status, out, data
+            more += _cors(headers)
+        return _with(service.handle(method, path, query, headers, body), more)
 
     def _call(
         self, method: str, headers: Headers, body: bytes, prefix: str, operation: str
@@ -198,6 +201,39 @@ def failure() -> Reply:
     """The answer when answering failed."""
     status, body = _plain(500, "InternalServerError", "The request processing has failed")
     return status, [("Content-Type", "application/x-amz-json-1.0")], body
+
+
+def _with(reply: Reply | Streamed, more: list[tuple[str, str]]) -> Reply | Streamed:
+    """The reply with these headers as well."""
+    if not callable(reply):
+        return reply[0], [*reply[1], *more], reply[2]
+    run = reply
+
+    def streamed(start: Start) -> Reply | None:
+        left = run(lambda status, headers: start(status, [*headers, *more]))
+        return None if left is None else (left[0], [*left[1], *more], left[2])
+
+    return streamed
+
+
+def whole(reply: Reply | Streamed) -> Reply:
+    """The reply with its body in one piece."""
+    if not callable(reply):
+        return reply
+    told: list[Any] = []
+    parts: list[bytes] = []
+
+    def start(status: int, headers: list[tuple[str, str]]) -> Callable[[bytes], bool]:
+        told[:] = [status, headers]
+
+        def write(part: bytes) -> bool:
+            parts.append(part)
+            return True
+
+        return write
+
+    left = reply(start)
+    return (told[0], told[1], b"".join(parts)) if left is None else left
 
 
 def _gunzip(data: bytes) -> bytes:

@@ -31,6 +31,20 @@ from cloudcore.lambda_.operations.create_alias import create_alias
 from cloudcore.lambda_.operations.create_function import create_function
 from cloudcore.lambda_.operations.delete_alias import delete_alias
 from cloudcore.lambda_.operations.delete_function import delete_function
+from cloudcore.lambda_.operations.durable_executions import (
+    checkpoint_durable_execution,
+    delete_durable_execution,
+    get_durable_execution,
+    get_durable_execution_history,
+    get_durable_execution_state,
+    list_durable_executions_by_function,
+    pause_durable_execution,
+    resume_durable_execution,
+    send_durable_execution_callback_failure,
+    send_durable_execution_callback_heartbeat,
+    send_durable_execution_callback_success,
+    stop_durable_execution,
+)
 from cloudcore.lambda_.operations.event_invoke_config import (
     delete_function_event_invoke_config,
     get_function_event_invoke_config,
@@ -50,6 +64,7 @@ from cloudcore.lambda_.operations.get_alias import get_alias, list_aliases
 from cloudcore.lambda_.operations.get_function import get_function, get_function_configuration
 from cloudcore.lambda_.operations.invoke import invoke
 from cloudcore.lambda_.operations.invoke_async import invoke_async
+from cloudcore.lambda_.operations.invoke_with_response_stream import invoke_with_response_stream
 from cloudcore.lambda_.operations.layers import (
     add_layer_version_permission,
     delete_layer_version,
@@ -92,6 +107,7 @@ from cloudcore.lambda_.operations.update_function_configuration import update_fu
 TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "AddLayerVersionPermission": add_layer_version_permission,
     "AddPermission": add_permission,
+    "CheckpointDurableExecution": checkpoint_durable_execution,
     "CreateAlias": create_alias,
     "CreateCapacityProvider": create_capacity_provider,
     "CreateCodeSigningConfig": create_code_signing_config,
@@ -100,6 +116,7 @@ TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "DeleteAlias": delete_alias,
     "DeleteCapacityProvider": absent_capacity_provider,
     "DeleteCodeSigningConfig": delete_code_signing_config,
+    "DeleteDurableExecution": delete_durable_execution,
     "DeleteFunction": delete_function,
     "DeleteFunctionCodeSigningConfig": delete_function_code_signing_config,
     "DeleteFunctionConcurrency": delete_function_concurrency,
@@ -112,6 +129,9 @@ TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "GetAlias": get_alias,
     "GetCapacityProvider": absent_capacity_provider,
     "GetCodeSigningConfig": get_code_signing_config,
+    "GetDurableExecution": get_durable_execution,
+    "GetDurableExecutionHistory": get_durable_execution_history,
+    "GetDurableExecutionState": get_durable_execution_state,
     "GetFunction": get_function,
     "GetFunctionCodeSigningConfig": get_function_code_signing_config,
     "GetFunctionConcurrency": get_function_concurrency,
@@ -129,9 +149,11 @@ TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "GetRuntimeManagementConfig": get_runtime_management_config,
     "Invoke": invoke,
     "InvokeAsync": invoke_async,
+    "InvokeWithResponseStream": invoke_with_response_stream,
     "ListAliases": list_aliases,
     "ListCapacityProviders": list_capacity_providers,
     "ListCodeSigningConfigs": list_code_signing_configs,
+    "ListDurableExecutionsByFunction": list_durable_executions_by_function,
     "ListFunctionEventInvokeConfigs": list_function_event_invoke_configs,
     "ListFunctionUrlConfigs": list_function_url_configs,
     "ListFunctionVersionsByCapacityProvider": absent_capacity_provider,
@@ -142,6 +164,7 @@ TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "ListProvisionedConcurrencyConfigs": list_provisioned_concurrency_configs,
     "ListTags": list_tags,
     "ListVersionsByFunction": list_versions_by_function,
+    "PauseDurableExecution": pause_durable_execution,
     "PublishLayerVersion": publish_layer_version,
     "PublishVersion": publish_version,
     "PutFunctionCodeSigningConfig": put_function_code_signing_config,
@@ -154,6 +177,11 @@ TABLE: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "PutRuntimeManagementConfig": put_runtime_management_config,
     "RemoveLayerVersionPermission": remove_layer_version_permission,
     "RemovePermission": remove_permission,
+    "ResumeDurableExecution": resume_durable_execution,
+    "SendDurableExecutionCallbackFailure": send_durable_execution_callback_failure,
+    "SendDurableExecutionCallbackHeartbeat": send_durable_execution_callback_heartbeat,
+    "SendDurableExecutionCallbackSuccess": send_durable_execution_callback_success,
+    "StopDurableExecution": stop_durable_execution,
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
     "UpdateAlias": update_alias,

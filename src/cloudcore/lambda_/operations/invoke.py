@@ -10,7 +10,8 @@ from cloudcore.errors import ApiError
 from cloudcore.lambda_.configuration import refused
 
 TAIL_BYTES = 4096
-_TAKEN = {"FunctionName", "InvocationType", "LogType", "ClientContext", "Payload", "Qualifier"}
+_TAKEN = {"FunctionName", "InvocationType", "LogType", "ClientContext", "Payload", "Qualifier", "TenantId",
+          "DurableExecutionName"}
 
 
 def invoke(service: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -24,25 +25,31 @@ def invoke(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         return {"StatusCode": 204, "Payload": io.BytesIO()}
     if kind == "Event":
         context = params.get("ClientContext")
-        _client_context(context)
-        service.accept(
+        client_context(context)
+        accepted = service.accept(
             params["FunctionName"],
             params.get("Payload", b""),
             qualifier=params.get("Qualifier"),
             client_context=context,
+            durable_name=params.get("DurableExecutionName"),
         )
-        return {"StatusCode": 202, "Payload": io.BytesIO()}
+        answer = {"StatusCode": 202, "Payload": io.BytesIO()}
+        return answer | ({"DurableExecutionArn": accepted} if accepted.startswith("arn:") else {})
     result = service.invoke(
         params["FunctionName"],
         params.get("Payload", b""),
         qualifier=params.get("Qualifier"),
-        client_context=_client_context(params.get("ClientContext")),
+        client_context=client_context(params.get("ClientContext")),
+        tenant=params.get("TenantId", ""),
+        durable_name=params.get("DurableExecutionName"),
     )
     answer = {
         "StatusCode": 200,
         "ExecutedVersion": result.executed_version,
         "Payload": io.BytesIO(result.payload),
     }
+    if result.durable_arn:
+        answer["DurableExecutionArn"] = result.durable_arn
     if result.function_error:
         answer["FunctionError"] = result.function_error
     if params.get("LogType") == "Tail":
@@ -50,7 +57,8 @@ def invoke(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _client_context(value: str | None) -> bytes | None:
+def client_context(value: str | None) -> bytes | None:
+    """The JSON text in a ClientContext. Raises InvalidRequestContentException."""
     if not value:
         return None
     try:

@@ -1,0 +1,86 @@
+"""cloudcore serve and SIGTERM: functions that run do not hold it up, what was accepted is not lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import pytest
+
+import cloudcore
+from cloudcore.lambda_.code import pack
+
+WAITS = b"""
+import json, socket, time
+def handler(event, context):
+    with socket.create_connection(("127.0.0.1", event["port"])) as link:
+        link.sendall(json.dumps([event.get("name"), __import__("os").getpid()]).encode() + b"\\n")
+        if event.get("wait", True):
+            link.recv(1)
+    return "done"
+"""
+
+
+def post(url, name, event, kind="RequestResponse"):
+    request = urllib.request.Request(
+        f"{url}/2015-03-31/functions/{name}/invocations", json.dumps(event).encode(),
+        {"X-Amz-Invocation-Type": kind},
+    )  # fmt: skip
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.status, answer.read()
+
+
+def started(directory):
+    command = [sys.executable, "-m", "cloudcore.cli.main", "serve", "--port", "0", "--data", str(directory)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    line = server.stdout.readline()
+    return server, line.split("AWS_ENDPOINT_URL=")[1].split()[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_function_that_runs_for_minutes(tmp_path, number):
+    with cloudcore.open(tmp_path) as cloud:
+        cloud.function("fn", pack({"h.py": WAITS}), handler="h.handler", timeout=900)
+    server, url = started(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        port = listener.getsockname()[1]
+        seen = []
+
+        def call():
+            try:
+                seen.append(post(url, "fn", {"port": port, "name": "sync"}))
+            except Exception as error:
+                seen.append(error)
+
+        calling = threading.Thread(target=call)
+        calling.start()
+        assert post(url, "fn", {"port": port, "name": "async"}, "Event")[0] == 202
+        links = [listener.accept()[0] for _ in range(2)]
+        told = [json.loads(link.makefile().readline()) for link in links]
+        assert sorted(name for name, _ in told) == ["async", "sync"]
+        start = time.monotonic()
+        server.send_signal(number)
+        assert server.wait(60) == (0 if number == signal.SIGTERM else -9)
+        took = time.monotonic() - start
+        calling.join(60)
+        assert took < 30 and not isinstance(seen[0], tuple)  # the caller got an error, not a result
+        deadline = time.monotonic() + 20
+        while any(os.path.exists(f"/proc/{pid}") for _, pid in told):
+            assert time.monotonic() < deadline, "an environment outlived its server"
+            time.sleep(0.02)
+        for link in links:
+            link.close()
+        with cloudcore.open(tmp_path) as cloud:  # the event runs again
+            cloud.lambda_  # noqa: B018 - opening it is enough
+            link, _ = listener.accept()
+            assert json.loads(link.makefile().readline())[0] == "async"
+            link.sendall(b"!")
+            link.close()
