@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-crash crash fuzz bench format lint clean
+.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-console test-crash crash fuzz bench format lint clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -45,7 +45,7 @@ test-c: $(VENV)/.test-tools ## C tests and corpus replay, no Python
 	ctest --preset dev -j $(JOBS) --no-tests=error
 
 test-python: $(VENV)/.installed $(VENV)/.test-tools
-	$(BIN)/python -m pytest -q -m 'not crash and not services and not clients'
+	$(BIN)/python -m pytest -q -m 'not crash and not services and not clients and not browser'
 
 test-sanitize: $(VENV)/.test-tools ## C tests and corpus replay under ASan and UBSan
 	cmake --preset sanitize -G Ninja >/dev/null
@@ -91,6 +91,16 @@ test-thread: $(VENV)/.test-tools ## C tests under TSan
 
 test-services: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.service-tools $(JARS) ## against real servers of other projects
 	$(BIN)/python -m pytest -q -m services tests/services
+
+# A system package that is missing is installed where that is allowed; elsewhere the tests say what they need.
+$(VENV)/.console-tools: $(VENV)/.test-tools
+	$(BIN)/pip install --quiet playwright duckdb
+	command -v chromium >/dev/null || test "$$(id -u)" != 0 || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }
+	@touch $@
+
+test-console: $(VENV)/.installed $(VENV)/.console-tools ## the console, clicked through in Chromium
+	$(BIN)/python -m pytest -q -m browser tests/console
 
 test-crash: $(VENV)/.installed $(VENV)/.test-tools ## bounded kill -9 loops
 	$(BIN)/python -m pytest -q -m crash

@@ -15,6 +15,7 @@ void cc_http_dynamodb_init(cc_http_dynamodb *door, const char *account, const ch
     snprintf(door->account, sizeof door->account, "%s", account);
     snprintf(door->region, sizeof door->region, "%s", region);
     cc_arena_init(&door->arena, (size_t)64 * 1024);
+    cc_observed_init(&door->observed);
 }
 
 void cc_http_dynamodb_free(cc_http_dynamodb *door) {
@@ -24,6 +25,7 @@ void cc_http_dynamodb_free(cc_http_dynamodb *door) {
         free((void *)place);
     }
     cc_arena_free(&door->arena);
+    cc_observed_free(&door->observed);
 }
 
 cc_status cc_http_dynamodb_add(cc_http_dynamodb *door, cc_bytes account, cc_bytes region, cc_tables *tables,
@@ -128,12 +130,16 @@ bool cc_http_dynamodb_fast(void *context, const cc_http_head *head, cc_bytes bod
     if (tables == NULL)
         return false;
     cc_arena_reset(&door->arena);
+    uint64_t began_ns = cc_clock_monotonic_ns();
     if (cc_table_call_json(tables, verb, body, &door->arena, &reply->body, &reply->status) != CC_OK) {
         /* Out of memory, perhaps after the write: never hand it on, it would be done twice. */
         cc_buffer_clear(&reply->body);
         reply->status = 500;
-        return true;
     }
+    cc_observed_note(&door->observed, verb, reply->status, cc_clock_monotonic_ns() - began_ns, body,
+                     reply->body.size);
+    if (reply->status == 500 && reply->body.size == 0)
+        return true;
     char id[53], lines[160];
     cc_http_request_id(++door->serial, id);
     int size = snprintf(lines, sizeof lines, "x-amzn-RequestId: %s\r\nx-amz-crc32: %u\r\n", id,

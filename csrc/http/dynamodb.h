@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "http/observed.h"
 #include "http/server.h"
 #include "table/table.h"
 
@@ -29,6 +30,7 @@ typedef struct {
     cc_tables *scoped;
     cc_arena arena; /* one request's memory */
     uint64_t serial;
+    cc_observed observed;
 } cc_http_dynamodb;
 
 void cc_http_dynamodb_init(cc_http_dynamodb *door, const char *account, const char *region, bool shared);

@@ -1,7 +1,7 @@
 """The door to csrc/http: a server thread in C, requests for Python, replies back. See _http.pyi."""
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 include "errors.pxi"
@@ -58,10 +58,33 @@ cdef extern from "http/server.h" nogil:
 cdef extern from "table/table.h" nogil:
     ctypedef struct cc_tables:
         pass
+    ctypedef int cc_verb
+    int CC_VERB_PUT
+    int CC_VERB_COUNT
+    const char *cc_verb_name(cc_verb verb)
+
+cdef extern from "http/observed.h" nogil:
+    int CC_OBSERVED_BUCKETS
+    ctypedef struct cc_observed_verb:
+        pass
+    ctypedef struct cc_observed_call:
+        cc_verb verb
+        int status
+        uint64_t wall_ms
+        uint64_t ns
+        size_t bytes_in
+        size_t bytes_out
+        size_t body_size
+        uint8_t body[1]
+    ctypedef struct cc_observed:
+        pass
+    void cc_observed_read(const cc_observed *observed, cc_verb verb, uint64_t *counters_out)
+    cc_status cc_observed_watch(cc_observed *observed, uint64_t ns)
+    c_bool cc_observed_call_at(cc_observed *observed, uint32_t age, cc_observed_call *call_out)
 
 cdef extern from "http/dynamodb.h" nogil:
     ctypedef struct cc_http_dynamodb:
-        pass
+        cc_observed observed
     void cc_http_dynamodb_init(cc_http_dynamodb *door, const char *account, const char *region,
                                c_bool shared)
     cc_status cc_http_dynamodb_add(cc_http_dynamodb *door, cc_bytes account, cc_bytes region,
@@ -225,6 +248,34 @@ cdef class Server:
         if result == CC_ERR_NOMEM:
             raise MemoryError()
         return result == CC_OK
+
+    def observed(self):
+        """What was answered in C: operation -> (calls, refused, seconds, [calls by latency bucket])."""
+        cdef uint64_t counters[3 + 128]
+        cdef int verb, i
+        cdef dict found = {}
+        for verb in range(CC_VERB_PUT, CC_VERB_COUNT):
+            cc_observed_read(&self.door.observed, <cc_verb>verb, counters)
+            if counters[0] != 0:
+                buckets = [counters[3 + i] for i in range(CC_OBSERVED_BUCKETS)]
+                found[(<bytes>cc_verb_name(<cc_verb>verb)).decode()] = (
+                    counters[0], counters[1], counters[2] / 1e9, buckets)
+        return found
+
+    def calls(self, double seconds):
+        """The last calls answered in C, newest first: (time, operation, status, seconds, bytes in, bytes out,
+        beginning of the body). They are kept from the first look until `seconds` after the last one."""
+        cdef cc_observed_call call
+        cdef uint32_t age = 0
+        cdef list found = []
+        if cc_observed_watch(&self.door.observed, <uint64_t>(seconds * 1e9)) != CC_OK:
+            raise MemoryError()
+        while cc_observed_call_at(&self.door.observed, age, &call):
+            found.append((call.wall_ms / 1e3, (<bytes>cc_verb_name(call.verb)).decode(), call.status,
+                          call.ns / 1e9, call.bytes_in, call.bytes_out,
+                          PyBytes_FromStringAndSize(<const char *>&call.body[0], <Py_ssize_t>call.body_size)))
+            age += 1
+        return found
 
     def stop(self, uint32_t grace_ms=5000):
         """Take nothing new, answer what is in flight, end the thread. Idempotent."""

@@ -15,8 +15,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import glob
+import itertools
 import os
 import re
+import secrets
 import shutil
 import tempfile
 import threading
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from cloudcore.firehose import Firehose, Stream
     from cloudcore.lambda_ import Function, Lambda
     from cloudcore.wire import Endpoint
+    from cloudcore.wire.auth import Guard
+    from cloudcore.wire.observed import Call
 
 T = TypeVar("T")
 DEFAULT_ACCOUNT = "000000000000"
@@ -106,6 +110,7 @@ class Place:
                 put_object=lambda bucket, key, data: self.objects.put(bucket, key, data),
                 put_record=lambda stream, data: self.firehose.get(stream).put(data),
                 clock=self._root.clock,
+                secret=self._root._secret,
             )
 
         return self._service("lambda", make)
@@ -244,7 +249,8 @@ class Cloud(Place):
     credentials that boto3 would use (extra cloudcore[s3]); or a store of your own. Use it as a context
     manager or call close(). One process owns a directory: a second one gets BusyError when it first
     touches the same service. With `shared` every account and region means these, as DynamoDB Local's
-    -sharedDb does.
+    -sharedDb does. auth: a file of access keys and policies (wire/auth/keys.py); listeners then check the
+    signature of every request and hold it against the policies of its key.
     """
 
     def __init__(
@@ -257,8 +263,11 @@ class Cloud(Place):
         clock: Clock | None = None,
         objects: Any = None,
         shared: bool = False,
+        auth: str | os.PathLike[str] | None = None,
     ):
         super().__init__(self, account, region)
+        self._auth = auth
+        self._secret = secrets.token_urlsafe(24) if auth is not None else "local"
         self.durability = durability
         self.clock = clock or Clock()
         self.addresses: list[str] = []
@@ -275,17 +284,76 @@ class Cloud(Place):
         self._lock = threading.RLock()
         self._closed = False
 
-    def serve(self, port: int = 0, host: str = "127.0.0.1") -> Endpoint:
-        """Serve this cloud over HTTP on a loopback address; closing the cloud closes it too."""
+    def serve(self, port: int = 0, host: str = "127.0.0.1", *, console: str | None = "") -> Endpoint:
+        """Serve this cloud over HTTP; closing the cloud closes it too.
+
+        `host` is a loopback address, or with `auth` any. `console`: "write", "read", or None for none; by
+        default it can be written to on loopback alone. Raises ValueError, OSError.
+        """
         # Streams of an earlier run go on delivering, asynchronous events and provisioned functions go on too.
         for place in self._kept():
             for service in ("firehose", "lambda_"):
                 if os.path.isdir(place._home(service.rstrip("_")) or ""):
                     getattr(place, service)
         with self._lock:
-            endpoint = self._listen(host, port)
+            endpoint = self._listen(host, port, self._guard(), console)
             self._endpoints.append(endpoint)
         return endpoint
+
+    def metrics(self) -> dict[str, Any]:
+        """Counters of everything that is open: `operations` (of the listeners, by operation), `tables`,
+        `functions` and `streams` (a dict each, with account, region and name), `memory_bytes`."""
+        operations: dict[str, dict[str, Any]] = {}
+        for endpoint in self._open_endpoints():
+            for name, entry in endpoint.operations().items():
+                held = operations.setdefault(name, {"count": 0, "refused": 0, "seconds": 0.0, "buckets": []})
+                for member in ("count", "refused", "seconds"):
+                    held[member] += entry[member]
+                pairs = itertools.zip_longest(held["buckets"], entry["buckets"], fillvalue=0)
+                held["buckets"] = [mine + its for mine, its in pairs]
+        found: dict[str, Any] = {"operations": operations, "tables": [], "functions": [], "streams": []}
+        for place in self.places():
+            at = {"account": place.account, "region": place.region}
+            for service, kind in (("dynamodb", "tables"), ("lambda", "functions"), ("firehose", "streams")):
+                if service in place._services:
+                    counted = place._services[service].metrics()
+                    found[kind] += [{**at, "name": name, **entry} for name, entry in counted.items()]
+        with open("/proc/self/statm", encoding="ascii") as file:
+            found["memory_bytes"] = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return found
+
+    def recent_calls(self) -> list[Call]:
+        """The last calls over HTTP, newest first, since somebody first asked; they are kept for two minutes
+        after the last time that somebody did."""
+        found = [call for endpoint in self._open_endpoints() for call in endpoint.calls()]
+        return sorted(found, key=lambda call: -call.at)
+
+    def _open_endpoints(self) -> list[Endpoint]:
+        with self._lock:
+            return [*self._endpoints, *([self._inner] if self._inner else [])]
+
+    def _guard(self) -> Guard | None:
+        """Who may ask the listeners of serve()."""
+        if self._auth is None:
+            return None
+        from cloudcore.wire.auth import Guard, Keys
+
+        return Guard(Keys(self._auth, self.account), self.clock, self._partition_key, self.region)
+
+    def _functions_guard(self) -> Guard | None:
+        """Who may ask the functions' own listener: functions, by the secret that they alone were given."""
+        if self._auth is None:
+            return None
+        from cloudcore.wire.auth import Guard, Keys
+
+        return Guard(Keys.of_functions(self._secret), self.clock)
+
+    def _partition_key(self, table: str) -> str | None:
+        """The partition key of the table of an ARN, if it is open."""
+        parts = table.split(":", 5)
+        if len(parts) != 6 or (parts[4], parts[3]) not in self._places:
+            return None
+        return self._places[parts[4], parts[3]].dynamodb.partition_key(parts[5].split("/")[1])
 
     def close(self, grace_s: float = 5.0) -> None:
         """Close every service that was used. Idempotent.
@@ -369,11 +437,11 @@ class Cloud(Place):
 
             raise ClosedError("this cloud is closed", "closed")
 
-    def _listen(self, host: str = "127.0.0.1", port: int = 0) -> Endpoint:
+    def _listen(self, host: str, port: int, guard: Guard | None, console: str | None) -> Endpoint:
         from cloudcore.wire import Endpoint
 
         self.dynamodb  # noqa: B018 - a directory that another process owns is refused here
-        endpoint = Endpoint(self, host, port)
+        endpoint = Endpoint(self, host, port, guard=guard, console=console)
         for place in self.places():
             if "dynamodb" in place._services:
                 endpoint.answer_items_of(place)
@@ -381,7 +449,7 @@ class Cloud(Place):
 
     def _tables_opened(self, place: Place) -> None:
         """The listeners answer a place's item verbs themselves from now on."""
-        for endpoint in [*self._endpoints, *([self._inner] if self._inner else [])]:
+        for endpoint in self._open_endpoints():
             endpoint.answer_items_of(place)
 
     def _listener_url(self) -> str:
@@ -393,5 +461,5 @@ class Cloud(Place):
         """Where functions reach the other services: a listener that opens with the first function."""
         with self._lock:
             if self._inner is None:
-                self._inner = self._listen()
+                self._inner = self._listen("127.0.0.1", 0, self._functions_guard(), None)
             return self._inner.url

@@ -166,6 +166,23 @@ def test_presigned_urls(guard: Guard, clock: ManualClock) -> None:
     Guard(guard._keys, ManualClock(clock.now() - 61)).check(*sent)
 
 
+def test_presigned_urls_of_version_2(guard: Guard, clock: ManualClock) -> None:
+    s3 = boto3.client(
+        "s3", endpoint_url=f"http://{HOST}", region_name="us-east-1", aws_access_key_id=ID, aws_secret_access_key=SECRET,
+        config=Config(signature_version="s3", s3={"addressing_style": "path"}),
+    )  # fmt: skip
+    params = {"Bucket": "lake", "Key": "a b/c+d", "ResponseContentType": "text/plain"}
+    url = urlsplit(s3.generate_presigned_url("get_object", params, ExpiresIn=60))
+    assert "Signature=" in url.query and "X-Amz" not in url.query
+    target = f"{url.path}?{url.query}"
+    assert guard.check("GET", target, {"host": HOST}, b"").access_key == ID
+    assert refusal(guard, ("PUT", target, {"host": HOST}, b"")).code == "SignatureDoesNotMatch"
+    assert refusal(guard, ("GET", target.replace("text", "html"), {"host": HOST}, b"")).code == "SignatureDoesNotMatch"
+    assert refusal(guard, ("GET", target.replace(ID, "AKIANOBODY"), {"host": HOST}, b"")).code == "InvalidAccessKeyId"
+    clock.advance(62)
+    assert refusal(guard, ("GET", target, {"host": HOST}, b"")).message == "Request has expired"
+
+
 def chunked(trailer: bool) -> Sent:
     """An upload in signed chunks, as the Java and JavaScript SDKs send it."""
     kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" + ("-TRAILER" if trailer else "")

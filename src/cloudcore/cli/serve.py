@@ -31,12 +31,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--region", default="us-east-1", help="of requests that name none, and of what is printed"
     )
     parser.add_argument("--shared", action="store_true", help="one data for every account and region")
+    parser.add_argument(
+        "--auth", metavar="FILE", help="access keys and policies; every request is then checked by them"
+    )
+    parser.add_argument(
+        "--console", choices=("write", "read", "off"),
+        help="the pages under /_cloudcore/ (default: write on loopback, read elsewhere)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; 2 when it cannot start."""
     import cloudcore
 
+    console = {None: "", "off": None}.get(options.console, options.console)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -48,13 +56,19 @@ def run(options: argparse.Namespace) -> int:
                 region=options.region,
                 shared=options.shared,
                 objects="s3" if options.objects == "s3" else None,
+                auth=options.auth,
             )
         )
-        endpoint = cloud.serve(port=options.port, host=options.host)  # closes with the cloud
+        endpoint = cloud.serve(port=options.port, host=options.host, console=console)  # closes with the cloud
         if not cloud.in_memory:
             publish(cloud.path, endpoint.url, cloud.region)
             stack.callback(retract, cloud.path)
         print("export " + " ".join(f"{k}={v}" for k, v in variables(endpoint.url, cloud.region).items()))
-        print("signatures are not checked: loopback only", flush=True)
+        if console is not None:
+            print(f"console: {endpoint.url}/_cloudcore/")
+        if options.auth is None:
+            print("signatures are not checked: loopback only", flush=True)
+        else:
+            print(f"every request is checked by the keys of {options.auth}", flush=True)
         stop.wait()
     return 0

@@ -114,6 +114,23 @@ class DynamoDB:
                 self._scratch = tempfile.mkdtemp(prefix="cloudcore-tables-")
             return self._scratch
 
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """Items and bytes of every table, by name."""
+        found = {}
+        for name in self.tables.names():
+            described = self.tables.describe(name)
+            if described is not None:
+                found[name] = {"items": described[1], "bytes": described[2]}
+        return found
+
+    def partition_key(self, table: str) -> str | None:
+        """The name of a table's partition key; None when there is no such table."""
+        described = self.tables.describe(table)
+        if described is None:
+            return None
+        schema = json.loads(described[0])["KeySchema"]
+        return next(str(key["AttributeName"]) for key in schema if key["KeyType"] == "HASH")
+
     def _resume(self) -> None:
         """What an earlier process was at goes on."""
         for name in self.tables.names():

@@ -75,6 +75,10 @@ class Buffers:
         """When the next buffer is old enough, in monotonic seconds; None when nothing waits."""
         return min((b.opened + self._hint(b)[1] for b in self.open.values()), default=None)
 
+    def fill(self, buffers: list[Buffer]) -> float:
+        """The share of its size that the fullest of `buffers` has reached, at most 1."""
+        return max((min(1.0, b.size / max(1, self._hint(b)[0])) for b in buffers), default=0.0)
+
     def low_water(self, log: str, default: int) -> int:
         """The first sequence of `log` that any buffer still needs."""
         return min((b.ranges[0][0] for b in self.open.values() if b.log == log), default=default)

@@ -86,6 +86,8 @@ class Pipeline(Turning):
         self._keys: dict[str, dict[str, str]] = {}
         self._retrying = Retrying()
         self._failure_told = -1e9
+        self._latency_s: float | None = None  # of the newest delivery
+        self._retries = 0
         self._recover()
 
     # -- the way through -------------------------------------------------------------------------
@@ -122,6 +124,22 @@ class Pipeline(Turning):
                 self._flushed_to = max(self._flushed_to, min(self._flush_to, self.position))
                 self._changed.notify_all()
         return moved
+
+    def waiting(self) -> dict[str, Any]:
+        """What Stream.status() says of now. Any thread: it looks at copies."""
+        buffers, plans = list(self.buffers.open.values()), list(self.journal.open.values())
+        held = sum(b.size for b in buffers) + sum(p.size for p in plans)
+        times = [buffer.time_ms for buffer in buffers] + [plan.time_ms for plan in plans]
+        if self.processing is not None and self.source.last_sequence > self.position:
+            times.append(int(1000 * (self.clock.now() - (self.clock.monotonic() - self._unread_since))))
+        oldest = max(0.0, self.clock.now() - min(times) / 1000) if times else None
+        return {
+            "waiting_bytes": held + (self._unread if self.processing else 0),
+            "buffer_fill": self.buffers.fill(buffers),
+            "oldest_seconds": oldest,
+            "latency_seconds": self._latency_s,
+            "retries": self._retries,
+        }  # fmt: skip
 
     def _held(self) -> int:
         """Bytes that are transformed or planned, and not delivered yet."""
@@ -275,6 +293,7 @@ class Pipeline(Turning):
             self._retrying.ended(plan.id)
             if config.endpoint is None or plan.lane != "data":
                 self._retrying.recovered(now)
+            self._latency_s = max(0.0, self.clock.now() - plan.time_ms / 1000)
             self.journal.done(plan, outcome.moved)
             return True
         if isinstance(outcome.error, ClosedError):
@@ -294,6 +313,7 @@ class Pipeline(Turning):
         if pause is None:
             self._redirect(plan, outcome.error)
             return True
+        self._retries += 1
         self._tell_retry(plan, outcome.error, pause, now)
         return False
 

@@ -57,6 +57,16 @@ class Prefix:
         return tuple(text for kind, text in self.parts if kind == "key")
 
     @property
+    def literal(self) -> str:
+        """The text before the first expression: every object's key begins with it."""
+        out = ""
+        for kind, text in self.parts:
+            if kind != "text":
+                break
+            out += text
+        return out
+
+    @property
     def has_expressions(self) -> bool:
         return any(kind != "text" for kind, _ in self.parts)
 

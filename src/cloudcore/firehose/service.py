@@ -180,6 +180,12 @@ class Firehose:
                 )
             return self.get(name)
 
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """Stream.status() of every stream that is open, by name."""
+        with self._lock:
+            streams = dict(self._streams)
+        return {name: stream.status() for name, stream in streams.items()}
+
     def close(self) -> None:
         """Stop all streams; what waits in their logs is delivered after the next open."""
         with self._lock:

@@ -55,6 +55,7 @@ class Stream:
         configs[version] = kinds.parse(description)
         ours = description.get("Ours") or {}
         bound = int(ours.get("disk_bound", DISK_BOUND))
+        self._objects = objects
         self._clock, self._region, self._invoke, self._on_failed = clock, region, invoke, on_failed
         self._directory = directory
         self._put_lock = threading.Lock()
@@ -176,10 +177,16 @@ class Stream:
         """Deliver all that was put so far without waiting for the hints; False when `timeout` s passed."""
         return self._pipeline.flush(timeout)
 
-    def status(self) -> dict[str, int]:
+    def status(self) -> dict[str, Any]:
         """Counters since the stream was made: records_in, delivered, dropped, failed, backed_up, expired
         (older than the retention, and lost), objects, bytes_out; and since it was opened: bytes_in, slowed
-        (puts that were refused because the disk bound is reached)."""
+        (puts that were refused because the disk bound is reached), retries (deliveries that failed and are
+        tried again).
+
+        What is now: waiting_bytes (buffered, transformed or planned, not delivered), buffer_fill (the share
+        of its size that the fullest buffer has reached), oldest_seconds (age of the oldest record that is not
+        delivered, None when none waits), latency_seconds (from put to delivery, of the oldest record of the
+        newest delivery; None before the first)."""
         counters = self._pipeline.journal.counters
         return {
             "records_in": self.last_sequence,
@@ -193,7 +200,51 @@ class Stream:
             "bytes_in": self._bytes_in,
             "slowed": self._slowed,
             "bytes_out": counters.get("bytes_out", 0),
+            **self._pipeline.waiting(),
         }
+
+    def delivered_keys(self) -> list[str]:
+        """Keys of the objects that were delivered, oldest first. Raises ValueError where no object is the
+        data's place (an HTTP endpoint, say)."""
+        from cloudcore.firehose import reading
+
+        config = self.config
+        if config.endpoint is not None:
+            raise ValueError(f"{self.name} delivers to {type(config.endpoint).__name__}, not to objects")
+        return reading.keys(
+            self._objects, config.data.bucket, self.name, config.data.prefix.literal, config.errors.literal
+        )
+
+    def read(self, objects: int | None = None) -> Any:
+        """What was delivered, as one pyarrow Table; of the newest `objects` objects alone if given.
+
+        None when nothing was delivered yet. Columns are those of all objects together; what an object does
+        not have is null. The table is in memory: for much data, give `delivered_keys()` to a query engine.
+        """
+        import pyarrow as pa
+
+        from cloudcore.firehose import reading
+
+        keys = self.delivered_keys()
+        keys = keys[-objects:] if objects else keys
+        found = [reading.table(self._objects.get(self.config.data.bucket, key), key) for key in keys]
+        return pa.concat_tables(found, promote_options="permissive") if found else None
+
+    def preview(self, rows: int = 20) -> Any:
+        """The last `rows` delivered rows or fewer, as a pyarrow Table; None when there are none."""
+        import pyarrow as pa
+
+        from cloudcore.firehose import reading
+
+        found: list[Any] = []
+        for key in reversed(self.delivered_keys()):
+            found.insert(0, reading.table(self._objects.get(self.config.data.bucket, key), key))
+            if sum(table.num_rows for table in found) >= rows:
+                break
+        if not found:
+            return None
+        whole = pa.concat_tables(found, promote_options="permissive")
+        return whole.slice(max(0, whole.num_rows - rows))
 
     def close(self) -> None:
         """Stop delivery and close the logs. What is not delivered yet is delivered after the next open."""

@@ -29,10 +29,12 @@ class Runner:
         region: str,
         idle_s: float,
         hidden: tuple[str, ...] = (),
+        secret: str = "local",
     ):
         self.version, self.configuration = version, version.configuration
         self._root, self._opt, self._endpoint_url = root, opt, endpoint_url
         self._account, self._region, self._idle_s, self._hidden = account, region, idle_s, hidden
+        self._secret = secret
         self._lock = threading.Lock()
         self._pool: Pool | None = None
         self._closed = self._failed = False
@@ -103,5 +105,7 @@ class Runner:
             runtime=c["Runtime"],
         )
         spec.program = programs.program(spec.runtime, spec.handler, spec.root, spec.opt, spec.environment)
-        spec.environment = environment_of(spec, self._region, self._endpoint_url(), self._account)
+        spec.environment = environment_of(
+            spec, self._region, self._endpoint_url(), self._account, self._secret
+        )
         return spec

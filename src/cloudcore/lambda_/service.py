@@ -77,7 +77,10 @@ class Lambda:
         idle_s: float = 300.0,
         concurrency: int = CONCURRENCY,
         hidden: tuple[str, ...] = (),
+        secret: str = "local",
     ):
+        self.secret = secret
+        """What functions sign with, for a listener that checks."""
         self.directory = os.fspath(directory)
         self.account, self.region = account, region
         self._hidden = tuple(os.path.abspath(path) for path in hidden)
@@ -281,6 +284,12 @@ class Lambda:
                 self._logs[function] = FunctionLog(path)
             return self._logs[function]
 
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """usage() of every function that was called since the service was opened, by name."""
+        with self.lock:
+            meters = dict(self._meters)
+        return {name: meter.read() for name, meter in meters.items()}
+
     def meter(self, function: str) -> Meter:
         with self.lock:
             return self._meters.setdefault(function, Meter())
@@ -464,8 +473,9 @@ class Lambda:
             for package in version.packages():
                 self.packages.hold(package)
             self._runners[key] = Runner(
-                version, root, opt, self.endpoint_url, self.account, self.region, self.idle_s, self._hidden
-            )
+                version, root, opt, self.endpoint_url, self.account, self.region, self.idle_s, self._hidden,
+                self.secret,
+            )  # fmt: skip
             self._every.add(self._runners[key])
         return self._runners[key]
 

@@ -30,7 +30,9 @@ class Spec:
     program: dict[str, Any] | None = None
 
 
-def environment_of(spec: Spec, region: str, endpoint_url: str | None, account: str) -> dict[str, str]:
+def environment_of(
+    spec: Spec, region: str, endpoint_url: str | None, account: str, secret: str = "local"
+) -> dict[str, str]:
     """The environment variables that a function sees, as AWS sets them, then the function's own."""
     day = time.strftime("%Y/%m/%d", time.gmtime())
     variables = {
@@ -43,7 +45,7 @@ def environment_of(spec: Spec, region: str, endpoint_url: str | None, account: s
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_ACCESS_KEY_ID": account,
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_SESSION_TOKEN": "local",
         "_HANDLER": spec.handler,
         "LAMBDA_TASK_ROOT": spec.root,

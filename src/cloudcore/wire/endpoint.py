@@ -11,11 +11,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudcore import errors
 from cloudcore._http import Request, Server
-from cloudcore.wire.router import Reply, Router, Streamed, failure
+from cloudcore.wire.observed import WATCHED_SECONDS, Call, Observed
+from cloudcore.wire.router import Reply, Router, Streamed, failure, operation_of
+
+if TYPE_CHECKING:
+    from cloudcore.console import Console
+    from cloudcore.wire.auth import Guard
 
 LOOPBACK = ("127.0.0.1", "::1")
 _BODY_MAX = 256 << 20
@@ -29,15 +34,29 @@ class Endpoint:
     """An HTTP endpoint over `cloud`, on a loopback address.
 
     `port` 0 takes any free one. `threads` wait for what C does not answer; more come when they are busy.
-    Signatures are not checked, so another address than loopback is refused (ValueError).
+    Without a guard signatures are not checked, and another address than loopback is refused (ValueError).
+    With one, item verbs are answered here too, behind the guard. `console`: "write", "read" or None; by
+    default it is written to from loopback and read from elsewhere.
     """
 
-    def __init__(self, cloud: Any, host: str = "127.0.0.1", port: int = 0, threads: int = 2):
-        if host not in LOOPBACK:
+    def __init__(
+        self, cloud: Any, host: str = "127.0.0.1", port: int = 0, threads: int = 2, *,
+        guard: Guard | None = None, console: str | None = "",
+    ):  # fmt: skip
+        if host not in LOOPBACK and guard is None:
             raise ValueError(
-                f"{host} is not loopback: requests are not authenticated, so only {LOOPBACK} are served"
+                f"{host} is not loopback: without access keys (auth=) only {', '.join(LOOPBACK)} are served"
             )
-        self._router = Router(cloud)
+        console = console if console != "" else "write" if host in LOOPBACK else "read"
+        self._guarded = guard is not None
+        self._observed = Observed()
+
+        def make_console() -> Console:
+            from cloudcore.console import Console
+
+            return Console(cloud, (host,), writable=console == "write", any_host=host not in LOOPBACK)
+
+        self._router = Router(cloud, guard, make_console if console else None)
         self._server = Server(
             host,
             port,
@@ -59,7 +78,25 @@ class Endpoint:
 
     def answer_items_of(self, place: Any) -> None:
         """Item verbs of a place's tables are answered in C from now on."""
-        self._server.answer_items_of(place.account, place.region, place.dynamodb.tables)
+        if not self._guarded:
+            self._server.answer_items_of(place.account, place.region, place.dynamodb.tables)
+
+    def operations(self) -> dict[str, dict[str, Any]]:
+        """What was answered: operation -> count, refused, seconds, buckets (observed.py says of which)."""
+        found = self._observed.operations()
+        for name, (count, refused, seconds, buckets) in self._server.observed().items():
+            found["DynamoDB_20120810." + name] = {
+                "count": count, "refused": refused, "seconds": seconds, "buckets": buckets,
+            }  # fmt: skip
+        return found
+
+    def calls(self) -> list[Call]:
+        """The last calls, newest first, since somebody began to look, until two minutes after."""
+        found = [
+            Call(at, "DynamoDB_20120810." + name, status, seconds, size, out, "POST", "/", body)
+            for at, name, status, seconds, size, out, body in self._server.calls(WATCHED_SECONDS)
+        ]
+        return sorted(found + self._observed.calls(), key=lambda call: -call.at)
 
     def close(self, grace_seconds: float = 5) -> None:
         """Answer what is in flight, then stop. Idempotent; the Cloud stays open."""
@@ -119,15 +156,22 @@ class Endpoint:
             self._start()
         return request
 
-    def _stream(self, request: Request, run: Streamed) -> Reply | None:
+    def _stream(self, request: Request, run: Streamed, began: float) -> Reply | None:
         """Answer in parts; an answer that is still to be given when nothing was begun."""
-        begun = False
+        begun = 0
+        size = 0
 
         def start(status: int, headers: list[tuple[str, str]]) -> Callable[[bytes], bool]:
             nonlocal begun
             self._server.begin(request, status, headers)
-            begun = True
-            return lambda part: self._server.more(request, part)
+            begun = status
+
+            def more(part: bytes) -> bool:
+                nonlocal size
+                size += len(part)
+                return self._server.more(request, part)
+
+            return more
 
         try:
             answer = run(start)
@@ -135,10 +179,25 @@ class Endpoint:
             _log.exception("%s %s failed", request.method, request.target)
             answer = failure()
         if begun:
+            self._note(request, begun, began, size)
             self._server.more(request, b"", True)
         return None if begun else answer
 
+    def _note(self, request: Request, status: int, began: float, size: int) -> None:
+        operation = operation_of(request.method, request.target, request.headers)
+        if operation is not None:
+            self._observed.note(
+                operation,
+                status,
+                time.perf_counter() - began,
+                request.method,
+                request.target,
+                request.body,
+                size,
+            )
+
     def _reply(self, request: Request) -> None:
+        began = time.perf_counter()
         answer: Reply | Streamed | None
         try:
             answer = self._router.answer(request.method, request.target, request.headers, request.body)
@@ -147,9 +206,10 @@ class Endpoint:
             answer = failure()
         try:
             if callable(answer):
-                answer = self._stream(request, answer)
+                answer = self._stream(request, answer, began)
             if isinstance(answer, tuple):
                 status, headers, body = answer
+                self._note(request, status, began, len(body))
                 self._server.reply(request, status, headers, body)
         except Exception:
             _log.exception("no reply to %s %s", request.method, request.target)

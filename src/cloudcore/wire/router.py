@@ -1,5 +1,8 @@
 """Router: one request of AWS's HTTP protocols, without a socket, to the service that answers it.
 
+A guard (auth/) is asked first where there is one; what lies under /_cloudcore/ is the endpoint's own: health,
+metrics, the console.
+
 Function URLs by Host or /lambda-url/<id>/..., the JSON services by X-Amz-Target, Lambda by its dated path,
 STS by its form; what is none of these is S3. Whose services in which region is said by the credentials
 (credentials.py). The endpoint uses it behind its sockets, boto3's in-process transport without any.
@@ -7,6 +10,7 @@ STS by its form; what is none of these is S3. Whose services in which region is 
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import itertools
@@ -15,11 +19,15 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudcore._http import request_id
 from cloudcore.errors import ApiError
-from cloudcore.wire import credentials
+from cloudcore.wire import credentials, sts
+
+if TYPE_CHECKING:
+    from cloudcore.console import Console
+    from cloudcore.wire.auth import Guard
 
 _BODY_MAX = 16 << 20
 _GZIP_MIN = 1024  # bytes; a shorter answer fits a packet as it is
@@ -33,6 +41,9 @@ _JSON = {
 }
 """Prefixes of X-Amz-Target: the service's attribute of a Place."""
 _FORM = "application/x-www-form-urlencoded"
+_OWN = "/_cloudcore/"
+_TARGET = re.compile(r"[A-Za-z]+_\d{8}\.[A-Za-z]{1,64}")
+_METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 _HEALTH = ("/_cloudcore/health", "/_localstack/health")
 TOO_LARGE = (  # csrc/http/dynamodb.c says the same when it sees the size coming
     b'{"__type":"com.amazon.coral.service#RequestEntityTooLargeException",'
@@ -49,12 +60,19 @@ answer."""
 class Router:
     """Answers requests from the services of `cloud`. Any thread may call.
 
-    `cloud` is a Cloud, or the Place in one that is meant where a request names no account or region.
+    `cloud` is a Cloud, or the Place in one that is meant where a request names no account or region. `guard`
+    says who asks and whether they may; without one nobody looks at signatures. `console` makes the pages.
     """
 
-    def __init__(self, cloud: Any):
+    def __init__(self, cloud: Any, guard: Guard | None = None, console: Callable[[], Console] | None = None):
         self._cloud = cloud
+        self._guard = guard
+        self._make_console = console
         self._serial = itertools.count(time.monotonic_ns())
+
+    @functools.cached_property
+    def _console(self) -> Console | None:
+        return self._make_console() if self._make_console is not None else None
 
     def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Reply | Streamed:
         """(status, headers, body), or Streamed; `headers` by lower-case name. Refusals are answers too."""
@@ -62,17 +80,27 @@ class Router:
         url = _FUNCTION_URL.match(headers.get("host", ""))
         if url or path.startswith("/lambda-url/"):
             return self._function_url(url[1] if url else None, method, path, query, headers, body)
-        if "x-amz-target" in headers:
-            return self._json(method, headers, body)
         if path in _HEALTH and method in ("GET", "HEAD"):
             return 200, [("Content-Type", "application/json")], self._health()
+        if path.startswith(_OWN) or path == _OWN[:-1]:
+            return self._own(method, path, query, headers, body)
         if method == "OPTIONS":
             return 200, _cors(headers), b""
+        if self._guard is not None:
+            try:
+                identity = self._guard.check(method, target, headers, body)
+            except ApiError as error:
+                return self._refused(error, method, path, headers)
+            # From here on a request means what its key is for, whatever account its key looks like.
+            scope = f"{identity.account}/0/{identity.region}/{identity.service}/aws4_request"
+            headers = {**headers, "authorization": f"AWS4-HMAC-SHA256 Credential={scope}"}
+            if identity.service == "sts":
+                return sts.answer(body, identity.account, self._new_id(), identity.arn)
+        if "x-amz-target" in headers:
+            return self._json(method, headers, body)
         if _DATED.match(path):
             return self._rest(method, path, query, headers, body)
         if method == "POST" and path == "/" and headers.get("content-type", "").startswith(_FORM):
-            from cloudcore.wire import sts
-
             try:
                 account = self._place(headers, query).account
             except ApiError as error:
@@ -84,6 +112,33 @@ class Router:
             if method == "POST":
                 return self._no_target(headers)
         return self._s3(method, path, query, headers, body)
+
+    def _own(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Reply:
+        """What is the endpoint's own. With a guard its readers sign in by an access key and its secret."""
+        if self._guard is not None and not self._guard.signed_in(headers, write=method == "POST"):
+            return 401, [("WWW-Authenticate", 'Basic realm="cloudcore: access key and secret"')], b""
+        if path == "/_cloudcore/metrics" and method in ("GET", "HEAD"):
+            from cloudcore.wire import metrics
+
+            return 200, [("Content-Type", metrics.CONTENT_TYPE)], metrics.text(self._cloud.metrics())
+        if self._console is None:
+            return 404, [("Content-Type", "text/plain")], b"There is no console here\n"
+        return self._console.answer(method, path, query, headers, body)
+
+    def _refused(self, error: ApiError, method: str, path: str, headers: Headers) -> Reply:
+        """A refusal of the guard, in the form of the service that was asked."""
+        request = ("x-amzn-RequestId", self._new_id())
+        if "x-amz-target" in headers:
+            status, data = _plain(error.status, error.code, error.message)
+            return status, [("Content-Type", "application/x-amz-json-1.0"), request], data
+        if _DATED.match(path):
+            told = [("Content-Type", "application/json"), ("x-amzn-ErrorType", error.code), request]
+            return error.status, told, json.dumps({"message": error.message}).encode()
+        if headers.get("content-type", "").startswith(_FORM):
+            return sts.refusal(error.code, error.message, self._new_id(), error.status)
+        from cloudcore.wire.s3.door import refusal
+
+        return refusal(error, method, path)
 
     def _place(self, headers: Headers, query: str = "") -> Any:
         """The account's services in the region that the credentials name. Raises ApiError."""
@@ -195,6 +250,28 @@ class Router:
             return _plain(400, error.code, error.message)
         reply: tuple[int, bytes] = getattr(place, _JSON[prefix]).call_json(operation, body)
         return reply
+
+
+def operation_of(method: str, target: str, headers: Headers) -> str | None:
+    """The name under which a request is counted; None for what is the endpoint's own."""
+    path, _, query = target.partition("?")
+    if "x-amz-target" in headers:
+        named = headers["x-amz-target"]
+        return named if _TARGET.fullmatch(named) else "unknown"
+    if path.startswith((_OWN, "/_localstack")):
+        return None
+    if _FUNCTION_URL.match(headers.get("host", "")) or path.startswith("/lambda-url/"):
+        return "Lambda.FunctionUrl"
+    if _DATED.match(path):
+        from urllib.parse import parse_qs
+
+        from cloudcore.validation import rest
+
+        match = rest.routes("lambda").match(method, path, parse_qs(query, keep_blank_values=True))
+        return f"Lambda.{match.operation}" if match else "unknown"
+    if headers.get("content-type", "").startswith(_FORM):
+        return "STS"
+    return f"S3.{method}" if method in _METHODS else "unknown"
 
 
 def failure() -> Reply:

@@ -10,13 +10,14 @@ _XML = [("Content-Type", "text/xml")]
 _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 
-def answer(body: bytes, account: str, request: str) -> Reply:
-    """Answer one form-encoded request."""
+def answer(body: bytes, account: str, request: str, arn: str | None = None) -> Reply:
+    """Answer one form-encoded request of the caller `arn`: the account's root if nobody looked who it is."""
+    arn = arn or f"arn:aws:iam::{account}:root"
     action = parse_qs(body.decode("utf-8", "replace")).get("Action", [""])[0]
     if action == "GetCallerIdentity":
         text = (
             f'<GetCallerIdentityResponse xmlns="{_NAMESPACE}"><GetCallerIdentityResult>'
-            f"<Arn>arn:aws:iam::{account}:root</Arn><UserId>{account}</UserId><Account>{account}</Account>"
+            f"<Arn>{escape(arn)}</Arn><UserId>{account}</UserId><Account>{account}</Account>"
             f"</GetCallerIdentityResult><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata>"
             "</GetCallerIdentityResponse>"
         )

@@ -5,6 +5,7 @@ Refusals are ApiErrors in the words and with the codes of the service that the c
 
 from __future__ import annotations
 
+import base64
 import datetime
 import gzip
 import hmac
@@ -19,7 +20,7 @@ from urllib.parse import parse_qs
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError
 from cloudcore.validation import rest
-from cloudcore.wire.auth import actions, signature
+from cloudcore.wire.auth import actions, presigned_v2, signature
 from cloudcore.wire.auth.actions import Ask
 from cloudcore.wire.auth.keys import Key, Keys
 from cloudcore.wire.auth.policy import decide
@@ -61,10 +62,17 @@ class Identity:
 
 
 class Guard:
-    """Checks requests against `keys`. `partition_key(table name or ARN)` names a table's partition key."""
+    """Checks requests against `keys`. `partition_key(table name or ARN)` names a table's partition key;
+    `region` is meant where a signature names none."""
 
-    def __init__(self, keys: Keys, clock: Clock | None = None, partition_key: PartitionKey | None = None):
-        self._keys, self._clock = keys, clock or Clock()
+    def __init__(
+        self,
+        keys: Keys,
+        clock: Clock | None = None,
+        partition_key: PartitionKey | None = None,
+        region: str = "us-east-1",
+    ):
+        self._keys, self._clock, self._region = keys, clock or Clock(), region
         self._partition_key = partition_key or (lambda table: None)
 
     def check(
@@ -74,24 +82,50 @@ class Guard:
         path, _, query = target.partition("?")
         service = _service(headers, path)
         try:
-            credential = signature.read(query, headers)
-            key = self._keys.find(credential.access_key)
-            if key is None:
-                raise signature.SignatureError(
-                    "key", "The security token included in the request is invalid."
-                )
-            signature.check(credential, key.secret, method, path, query, headers, body, self._clock.now())
-            if credential.service != service:
-                raise signature.SignatureError(
-                    "mismatch", f"Credential should be scoped to correct service: '{service}'."
-                )
+            key, region = self._signed(service, method, path, query, headers, body)
         except signature.SignatureError as error:
             raise _refused(service, error) from None
-        identity = Identity(key.account, credential.region, service, key.arn, key.id)
+        identity = Identity(key.account, region, service, key.arn, key.id)
         self._authorize(
             identity, key, self._ask(identity, method, path, query, headers, body), headers, source_ip
         )
         return identity
+
+    def _signed(
+        self, service: str, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Key, str]:
+        """The key that signed the request, and the region it names. Raises SignatureError."""
+        now = self._clock.now()
+        access_key = presigned_v2.key_of(query) if service == "s3" else None
+        if access_key is not None:
+            key = self._key(access_key)
+            presigned_v2.check(key.secret, method, path, query, headers, now)
+            return key, self._region
+        credential = signature.read(query, headers)
+        key = self._key(credential.access_key)
+        signature.check(credential, key.secret, method, path, query, headers, body, now)
+        if credential.service != service:
+            raise signature.SignatureError(
+                "mismatch", f"Credential should be scoped to correct service: '{service}'."
+            )
+        return key, credential.region
+
+    def _key(self, access_key: str) -> Key:
+        key = self._keys.find(access_key)
+        if key is None:
+            raise signature.SignatureError("key", "The security token included in the request is invalid.")
+        return key
+
+    def signed_in(self, headers: Mapping[str, str], write: bool) -> bool:
+        """Whether a browser's Basic credentials are an access key and its secret whose holder may look at the
+        console ("cloudcore:ReadConsole"), or use it ("cloudcore:WriteConsole")."""
+        kind, _, encoded = headers.get("authorization", "").partition(" ")
+        try:
+            key, _, secret = base64.b64decode(encoded).decode().partition(":")
+        except (ValueError, UnicodeDecodeError):
+            return False
+        action = "cloudcore:WriteConsole" if write else "cloudcore:ReadConsole"
+        return kind.lower() == "basic" and self.password(key, secret) and self.may(key, action, "*")
 
     def may(self, access_key: str, action: str, resource: str) -> bool:
         """Whether the holder of a key may do one thing; for doors with a way of their own to sign in."""

@@ -1,8 +1,8 @@
 """AWS Signature Version 4: what a signature covers, made and checked.
 
 Source: AWS, "Create a signed AWS API request", "Authenticating Requests: Using Query Parameters",
-"Signature calculations ... transferring payload in multiple chunks". Version 2 and the asymmetric variant
-(4A) are not known here.
+"Signature calculations ... transferring payload in multiple chunks". The asymmetric variant (4A)
+is not known here.
 """
 
 from __future__ import annotations

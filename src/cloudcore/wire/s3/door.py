@@ -56,7 +56,7 @@ class Door:
             request = Request(store, here.account, here.region, method, bucket, key, named, headers, body)
             return _operation(request)(request)
         except ApiError as error:
-            return _refusal(error, method, path)
+            return refusal(error, method, path)
 
 
 def _operation(request: Request) -> Callable[[Request], Reply]:
@@ -89,7 +89,8 @@ def _method_not_allowed() -> ApiError:
     return ApiError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
 
 
-def _refusal(error: ApiError, method: str, path: str) -> Reply:
+def refusal(error: ApiError, method: str, path: str) -> Reply:
+    """An error document."""
     members = [("Code", error.code), ("Message", error.message), *error.fields.items(), ("Resource", path)]
     body = b"" if method == "HEAD" else xml.document("Error", members, namespace=False)
     length = [("Content-Length", "0")] if method == "HEAD" else []

@@ -1,0 +1,91 @@
+"""Numbers, times and values as people read them: the filters of the templates."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+from urllib.parse import quote
+
+
+def size(count: float | None) -> str:
+    """Bytes: 812 B, 4.1 KB, 1.2 GB."""
+    if count is None:
+        return "-"
+    value = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if abs(value) < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return ""
+
+
+def number(value: float | None) -> str:
+    """12,345"""
+    return "-" if value is None else f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+def moment(value: Any) -> str:
+    """A time, in UTC, to the second."""
+    if value is None:
+        return "-"
+    if isinstance(value, (int, float)):
+        value = datetime.datetime.fromtimestamp(value, datetime.UTC)
+    return str(value.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S"))
+
+
+def duration(seconds: float | None) -> str:
+    """0.4 ms, 12 s, 3 min, 2 h"""
+    if seconds is None:
+        return "-"
+    if seconds < 1:
+        return f"{seconds * 1000:.2g} ms"
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def plain(value: dict[str, Any]) -> str:
+    """An attribute value of DynamoDB as a person writes it."""
+    kind, held = next(iter(value.items()))
+    if kind in ("S", "N"):
+        return str(held)
+    if kind == "BOOL":
+        return "true" if held else "false"
+    if kind == "NULL":
+        return "null"
+    return json.dumps(unwrapped(value), ensure_ascii=False, default=_bytes)
+
+
+def unwrapped(value: dict[str, Any]) -> Any:
+    """An attribute value without its types; numbers stay text, so that none loses a digit."""
+    kind, held = next(iter(value.items()))
+    if kind == "M":
+        return {name: unwrapped(inner) for name, inner in held.items()}
+    if kind == "L":
+        return [unwrapped(inner) for inner in held]
+    if kind == "NULL":
+        return None
+    return held
+
+
+def as_json(value: Any) -> str:
+    """Indented JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_bytes)
+
+
+def _bytes(value: Any) -> str:
+    import base64
+
+    return base64.b64encode(value).decode() if isinstance(value, (bytes, bytearray)) else str(value)
+
+
+FILTERS = {
+    "size": size,
+    "number": number,
+    "moment": moment,
+    "duration": duration,
+    "plain": plain,
+    "as_json": as_json,
+    "path": lambda text: quote(str(text), safe=""),
+}

@@ -1,0 +1,69 @@
+"""A real browser on a served cloud. Needs Debian's chromium and the PyPI package playwright."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cloudcore
+
+_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+]  # fmt: skip
+
+
+def _need() -> str:
+    found = shutil.which("chromium")
+    if found is None or not shutil.which("python"):
+        words = "the console's tests need a browser: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(words)
+        pytest.skip(words)
+    return found
+
+
+def _is_wrong(message: Any) -> bool:
+    """An error that the script, not a refusal of the server, made."""
+    return message.type == "error" and "status of 4" not in message.text
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=_need(), args=_FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def cloud() -> Iterator[cloudcore.Cloud]:
+    with cloudcore.open(":memory:") as made:
+        yield made
+
+
+@pytest.fixture
+def page(browser: Any, cloud: cloudcore.Cloud, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A page on the console's first page; errors of its script, and answers of 500, fail the test."""
+    endpoint = cloud.serve()
+    context = browser.new_context(viewport={"width": 1240, "height": 900}, base_url=endpoint.url)
+    context.set_default_timeout(20_000)
+    made = context.new_page()
+    wrong: list[str] = []
+    made.on("pageerror", lambda error: wrong.append(str(error)))
+    made.on("console", lambda message: wrong.append(message.text) if _is_wrong(message) else None)
+    made.on("response", lambda answer: wrong.append(answer.url) if answer.status >= 500 else None)
+    made.goto("/_cloudcore/")
+    yield made
+    shots = os.environ.get("CLOUDCORE_SCREENSHOTS")
+    if shots:
+        Path(shots).mkdir(parents=True, exist_ok=True)
+        made.screenshot(path=f"{shots}/{request.node.name}.png", full_page=True)
+    context.close()
+    assert not wrong, wrong
