@@ -22,15 +22,14 @@ static int order_of(const cc_infer_node *node, uint32_t hash, cc_bytes name) {
     return cc_bytes_compare(node->name, name);
 }
 
-static cc_status node_new(cc_infer *infer, uint32_t hash, cc_bytes name, cc_infer_node **node_out,
-                          cc_error *error) {
+/* NULL when memory is out. */
+static cc_infer_node *node_new(cc_infer *infer, uint32_t hash, cc_bytes name) {
     cc_infer_node *node = cc_arena_alloc(&infer->arena, sizeof *node);
     cc_bytes copy = cc_arena_copy(&infer->arena, name);
     if (node == NULL || (copy.data == NULL && name.size != 0))
-        return no_memory(error);
+        return NULL;
     *node = (cc_infer_node){.name = copy, .hash = hash};
-    *node_out = node;
-    return CC_OK;
+    return node;
 }
 
 static cc_status field_insert(cc_infer *infer, cc_infer_node *into, uint32_t at, uint32_t hash, cc_bytes name,
@@ -45,8 +44,9 @@ static cc_status field_insert(cc_infer *infer, cc_infer_node *into, uint32_t at,
         into->fields = fields;
         into->field_capacity = capacity;
     }
-    cc_infer_node *node;
-    CC_TRY(node_new(infer, hash, name, &node, error));
+    cc_infer_node *node = node_new(infer, hash, name);
+    if (node == NULL)
+        return no_memory(error);
     memmove(into->fields + at + 1, into->fields + at, (into->field_count - at) * sizeof(cc_infer_node *));
     into->fields[at] = node;
     into->field_count++;
@@ -93,30 +93,37 @@ static void infer_number(cc_infer_node *into, cc_bytes number) {
     into->not_int64 = into->not_int64 || !cc_number_to_int64(number, &whole);
 }
 
+/* The elements of a list, or the members of a set, which lie as values without their type. */
+static cc_status infer_elements(cc_infer *infer, cc_infer_node *into, cc_value value, cc_error *error) {
+    cc_infer_node *element = into->element;
+    if (element == NULL) {
+        element = into->element = node_new(infer, 0, cc_bytes_of(NULL, 0));
+        if (element == NULL)
+            return no_memory(error);
+    }
+    if (value.type == CC_TYPE_L) {
+        cc_value inner;
+        for (uint32_t i = 0; cc_list_at(value, i, &inner); i++)
+            CC_TRY(infer_value(infer, element, inner, error));
+        return CC_OK;
+    }
+    cc_type type = value.type == CC_TYPE_SS ? CC_TYPE_S : value.type == CC_TYPE_NS ? CC_TYPE_N : CC_TYPE_B;
+    size_t position = 0;
+    cc_bytes member;
+    element->types |= (uint32_t)1 << type;
+    while (type == CC_TYPE_N && cc_set_next(value, &position, &member))
+        infer_number(element, member);
+    return CC_OK;
+}
+
 static cc_status infer_value(cc_infer *infer, cc_infer_node *into, cc_value value, cc_error *error) {
     into->types |= (uint32_t)1 << value.type;
-    bool set = ((uint32_t)1 << value.type & SETS) != 0;
     if (value.type == CC_TYPE_N)
         infer_number(into, cc_value_bytes(value));
     if (value.type == CC_TYPE_M)
         return infer_map(infer, into, value.payload, error);
-    if (!set && value.type != CC_TYPE_L)
-        return CC_OK;
-    if (into->element == NULL)
-        CC_TRY(node_new(infer, 0, cc_bytes_of(NULL, 0), &into->element, error));
-    cc_value inner;
-    for (uint32_t i = 0; !set && cc_list_at(value, i, &inner); i++)
-        CC_TRY(infer_value(infer, into->element, inner, error));
-    size_t position = 0;
-    cc_bytes member;
-    while (set && cc_set_next(value, &position, &member)) {
-        cc_type type = value.type == CC_TYPE_SS   ? CC_TYPE_S
-                       : value.type == CC_TYPE_NS ? CC_TYPE_N
-                                                  : CC_TYPE_B;
-        into->element->types |= (uint32_t)1 << type;
-        if (type == CC_TYPE_N)
-            infer_number(into->element, member);
-    }
+    if (value.type == CC_TYPE_L || ((uint32_t)1 << value.type & SETS) != 0)
+        return infer_elements(infer, into, value, error);
     return CC_OK;
 }
 
