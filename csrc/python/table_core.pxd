@@ -23,6 +23,7 @@ cdef extern from "codec/item.h" nogil:
         cc_bytes payload
     ctypedef struct cc_item_writer:
         cc_buffer *out
+    cc_type cc_type_from_name(cc_bytes name)
     uint32_t cc_item_count(cc_bytes item)
     bint cc_item_find(cc_bytes item, cc_bytes name, cc_value *value_out)
     void cc_item_at(cc_bytes item, uint32_t index, cc_bytes *name_out, cc_value *value_out)
@@ -240,6 +241,13 @@ cdef extern from "table/table.h" nogil:
         size_t batch_count
         const cc_batch_table *tables
         size_t table_count
+    ctypedef struct cc_bulk:
+        size_t position
+        uint64_t index
+        bint written
+    cc_status cc_table_bulk(cc_tables *tables, cc_bytes name, cc_bytes items, const uint8_t *deletes,
+                            cc_bulk *bulk, cc_arena *arena, cc_error *error)
+    cc_status cc_table_bulk_finish(cc_tables *tables, cc_bulk *bulk, cc_error *error)
     ctypedef struct cc_collection:
         uint32_t table
         cc_bytes key

@@ -209,6 +209,23 @@ CC_MUST_CHECK cc_status cc_table_finish(cc_tables *tables, const cc_request *req
 /* Whether cc_table_finish may have to wait for the disk (a door then lets go of the GIL first). */
 bool cc_table_waits(const cc_tables *tables, cc_durability durability);
 
+/* ---- many items, encoded already, end to end (bulk.c) ---- */
+typedef struct {
+    size_t position; /* bytes done */
+    uint64_t index;  /* items done */
+    bool written;    /* something waits for cc_table_bulk_finish */
+    cc_log_ticket ticket;
+} cc_bulk;
+/* One turn of the lock: stores some of `items` from bulk->position on; those with a byte that is not 0 in
+ * `deletes` (NULL: none) are keys to be deleted. A later item replaces an earlier one of its key. Call until
+ * position is at the end, resetting `arena` in between. CC_ERR_VALIDATION: item index - 1 is refused as
+ * PutItem refuses it, and skipped; those in front of it are stored. Any other error: this turn stored nothing. */
+CC_MUST_CHECK cc_status cc_table_bulk(cc_tables *tables, cc_bytes name, cc_bytes items,
+                                      const uint8_t *deletes, cc_bulk *bulk, cc_arena *arena,
+                                      cc_error *error);
+/* Waits until all that was loaded is as durable as the store's mode promises. Without the lock. */
+CC_MUST_CHECK cc_status cc_table_bulk_finish(cc_tables *tables, cc_bulk *bulk, cc_error *error);
+
 /* ---- for doors that skip the request: all under the store's lock ---- */
 /* The table of a name or ARN; CC_ERR_NOT_FOUND with AWS's words. */
 CC_MUST_CHECK cc_status cc_table_find(cc_tables *tables, cc_bytes name, cc_space **space_out,

@@ -1,62 +1,50 @@
-"""Batch: many puts and deletes of one table, written 25 at a time."""
+"""Batch: puts and deletes of one table, many to a log record."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from cloudcore._table import Loader
+from cloudcore.errors import ApiError
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.table import Table
 
-BATCH_MAX = 25
-"""Items of one BatchWriteItem."""
-
 
 class Batch:
-    """Puts and deletes, sent 25 at a time; the rest goes out when the block ends without an error.
+    """Puts and deletes, stored a thousand (or 256 KiB) at a time; the rest when the block ends without error.
 
-    A later write of a key replaces an earlier one of the same batch, as boto3's
-    `overwrite_by_pkeys` does, because DynamoDB refuses duplicates.
+    They happen in their order, so a later write of a key replaces an earlier one, and are as durable as the
+    store's mode at the end of the block, or of flush(). A value that has no type is refused at once, an item
+    that the table refuses when it is stored: ApiError of the first one; all others are stored.
     """
 
     def __init__(self, table: Table):
         self._table = table
-        self._waiting: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._loader = Loader(table.tables, table.name, table.floats)
 
     def put(self, item: Mapping[str, Any]) -> None:
         """Store an item."""
-        self._add(tuple(item.get(name) for name in self._table.keys), {"PutRequest": {"Item": item}})
+        if self._loader.put(item):
+            self.flush()
 
     def delete(self, *key: Any) -> None:
         """Remove an item by its key."""
-        found = self._table.key_of(key)
-        self._add(tuple(found.values()), {"DeleteRequest": {"Key": found}})
+        if self._loader.delete(self._table.key_of(key)):
+            self.flush()
 
     def extend(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Store many items."""
+        put = self._loader.put
         for item in items:
-            self.put(item)
-
-    def _add(self, key: tuple[Any, ...], request: dict[str, Any]) -> None:
-        self._waiting[key] = request
-        if len(self._waiting) == BATCH_MAX:
-            self.flush()
+            if put(item):
+                self.flush()
 
     def flush(self) -> None:
-        """Send what waits."""
-        requests = list(self._waiting.values())
-        self._waiting.clear()
-        while requests:
-            reply = self._table.tables.execute(
-                "BatchWriteItem",
-                {"RequestItems": {self._table.name: requests}},
-                "native",
-                self._table.floats,
-            )
-            requests = reply["UnprocessedItems"].get(self._table.name, [])
-            if requests:
-                time.sleep(0.01)
+        """Store what waits."""
+        for _, code, message in self._loader.flush():
+            raise ApiError(code, message)
 
     def __enter__(self) -> Batch:
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudcore._table import TableDoor
@@ -12,6 +12,7 @@ from cloudcore.dynamodb.expressions import Aliases, expression, key_condition, p
 from cloudcore.dynamodb.rows import Rows
 
 if TYPE_CHECKING:
+    from cloudcore.dynamodb.load import Loaded
     from cloudcore.dynamodb.service import DynamoDB
 
 GET_MAX = 100
@@ -303,6 +304,43 @@ class Table(TableDoor):
     def batch(self) -> Batch:
         """A context manager that collects puts and deletes and writes them many at a time."""
         return Batch(self)
+
+    def load(
+        self,
+        source: Any,
+        *,
+        format: str | None = None,
+        types: Mapping[str, str] | None = None,
+        nulls: str = "omit",
+        errors: str = "raise",
+        progress: bool | Callable[[int, float | None], Any] | None = None,
+    ) -> Loaded:
+        """Store many items, each replacing one with its key, and say how many.
+
+        source: a path (.parquet .arrow .csv .tsv .json .jsonl .ndjson, text also .gz) or binary file of
+        `format`; NDJSON as bytes; anything with `__arrow_c_stream__` (pyarrow, polars, pandas, DuckDB); the
+        Rows of another table; an iterable of mappings. format: of lines "json" (plain), "dynamodb-json"
+        (typed) or "dynamodb-export" ({"Item": ..}), or "csv", "tsv", "parquet", "arrow".
+
+        types: {column: DynamoDB type} for columns of Arrow data and CSV that are to become another type: text
+        N, B (base64) or, in CSV, BOOL; numbers S; lists SS, NS, BS. Other columns of CSV are text, but the
+        key's. nulls: "omit" them, or "keep" them as NULL. errors: "raise" the first refusal, behind which
+        nothing more is read, or "skip" and report. progress: None for a bar on a terminal, False, or a
+        function of (items stored, share of the source or None).
+
+        Raises ApiError, UnsupportedValue, OSError, ValueError (a broken file); items in front of it are
+        stored.
+        """
+        from cloudcore.dynamodb.load import load
+
+        return load(
+            self, source, format=format, types=types, nulls=nulls, errors=errors, progress=progress
+        )
+
+    def key_types(self) -> dict[str, str]:
+        """The types of the attributes in the keys of the table and its indexes: {"id": "S"}."""
+        table = self.service.call("DescribeTable", {"TableName": self.name})["Table"]
+        return {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
 
     def info(self) -> dict[str, int]:
         """Items, their bytes as stored, and the bytes of memory they take, index structures included."""
