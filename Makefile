@@ -142,5 +142,18 @@ lint: $(VENV)/.installed $(VENV)/.lint-tools $(VENV)/.test-tools ## formatters a
 demo: $(VENV)/.installed $(VENV)/.demo-tools ## the main job on real flights
 	$(BIN)/python -m examples.flights
 
+# What the destinations of delivery streams speak to, and Debian's PostgreSQL, which stands in for Redshift; where it
+# cannot be installed its tests say so.
+test-python test-services: $(VENV)/.destination-tools postgresql
+
+$(VENV)/.destination-tools: $(VENV)/.test-tools
+	$(BIN)/pip install --quiet duckdb 'psycopg[binary]' redshift-connector 'pyiceberg[sql-sqlite,pyarrow]' aiokafka 'moto[server]'
+	@touch $@
+
+.PHONY: postgresql
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql >/dev/null; } || true
+
 clean: ## remove what was built
 	rm -rf build $(VENV) .pytest_cache

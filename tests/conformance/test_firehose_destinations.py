@@ -71,6 +71,20 @@ KINDS["AmazonOpenSearchServerless"] = (
     {"IndexName": "j"},
 )
 
+REDSHIFT = {
+    "RoleARN": ROLE, "ClusterJDBCURL": "jdbc:redshift://a.b.us-east-1.redshift.amazonaws.com:5439/dev", "Username": "u",
+    "CopyCommand": {"DataTableName": "t", "CopyOptions": "json 'auto'"},
+}  # fmt: skip
+KINDS["Redshift"] = (
+    {**REDSHIFT, "Password": "secret1", "S3Configuration": BUCKET},
+    {**REDSHIFT, "RetryOptions": {"DurationInSeconds": 3600}, "S3BackupMode": "Disabled",
+     "CloudWatchLoggingOptions": {"Enabled": False}, "S3DestinationDescription": PLAIN},
+    {"CopyCommand": {"DataTableName": "u", "CopyOptions": "csv"}, "S3BackupMode": "Enabled",
+     "S3BackupUpdate": {**BUCKET, "Prefix": "raw/"}},
+    {"CopyCommand": {"DataTableName": "u", "CopyOptions": "csv"}, "S3BackupMode": "Enabled",
+     "S3BackupDescription": {**PLAIN, "Prefix": "raw/"}},
+)  # fmt: skip
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Firehose]:
@@ -138,6 +152,30 @@ def test_what_a_search_destination_refuses(client: Any, change: dict[str, Any], 
             DeliveryStreamName="s",
             AmazonopensearchserviceDestinationConfiguration={k: v for k, v in members.items() if v is not None},
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"S3Configuration": {**BUCKET, "CompressionFormat": "Snappy"}}, "not supported by the Redshift COPY"),
+        ({"S3Configuration": {**BUCKET, "CompressionFormat": "ZIP"}}, "not supported by the Redshift COPY"),
+        ({"S3Configuration": {**BUCKET, "CompressionFormat": "GZIP"}}, "go together"),
+        ({"S3Configuration": {**BUCKET, "Prefix": "!{timestamp:yyyy}/"}}, "takes no expressions"),
+        ({"S3Configuration": {**BUCKET, "ErrorOutputPrefix": "e/"}}, "must be null or empty"),
+        ({"Password": None}, "Username and Password are required"),
+        ({"S3BackupMode": "Enabled"}, "S3BackupConfiguration is required"),
+        ({"CopyCommand": {"DataTableName": "t", "DataTableColumns": "a b"}}, "no list of columns"),
+        ({"CopyCommand": {"DataTableName": "t", "CopyOptions": "fixedwidth 'a:1'"}}, "fixedwidth|FIXEDWIDTH"),
+        ({"CopyCommand": {"DataTableName": "t", "CopyOptions": "json 'noshred'"}}, "noshred"),
+        ({"CopyCommand": {"DataTableName": "t", "CopyOptions": "maxerror 'x'"}}, "needs a value"),
+        ({"CopyCommand": {"DataTableName": "t", "CopyOptions": "csv json 'auto'"}}, "more than one"),
+        ({"CopyCommand": {"DataTableName": "t", "CopyOptions": "csv \"x"}}, "cannot be read"),
+    ],
+)
+def test_what_a_redshift_destination_refuses(client: Any, change: dict[str, Any], words: str) -> None:
+    members = {k: v for k, v in {**KINDS["Redshift"][0], **change}.items() if v is not None}
+    with pytest.raises(ClientError, match=words):
+        client.create_delivery_stream(DeliveryStreamName="s", RedshiftDestinationConfiguration=members)
 
 
 def test_another_type_of_destination_needs_all_its_members(client: Any) -> None:

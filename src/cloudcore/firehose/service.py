@@ -319,6 +319,8 @@ class Firehose:
                 "InvalidArgumentException",
                 "EncryptionConfiguration.KMSEncryptionConfig is not supported by the local object store",
             )
+        if hasattr(config.endpoint, "check"):
+            config.endpoint.check(self.reach, bool(getattr(self.objects, "encrypts", False)))
         if config.conversion is not None and config.conversion.schema != "infer":
             from cloudcore.firehose.destinations.s3 import columnar
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Destination", "http_endpoint", "opensearch", "splunk"]
+__all__ = ["Destination", "http_endpoint", "opensearch", "redshift", "splunk"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,35 @@ def opensearch(
         "RetryOptions": {"DurationInSeconds": retry_seconds},
     }  # fmt: skip
     return Destination("Amazonopensearchservice", members, {**reach, **({"sign": sign} if sign else {})})
+
+
+def redshift(
+    table: str,
+    *,
+    columns: str = "",
+    options: str = "json 'auto'",
+    url: str | None = None,
+    database: str = "dev",
+    user: str = "cloudcore",
+    password: str = "unused",
+    retry_seconds: int = 3600,
+) -> Destination:
+    """A table of Redshift, or of what stands in for it: an object in the bucket, then COPY.
+
+    `url`: jdbc:redshift://HOST:PORT/DATABASE (and objects go to S3), postgresql://[USER:PASSWORD@]HOST/DB,
+    duckdb:PATH; None: a DuckDB file <service's directory>/@redshift/<database>.duckdb. `columns`: names with
+    commas between them; `options`: CopyOptions. The table has to be there.
+    """
+    jdbc, reach = url or "", {}
+    if not jdbc.startswith("jdbc:"):
+        jdbc = f"jdbc:redshift://local.cloudcore.redshift.local:5439/{database}"
+        reach = {"reach": {jdbc: url or "duckdb:"}}
+    command = {"DataTableName": table, "DataTableColumns": columns, "CopyOptions": options}
+    members = {
+        "ClusterJDBCURL": jdbc, "CopyCommand": command, "Username": user, "Password": password,
+        "RetryOptions": {"DurationInSeconds": retry_seconds},
+    }  # fmt: skip
+    return Destination("Redshift", members, reach)
 
 
 def splunk(

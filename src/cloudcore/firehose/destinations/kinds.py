@@ -65,6 +65,7 @@ KINDS = {
         Kind("S3", "s3"),
         Kind("HttpEndpoint", "http_endpoint"),
         Kind("Splunk", "splunk"),
+        Kind("Redshift", "redshift"),
         Kind("Elasticsearch", "opensearch"),
         Kind("Amazonopensearchservice", "opensearch"),
         Kind("AmazonOpenSearchServerless", "opensearch"),

@@ -10,10 +10,14 @@ A plan's key is a UUID made of its identity: the same at every attempt, over kil
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any, Protocol
 
 import orjson
@@ -22,6 +26,9 @@ from cloudcore.clock import Clock
 from cloudcore.errors import ClosedError
 from cloudcore.firehose.journal import Plan
 from cloudcore.firehose.records import Piece, record_id, split
+
+_scratch: list[str] = []
+_scratch_lock = threading.Lock()
 
 
 class Later(OSError):
@@ -65,6 +72,10 @@ class Progress:
     taken: set[int] = field(default_factory=set)
     failures: dict[int, Failure] = field(default_factory=dict)
     attempts: int = 0
+    stored: bool = False
+    """Whether the object that the endpoint reads is in the bucket."""
+    size: int = 0
+    """Its bytes."""
 
     def left(self, count: int) -> list[int]:
         """The numbers of the records that are neither taken nor failed."""
@@ -103,12 +114,21 @@ class Around:
     clock: Clock
     reach: Mapping[str, str] = field(default_factory=dict)
     directory: str | None = None
+    zone: tzinfo = UTC
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def address(self, configured: str) -> str:
         """Where a configured address is reached: the longest beginning that `reach` names is replaced."""
         begin = max((b for b in self.reach if configured.startswith(b)), key=len, default=None)
         return configured if begin is None else self.reach[begin] + configured[len(begin) :]
+
+    def scratch(self) -> str:
+        """A directory for embedded destinations of a service in memory; it goes with the process."""
+        with _scratch_lock:
+            if not _scratch:
+                _scratch.append(tempfile.mkdtemp(prefix="cloudcore-"))
+                atexit.register(shutil.rmtree, _scratch[0], ignore_errors=True)
+            return _scratch[0]
 
     def pause(self, seconds: float) -> None:
         """Wait inside an attempt. Raises ClosedError when the stream is being closed."""
