@@ -75,6 +75,18 @@ REDSHIFT = {
     "RoleARN": ROLE, "ClusterJDBCURL": "jdbc:redshift://a.b.us-east-1.redshift.amazonaws.com:5439/dev", "Username": "u",
     "CopyCommand": {"DataTableName": "t", "CopyOptions": "json 'auto'"},
 }  # fmt: skip
+ICEBERG = {
+    "RoleARN": ROLE, "CatalogConfiguration": {"CatalogARN": "arn:aws:glue:us-east-1:000000000000:catalog"},
+    "DestinationTableConfigurationList": [{"DestinationDatabaseName": "d", "DestinationTableName": "t", "UniqueKeys": ["id"]}],
+}  # fmt: skip
+KINDS["Iceberg"] = (
+    {**ICEBERG, "S3Configuration": BUCKET},
+    {**ICEBERG, "AppendOnly": False, "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 300},
+     "RetryOptions": {"DurationInSeconds": 300}, "S3BackupMode": "FailedDataOnly",
+     "CloudWatchLoggingOptions": {"Enabled": False}, "S3DestinationDescription": PLAIN},
+    {"AppendOnly": True, "S3Configuration": {**BUCKET, "Prefix": "p/"}},
+    {"AppendOnly": True, "S3DestinationDescription": {**PLAIN, "Prefix": "p/"}},
+)  # fmt: skip
 KINDS["Redshift"] = (
     {**REDSHIFT, "Password": "secret1", "S3Configuration": BUCKET},
     {**REDSHIFT, "RetryOptions": {"DurationInSeconds": 3600}, "S3BackupMode": "Disabled",
@@ -176,6 +188,26 @@ def test_what_a_redshift_destination_refuses(client: Any, change: dict[str, Any]
     members = {k: v for k, v in {**KINDS["Redshift"][0], **change}.items() if v is not None}
     with pytest.raises(ClientError, match=words):
         client.create_delivery_stream(DeliveryStreamName="s", RedshiftDestinationConfiguration=members)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"S3BackupMode": "AllData"}, "must be FailedDataOnly"),
+        ({"TableCreationConfiguration": {"Enabled": True}}, "make the table first"),
+        ({"SchemaEvolutionConfiguration": {"Enabled": True}}, "not supported"),
+        ({"DestinationTableConfigurationList": []}, "is one table"),
+        ({"CatalogConfiguration": {"WarehouseLocation": "s3://b/w"}}, "WarehouseLocation"),
+        ({"DestinationTableConfigurationList": [
+            {"DestinationDatabaseName": "d", "DestinationTableName": "t", "PartitionSpec": {"Identity": [{"SourceName": "a"}]}}]},
+         "PartitionSpec"),
+    ],
+)  # fmt: skip
+def test_what_an_iceberg_destination_refuses(client: Any, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ClientError, match=words):
+        client.create_delivery_stream(
+            DeliveryStreamName="s", IcebergDestinationConfiguration={**KINDS["Iceberg"][0], **change}
+        )
 
 
 def test_another_type_of_destination_needs_all_its_members(client: Any) -> None:

@@ -32,6 +32,11 @@ from cloudcore.firehose.journal import Plan
 from cloudcore.firehose.records import Piece
 
 
+def is_data(lane: str) -> bool:
+    """Whether a lane is of the data itself."""
+    return lane.partition(":")[0] == "data"
+
+
 class Delivering:
     """Delivers the plans of one stream by the configuration of each plan's version."""
 
@@ -44,7 +49,7 @@ class Delivering:
         self, config: Config, version: int, identity: str, lane: str, time_ms: int, keys: dict[str, str]
     ) -> tuple[str, str]:
         """Bucket and key of a new plan; no bucket and a UUID where the data goes to an endpoint."""
-        if config.endpoint is not None and not config.endpoint.stores and lane == "data":
+        if config.endpoint is not None and not config.endpoint.stores and is_data(lane):
             return "", prefix.uuid_of(identity)
         return s3.object_key(config, self._around.stream, version, identity, lane, time_ms, keys)
 
@@ -53,7 +58,7 @@ class Delivering:
     ) -> dict[str, int]:
         """Returns what to count. Raises OSError (Later says more) when it cannot be done now."""
         config = self._configs[plan.version]
-        if config.endpoint is None or plan.lane != "data":
+        if config.endpoint is None or not is_data(plan.lane):
             return s3.deliver(
                 plan, pieces, config, schema, self._around.objects, self._around.stream, self._told
             )

@@ -75,7 +75,7 @@ def _endpoint(
     o: dict[str, Any], s3: dict[str, Any], ours: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The configuration of a destination that is no bucket, around the bucket's."""
-    for option in ("format", "schema", "query", "backup_prefix", "file_extension"):
+    for option in ("format", "schema", "backup_prefix", "file_extension"):
         if o.get(option) is not None:
             raise ValueError(f"{option} is of streams that deliver to a bucket")
     to = o["to"]

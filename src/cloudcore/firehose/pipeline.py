@@ -30,7 +30,7 @@ from cloudcore.errors import ClosedError
 from cloudcore.firehose import staged as staging
 from cloudcore.firehose.buffers import Buffer, Buffers
 from cloudcore.firehose.deliveries import PLACES, Deliveries, Job, Outcome
-from cloudcore.firehose.delivering import Delivering
+from cloudcore.firehose.delivering import Delivering, is_data
 from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.destinations.s3.encode import CONVERSION_FAILED
 from cloudcore.firehose.destinations.sending import Around, Later
@@ -291,7 +291,7 @@ class Pipeline(Turning):
         now = self.clock.monotonic()
         if outcome.moved is not None:
             self._retrying.ended(plan.id)
-            if config.endpoint is None or plan.lane != "data":
+            if config.endpoint is None or not is_data(plan.lane):
                 self._retrying.recovered(now)
             self._latency_s = max(0.0, self.clock.now() - plan.time_ms / 1000)
             self.journal.done(plan, outcome.moved)
@@ -301,14 +301,14 @@ class Pipeline(Turning):
                 return False
             raise outcome.error
         if self.clock.now_ms() - plan.time_ms >= self._retention_ms and (
-            config.endpoint is None or plan.redirected or plan.lane != "data"
+            config.endpoint is None or plan.redirected or not is_data(plan.lane)
         ):
             self._retrying.ended(plan.id)
             logger.error("%s: %d records are past their retention and lost: %s could not be written (%s)",
                          self.name, plan.records, plan.key, outcome.error)  # fmt: skip
             self.journal.done(plan, {"expired": plan.records})
             return True
-        own = plan.lane.partition(":")[0] == "data" and not plan.redirected
+        own = is_data(plan.lane) and not plan.redirected
         pause = self._retrying.failed(plan.id, config.retry if own else None, now)
         if pause is None:
             self._redirect(plan, outcome.error)

@@ -334,6 +334,13 @@ class Firehose:
         with self._lock:
             self.catalogue.define(database, table, schema)
 
+    def iceberg(self) -> Any:
+        """Ours: the local pyiceberg catalog, where the tables of Iceberg destinations are made and read."""
+        from cloudcore.firehose.destinations.iceberg.deliver import local_catalog
+        from cloudcore.firehose.destinations.sending import Around
+
+        return local_catalog(self.directory or Around("", "", "", None, self.clock).scratch())
+
     def with_schema(self, raw: dict[str, Any], ours: dict[str, Any] | None) -> dict[str, Any] | None:
         """`ours` with the schema of the table that the configuration names, if it names one."""
         from cloudcore.firehose.destinations.s3 import conversion

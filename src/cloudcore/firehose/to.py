@@ -8,11 +8,11 @@ Addresses of the library may be http:// ones; over the wire AWS's rules hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Destination", "http_endpoint", "opensearch", "redshift", "splunk"]
+__all__ = ["Destination", "http_endpoint", "iceberg", "opensearch", "redshift", "splunk"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,36 @@ def http_endpoint(
         "RetryOptions": {"DurationInSeconds": retry_seconds},
     }  # fmt: skip
     return Destination("HttpEndpoint", members, {"timeout_seconds": timeout_seconds, **reach})
+
+
+def iceberg(
+    *tables: str,
+    keys: Mapping[str, Sequence[str]] | None = None,
+    append_only: bool = False,
+    rest: str | None = None,
+    warehouse: str | None = None,
+    retry_seconds: int = 300,
+) -> Destination:
+    """Iceberg tables, "database.table" each, which have to be there.
+
+    One table takes every record; of several, a transform or a query says destinationDatabaseName,
+    destinationTableName and operation (insert, update, delete) of each record. `keys`: the unique keys of a
+    table, by its name, that updates and deletes go by. `rest`: the address of a REST catalog, with its
+    `warehouse` (s3://...); None: the local one, `Firehose.iceberg()`.
+    """
+    listed = []
+    for table in tables:
+        database, _, name = table.rpartition(".")
+        unique = {"UniqueKeys": list(keys[table])} if keys and table in keys else {}
+        listed.append({"DestinationDatabaseName": database, "DestinationTableName": name, **unique})
+    arn = "arn:aws:glue:us-east-1:000000000000:catalog"
+    catalog = {"CatalogARN": arn} | ({"WarehouseLocation": warehouse} if warehouse else {})
+    members = {
+        "DestinationTableConfigurationList": listed, "AppendOnly": append_only,
+        "CatalogConfiguration": catalog,
+        "RetryOptions": {"DurationInSeconds": retry_seconds},
+    }  # fmt: skip
+    return Destination("Iceberg", members, {"reach": {arn: rest}} if rest else {})
 
 
 def opensearch(

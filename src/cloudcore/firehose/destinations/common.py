@@ -34,9 +34,9 @@ class Shape:
 
 def parse(
     shape: Shape, raw: dict[str, Any], ours: dict[str, Any], members: Collection[str], retry: Retry,
-    endpoint: Any,
+    endpoint: Any, query: bool = False,
 ) -> Config:  # fmt: skip
-    """A Config around `endpoint`. Raises ApiError."""
+    """A Config around `endpoint`; `query`: it has a use for MetadataExtraction. Raises ApiError."""
     where = f"{shape.name}DestinationConfiguration"
     only(raw, {*SHARED, *members}, where)
     s3.refuse_unsupported(raw)
@@ -50,7 +50,7 @@ def parse(
         buffer_seconds=float(ours.get("buffer_seconds", hints.get("IntervalInSeconds", shape.seconds))),
     )
     processors = processing.parse(raw, {"processor_mib": shape.processor_mib, **ours})
-    if processors.query:
+    if processors.query and not query:
         raise invalid(f"MetadataExtraction is not supported in {where}: it has no dynamic partitioning")
     everything = raw.get("S3BackupMode", shape.modes[0]) == shape.modes[1]
     return Config(

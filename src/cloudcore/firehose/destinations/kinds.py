@@ -66,6 +66,7 @@ KINDS = {
         Kind("HttpEndpoint", "http_endpoint"),
         Kind("Splunk", "splunk"),
         Kind("Redshift", "redshift"),
+        Kind("Iceberg", "iceberg"),
         Kind("Elasticsearch", "opensearch"),
         Kind("Amazonopensearchservice", "opensearch"),
         Kind("AmazonOpenSearchServerless", "opensearch"),
@@ -73,6 +74,7 @@ KINDS = {
 }
 _REFUSED = {
     "SnowflakeDestinationConfiguration": "Snowflake is not supported: no server of it runs but its own",
+    "SnowflakeDestinationUpdate": "Snowflake is not supported: no server of it runs but its own",
 }
 
 

@@ -36,6 +36,8 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         if not same:
             _check_switch(kinds.of(found), kind)
         raw = merge(found["Destination"] if same else {}, update)
+        if kind.name == "Iceberg" and same and "S3Configuration" in update:  # its update has no S3Update
+            raw["S3Configuration"] = merge(found["Destination"]["S3Configuration"], update["S3Configuration"])
         whole = {"DeliveryStreamName": name, kind.configuration: raw}  # with all that is required
         raw = check("firehose", "CreateDeliveryStream", whole)[kind.configuration]
         ours = service.with_schema(raw, found.get("Ours"))

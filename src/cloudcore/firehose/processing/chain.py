@@ -37,7 +37,11 @@ class Processing:
         self._processors = config.processors
         self._delimiter = config.processors.delimiter
         self._clock, self._on_failed = clock, on_failed
-        self._partitions = Partitions(config, clock, open_lanes)
+        self._partitions: Any = Partitions(config, clock, open_lanes)
+        if config.endpoint is not None and getattr(config.endpoint, "routed", False):
+            from cloudcore.firehose.destinations.iceberg.routing import Routes
+
+            self._partitions = Routes(config.endpoint, config.processors.query)
         function = config.processors.function
         self.buffer_bytes = function.buffer_bytes if function else _BATCH_BYTES
         self.buffer_seconds = function.buffer_seconds if function else 0.0
@@ -83,7 +87,7 @@ class Processing:
         attempts: int,
     ) -> None:  # fmt: skip
         try:
-            lane, keys = self._partitions.place(data, keys)
+            lane, keys, data = self._partitions.place(data, keys)
         except Refused as refused:
             self._fail(groups, out, item, refused, attempts)
             return

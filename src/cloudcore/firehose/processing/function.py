@@ -164,5 +164,8 @@ def _fate(reply: Any) -> Reply:
     except (binascii.Error, ValueError):
         raise Refused("Lambda.JsonProcessingException", "The returned data is not base64.") from None
     metadata = reply.get("metadata")
-    keys = metadata.get("partitionKeys") if isinstance(metadata, dict) else None
-    return Reply(raw, keys if isinstance(keys, dict) else {})
+    keys: dict[str, Any] = {}
+    for member in ("partitionKeys", "otfMetadata"):
+        given = metadata.get(member) if isinstance(metadata, dict) else None
+        keys.update(given if isinstance(given, dict) else {})
+    return Reply(raw, keys)

@@ -30,10 +30,10 @@ class Partitions:
         """A new batch: what it stages enters the buffers when it ends."""
         self._batch = set()
 
-    def place(self, data: bytes, from_function: dict[str, Any]) -> tuple[str, dict[str, str]]:
-        """(lane, partition keys) of a record. Raises Refused."""
+    def place(self, data: bytes, from_function: dict[str, Any]) -> tuple[str, dict[str, str], bytes]:
+        """(lane, partition keys, what is staged) of a record. Raises Refused."""
         if not self._needed:
-            return "data", {}
+            return "data", {}, data
         values = self._values(data, from_function)
         found = self._known.get(values)
         if found is None:
@@ -45,7 +45,7 @@ class Partitions:
             found = self._known[values] = (lane, keys)
         if found[0] not in self._batch:
             self._check_count(found[0])
-        return found
+        return *found, data
 
     def _values(self, data: bytes, from_function: dict[str, Any]) -> tuple[str, ...]:
         from_query = self._query.keys(data) if self._query else {}

@@ -1,0 +1,1 @@
+"""Iceberg tables through pyiceberg: inserts, updates and deletes, each plan committed once."""
