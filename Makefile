@@ -89,7 +89,7 @@ test-thread: $(VENV)/.test-tools ## C tests under TSan
 	cmake --build --preset thread -j $(JOBS)
 	ctest --preset thread -j $(JOBS) --no-tests=error
 
-test-services: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.service-tools $(JARS) ## against real servers of other projects
+test-services: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.service-tools $(VENV)/.destination-tools $(JARS) ## against real servers of other projects
 	$(BIN)/python -m pytest -q -m services tests/services
 
 # A system package that is missing is installed where that is allowed; elsewhere the tests say what they need.

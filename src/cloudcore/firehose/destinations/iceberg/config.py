@@ -53,7 +53,7 @@ class Iceberg:
         try:
             import pyiceberg  # noqa: F401
         except ImportError:
-            raise invalid("an Iceberg destination needs pyiceberg: pip install 'cloudcore[iceberg]'") from None
+            raise invalid("Iceberg needs pyiceberg: pip install 'cloudcore[iceberg]'") from None
 
     def open(self, around: Around) -> Sender:
         from cloudcore.firehose.destinations.iceberg.deliver import IcebergSender
