@@ -291,7 +291,7 @@ class Cloud(Place):
         default it can be written to on loopback alone. Raises ValueError, OSError.
         """
         # Streams of an earlier run go on delivering, asynchronous events and provisioned functions go on too.
-        for place in self._kept():
+        for place in self.kept():
             for service in ("firehose", "lambda_"):
                 if os.path.isdir(place._home(service.rstrip("_")) or ""):
                     getattr(place, service)
@@ -405,7 +405,7 @@ class Cloud(Place):
                 self._places[account, region] = found
             return found
 
-    def _kept(self) -> list[Place]:
+    def kept(self) -> list[Place]:
         """The places of which the directory holds something, and those in use."""
         if not self.in_memory and not self.shared:
             for home in glob.iglob(os.path.join(glob.escape(self.path), "*", "*", "")):

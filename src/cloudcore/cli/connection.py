@@ -10,12 +10,14 @@ address it serves under into DIR; the file goes with it, and one that a killed p
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from cloudcore.errors import ApiError, CloudcoreError
 
@@ -44,6 +46,10 @@ def add_target(parser: argparse.ArgumentParser, json_help: str = "print JSON") -
         help="an endpoint that serves it (default: $CLOUDCORE_ENDPOINT)",
     )
     parser.add_argument("--json", action="store_true", help=json_help)
+    parser.add_argument(
+        "--region", default=os.environ.get("AWS_REGION"), help="default: $AWS_REGION, or the cloud's"
+    )
+    parser.add_argument("--account", help="12 digits; default: the cloud's")
 
 
 class Refusal(CloudcoreError):
@@ -55,18 +61,32 @@ class Refusal(CloudcoreError):
 
 
 class Connection:
-    """Requests to one cloud. `where` says which, for people."""
+    """Requests to one cloud. `where` says which, for people; `place` is a query that names whose data."""
 
-    def __init__(self, where: str, send: Any):
+    def __init__(self, where: str, send: Any, region: str | None = None, account: str | None = None):
         self.where = where
         self._send = send
+        self._region, self._account = region, account
+        named = {"region": region, "account": account}
+        self.place = urlencode({name: value for name, value in named.items() if value})
 
     def request(
         self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b""
     ) -> Answer:
         """(status, headers by lower-case name, body) of one request; a refusal is an answer too."""
-        answer: Answer = self._send(method, target, headers or {}, body)
+        headers = dict(headers or {})
+        if not target.startswith("/_cloudcore/"):
+            headers["authorization"] = self._scope(target, headers)
+        answer: Answer = self._send(method, target, headers, body)
         return answer
+
+    def _scope(self, target: str, headers: dict[str, str]) -> str:
+        """Whose data is meant, in the form in which SDKs say it; a remote with keys has it signed."""
+        named = headers.get("x-amz-target", "")
+        service = "firehose" if named.startswith("Firehose") else "dynamodb" if named else "lambda"
+        if not named and not target.startswith("/20"):
+            service = "s3"
+        return f"Credential={self._account or 'cli'}/0/{self._region or 'us-east-1'}/{service}/aws4_request"
 
     def call(self, service: str, operation: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         """One operation of a JSON service, in the wire's form. Raises ApiError when it is refused."""
@@ -76,6 +96,15 @@ class Connection:
             "content-type": f"application/x-amz-json-{version}",
         }
         return _read(*self.request("POST", "/", headers, json.dumps(params or {}).encode()))
+
+    def post(self, target: str, params: dict[str, Any], method: str = "POST") -> dict[str, Any]:
+        """A JSON document sent, and the one that comes back. Raises ApiError when it is refused."""
+        headers = {"content-type": "application/json", "x-cloudcore": "cli"}
+        return _read(*self.request(method, target, headers, json.dumps(params).encode()))
+
+    def delete(self, target: str) -> dict[str, Any]:
+        """One of Lambda's REST deletions."""
+        return _read(*self.request("DELETE", target))
 
     def get(self, target: str) -> dict[str, Any]:
         """A JSON document: Lambda's REST reads, or the endpoint's own under /_cloudcore/."""
@@ -90,7 +119,7 @@ def connect(options: argparse.Namespace, make: bool = False) -> Iterator[Connect
     """
     url = options.endpoint or served_at(options.data)
     if url:
-        yield Connection(url, _Remote(url))
+        yield Connection(url, _Remote(url), options.region, options.account)
         return
     if not make and not os.path.isdir(options.data):
         raise Refusal(
@@ -100,20 +129,23 @@ def connect(options: argparse.Namespace, make: bool = False) -> Iterator[Connect
     import cloudcore
     from cloudcore.wire.router import Router, whole
 
-    with cloudcore.open(options.data) as cloud:
+    named = {"region": options.region, "account": options.account}
+    with cloudcore.open(options.data, **{name: value for name, value in named.items() if value}) as cloud:
         router = Router(cloud)
 
         def send(method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
             status, out, data = whole(router.answer(method, target, headers, body))
             return status, {name.lower(): value for name, value in out}, data
 
-        yield Connection(str(cloud.path), send)
+        yield Connection(str(cloud.path), send, cloud.region, cloud.account)
 
 
 class _Remote:
-    """Sends to an http:// endpoint."""
+    """Sends to an http:// endpoint; signed, if the environment has keys as an SDK would find them."""
 
     def __init__(self, url: str):
+        self._key = os.environ.get("AWS_ACCESS_KEY_ID", "")
+        self._secret = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
         self._parts = urlsplit(url)
         if self._parts.scheme != "http" or not self._parts.hostname:
             raise ValueError(f"{url!r} is no endpoint; one looks like http://127.0.0.1:4566")
@@ -124,6 +156,8 @@ class _Remote:
         connection = HTTPConnection(
             self._parts.hostname or "", self._parts.port or 80, timeout=_TIMEOUT_SECONDS
         )
+        if self._key and self._secret:
+            headers = self._signed(method, target, headers, body)
         try:
             connection.request(method, target, body, headers)
             answer = connection.getresponse()
@@ -132,6 +166,18 @@ class _Remote:
             raise OSError(f"nobody answers at {self._parts.geturl()}") from None
         finally:
             connection.close()
+
+    def _signed(self, method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
+        if "authorization" not in headers:  # the endpoint's own: a browser would ask for these
+            pair = f"{self._key}:{self._secret}".encode()
+            return {**headers, "authorization": "Basic " + base64.b64encode(pair).decode()}
+        from cloudcore.wire.auth.signature import sign_request
+
+        account, _, region, service, _ = headers["authorization"].removeprefix("Credential=").split("/")
+        key = account if account.isdigit() and self._key.isdigit() else self._key
+        plain = {name: value for name, value in headers.items() if name != "authorization"}
+        plain["host"] = self._parts.netloc
+        return sign_request(key, self._secret, region, service, method, target, plain, body, time.time())
 
 
 def publish(directory: str, url: str, region: str) -> None:

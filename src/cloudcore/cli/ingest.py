@@ -103,9 +103,7 @@ class _Ingest:
             raise _Refusal("--to cannot be the root directory")
         state = self.to / ".cloudcore"
         function = _Function(self.options.transform, state) if self.options.transform else None
-        service = delivery(
-            state / "firehose", self.to.parent, invoke=function.invoke if function else None
-        )
+        service = delivery(state / "firehose", self.to.parent, invoke=function.invoke if function else None)
         service.on_failed = self._failed
         start = time.monotonic()
         try:

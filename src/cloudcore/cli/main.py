@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import keyword
 import sys
+from typing import Any
 
 VERBS = {
     "serve": "serve every service over HTTP",
     "env": "print the variables that make SDKs talk to it",
     "status": "say what is served and what it holds",
+    "top": "watch rates, latencies, functions and streams",
+    "tap": "print a table's changes or a stream's records as they come",
+    "apply": "make tables, functions and streams as a TOML file says",
+    "lambda": "make, deploy, call and read the logs of functions",
+    "console": "open the console in the browser",
+    "snapshot": "save, list and load copies of a cloud",
+    "reset": "delete everything a cloud holds",
     "ingest": "write NDJSON or CSV as Parquet or JSON objects",
     "completion": "print the completion script of a shell",
 }
-"""Verb -> its line in --help; the module is cloudcore.cli.<verb>."""
+"""Verb -> its line in --help; the module is cloudcore.cli.<verb>, or <verb>_ where Python has the word."""
+_UNSIGNED = ("IncompleteSignatureException", "InvalidSignatureException", "UnrecognizedClientException")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     verb, *rest = arguments
     if verb not in VERBS:
         return _refuse("", f"there is no verb {verb!r}", _nearest(verb))
-    module = importlib.import_module(f"cloudcore.cli.{verb}")
+    module = _module(verb)
     parser = verb_parser(verb)
     try:
         status: int = module.run(parser.parse_args(rest))
@@ -45,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def verb_parser(verb: str) -> argparse.ArgumentParser:
     """The parser of one verb, with the arguments its module gives it."""
-    module = importlib.import_module(f"cloudcore.cli.{verb}")
+    module = _module(verb)
     parser = argparse.ArgumentParser(
         prog=f"cloudcore {verb}",
         description=module.__doc__,
@@ -53,6 +63,11 @@ def verb_parser(verb: str) -> argparse.ArgumentParser:
     )
     module.arguments(parser)
     return parser
+
+
+def _module(verb: str) -> Any:
+    name = f"{verb}_" if keyword.iskeyword(verb) else verb
+    return importlib.import_module(f"cloudcore.cli.{name}")
 
 
 def _without_verb(arguments: list[str]) -> int:
@@ -81,6 +96,8 @@ def _failed(verb: str, error: Exception) -> int:
     hint = ""
     if isinstance(error, BusyError):
         hint = "another process has this directory; ask it with --endpoint URL, or stop it"
+    elif getattr(error, "code", "") in _UNSIGNED:
+        hint = "this endpoint checks signatures: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     elif not isinstance(error, (CloudcoreError, OSError, ValueError, ImportError)):
         raise error
     return _refuse(verb, str(error), getattr(error, "hint", hint))

@@ -34,6 +34,15 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def names(connection: Connection) -> dict[str, list[str]]:
+    """The names of everything, by kind."""
+    return {
+        "tables": _tables(connection),
+        "functions": [entry["FunctionName"] for entry in _functions(connection)],
+        "streams": _streams(connection),
+    }
+
+
 def _tables(connection: Connection) -> list[str]:
     names: list[str] = []
     page: dict[str, Any] = {}

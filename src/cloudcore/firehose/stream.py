@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cloudcore.clock import Clock
@@ -15,6 +15,7 @@ from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.destinations.sending import Around
 from cloudcore.firehose.pipeline import REJECT, Pipeline
 from cloudcore.firehose.processing.chain import Processing
+from cloudcore.firehose.records import split
 from cloudcore.firehose.sealed import KeyFile, SealedLog, sealer_of
 
 RECORD_BYTES_MAX = 1_024_000
@@ -202,6 +203,21 @@ class Stream:
             "bytes_out": counters.get("bytes_out", 0),
             **self._pipeline.waiting(),
         }
+
+    def records(self, first: int, count: int) -> Iterator[tuple[int, int, bytes]]:
+        """Up to `count` records that were put, from sequence `first` on, as far as the log still holds them:
+        (sequence, time of arrival in ms since 1970, bytes)."""
+        left = count
+        for batch in self._source.read(first):
+            if batch.type == REJECT:
+                continue
+            for at, data in enumerate(split(batch.payload)):
+                if batch.first + at < first:
+                    continue
+                if left == 0:
+                    return
+                left -= 1
+                yield batch.first + at, batch.time_ms, bytes(data)
 
     def delivered_keys(self) -> list[str]:
         """Keys of the objects that were delivered, oldest first. Raises ValueError where no object is the

@@ -117,10 +117,10 @@ class Router:
         """What is the endpoint's own. With a guard its readers sign in by an access key and its secret."""
         if self._guard is not None and not self._guard.signed_in(headers, write=method == "POST"):
             return 401, [("WWW-Authenticate", 'Basic realm="cloudcore: access key and secret"')], b""
-        if path == "/_cloudcore/metrics" and method in ("GET", "HEAD"):
-            from cloudcore.wire import metrics
+        from cloudcore.wire import own
 
-            return 200, [("Content-Type", metrics.CONTENT_TYPE)], metrics.text(self._cloud.metrics())
+        if own.answers(method, path):
+            return own.answer(self._cloud, method, path, query, headers, body)
         if self._console is None:
             return 404, [("Content-Type", "text/plain")], b"There is no console here\n"
         return self._console.answer(method, path, query, headers, body)
