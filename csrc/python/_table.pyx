@@ -81,7 +81,7 @@ cdef class Tables:
     cdef int active    # calls inside; close() waits for zero before it takes the tables away
     cdef bint closing
     cdef public bint forked
-    cdef object snapshots, feeds  # open ones; close() closes them
+    cdef object snapshots, feeds  # open ones, archive readers too; close() closes them
     cdef object __weakref__
 
     def __cinit__(self, directory=None, durability="process", uint32_t interval_ms=0,
@@ -206,7 +206,7 @@ cdef class Tables:
                 cc_store_feed_wake(cc_tables_store(tables))
                 usleep(200)
         for snapshot in list(self.snapshots):
-            (<Snapshot>snapshot).release()
+            snapshot.close()
         for feed in list(self.feeds):
             feed.close()
         self.tables = NULL

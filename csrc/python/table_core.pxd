@@ -412,3 +412,27 @@ cdef extern from "table/load.h" nogil:
                             cc_error *error)
     cc_status cc_table_snapshot(cc_tables *tables, cc_bytes name, size_t memory_max,
                                 cc_snapshot **snapshot_out, cc_error *error)
+
+
+cdef extern from "store/feed.h" nogil:
+    cc_log *cc_store_feed_log(cc_store *store)
+
+
+cdef extern from "table/archive.h" nogil:
+    ctypedef struct cc_archive_reader
+    ctypedef struct cc_archive_page:
+        size_t count
+        uint64_t last
+        uint64_t last_ms
+        uint64_t seen
+    ctypedef struct cc_archive_span:
+        uint64_t after
+        uint64_t until_ms
+        bint past
+        uint64_t count
+    cc_status cc_archive_open(cc_tables *tables, cc_bytes name, uint64_t after,
+                              cc_archive_reader **reader_out, cc_error *error)
+    void cc_archive_close(cc_archive_reader *reader)
+    cc_status cc_archive_read(cc_archive_reader *reader, size_t size, cc_buffer *out,
+                              cc_archive_page *page_out, cc_error *error)
+    cc_status cc_archive_entries(cc_bytes changes, cc_archive_span *span, cc_buffer *out, cc_error *error)

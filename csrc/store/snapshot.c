@@ -42,9 +42,9 @@ cc_status cc_snapshot_open(cc_space *space, size_t memory_max, cc_snapshot **sna
     snapshot->memory_max = memory_max == 0 ? SIZE_MAX : memory_max;
     snapshot->info.item_count = space->item_count;
     snapshot->info.item_bytes = space->item_bytes;
-    if (store->log != NULL) {
+    if (store->feed_log != NULL) {
         cc_log_info log;
-        cc_log_info_get(store->log, &log);
+        cc_log_info_get(store->feed_log, &log);
         snapshot->info.sequence = log.last_sequence;
     }
     cc_heap_init(&snapshot->heap, &store->arena);

@@ -23,7 +23,7 @@
 typedef struct cc_snapshot cc_snapshot;
 
 typedef struct {
-    uint64_t sequence; /* of the store's log: what is up to it is in the view; 0 without a log */
+    uint64_t sequence; /* of the store's log, or of its feed in memory: what is up to it is in the view */
     uint64_t item_count, item_bytes;
     uint64_t read_count;  /* entries read so far */
     uint64_t kept_count;  /* old values held now */

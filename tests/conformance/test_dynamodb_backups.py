@@ -9,7 +9,7 @@ from dynamodb_support import create, key, refused
 
 from cloudcore.clock import ManualClock
 from cloudcore.dynamodb import DynamoDB
-from cloudcore.dynamodb.recovery import backups, restores
+from cloudcore.dynamodb.recovery import backups, images, restores
 
 ABSENT = "arn:aws:dynamodb:us-east-1:000000000000:table/tab/backup/01489602797149-73d8d5bc"
 
@@ -63,6 +63,7 @@ def full_table(db):
             ],
             "Tags": [{"Key": "a", "Value": "b"}],
             "DeletionProtectionEnabled": True,
+            "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
         },
     )  # fmt: skip
     db.call(
@@ -155,7 +156,10 @@ def test_what_a_backup_records_and_a_restore_keeps(db):
     db.call("PutItem", {"TableName": "tab", "Item": key("a", 1) | {"v": {"S": "x"}, "w": {"S": "y"}}})
     arn = backup(db)
     features = db.call("DescribeBackup", {"BackupArn": arn})["BackupDescription"]["SourceTableFeatureDetails"]
-    assert set(features) == {"LocalSecondaryIndexes", "GlobalSecondaryIndexes", "TimeToLiveDescription"}
+    assert set(features) == {
+        "LocalSecondaryIndexes", "GlobalSecondaryIndexes", "TimeToLiveDescription", "StreamDescription",
+    }  # fmt: skip
+    assert features["StreamDescription"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
     assert features["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
     assert set(features["LocalSecondaryIndexes"][0]) == {"IndexName", "KeySchema", "Projection"}
     assert features["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"] == {"ReadCapacityUnits": 3, "WriteCapacityUnits": 4}
@@ -164,6 +168,7 @@ def test_what_a_backup_records_and_a_restore_keeps(db):
     assert table["ProvisionedThroughput"]["WriteCapacityUnits"] == 6
     assert table["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"]["ReadCapacityUnits"] == 3
     assert not table["DeletionProtectionEnabled"]
+    assert "StreamSpecification" not in table and "LatestStreamArn" not in table
     assert db.call("ListTagsOfResource", {"ResourceArn": table["TableArn"]})["Tags"] == []
     assert db.call("DescribeTimeToLive", {"TableName": "copy"})["TimeToLiveDescription"] == {"TimeToLiveStatus": "DISABLED"}
     for index, condition in (("wide", "w = :x"), ("local", "p = :x")):
@@ -291,8 +296,8 @@ def test_backups_outlive_their_table(db):
 def test_a_table_goes_after_its_unfinished_backup(db, monkeypatch):
     create(db)
     put(db, 1, 2)
-    go, real = threading.Event(), backups.ImageWriter.finish
-    monkeypatch.setattr(backups.ImageWriter, "finish", lambda self: (go.wait(60), real(self)))
+    go, real = threading.Event(), images.ImageWriter.finish
+    monkeypatch.setattr(images.ImageWriter, "finish", lambda self: (go.wait(60), real(self)))
     answer = db.call("CreateBackup", {"TableName": "tab", "BackupName": "bbb"})["BackupDetails"]
     busy = f"Backup is being created: {answer['BackupArn']}"
     refused(db, "DeleteBackup", {"BackupArn": answer["BackupArn"]}, busy, "BackupInUseException")

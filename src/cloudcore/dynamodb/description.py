@@ -4,8 +4,9 @@ Stored (JSON, the meta of the table's space): TableName, TableId, CreationDateTi
 KeySchema, AttributeDefinitions; of capacity.py BillingMode, ReadCapacityUnits, WriteCapacityUnits,
 OnDemandSince, OnDemandThroughput, WarmThroughput, LastIncrease, LastDecrease, Decreases; TableClass and
 TableClassSince, DeletionProtectionEnabled, Tags, Policy, TimeToLive (the attribute's name); of streams
-Streams (streams/registry.py), LatestStreamLabel and Feed; Loading and Restore while recovery/restores.py
-fills it. What is missing has its default.
+Streams (streams/registry.py) and LatestStreamLabel; Recovery (Days, Archive); Feed, what the engine tells
+those who follow the table; Loading and Restore while recovery/restores.py fills it. What is missing has its
+default.
 Statuses, counts and ARNs are made when they are asked for.
 """
 
@@ -95,7 +96,9 @@ def describe(service: DynamoDB, stored: dict[str, Any], status: str, items: int,
         if stored.get("TableClassSince") and status == "ACTIVE":
             result["TableClassSummary"]["LastUpdateDateTime"] = stored["TableClassSince"]
     if stored.get("Restore"):
-        result["RestoreSummary"] = stored["Restore"] | {"RestoreInProgress": True}
+        shown = ("SourceBackupArn", "SourceTableArn", "RestoreDateTime")
+        summary = {member: stored["Restore"][member] for member in shown if member in stored["Restore"]}
+        result["RestoreSummary"] = summary | {"RestoreInProgress": True}
     if stored.get("OnDemandThroughput"):
         result["OnDemandThroughput"] = stored["OnDemandThroughput"]
     warm = "UPDATING" if status == "CREATING" else "ACTIVE"

@@ -18,6 +18,7 @@ from cloudcore.dynamodb.expiry import Sweeper
 from cloudcore.dynamodb.operations import CONTROL, ITEM
 from cloudcore.dynamodb.recovery import backups, restores
 from cloudcore.dynamodb.recovery.catalogue import Catalogue
+from cloudcore.dynamodb.recovery.continuous import Recovery
 from cloudcore.dynamodb.recovery.jobs import Jobs
 from cloudcore.dynamodb.streams import Streams
 from cloudcore.errors import ApiError
@@ -73,6 +74,7 @@ class DynamoDB:
         self.jobs = Jobs()
         self.restoring: set[str] = set()
         """Ids of the backups that a restore reads, under `updating`."""
+        self.recovery = Recovery(self)
         self._resume()
 
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -133,6 +135,8 @@ class DynamoDB:
 
     def _resume(self) -> None:
         """What an earlier process was at goes on."""
+        if self.catalogue:
+            self.recovery.resume()
         for name in self.tables.names():
             found = self.tables.describe(name)
             if found is None:
@@ -142,6 +146,7 @@ class DynamoDB:
             if b'"Loading"' in found[0]:
                 restores.resume(self, json.loads(found[0]))
         if self.catalogue:
+            self.recovery.sweep()
             backups.resume(self)
 
     def close(self) -> None:
@@ -151,7 +156,9 @@ class DynamoDB:
         """
         self.clock.unfollow(self)
         self.expiry.close()
+        self.recovery.stop()
         self.jobs.close()
+        self.recovery.close()
         self.tables.close()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)

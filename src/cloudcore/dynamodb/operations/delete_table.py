@@ -21,17 +21,22 @@ _LEFT_OUT = ("AttributeDefinitions", "KeySchema", "CreationDateTime", "WarmThrou
 def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     """Remove a table and its items; the answer is the reduced description, status DELETING.
 
-    Backups of it that are still being written are finished first, so that none can be lost with it.
+    Backups of it that are still being written are finished first, so that none can be lost with it; with
+    point-in-time recovery on, a last one is made, which stays for 35 days.
     Raises ApiError: ResourceNotFoundException, ResourceInUseException, ValidationException.
     """
     name = table_name_of(params["TableName"])
+    kept = False
     while True:
         with service.updating:
             stored, items, size = _droppable(service, name)
+            if "Recovery" in stored and not kept:
+                backups.create_system(service, stored)
+                kept = True
             unfinished = backups.unfinished(service, stored["TableId"])
             if unfinished is None:
                 description = describe(service, stored, "DELETING", items, size)
-                _drop(service, name)
+                _drop(service, stored)
                 break
         service.jobs.wait(unfinished)
     return {"TableDescription": {k: v for k, v in description.items() if k not in _LEFT_OUT}}
@@ -52,7 +57,8 @@ def _droppable(service: DynamoDB, name: str) -> tuple[dict[str, Any], int, int]:
     return stored, items, size
 
 
-def _drop(service: DynamoDB, name: str) -> None:
+def _drop(service: DynamoDB, stored: dict[str, Any]) -> None:
+    name = stored["TableName"]
     now = round(service.clock.now(), 3)
     service.streams.registry.dropping(name, now)
     try:
@@ -61,3 +67,5 @@ def _drop(service: DynamoDB, name: str) -> None:
         raise not_found(name) from None
     service.streams.registry.disabled(name, now)
     service.expiry.watch(name, None)
+    if "Recovery" in stored:
+        service.recovery.end(stored["Recovery"]["Archive"])

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from cloudcore._table import Snapshot
 from cloudcore.dynamodb import capacity, description
 from cloudcore.dynamodb.recovery import arns
-from cloudcore.dynamodb.recovery.images import BLOCK_BYTES, ImageWriter
+from cloudcore.dynamodb.recovery.images import write_image
+from cloudcore.dynamodb.streams.specification import live_view
 from cloudcore.dynamodb.validation import refuse
 from cloudcore.errors import ApiError
 
@@ -59,8 +60,10 @@ def create(
 ) -> tuple[str, Record]:
     """Begin a backup of a table as it is now; (id, record). Under service.updating."""
     id_ = arns.new_id(service)
-    if kind == "SYSTEM":
-        id_ = id_[:15] + "00000000"
+    if kind == "SYSTEM":  # these end in zeros
+        milliseconds = int(id_[:14])
+        while service.catalogue.get(KIND, id_ := f"{milliseconds:014d}-00000000") is not None:
+            milliseconds += 1
     snapshot = Snapshot(service.tables, stored["TableName"])
     try:
         info = snapshot.info()
@@ -81,6 +84,12 @@ def create(
     return id_, record
 
 
+def create_system(service: DynamoDB, stored: dict[str, Any]) -> None:
+    """Begin the backup that a table with point-in-time recovery leaves behind. Under service.updating."""
+    expires = round(service.clock.now() + SYSTEM_DAYS * 86_400, 3)
+    create(service, stored, f"{stored['TableName']}$DeletedTableBackup", "SYSTEM", expires)
+
+
 def _begin(service: DynamoDB, id_: str, record: Record, snapshot: Snapshot) -> None:
     service.catalogue.put(KIND, id_, record)
     service.jobs.start(job_name(id_), lambda: _write(service, id_, record, snapshot))
@@ -93,18 +102,7 @@ def job_name(id_: str) -> str:
 
 def _write(service: DynamoDB, id_: str, record: Record, snapshot: Snapshot) -> None:
     with snapshot:
-        writer = ImageWriter(path_of(service, id_), {"table": record["table"]})
-        try:
-            while True:
-                service.jobs.check()
-                entries, count = snapshot.read(BLOCK_BYTES)
-                if count == 0:
-                    break
-                writer.add(entries, count)
-            writer.finish()
-        except BaseException:
-            writer.abort()
-            raise
+        write_image(snapshot, path_of(service, id_), {"table": record["table"]}, service.jobs.check)
     service.catalogue.put(KIND, id_, record | {"status": "AVAILABLE"})
 
 
@@ -226,6 +224,9 @@ def _features(table: dict[str, Any]) -> dict[str, Any]:
             | {"ProvisionedThroughput": {unit: index[unit] for unit in capacity.UNITS}}
             for index in table["GlobalSecondaryIndexes"]
         ]
+    view = live_view(table)
+    if view is not None:
+        shown["StreamDescription"] = {"StreamEnabled": True, "StreamViewType": view}
     if table.get("TimeToLive"):
         shown["TimeToLiveDescription"] = {
             "TimeToLiveStatus": "ENABLED",

@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import json
 import os
-import struct
-import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from cloudcore.errors import CorruptError, FormatError
+from cloudcore.dynamodb.recovery.blocks import corrupt, read_block, sync_directory, write_block
+from cloudcore.errors import FormatError
 
 MAGIC = b"ccimage1"
 BLOCK_BYTES = 1 << 18
 """Bytes of entries that make a block, about."""
-_BLOCK = struct.Struct("<4sIIII")
-"""Kind, stored size, raw size, count, CRC-32 of the first 16 bytes and the body."""
 _HEAD, _ITEMS, _END = b"head", b"item", b"end."
-_RAW_MAX = 1 << 30
 
 
 class ImageWriter:
@@ -34,17 +30,17 @@ class ImageWriter:
         self._file: BinaryIO = open(self._temporary, "wb")  # noqa: SIM115 (finish or abort closes it)
         self._items = self._blocks = 0
         self._file.write(MAGIC)
-        self._write(_HEAD, json.dumps(fields).encode(), 0)
+        write_block(self._file, _HEAD, json.dumps(fields).encode())
 
     def add(self, entries: bytes, count: int) -> None:
         """Append entries of a snapshot."""
-        self._write(_ITEMS, entries, count)
+        write_block(self._file, _ITEMS, entries, count)
         self._items += count
         self._blocks += 1
 
     def finish(self) -> int:
         """Make the file durable under its name; its size in bytes."""
-        self._write(_END, json.dumps({"items": self._items, "blocks": self._blocks}).encode(), 0)
+        write_block(self._file, _END, json.dumps({"items": self._items, "blocks": self._blocks}).encode())
         self._file.flush()
         os.fsync(self._file.fileno())
         size = self._file.tell()
@@ -59,14 +55,6 @@ class ImageWriter:
         if os.path.exists(self._temporary):
             os.unlink(self._temporary)
 
-    def _write(self, kind: bytes, raw: bytes, count: int) -> None:
-        import lz4.block  # not every service keeps images
-
-        stored = lz4.block.compress(raw, store_size=False)
-        head = _BLOCK.pack(kind, len(stored), len(raw), count, 0)[:16]
-        self._file.write(head + struct.pack("<I", zlib.crc32(stored, zlib.crc32(head))))
-        self._file.write(stored)
-
 
 class ImageReader:
     """Reads one file. Raises FileNotFoundError, CorruptError and FormatError, which name file and offset."""
@@ -74,26 +62,29 @@ class ImageReader:
     def __init__(self, path: str):
         self._path = path
         self._file: BinaryIO = open(path, "rb")  # noqa: SIM115 (close does)
-        if self._file.read(len(MAGIC)) != MAGIC:
+        try:
+            if self._file.read(len(MAGIC)) != MAGIC:
+                raise FormatError(f"{path} is no image of this build's format", "format")
+            kind, raw, _ = read_block(self._file, path)
+            if kind != _HEAD:
+                raise corrupt(self._file, path, "it does not begin with its head")
+            self.fields: dict[str, Any] = json.loads(raw)
+        except BaseException:
             self._file.close()
-            raise FormatError(f"{path} is no image of this build's format", "format")
-        kind, raw, _ = self._block()
-        if kind != _HEAD:
-            raise self._corrupt("it does not begin with its head")
-        self.fields: dict[str, Any] = json.loads(raw)
+            raise
 
     def blocks(self) -> Iterator[tuple[bytes, int]]:
         """(entries, their number), block by block; the file must be whole to its end."""
         items = blocks = 0
         while True:
-            kind, raw, count = self._block()
+            kind, raw, count = read_block(self._file, self._path)
             if kind == _ITEMS:
                 items += count
                 blocks += 1
                 yield raw, count
                 continue
             if kind != _END or json.loads(raw) != {"items": items, "blocks": blocks} or self._file.read(1):
-                raise self._corrupt("its end does not match what it holds")
+                raise corrupt(self._file, self._path, "its end does not match what it holds")
             return
 
     def close(self) -> None:
@@ -106,30 +97,17 @@ class ImageReader:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _block(self) -> tuple[bytes, bytes, int]:
-        import lz4.block
 
-        head = self._file.read(_BLOCK.size)
-        if len(head) < _BLOCK.size:
-            raise self._corrupt("it is cut short")
-        kind, stored_size, raw_size, count, crc = _BLOCK.unpack(head)
-        stored = self._file.read(stored_size) if stored_size <= _RAW_MAX else b""
-        if len(stored) < stored_size or raw_size > _RAW_MAX:
-            raise self._corrupt("it is cut short")
-        if zlib.crc32(stored, zlib.crc32(head[:16])) != crc:
-            raise self._corrupt("a block fails its checksum")
-        return kind, lz4.block.decompress(stored, uncompressed_size=raw_size), count
-
-    def _corrupt(self, why: str) -> CorruptError:
-        offset = self._file.tell()
-        self._file.close()
-        return CorruptError(f"{self._path}, before byte {offset}: {why}", "corrupt", offset)
-
-
-def sync_directory(path: str) -> None:
-    """Make the names in a directory durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def write_image(snapshot: Any, path: str, fields: dict[str, Any], check: Any) -> int:
+    """Write what a snapshot shows into a file; its size. `check` comes before each block and may raise."""
+    writer = ImageWriter(path, fields)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        while True:
+            check()
+            entries, count = snapshot.read(BLOCK_BYTES)
+            if count == 0:
+                return writer.finish()
+            writer.add(entries, count)
+    except BaseException:
+        writer.abort()
+        raise

@@ -1,24 +1,25 @@
-"""Restores: a new table out of an image, invisible to item operations until it is whole.
+"""Restores: a new table out of a backup or of a moment, invisible to item operations until it is whole.
 
 The table is made with the members "Loading" (the engine then finds it for nobody) and "Restore" (where it
-comes from) in its stored description. Loading an image again over what an earlier process loaded gives the
-same table, so a restore that was cut short is simply begun again at the next open.
+comes from) in its stored description. Loading the same images and changes again over what an earlier process
+loaded gives the same table, so a restore that was cut short is simply begun again at the next open.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
-import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cloudcore._table import load
-from cloudcore.dynamodb import capacity, description, indexes
-from cloudcore.dynamodb.recovery import backups
+from cloudcore.dynamodb import description
+from cloudcore.dynamodb.recovery import backups, overrides
+from cloudcore.dynamodb.recovery.archive import Archive
 from cloudcore.dynamodb.recovery.images import ImageReader
 from cloudcore.dynamodb.recovery.jobs import Stopped
 from cloudcore.dynamodb.validation import invalid, refuse
-from cloudcore.errors import ApiError, ClosedError
+from cloudcore.errors import ApiError, ClosedError, CorruptError
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
@@ -32,7 +33,7 @@ def from_backup(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     with service.updating:
         id_, record = backups.find(service, params["BackupArn"])
         arn = backups.arn(service, id_, record)
-        stored = described(record["table"], params, target, round(service.clock.now(), 3))
+        stored = overrides.described(record["table"], params, target, round(service.clock.now(), 3))
         refuse_existing(service, target)
         if record["status"] == "CREATING":
             raise backups.in_use(arn, "created")
@@ -43,8 +44,75 @@ def from_backup(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
             "SourceTableArn": description.arn(service, record["table"]["TableName"]),
             "RestoreDateTime": record["created"],
         }
-        service.restoring.add(id_)
         return begin(service, stored)
+
+
+def to_moment(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
+    """RestoreTableToPointInTime; the TableDescription. Raises ApiError."""
+    latest, when = params.get("UseLatestRestorableTime", False), params.get("RestoreDateTime")
+    if latest and when is not None:
+        raise refuse(
+            "Invalid Request: Both RestoreDateTime and UseLatestRestorableTime cannot be set for "
+            "point-in-time restore request. Please specify only one of the parameters"
+        )
+    if not latest and when is None:
+        raise refuse(
+            "Invalid Request: Either one of RestoreDateTime or UseLatestRestorableTime must be specified, "
+            "but not both"
+        )
+    source, target = _source_name(service, params), params["TargetTableName"]
+    with service.updating:
+        table = description.load_backed(service, source)
+        if "Recovery" not in table:
+            raise unavailable(source)
+        first, last = service.recovery.window(table)
+        moment = last if when is None else round(when * 1000)
+        if not first // 1000 * 1000 <= moment <= last:
+            raise ApiError(
+                "InvalidRestoreTimeException",
+                f"RestoreDateTime '{shown_time(moment)}' must be within EarliestRestorableDateTime "
+                f"'{shown_time(first)}' and LatestRestorableDateTime '{shown_time(last)}'",
+            )
+        refuse_existing(service, target)
+        stored = overrides.described(table, params, target, round(service.clock.now(), 3))
+        stored["Restore"] = {
+            "SourceTableArn": description.arn(service, source),
+            "RestoreDateTime": moment / 1000,
+            "Archive": table["Recovery"]["Archive"],
+            "Moment": moment,
+        }
+        return begin(service, stored)
+
+
+def _source_name(service: DynamoDB, params: dict[str, Any]) -> str:
+    name, arn = params.get("SourceTableName"), params.get("SourceTableArn")
+    if name is not None and arn is not None:
+        raise refuse("Must provide exactly one of: sourceTableArn, sourceTableName")
+    if arn is None:
+        if name is None:
+            raise refuse("The parameter 'TableName' is required but was not present in the request")
+        return str(name)
+    parts = arn.split(":", 5)
+    if len(parts) < 6 or parts[0] != "arn" or not parts[5].startswith("table/"):
+        raise invalid("sourceTableArn is not a valid ARN")
+    if parts[4] != service.account:
+        raise refuse("This action is only supported by accounts that match the resource owner's account")
+    if parts[3] != service.region:
+        raise ApiError("TableNotFoundException", f"Table not found: {arn}")
+    return str(parts[5].removeprefix("table/"))
+
+
+def unavailable(name: str) -> ApiError:
+    """PointInTimeRecoveryUnavailableException; raise what this returns."""
+    return ApiError(
+        "PointInTimeRecoveryUnavailableException",
+        f"Point in time recovery is not enabled for table '{name}'",
+    )
+
+
+def shown_time(time_ms: int) -> str:
+    """A moment in the form of refusals, to the second."""
+    return datetime.datetime.fromtimestamp(time_ms // 1000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def refuse_existing(service: DynamoDB, target: str) -> None:
@@ -52,107 +120,15 @@ def refuse_existing(service: DynamoDB, target: str) -> None:
     found = service.tables.describe(target)
     if found is None:
         return
-    restore = json.loads(found[0]).get("Restore", {})
-    if "SourceBackupArn" in restore:
-        raise ApiError(
-            "TableInUseException",
-            f"Table: {target} is already being restored from backup: {restore['SourceBackupArn']}",
+    restore = json.loads(found[0]).get("Restore")
+    if restore is not None:
+        source = (
+            "backup: " + restore["SourceBackupArn"]
+            if "SourceBackupArn" in restore
+            else ("table: " + restore["SourceTableArn"])
         )
+        raise ApiError("TableInUseException", f"Table: {target} is already being restored from {source}")
     raise ApiError("TableAlreadyExistsException", f"Table already exists: {target}")
-
-
-# ---- the new description ----
-
-
-def described(source: Stored, params: dict[str, Any], target: str, now: float) -> Stored:
-    """What is stored with the restored table: keys, indexes and capacity of `source`, with the overrides.
-
-    Raises ApiError ValidationException.
-    """
-    mode: str = params.get("BillingModeOverride") or source["BillingMode"]
-    units, maxima = params.get("ProvisionedThroughputOverride"), params.get("OnDemandThroughputOverride")
-    if units is not None and mode != "PROVISIONED":
-        raise refuse("Cannot override ProvisionedThroughput unless BillingMode is PROVISIONED")
-    if mode == "PROVISIONED" and source["BillingMode"] != mode and units is None:
-        raise refuse("Must override ProvisionedThroughput if BillingMode is overridden to PROVISIONED")
-    capacity.check_units(units or {})
-    stored: Stored = {
-        "TableName": target,
-        "TableId": str(uuid.uuid4()),
-        "CreationDateTime": now,
-        "KeySchema": source["KeySchema"],
-        "BillingMode": mode,
-    }
-    if mode == "PROVISIONED":
-        stored |= {unit: (units or source)[unit] for unit in capacity.UNITS}
-    else:
-        stored |= dict.fromkeys(capacity.UNITS, 0) | {"OnDemandSince": now}
-        if maxima is None:
-            maxima = source.get("OnDemandThroughput")
-    if maxima:
-        stored |= capacity.begun(stored, {"OnDemandThroughput": maxima})
-    stored |= _indexes(source, params, mode)
-    both = [*stored.get("LocalSecondaryIndexes", ()), *stored.get("GlobalSecondaryIndexes", ())]
-    used = indexes.used_names(stored["KeySchema"], both)
-    stored["AttributeDefinitions"] = [d for d in source["AttributeDefinitions"] if d["AttributeName"] in used]
-    return stored
-
-
-def _indexes(source: Stored, params: dict[str, Any], mode: str) -> Stored:
-    kept_local = source.get("LocalSecondaryIndexes", [])
-    kept_wide = source.get("GlobalSecondaryIndexes", [])
-    local, wide = params.get("LocalSecondaryIndexOverride"), params.get("GlobalSecondaryIndexOverride")
-    found: Stored = {}
-    if local is None:
-        found["LocalSecondaryIndexes"] = kept_local
-    else:
-        found["LocalSecondaryIndexes"] = [indexes.stored_local(_known(index, kept_local)) for index in local]
-    if wide is None:
-        found["GlobalSecondaryIndexes"] = [_with_units(index, mode) for index in kept_wide]
-    else:
-        found["GlobalSecondaryIndexes"] = [_overridden(index, kept_wide, mode) for index in wide]
-    return {name: value for name, value in found.items() if value}
-
-
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    def shape(index: dict[str, Any]) -> Any:
-        projection = index["Projection"]
-        keys = [(e["AttributeName"], e["KeyType"]) for e in index["KeySchema"]]
-        return keys, projection.get("ProjectionType"), sorted(projection.get("NonKeyAttributes") or ())
-
-    return bool(shape(one) == shape(other))
-
-
-def _known(index: dict[str, Any], kept: list[dict[str, Any]]) -> dict[str, Any]:
-    """`index`, which is one of the source's, maybe under another name."""
-    if not any(_same(index, other) for other in kept):
-        raise refuse(
-            f"Index {index['IndexName']} does not match a secondary index that existed in the source table "
-            "and cannot be created during the restore operation"
-        )
-    return index
-
-
-def _with_units(index: dict[str, Any], mode: str) -> dict[str, Any]:
-    """A kept global index under the new table's BillingMode."""
-    if mode == "PAY_PER_REQUEST":
-        return index | dict.fromkeys(capacity.UNITS, 0)
-    if index["ReadCapacityUnits"] == 0:
-        raise invalid(f"ProvisionedThroughput is not specified for index: {index['IndexName']}")
-    return {name: value for name, value in index.items() if name != "OnDemandThroughput"}
-
-
-def _overridden(index: dict[str, Any], kept: list[dict[str, Any]], mode: str) -> dict[str, Any]:
-    name, units = _known(index, kept)["IndexName"], index.get("ProvisionedThroughput")
-    if mode == "PAY_PER_REQUEST" and units is not None:
-        raise invalid(
-            f"ProvisionedThroughput should not be specified for index: {name} when BillingMode is "
-            "PAY_PER_REQUEST"
-        )
-    if mode == "PROVISIONED" and units is None:
-        raise invalid(f"ProvisionedThroughput is not specified for index: {name}")
-    capacity.check_units(units or {})
-    return indexes.stored_global(index, mode)
 
 
 # ---- the work ----
@@ -162,18 +138,23 @@ def begin(service: DynamoDB, stored: Stored) -> dict[str, Any]:
     """Make the table and start to fill it; its TableDescription. Under service.updating."""
     stored |= {"Loading": True}
     service.tables.create(stored["TableName"], json.dumps(stored).encode())
-    _start(service, stored)
+    resume(service, stored)
     return description.describe(service, stored, "CREATING", 0, 0)
 
 
 def resume(service: DynamoDB, stored: Stored) -> None:
-    """Go on with a restore that an earlier process did not finish."""
-    service.restoring.add(_backup_of(stored))
-    _start(service, stored)
-
-
-def _start(service: DynamoDB, stored: Stored) -> None:
-    service.jobs.start(job_name(stored["TableName"]), lambda: _restore(service, stored))
+    """Start to fill a table, or go on with one that an earlier process did not finish."""
+    name, source = stored["TableName"], stored["Restore"]
+    if "SourceBackupArn" in source:
+        backup = source["SourceBackupArn"].rpartition("/")[2]
+        path = backups.path_of(service, backup)
+        service.restoring.add(backup)
+        work, done = lambda: load_image(service, name, path), lambda: service.restoring.discard(backup)
+    else:
+        archive = service.recovery.hold(source["Archive"])
+        work = lambda: load_moment(service, name, archive, source["Moment"])  # noqa: E731
+        done = lambda: service.recovery.release(archive)  # noqa: E731
+    service.jobs.start(job_name(name), lambda: fill(service, stored, work, done))
 
 
 def job_name(table: str) -> str:
@@ -181,18 +162,8 @@ def job_name(table: str) -> str:
     return f"restore-{table}"
 
 
-def _backup_of(stored: Stored) -> str:
-    """The id of the backup that a table is restored from."""
-    return str(stored["Restore"]["SourceBackupArn"].rpartition("/")[2])
-
-
-def _restore(service: DynamoDB, stored: Stored) -> None:
-    path = backups.path_of(service, _backup_of(stored))
-    fill(service, stored, lambda: load_image(service, stored["TableName"], path))
-
-
-def fill(service: DynamoDB, stored: Stored, work: Callable[[], None]) -> None:
-    """Run `work`, which fills the table, and show the table; a failure takes the table away and is raised."""
+def fill(service: DynamoDB, stored: Stored, work: Callable[[], None], done: Callable[[], None]) -> None:
+    """Run `work`, which fills a table, then show the table; a failure takes it away. `done` follows both."""
     name = stored["TableName"]
     try:
         work()
@@ -201,12 +172,12 @@ def fill(service: DynamoDB, stored: Stored, work: Callable[[], None]) -> None:
     except BaseException:
         with service.updating:
             service.tables.drop(name)
-            service.restoring.discard(_backup_of(stored))
+            done()
         raise
     whole = {member: value for member, value in stored.items() if member not in ("Loading", "Restore")}
     with service.updating:
         service.tables.set_description(name, json.dumps(whole).encode())
-        service.restoring.discard(_backup_of(stored))
+        done()
 
 
 def load_image(service: DynamoDB, table: str, path: str) -> None:
@@ -215,3 +186,17 @@ def load_image(service: DynamoDB, table: str, path: str) -> None:
         for entries, _ in image.blocks():
             service.jobs.check()
             load(service.tables, table, entries)
+
+
+def load_moment(service: DynamoDB, table: str, archive: Archive, time_ms: int) -> None:
+    """Make a table what the archived one was at a moment."""
+    service.recovery.catch_up(archive)
+    base = archive.base_for(time_ms)
+    if base is None:
+        raise CorruptError(f"the archive {archive.id} begins after the moment {time_ms}", "corrupt")
+    for entries in archive.items_of(base):
+        service.jobs.check()
+        load(service.tables, table, entries)
+    for entries in archive.entries_between(base, time_ms):
+        service.jobs.check()
+        load(service.tables, table, entries)

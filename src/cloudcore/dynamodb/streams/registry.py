@@ -30,7 +30,7 @@ def feed_of(stored: dict[str, Any]) -> dict[str, Any]:
     stored = {name: value for name, value in stored.items() if name != "Feed"}
     views = [kept["View"] for kept in stored.get("Streams", ()) if "Ended" not in kept]
     wants_old = any(VIEWS[view][1] for view in views)
-    if views:
+    if views or "Recovery" in stored:
         stored["Feed"] = "IMAGES" if wants_old else "KEYS"
     return stored
 
