@@ -63,7 +63,7 @@ build/services/%/.copied: tests/services/java/pom.xml
 	if command -v mvn >/dev/null; then mvn -q -B -f $< -P $* dependency:copy-dependencies \
 		-DoutputDirectory=$(CURDIR)/$(@D) && touch $@; fi
 
-JARS := build/services/opensearch/.copied
+JARS := build/services/opensearch/.copied build/services/kafka/.copied
 
 # The clients of the acceptance tests: an environment each, because they pin each other's dependencies.
 CLIENTS := build/clients

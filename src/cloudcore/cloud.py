@@ -22,7 +22,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudcore.clock import Clock
@@ -135,6 +135,7 @@ class Place:
                 objects=self.objects,
                 invoke=lambda function, payload: self.lambda_.invoke(function, payload),
                 clock=self._root.clock,
+                reach=self._root.reach,
             )
             service.resume()  # what waited when the last process ended is delivered
             return service
@@ -250,7 +251,8 @@ class Cloud(Place):
     manager or call close(). One process owns a directory: a second one gets BusyError when it first
     touches the same service. With `shared` every account and region means these, as DynamoDB Local's
     -sharedDb does. auth: a file of access keys and policies (wire/auth/keys.py); listeners then check the
-    signature of every request and hold it against the policies of its key.
+    signature of every request and hold it against the policies of its key. reach: where addresses and ARNs in
+    the configurations of delivery streams are reached from here (docs/delivery_streams.md).
     """
 
     def __init__(
@@ -264,8 +266,10 @@ class Cloud(Place):
         objects: Any = None,
         shared: bool = False,
         auth: str | os.PathLike[str] | None = None,
+        reach: Mapping[str, str] | None = None,
     ):
         super().__init__(self, account, region)
+        self.reach = dict(reach or {})
         self._auth = auth
         self._secret = secrets.token_urlsafe(24) if auth is not None else "local"
         self.durability = durability

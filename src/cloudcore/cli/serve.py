@@ -30,6 +30,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--region", default="us-east-1", help="of requests that name none, and of what is printed"
     )
+    parser.add_argument(
+        "--reach", action="append", default=[], metavar="FROM=TO",
+        help="where an address or an ARN of a delivery stream is reached from here; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--shared", action="store_true", help="one data for every account and region")
     parser.add_argument(
         "--auth", metavar="FILE", help="access keys and policies; every request is then checked by them"
@@ -57,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
                 shared=options.shared,
                 objects="s3" if options.objects == "s3" else None,
                 auth=options.auth,
+                reach={begin: to for begin, _, to in (each.partition("=") for each in options.reach)},
             )
         )
         endpoint = cloud.serve(port=options.port, host=options.host, console=console)  # closes with the cloud

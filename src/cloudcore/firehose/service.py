@@ -26,6 +26,7 @@ from cloudcore.firehose import library, operations, sealed
 from cloudcore.firehose.catalogue import Catalogue
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.sealed import KeyFile
+from cloudcore.firehose.sources.feed import write_atomically
 from cloudcore.firehose.stream import Stream
 from cloudcore.firehose.to import Destination
 from cloudcore.validation import check, for_boto3
@@ -73,7 +74,7 @@ class Firehose:
         self._streams: dict[str, Stream] = {}
         self._descriptions: dict[str, dict[str, Any]] = {}
         self._updates: dict[str, threading.Lock] = {}
-        self.catalogue = Catalogue(self.directory, _write_atomically)
+        self.catalogue = Catalogue(self.directory, write_atomically)
         self._dead: set[str] = set()  # deleted, still shown as DELETING
         self._closed = False
         self._load()
@@ -109,7 +110,7 @@ class Firehose:
         from cloudcore._stream import decode_put_records
 
         name, payload, count = decode_put_records(body)
-        stream = self.get(name)
+        stream = self.puttable(name)
         encrypted = b"true" if stream.encrypted else b"false"
         first, last = stream.put_framed(payload, count)
         if operation == "PutRecord":
@@ -236,10 +237,21 @@ class Firehose:
                 stream = self._open(self.description(name))
         return stream
 
+    def puttable(self, name: str) -> Stream:
+        """The open stream of that name, for a put. Raises ApiError InvalidSourceException when it has another
+        source, ResourceNotFoundException."""
+        stream = self.get(name)
+        if stream.fed:
+            raise ApiError(
+                "InvalidSourceException",
+                f"Firehose {name} under account {self.account} has a source of its own and takes no puts.",
+            )
+        return stream
+
     def create(
         self, name: str, raw: dict[str, Any], ours: dict[str, Any] | None = None,
         tags: dict[str, str] | None = None, source: dict[str, Any] | None = None, encrypted: bool = False,
-        kind: str = "ExtendedS3",
+        kind: str = "ExtendedS3", stream_type: str = "DirectPut",
     ) -> dict[str, Any]:  # fmt: skip
         """Make a stream of a checked configuration. Raises ApiError ResourceInUseException."""
         with self._lock:
@@ -257,6 +269,7 @@ class Firehose:
                 "LastUpdateTimestamp": now,
                 "State": "CREATING",
                 "Identity": uuid.uuid4().hex,
+                "Type": stream_type,
                 "Kind": kind,
                 "Destination": raw,
                 "Ours": ours,
@@ -284,7 +297,7 @@ class Firehose:
         """Make a changed description durable, and the one in force."""
         path = self._path(description["DeliveryStreamName"])
         if path is not None:
-            _write_atomically(os.path.join(path, "stream.json"), json.dumps(description, indent=1))
+            write_atomically(os.path.join(path, "stream.json"), json.dumps(description, indent=1))
         with self._lock:
             self._descriptions[description["DeliveryStreamName"]] = description
 
@@ -436,17 +449,3 @@ def _error(error: ApiError) -> tuple[int, bytes]:
 
 def _no_invoke(arn: str, payload: bytes) -> Any:
     raise ApiError("ResourceNotFoundException", f"Function not found: {arn}", 404)
-
-
-def _write_atomically(path: str, text: str) -> None:
-    temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    handle = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

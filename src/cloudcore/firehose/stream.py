@@ -10,6 +10,7 @@ from typing import Any
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, FullError
+from cloudcore.firehose import sources
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.destinations.sending import Around
@@ -17,6 +18,7 @@ from cloudcore.firehose.pipeline import REJECT, Pipeline
 from cloudcore.firehose.processing.chain import Processing
 from cloudcore.firehose.records import split
 from cloudcore.firehose.sealed import KeyFile, SealedLog, sealer_of
+from cloudcore.firehose.sources.feed import Feed, write_atomically
 
 RECORD_BYTES_MAX = 1_024_000
 DISK_BOUND = 16 << 30
@@ -77,8 +79,21 @@ class Stream:
         )  # fmt: skip
         self._bytes_in = self._slowed = 0
         self._slowed_told = -1e9
+        self._reader = sources.reader(description.get("Source"), self._feed(), reached)
         if run:
             self._pipeline.start()
+            if self._reader is not None:
+                self._reader.start()
+
+    @property
+    def fed(self) -> bool:
+        """Whether a source fills the stream, in the place of puts."""
+        return self._reader is not None
+
+    def _feed(self) -> Feed:
+        path = None if self._directory is None else os.path.join(self._directory, "source.json")
+        return Feed(self.name, path, lambda records: self._append(records, 1), lambda: self.last_sequence,
+                    write_atomically)  # fmt: skip
 
     def _open_log(self, part: str, disk_bound: int = 0) -> Any:
         from cloudcore._log import Log
@@ -264,6 +279,8 @@ class Stream:
 
     def close(self) -> None:
         """Stop delivery and close the logs. What is not delivered yet is delivered after the next open."""
+        if self._reader is not None:
+            self._reader.stop()
         self._pipeline.stop()
         for log in self._logs.values():
             log.close()

@@ -1,11 +1,10 @@
-"""CreateDeliveryStream: DirectPut to any destination that destinations/kinds.py has; others are refused by
-name."""
+"""CreateDeliveryStream: any source of sources/ to any destination that destinations/kinds.py has."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cloudcore.firehose import sealed, tags
+from cloudcore.firehose import sealed, sources, tags
 from cloudcore.firehose.checks import failed, invalid, only
 from cloudcore.firehose.destinations import kinds
 
@@ -17,9 +16,7 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         raise failed(
             name, "deliveryStreamName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
         )
-    stream_type = params.get("DeliveryStreamType", "DirectPut")
-    if stream_type != "DirectPut":
-        raise invalid(f"DeliveryStreamType {stream_type} is not supported; use DirectPut")
+    stream_type, source = sources.parse(params, service.clock.now(), service.reach)
     kind, raw = kinds.chosen(params, "configuration")
     only(
         params,
@@ -28,6 +25,8 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
             "DeliveryStreamType",
             "Tags",
             "DirectPutSourceConfiguration",
+            "KinesisStreamSourceConfiguration",
+            "MSKSourceConfiguration",
             "DeliveryStreamEncryptionConfigurationInput",
             kind.configuration,
         },
@@ -35,18 +34,12 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     )
     ours = service.with_schema(raw, None)
     service.check(kind.parse(raw, ours))
-    source = _source(params)
     encryption = params.get("DeliveryStreamEncryptionConfigurationInput")
     sealed.check_input(encryption)
+    if encryption is not None and stream_type != sources.DIRECT:
+        raise invalid("DeliveryStreamEncryptionConfigurationInput is of DirectPut streams only")
     created = service.create(name, raw, ours, tags=tags.read(params), source=source,
-                             encrypted=encryption is not None, kind=kind.stored)  # fmt: skip
+                             encrypted=encryption is not None, kind=kind.stored,
+                             stream_type=stream_type)  # fmt: skip
     return {"DeliveryStreamARN": created["DeliveryStreamARN"]}
 
-
-def _source(params: dict[str, Any]) -> dict[str, Any] | None:
-    """DirectPutSourceConfiguration: a hint of how much will come; there is nothing to provision for it."""
-    given = params.get("DirectPutSourceConfiguration")
-    if given is None:
-        return None
-    only(given, {"ThroughputHintInMBs"}, "DirectPutSourceConfiguration")
-    return {"DirectPutSourceDescription": {"ThroughputHintInMBs": given["ThroughputHintInMBs"]}}

@@ -20,7 +20,7 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         "DeliveryStreamARN": found["DeliveryStreamARN"],
         "DeliveryStreamStatus": service.state(name),
         "DeliveryStreamEncryptionConfiguration": _encryption(found),
-        "DeliveryStreamType": "DirectPut",
+        "DeliveryStreamType": found.get("Type", "DirectPut"),
         "VersionId": found["VersionId"],
         "CreateTimestamp": found["CreateTimestamp"],
         "Destinations": [] if start and start >= DESTINATION else [destination],

@@ -8,7 +8,9 @@ from typing import Any
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Limit 1..10,000, default 10."""
     limit = params.get("Limit", 10)
-    kind = params.get("DeliveryStreamType", "DirectPut")
+    kind = params.get("DeliveryStreamType")
     start = params.get("ExclusiveStartDeliveryStreamName", "")
-    names = [name for name in service.names() if name > start] if kind == "DirectPut" else []
+    names = [name for name in service.names() if name > start]
+    if kind is not None:
+        names = [name for name in names if service.description(name).get("Type", "DirectPut") == kind]
     return {"DeliveryStreamNames": names[:limit], "HasMoreDeliveryStreams": len(names) > limit}

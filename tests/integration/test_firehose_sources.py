@@ -1,0 +1,184 @@
+"""Streams that a source fills: a Kinesis stream of a moto server; the Feed's one promise; what is refused."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+import cloudcore
+from cloudcore.errors import ApiError
+from cloudcore.firehose import Firehose
+from cloudcore.firehose.sources.feed import Feed, write_atomically
+from cloudcore.objects import LocalObjects
+
+ROLE = "arn:aws:iam::000000000000:role/r"
+ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/orders"
+BUCKET = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::lake", "BufferingHints": {"IntervalInSeconds": 0, "SizeInMBs": 1}}
+KEYS = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> None:
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.05)):
+        if condition():
+            return
+        pause.wait(0.05)
+    raise AssertionError("it did not come")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def kinesis(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, value in (("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")):
+        monkeypatch.setenv(name, value)
+    client = boto3.client("kinesis", endpoint_url=server, **KEYS)
+    if "orders" in client.list_streams()["StreamNames"]:
+        client.delete_stream(StreamName="orders")
+    client.create_stream(StreamName="orders", ShardCount=2)
+    return client
+
+
+def service(tmp_path: Path, url: str) -> Firehose:
+    return Firehose(tmp_path / "f", objects=LocalObjects(tmp_path / "o"), reach={ARN: url})
+
+
+def create(firehose: Firehose, **more: Any) -> Any:
+    firehose.call("CreateDeliveryStream", {
+        "DeliveryStreamName": "s", "DeliveryStreamType": "KinesisStreamAsSource",
+        "KinesisStreamSourceConfiguration": {"KinesisStreamARN": ARN, "RoleARN": ROLE},
+        "ExtendedS3DestinationConfiguration": BUCKET, **more,
+    })  # fmt: skip
+    return firehose.get("s")
+
+
+def delivered(tmp_path: Path) -> list[int]:
+    objects = LocalObjects(tmp_path / "o")
+    text = b"".join(objects.get("lake", key) for key in objects.list("lake"))
+    return sorted(int(line) for line in text.split())
+
+
+def put(client: Any, first: int, last: int) -> None:
+    for begin in range(first, last, 400):
+        records = [{"Data": b"%d\n" % n, "PartitionKey": str(n)} for n in range(begin, min(last, begin + 400))]
+        client.put_records(StreamName="orders", Records=records)
+
+
+def test_a_kinesis_stream_is_read_once_over_restarts_and_a_split(server: str, kinesis: Any, tmp_path: Path) -> None:
+    firehose = service(tmp_path, server)
+    stream = create(firehose)
+    put(kinesis, 0, 1000)
+    until(lambda: stream.last_sequence == 1000)
+    firehose.close()
+    put(kinesis, 1000, 1500)
+    shard = kinesis.list_shards(StreamName="orders")["Shards"][0]
+    low, high = (int(shard["HashKeyRange"][k]) for k in ("StartingHashKey", "EndingHashKey"))
+    kinesis.split_shard(StreamName="orders", ShardToSplit=shard["ShardId"], NewStartingHashKey=str((low + high) // 2))
+    put(kinesis, 1500, 2000)
+    firehose = service(tmp_path, server)
+    firehose.resume()
+    stream = firehose.get("s")
+    until(lambda: stream.last_sequence >= 2000)
+    assert stream.flush(30) and stream.last_sequence == 2000
+    assert delivered(tmp_path) == list(range(2000))
+    with pytest.raises(ApiError) as refused:
+        firehose.call("PutRecord", {"DeliveryStreamName": "s", "Record": {"Data": b"x"}})
+    assert refused.value.code == "InvalidSourceException"
+    body = json.dumps({"DeliveryStreamName": "s", "Record": {"Data": "eA=="}}).encode()
+    assert b"InvalidSourceException" in firehose.call_json("PutRecord", body)[1]
+    found = firehose.call("DescribeDeliveryStream", {"DeliveryStreamName": "s"})["DeliveryStreamDescription"]
+    assert found["DeliveryStreamType"] == "KinesisStreamAsSource"
+    assert found["Source"]["KinesisStreamSourceDescription"]["KinesisStreamARN"] == ARN
+    for kind, names in (("KinesisStreamAsSource", ["s"]), ("DirectPut", []), (None, ["s"])):
+        given = {} if kind is None else {"DeliveryStreamType": kind}
+        assert firehose.call("ListDeliveryStreams", given)["DeliveryStreamNames"] == names
+    firehose.close()
+
+
+def test_a_source_that_is_down_is_asked_again(server: str, kinesis: Any, tmp_path: Path) -> None:
+    kinesis.delete_stream(StreamName="orders")
+    firehose = service(tmp_path, server)
+    stream = create(firehose)
+    kinesis.create_stream(StreamName="orders", ShardCount=1)
+    put(kinesis, 0, 10)
+    until(lambda: stream.last_sequence == 10)
+    firehose.close()
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_a_kill_at_any_step_stores_each_record_once(tmp_path: Path) -> None:
+    """The positions' file and the log, killed before and after each of their writes."""
+    for kill_at in range(1, 30):
+        log: list[bytes] = []
+        steps = 0
+
+        def step(kill_at: int = kill_at) -> None:
+            nonlocal steps
+            steps += 1
+            if steps == kill_at:
+                raise Killed
+
+        def write(path: str, text: str) -> None:
+            step()
+            write_atomically(path, text)
+            step()
+
+        def append(records: list[bytes], log: list[bytes] = log) -> None:
+            step()
+            log.extend(records)
+            step()
+
+        path = str(tmp_path / f"{kill_at}.json")
+        source = [b"%d" % n for n in range(30)]
+        for _ in range(2):
+            feed = Feed("s", path, append, lambda log=log: len(log), write)
+            try:
+                while (at := feed.positions.get("0", 0)) < len(source):
+                    feed.store(source[at : at + 5], {"0": at + 5})
+            except Killed:
+                continue
+        assert log == source, kill_at
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"DeliveryStreamType": "DatabaseAsSource"}, "DatabaseAsSource is not supported"),
+        ({"DeliveryStreamType": "KinesisStreamAsSource"}, "KinesisStreamSourceConfiguration is required"),
+        ({"KinesisStreamSourceConfiguration": {"KinesisStreamARN": ARN, "RoleARN": ROLE}}, "does not go with"),
+        ({"DeliveryStreamType": "MSKAsSource", "MSKSourceConfiguration": {
+            "MSKClusterARN": "arn:aws:kafka:us-east-1:1:cluster/c", "TopicName": "t",
+            "AuthenticationConfiguration": {"RoleARN": ROLE, "Connectivity": "PUBLIC"}}}, "say its brokers"),
+        ({"DeliveryStreamType": "KinesisStreamAsSource",
+          "KinesisStreamSourceConfiguration": {"KinesisStreamARN": ARN, "RoleARN": ROLE},
+          "DeliveryStreamEncryptionConfigurationInput": {"KeyType": "AWS_OWNED_CMK"}}, "DirectPut streams only"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(tmp_path: Path, members: dict[str, Any], words: str) -> None:
+    firehose = service(tmp_path, "http://127.0.0.1:1")
+    with pytest.raises(ApiError) as refused:
+        firehose.call("CreateDeliveryStream", {"DeliveryStreamName": "s", "ExtendedS3DestinationConfiguration": BUCKET, **members})
+    assert words in refused.value.message and firehose.names() == []
+
+
+def test_a_cloud_takes_the_map_of_addresses() -> None:
+    with cloudcore.open(":memory:", reach={"https://a": "http://b"}) as cloud:
+        assert cloud.firehose.reach == {"https://a": "http://b"}

@@ -1,0 +1,117 @@
+"""A Kafka topic as the source, of a real broker (KRaft, one node, jars from Maven Central)."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudcore.firehose import Firehose
+from cloudcore.objects import LocalObjects
+from conftest import Java, free_ports
+
+ARN = "arn:aws:kafka:us-east-1:000000000000:cluster/c/1"
+ROLE = "arn:aws:iam::000000000000:role/r"
+
+
+class Broker(Java):
+    def __init__(self, home: Path):
+        plain, controller = free_ports(2)
+        self.address = f"127.0.0.1:{plain}"
+        home.mkdir(parents=True, exist_ok=True)
+        properties = home / "server.properties"
+        properties.write_text(
+            f"process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n"
+            f"listeners=PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}\n"
+            f"advertised.listeners=PLAINTEXT://127.0.0.1:{plain}\ncontroller.listener.names=CONTROLLER\n"
+            f"log.dirs={home}/logs\noffsets.topic.replication.factor=1\nnum.partitions=3\n"
+            "transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n"
+        )
+        jars = Path(__file__).parents[2] / "build" / "services" / "kafka"
+        if shutil.which("java") and (jars / ".copied").exists():
+            subprocess.run(
+                ["java", "-cp", str(jars / "*"), "kafka.tools.StorageTool", "format", "-t",
+                 "MkU3OEVBNTcwNTJENDM2Qk", "-c", str(properties)], check=True, capture_output=True, cwd=home,
+            )  # fmt: skip
+        super().__init__("kafka", "kafka.Kafka", home, str(properties))
+        self.wait(lambda: socket.create_connection(("127.0.0.1", plain), 2).close())
+
+    def stop(self) -> None:
+        self.process.terminate()
+        super().stop()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    home = tmp_path_factory.mktemp("kafka")
+    server = Broker(home)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def produce(broker: Broker, topic: str, first: int, last: int) -> None:
+    from aiokafka import AIOKafkaProducer
+
+    async def send() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=broker.address)
+        await producer.start()
+        try:
+            sent = [await producer.send(topic, b"%d\n" % n, partition=n % 3) for n in range(first, last)]
+            await asyncio.gather(*sent)
+        finally:
+            await producer.stop()
+
+    asyncio.run(send())
+
+
+def service(tmp_path: Path, broker: Broker) -> Firehose:
+    return Firehose(tmp_path / "f", objects=LocalObjects(tmp_path / "o"), reach={ARN: broker.address})
+
+
+def until(stream: Any, count: int) -> None:
+    pause = threading.Event()
+    for _ in range(1200):
+        if stream.last_sequence >= count:
+            return
+        pause.wait(0.05)
+    raise AssertionError(f"{stream.last_sequence} of {count}")
+
+
+def test_a_topic_is_read_once_over_restarts(broker: Broker, tmp_path: Path) -> None:
+    topic = f"t-{uuid.uuid4().hex[:8]}"
+    produce(broker, topic, 0, 500)
+    firehose = service(tmp_path, broker)
+    firehose.call("CreateDeliveryStream", {
+        "DeliveryStreamName": "s", "DeliveryStreamType": "MSKAsSource",
+        "MSKSourceConfiguration": {
+            "MSKClusterARN": ARN, "TopicName": topic, "ReadFromTimestamp": 0,
+            "AuthenticationConfiguration": {"RoleARN": ROLE, "Connectivity": "PUBLIC"}},
+        "ExtendedS3DestinationConfiguration": {
+            "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::lake", "BufferingHints": {"IntervalInSeconds": 0, "SizeInMBs": 1}},
+    })  # fmt: skip
+    until(firehose.get("s"), 500)
+    produce(broker, topic, 500, 1000)
+    firehose.close()
+    produce(broker, topic, 1000, 1500)
+    firehose = service(tmp_path, broker)
+    firehose.resume()
+    stream = firehose.get("s")
+    until(stream, 1500)
+    assert stream.flush(60) and stream.last_sequence == 1500
+    objects = LocalObjects(tmp_path / "o")
+    text = b"".join(objects.get("lake", key) for key in objects.list("lake"))
+    assert sorted(int(line) for line in text.split()) == list(range(1500))
+    found = firehose.call("DescribeDeliveryStream", {"DeliveryStreamName": "s"})["DeliveryStreamDescription"]
+    assert found["Source"]["MSKSourceDescription"]["TopicName"] == topic
+    firehose.close()
