@@ -61,10 +61,19 @@ class Refusal(CloudcoreError):
 
 
 class Connection:
-    """Requests to one cloud. `where` says which, for people; `place` is a query that names whose data."""
+    """Requests to one cloud. `where` says which, for people; `place` is a query that names whose data;
+    `cloud` is the cloud itself when it was opened here."""
 
-    def __init__(self, where: str, send: Any, region: str | None = None, account: str | None = None):
+    def __init__(
+        self,
+        where: str,
+        send: Any,
+        region: str | None = None,
+        account: str | None = None,
+        cloud: Any = None,
+    ):
         self.where = where
+        self.cloud = cloud
         self._send = send
         self._region, self._account = region, account
         named = {"region": region, "account": account}
@@ -137,7 +146,7 @@ def connect(options: argparse.Namespace, make: bool = False) -> Iterator[Connect
             status, out, data = whole(router.answer(method, target, headers, body))
             return status, {name.lower(): value for name, value in out}, data
 
-        yield Connection(str(cloud.path), send, cloud.region, cloud.account)
+        yield Connection(str(cloud.path), send, cloud.region, cloud.account, cloud)
 
 
 class _Remote:
