@@ -165,3 +165,13 @@ cc_status cc_isolate(const cc_cover *covers, size_t cover_count, const char *con
     *isolated_out |= cc_forbid_calls() ? CC_ISOLATED_CALLS : 0u;
     return CC_OK;
 }
+
+bool cc_own_mounts(void) { return enter_namespace(); }
+
+bool cc_mount_storage(const char *directory, uint64_t size) {
+    char options[64];
+    snprintf(options, sizeof options, "size=%llu,mode=0777", (unsigned long long)size);
+    return mount("none", directory, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0;
+}
+
+void cc_drop_storage(const char *directory) { (void)umount2(directory, MNT_DETACH); }

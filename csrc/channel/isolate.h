@@ -32,4 +32,13 @@ typedef struct cc_cover {
 CC_MUST_CHECK cc_status cc_isolate(const cc_cover *covers, size_t cover_count, const char *const *kept,
                                    size_t kept_count, uint32_t *isolated_out, cc_error *error);
 
+/* For a process that workers are forked from. Mounts of its own, which reach nobody else: false where the kernel or the
+ * machine's policy refuses them. */
+bool cc_own_mounts(void);
+/* Then: an empty file system in memory over `directory` that holds at most so many bytes. It goes with the directory, which
+ * any process may remove. */
+bool cc_mount_storage(const char *directory, uint64_t size);
+/* Take it away, for this process to remove the directory itself. */
+void cc_drop_storage(const char *directory);
+
 #endif

@@ -1,6 +1,6 @@
 """The door to csrc/channel: calls to a worker process through shared memory. See _channel.pyi."""
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 include "errors.pxi"
@@ -31,6 +31,9 @@ cdef extern from "channel/isolate.h" nogil:
         const char *by
     cc_status cc_isolate(const cc_cover *covers, size_t cover_count, const char *const *kept,
                          size_t kept_count, uint32_t *isolated_out, cc_error *error)
+    bint cc_own_mounts()
+    bint cc_mount_storage(const char *directory, uint64_t size)
+    void cc_drop_storage(const char *directory)
 
 cdef extern from "sys/prctl.h" nogil:
     int prctl(int option, ...)
@@ -85,6 +88,21 @@ def isolate(list covers, list kept):
         paths[<size_t>at] = <bytes>path
     check(cc_isolate(found, count, paths, len(kept), &done, &error), &error)
     return done
+
+
+def own_mounts():
+    """Give this process mounts of its own; whether it has them."""
+    return cc_own_mounts()
+
+
+def mount_storage(bytes directory, uint64_t size):
+    """An empty file system of `size` bytes over a directory; whether it is there."""
+    return cc_mount_storage(directory, size)
+
+
+def drop_storage(bytes directory):
+    """Undo mount_storage."""
+    cc_drop_storage(directory)
 
 
 def adopt_orphans():

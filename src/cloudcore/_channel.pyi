@@ -14,6 +14,16 @@ def isolate(covers: list[tuple[bytes, bytes | None]], kept: list[bytes]) -> int:
     missing. One thread, no way back, inherited by children. OSError when the process cannot go on.
     """
 
+def own_mounts() -> bool:
+    """Give this process, which has one thread, mounts that nobody else sees; False where that is refused."""
+
+def mount_storage(directory: bytes, size: int) -> bool:
+    """After own_mounts: an empty file system in memory over `directory`, of at most `size` bytes. It goes
+    when any process removes the directory."""
+
+def drop_storage(directory: bytes) -> None:
+    """Undo mount_storage, so that this process can remove the directory."""
+
 def adopt_orphans() -> None:
     """Make this process the parent of its descendants whose own parents end."""
 

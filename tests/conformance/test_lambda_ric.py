@@ -57,14 +57,16 @@ def cloud():
         yield made
 
 
-def both(cloud: Any, name: str, code: str, handler: str = "app.handler") -> None:
+def both(cloud: Any, name: str, code: str, handler: str = "app.handler", **variables: str) -> None:
     files = {"app.py": code.encode()}
-    cloud.function(name + "-ours", pack(files), handler=handler, runtime=OURS, timeout=20)
+    cloud.function(name + "-ours", pack(files), handler=handler, runtime=OURS, timeout=20, environment=variables)
     packed = io.BytesIO(executable("bootstrap", BOOTSTRAP))
     with zipfile.ZipFile(packed, "a") as archive:
         archive.writestr("app.py", code)
     package = packed.getvalue()
-    cloud.function(name + "-ric", package, handler=handler, runtime="provided.al2023", timeout=20)
+    cloud.function(
+        name + "-ric", package, handler=handler, runtime="provided.al2023", timeout=20, environment=variables
+    )
 
 
 def answers(cloud: Any, name: str, event: bytes, **options: Any) -> list[tuple[Any, str | None, list[str]]]:
@@ -122,3 +124,11 @@ def test_the_same_failures_of_initialisation(cloud, code, handler):
     both(cloud, "init", code, handler)
     (ours, ours_error, _), (theirs, theirs_error, _) = answers(cloud, "init", b"{}")
     assert (ours, ours_error) == (theirs, theirs_error)
+
+
+@pytest.mark.parametrize("do", ["raise", "logs", "set", None])
+def test_the_same_lines_as_json(cloud, do):
+    if cloud.lambda_.registry.get("json-ours") is None:
+        both(cloud, "json", CODE, AWS_LAMBDA_LOG_FORMAT="JSON", AWS_LAMBDA_LOG_LEVEL="INFO")
+    ours, theirs = answers(cloud, "json", json.dumps({"do": do}).encode())
+    assert ours == theirs

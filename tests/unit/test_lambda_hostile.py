@@ -202,7 +202,7 @@ def test_tmp_survives_a_timeout_and_goes_at_retirement(tmp_path):
         directory, kept = ask(functions, {"do": "tmp"})[1]
         assert directory == "/tmp" and kept
         (scratch,) = (environment.scratch for environment in functions._warm)
-        assert os.listdir(scratch)
+        assert os.path.isdir(scratch)
         functions.retire(0)
         assert not os.path.exists(scratch)
         assert ask(functions, {"do": "tmp"})[1][1] is False

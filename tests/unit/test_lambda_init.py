@@ -47,7 +47,7 @@ def test_an_initialisation_that_takes_too_long_runs_again_inside_the_call(tmp_pa
         assert result.function_error is None and result.init_ms is None
         assert result.duration_ms > 800 and left < 2250
         assert re.search(
-            r"INIT_REPORT Init Duration: [4-9]\d\d\.\d\d ms\tPhase: init\tStatus: timeout\nSTART",
+            r"INIT_REPORT Init Duration: \d{3,}\.\d\d ms\tPhase: init\tStatus: timeout\nSTART",
             result.log.decode(),
         )
         assert ask(functions)[0].duration_ms < 500

@@ -7,6 +7,7 @@ happens here anyway, and refused with any other. Nothing is taken and ignored bu
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from cloudcore.errors import ApiError
@@ -14,21 +15,20 @@ from cloudcore.lambda_.runtimes.programs import check as check_runtime
 
 _HONOURED = (
     "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "DurableConfig",
+    "LoggingConfig", "EphemeralStorage",
 )  # fmt: skip
 _RETENTION_DAYS, _EXECUTION_S = 14, 86_400
 _ONLY: dict[str, tuple[Any, ...]] = {
     "PackageType": ("Zip",),
     "Architectures": (["x86_64"], ["arm64"]),
-    "EphemeralStorage": ({"Size": 512},),
     "TracingConfig": ({"Mode": "PassThrough"},),
     "SnapStart": ({"ApplyOn": "None"},),
-    "LoggingConfig": ({"LogFormat": "Text"}, {}),
     "VpcConfig": ({}, {"SubnetIds": [], "SecurityGroupIds": []}),
     "DeadLetterConfig": ({}, {"TargetArn": ""}),
     "KMSKeyArn": ("",),
     "FileSystemConfigs": ([],),
 }
-_TIMEOUT_MAX, _MEMORY_MAX = 900, 10240
+_TIMEOUT_MAX, _MEMORY_MAX, _STORAGE_MAX = 900, 10240, 10240
 _ENVIRONMENT_MAX = 4096
 _RESERVED = frozenset(
     {"_HANDLER", "_X_AMZN_TRACE_ID", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"}
@@ -46,19 +46,32 @@ def merge(base: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         if name in _ONLY:
             if value not in _ONLY[name]:
                 raise refused(f"{name} {json.dumps(value)} is not supported by this endpoint.")
-            if name in ("EphemeralStorage", "TracingConfig", "SnapStart", "PackageType", "Architectures"):
+            if name in ("TracingConfig", "SnapStart", "PackageType", "Architectures"):
                 changed[name] = value
         elif name in _HONOURED:
             if name == "Runtime":
                 check_runtime(value)
-            changed[name] = _durable(value) if name == "DurableConfig" else value
+            changed[name] = _MADE[name](changed, value) if name in _MADE else value
         else:
             raise refused(f"{name} is not supported by this endpoint.")
     _check(changed)
     return changed
 
 
-def _durable(config: dict[str, Any]) -> dict[str, Any]:
+def _logging(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """What a LoggingConfig changes; levels are a JSON log's alone, INFO unless they are given."""
+    made = base.get("LoggingConfig", {}) | config
+    levels = {"ApplicationLogLevel", "SystemLogLevel"}
+    if made.get("LogFormat", "Text") == "Text":
+        if levels & config.keys():
+            raise refused(
+                "The LogFormat must be set to JSON in order to set ApplicationLogLevel or SystemLogLevel."
+            )
+        return {name: value for name, value in made.items() if name not in levels} | {"LogFormat": "Text"}
+    return dict.fromkeys(sorted(levels), "INFO") | made
+
+
+def _durable(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     if config.get("KMSKeyArn"):
         raise refused("KMSKeyArn in DurableConfig is not supported by this endpoint.")
     return {"RetentionPeriodInDays": _RETENTION_DAYS, "ExecutionTimeout": _EXECUTION_S} | config
@@ -69,6 +82,13 @@ def refused(message: str) -> ApiError:
     return ApiError("InvalidParameterValueException", message)
 
 
+_MADE: dict[str, Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
+    "DurableConfig": _durable,
+    "LoggingConfig": _logging,
+}
+"""What is kept of a member, from what there was and what is given."""
+
+
 def _check(configuration: dict[str, Any]) -> None:
     runtime = configuration.get("Runtime")
     if runtime is None or not configuration.get("Handler"):
@@ -77,6 +97,7 @@ def _check(configuration: dict[str, Any]) -> None:
         )
     _at_most("timeout", configuration["Timeout"], _TIMEOUT_MAX)
     _at_most("memorySize", configuration["MemorySize"], _MEMORY_MAX)
+    _at_most("ephemeralStorage.size", configuration["EphemeralStorage"]["Size"], _STORAGE_MAX)
     _check_environment(configuration.get("Environment", {}).get("Variables", {}))
 
 

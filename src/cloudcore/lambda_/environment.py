@@ -93,6 +93,7 @@ class Environment:
                     "handler": spec.handler,
                     "environment": {} if warmed else spec.environment,
                     "scratch": scratch,
+                    "storage": spec.storage_mb << 20,
                     "opt": spec.opt,
                     "program": spec.program,
                     "hidden": list(spec.hidden),

@@ -38,6 +38,7 @@ from cloudcore.lambda_.environment import (
 from cloudcore.lambda_.metering import Result
 from cloudcore.lambda_.runtimes import programs
 from cloudcore.lambda_.spec import Spec, environment_of
+from cloudcore.lambda_.system_log import JsonLog, TextLog
 
 __all__ = ["Pool", "Result", "Spec", "environment_of"]
 
@@ -63,7 +64,12 @@ class Pool:
         self._scratches: list[str] = []  # of environments that were killed: /tmp survives a timeout
         self._version = zygotes.Version(spec.root, spec.environment, spec.opt)
         region = spec.environment.get("AWS_REGION", "us-east-1")
-        self._first_line = metering.init_start(region, *programs.label(spec.runtime))
+        label = programs.label(spec.runtime)
+        self._log: TextLog | JsonLog = TextLog(region, *label, spec.memory_mb)
+        if spec.system_log_level:
+            self._log = JsonLog(
+                region, *label, spec.memory_mb, spec.system_log_level, spec.name, spec.version
+            )
         zygotes.shared().opened(2 * idle_s)
 
     @property
@@ -131,9 +137,9 @@ class Pool:
                 if self._closed or len(self._warm) + self._active >= self._kept:
                     return True
             environment, outcome, init_ms = self._start(INIT_S)
-            text = self._first_line + metering.ended(environment.read_output())
+            text = self._log.init_start() + metering.ended(environment.read_output())
             if outcome.kind != runtime.READY:
-                log(text + metering.init_report(init_ms, "init", _status(outcome)))
+                log(text + self._log.init_report(init_ms, "init", _status(outcome)))
                 self._discard(environment, keep=False)
                 return False
             log(text)
@@ -150,13 +156,13 @@ class Pool:
 
     def _initialise_and_run(self, call: _Call) -> Result:
         """Initialise an environment and run the call in it."""
-        before = self._first_line
+        before = self._log.init_start()
         environment, outcome, init_ms = self._start(INIT_S)
         start, budget = time.perf_counter(), float(self.spec.timeout_s)
         billed_init: float | None = init_ms
         if outcome.kind != runtime.READY:
             before += metering.ended(environment.read_output())
-            before += metering.init_report(init_ms, "init", _status(outcome))
+            before += self._log.init_report(init_ms, "init", _status(outcome))
             self._discard(environment)
             if self._interrupted:
                 raise ClosedError("the service was closed before the function was done", "closed")
@@ -164,7 +170,7 @@ class Pool:
             environment, outcome, init_ms = self._start(budget)
             if outcome.kind != runtime.READY:
                 before += metering.ended(environment.read_output())
-                before += metering.init_report(init_ms, "invoke", _status(outcome))
+                before += self._log.init_report(init_ms, "invoke", _status(outcome))
                 duration = (time.perf_counter() - start) * 1000
                 return self._finish(call, environment, outcome, duration, None, before, False)
             budget = max(0.0, budget - (time.perf_counter() - start))
@@ -250,8 +256,8 @@ class Pool:
             200,
             self.spec.version,
         )
-        memory = self.spec.memory_mb
-        result._log = lambda told: metering.lines(told, before, output, memory, status)
+        compose = self._log.lines
+        result._log = lambda told: compose(told, before, output, status)
         return result
 
     def _failure(self, call: _Call, how: str, killed: int) -> bytes:

@@ -103,9 +103,16 @@ class Runner:
             hidden=self._hidden,
             opt=self._opt(),
             runtime=c["Runtime"],
+            storage_mb=c["EphemeralStorage"]["Size"],
         )
+        logging_ = c["LoggingConfig"]
+        if logging_["LogFormat"] == "JSON":
+            spec.system_log_level = logging_["SystemLogLevel"]
+            spec.environment = {
+                "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": logging_["ApplicationLogLevel"],
+            } | spec.environment  # fmt: skip
         spec.program = programs.program(spec.runtime, spec.handler, spec.root, spec.opt, spec.environment)
-        spec.environment = environment_of(
-            spec, self._region, self._endpoint_url(), self._account, self._secret
-        )
+        group = {"AWS_LAMBDA_LOG_GROUP_NAME": logging_["LogGroup"]}
+        ours = environment_of(spec, self._region, self._endpoint_url(), self._account, self._secret)
+        spec.environment = ours | group
         return spec

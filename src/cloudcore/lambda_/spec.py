@@ -14,7 +14,8 @@ class Spec:
     """One version of a function. `root` is the directory of its code, `timeout_s` whole seconds,
     `environment` all the variables that the function sees, `hidden` directories that it does not see
     (`root` may lie in one), `opt` the directory that it sees as /opt ("": the machine's). `runtime` is AWS's
-    identifier, `program` what programs.py makes of it."""
+    identifier, `program` what programs.py makes of it. `system_log_level`: the platform's lines
+    are JSON from this level on; "": text. `storage_mb`: the size of /tmp."""
 
     name: str
     arn: str
@@ -28,6 +29,8 @@ class Spec:
     opt: str = ""
     runtime: str = ""
     program: dict[str, Any] | None = None
+    system_log_level: str = ""
+    storage_mb: int = 512
 
 
 def environment_of(

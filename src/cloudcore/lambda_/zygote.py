@@ -29,7 +29,7 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from cloudcore._channel import Channel, adopt_orphans
+from cloudcore._channel import Channel, adopt_orphans, drop_storage, mount_storage, own_mounts
 from cloudcore.lambda_ import isolation, runtime
 from cloudcore.lambda_.runtimes import shim
 
@@ -46,10 +46,21 @@ def main(link: int, owner: int, scratch: str) -> None:
     os.dup2(null, 0)
     os.dup2(null, 1)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    own_mounts()  # so that temporary directories can have a size, and outlive an environment
     try:
         _Zygote(link, owner).serve()
     finally:
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(scratch):
+                drop_storage(os.fsencode(entry.path))
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _give_storage(spec: dict[str, Any]) -> None:
+    """Bound what the environment can keep in its temporary directory, unless its predecessor left it one."""
+    scratch = spec["scratch"]
+    if spec["storage"] and not os.path.ismount(scratch):
+        mount_storage(os.fsencode(scratch), spec["storage"])
 
 
 def _threads() -> int:
@@ -96,6 +107,8 @@ class _Zygote:
             return {"how": self.reap(request["reap"])}
         if _threads() > 1:
             return {"threads": _threads()}
+        if "fork" in request:
+            _give_storage(request["fork"])
         parent, before = os.getpid(), self.before
         pid = os.fork()
         if pid == 0:

@@ -69,7 +69,8 @@ def create(
         "FunctionArn": service.arn(name),
         "Version": LATEST,
         **package.members(),
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"}
+        | configuration.get("LoggingConfig", {}),
     }
     service.stamp(configuration)
     with service.lock:
