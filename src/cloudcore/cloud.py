@@ -427,13 +427,31 @@ class Cloud(Place):
                     from cloudcore.objects import LocalObjects
 
                     directory = os.path.join(self.path, account, "objects")
-                    self._stores[account] = LocalObjects(directory, durable=not self.in_memory)
+                    store = LocalObjects(directory, durable=not self.in_memory)
+                    store.notifications = self._notifications(store, account)
+                    self._stores[account] = store
                 return self._stores[account]
             if self._objects == "s3":
                 from cloudcore.objects.s3 import S3Objects
 
                 self._objects = S3Objects()
             return self._objects
+
+    def _notifications(self, store: Any, account: str) -> Any:
+        """What tells functions of an account's objects: those of the region that their ARNs name."""
+        from cloudcore.objects.notifications import Notifications
+
+        def functions(arn: str) -> Lambda:
+            parts = arn.split(":")
+            return self._place(account, parts[3] if len(parts) > 6 else self.region).lambda_
+
+        return Notifications(
+            store.private,
+            account,
+            self.region,
+            lambda arn, event: functions(arn).accept(arn, event),
+            lambda arn: functions(arn).has(arn),
+        )
 
     def _check_open(self) -> None:
         if self._closed:

@@ -27,6 +27,7 @@ VERBS = {
     "ingest": "write NDJSON or CSV as Parquet or JSON objects",
     "tail": "follow files and put their lines into a delivery stream",
     "firehose": "show or replay the failed records of a delivery stream",
+    "schedule": "call functions at times",
     "completion": "print the completion script of a shell",
 }
 """Verb -> its line in --help; the module is cloudcore.cli.<verb>, or <verb>_ where Python has the word."""

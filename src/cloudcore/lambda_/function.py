@@ -86,6 +86,19 @@ class Function:
             raise FunctionError(value, result.log.decode("utf-8", "replace"))
         return value
 
+    def schedule(
+        self, expression: str, *, name: str | None = None, timezone: str = "UTC", input: Any = None
+    ) -> dict[str, Any]:
+        """Call it at times: "rate(5 minutes)", "cron(0 9 ? * MON-FRI *)", "at(2030-01-31T09:00:00)".
+
+        `name` of the schedule, the function's unless it is given; `input` the event, None: EventBridge's.
+        Raises ApiError InvalidParameterValueException.
+        """
+        made: dict[str, Any] = self._service.schedules.put(
+            name or self.name, self.name, expression, timezone=timezone, input=input
+        )
+        return made
+
     def usage(self) -> dict[str, Any]:
         """Invocations, errors, throttles, duration_ms, billed_ms, gb_seconds since the cloud was opened."""
         usage: dict[str, Any] = self._service.usage(self.name)

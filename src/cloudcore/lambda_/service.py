@@ -7,6 +7,7 @@
     <directory>/logs/<name>.log         what functions wrote (function_log.py)
     <directory>/async/                  events that are to run (events.py)
     <directory>/durable/                durable executions (durable/)
+    <directory>/schedules/<name>.json   when functions are called (schedules/)
 
 Invoke: name and qualifier -> version -> a warm environment of its pool, or a new one -> result, log, meter.
 
@@ -40,6 +41,7 @@ from cloudcore.lambda_.meter import Meter
 from cloudcore.lambda_.metering import Result
 from cloudcore.lambda_.registry import FunctionRecord, Registry, Version, not_found
 from cloudcore.lambda_.runner import Runner
+from cloudcore.lambda_.schedules.schedules import Schedules, directory_of
 from cloudcore.lambda_.shelf import Shelf
 from cloudcore.lambda_.target import Target
 from cloudcore.validation import check, for_boto3
@@ -106,12 +108,15 @@ class Lambda:
         self.keep_packages()
         self._asynchronous: Asynchronous | None = None
         self._durable: Durable | None = None
+        self._schedules: Schedules | None = None
         for name, record in self.registry.functions.items():
             self._provide(name, record)
         if os.path.isdir(os.path.join(self.directory, "async")):
             self.asynchronous  # noqa: B018 - events of an earlier run go on
         if os.path.isdir(os.path.join(self.directory, "durable")):
             self.durable  # noqa: B018 - so do executions
+        if os.path.isdir(directory_of(self.directory)):
+            self.schedules  # noqa: B018 - and schedules
 
     # -- doors -----------------------------------------------------------------------------------
 
@@ -137,6 +142,14 @@ class Lambda:
         from cloudcore.lambda_ import rest
 
         return rest.handle(self, method, path, query, headers, body)
+
+    def handle_schedules(
+        self, method: str, path: str, body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Schedules over HTTP (schedules/rest.py)."""
+        from cloudcore.lambda_.schedules import rest
+
+        return rest.handle(self, method, path, body)
 
     def handle_url(
         self, url_id: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
@@ -268,6 +281,16 @@ class Lambda:
                 self._durable = Durable(self, os.path.join(self.directory, "durable"))
             return self._durable
 
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules of functions."""
+        with self.lock:
+            if self._schedules is None:
+                if self._closed:
+                    raise ClosedError("this service is closed", "closed")
+                self._schedules = Schedules(self, directory_of(self.directory))
+            return self._schedules
+
     def usage(self, function: str) -> dict[str, Any]:
         """What a function has cost since the service was opened: see Meter."""
         return self.meter(function).read()
@@ -313,6 +336,8 @@ class Lambda:
             self._closed = True
             self._targets.clear()
             queue, self._asynchronous = self._asynchronous, None
+        if self._schedules is not None:
+            self._schedules.close()
         if queue is not None:
             queue.stop()
         if self._durable is not None:
@@ -358,6 +383,15 @@ class Lambda:
         if found is None or foreign:
             raise not_found(self.arn(reference.name, reference.qualifier))
         return found
+
+    def has(self, function: str) -> bool:
+        """Whether a name or an ARN stands for a function, or a version of one, that is here."""
+        try:
+            with self.lock:
+                self.version(names.parse(function))
+        except ApiError:
+            return False
+        return True
 
     def version(self, reference: names.Reference) -> Version:
         """The version that a reference names, by its number or by an alias (the first of its two)."""

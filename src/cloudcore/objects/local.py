@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cloudcore.errors import ApiError
+from cloudcore.objects.notifications import Notifications
 
 _PRIVATE = ".cloudcore"
 _OCTETS = "application/octet-stream"
@@ -50,6 +51,7 @@ class LocalObjects:
         self.directory = os.path.abspath(os.fspath(directory))
         self._durable = durable
         self._serial = itertools.count()
+        self.notifications: Notifications | None = None
 
     def path_of(self, bucket: str, key: str) -> str:
         """The file of an object, there or not. Raises ApiError InvalidBucketName, KeyTooLongError."""
@@ -64,8 +66,12 @@ class LocalObjects:
         content_type: str = _OCTETS,
         content_encoding: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        cause: str = "Put",
     ) -> None:
-        """Store an object, atomically; it is on the disk when this returns. OSError when it cannot be."""
+        """Store an object, atomically; it is on the disk when this returns. OSError when it cannot be.
+
+        `cause` is what notifications call it: "Put", "Copy", "CompleteMultipartUpload".
+        """
         path = self.path_of(bucket, key)
         private = os.path.join(self._bucket(bucket), _PRIVATE)
         temporary = os.path.join(private, "tmp", f"{os.getpid()}-{next(self._serial)}")
@@ -76,6 +82,7 @@ class LocalObjects:
             with open(temporary, "wb") as file:
                 file.writelines(parts)
                 file.flush()
+                size = file.tell()
                 if self._durable:
                     os.fsync(file.fileno())
             self._make_directories(os.path.dirname(path))
@@ -85,6 +92,9 @@ class LocalObjects:
                 os.unlink(temporary)
             raise
         self._sync_directory(os.path.dirname(path))
+        if self.notifications is not None:
+            etag = (metadata or {}).get(":etag")
+            self.notifications.happened(f"ObjectCreated:{cause}", bucket, key, size, etag)
 
     def get(self, bucket: str, key: str) -> bytes:
         """The object's bytes. Raises ApiError NoSuchKey (404)."""
@@ -122,6 +132,12 @@ class LocalObjects:
         except (FileNotFoundError, NotADirectoryError):
             return
         self._sync_directory(os.path.dirname(path))
+        if self.notifications is not None:
+            self.notifications.happened("ObjectRemoved:Delete", bucket, key, 0, None)
+
+    def private(self, bucket: str) -> str:
+        """The directory of what is kept about a bucket and is no object of it."""
+        return os.path.join(self._bucket(bucket), _PRIVATE)
 
     def _bucket(self, bucket: str) -> str:
         if not bucket or "/" in bucket or "\0" in bucket or bucket in (".", ".."):

@@ -115,12 +115,15 @@ class Router:
 
     def _own(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Reply:
         """What is the endpoint's own. With a guard its readers sign in by an access key and its secret."""
-        if self._guard is not None and not self._guard.signed_in(headers, write=method == "POST"):
+        if self._guard is not None and not self._guard.signed_in(headers, write=method not in ("GET", "HEAD")):
             return 401, [("WWW-Authenticate", 'Basic realm="cloudcore: access key and secret"')], b""
         from cloudcore.wire import own
 
         if own.answers(method, path):
             return own.answer(self._cloud, method, path, query, headers, body)
+        if path.startswith("/_cloudcore/schedules"):
+            reply: Reply = self._place(headers, query).lambda_.handle_schedules(method, path, body)
+            return reply
         if self._console is None:
             return 404, [("Content-Type", "text/plain")], b"There is no console here\n"
         return self._console.answer(method, path, query, headers, body)

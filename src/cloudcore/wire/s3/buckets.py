@@ -64,6 +64,8 @@ def delete_bucket(request: Request) -> Reply:
             {"BucketName": request.bucket},
         )  # fmt: skip
     shutil.rmtree(path)
+    if getattr(request.store, "notifications", None) is not None:
+        request.store.notifications.forget(request.bucket)
     return 204, [], b""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cloudcore.errors import ApiError
-from cloudcore.wire.s3 import buckets, listing, multipart, objects, xml
+from cloudcore.wire.s3 import buckets, listing, multipart, notification, objects, xml
 from cloudcore.wire.s3.request import Reply, Request, parse_query, place
 
 _PLAIN = {
@@ -21,6 +21,8 @@ _BUCKET: dict[tuple[str, str], Callable[[Request], Reply]] = {
     ("DELETE", ""): buckets.delete_bucket,
     ("GET", "location"): buckets.get_location,
     ("GET", "versioning"): buckets.get_versioning,
+    ("GET", "notification"): notification.get_notification,
+    ("PUT", "notification"): notification.put_notification,
     ("POST", "delete"): objects.delete_objects,
 }
 _OBJECT: dict[tuple[str, str], Callable[[Request], Reply]] = {

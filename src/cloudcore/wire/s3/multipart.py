@@ -85,7 +85,9 @@ def complete_upload(request: Request) -> Reply:
     etag = f"{hashlib.md5(digests).hexdigest()}-{len(paths)}"
     told = upload["told"]
     told["metadata"][":etag"] = etag
-    request.store.put(request.bucket, request.key, _blocks(paths), **told)
+    request.store.put(
+        request.bucket, request.key, _blocks(paths), cause="CompleteMultipartUpload", **told
+    )
     shutil.rmtree(directory)
     members = [
         ("Location", f"/{request.bucket}/{request.key}"),

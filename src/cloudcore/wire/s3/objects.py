@@ -152,7 +152,7 @@ def _copy(request: Request) -> Reply:
                 "attributes.",
             )
     told["metadata"][":etag"] = etag
-    request.store.put(request.bucket, request.key, data, **told)
+    request.store.put(request.bucket, request.key, data, cause="Copy", **told)
     made = request.store.head(request.bucket, request.key)
     members = [("LastModified", xml.moment(made.modified)), ("ETag", f'"{etag}"')]
     return 200, list(xml.HEADERS), xml.document("CopyObjectResult", members)
