@@ -9,7 +9,13 @@ import pytest
 
 from conftest import PROGRAMS, run
 
-PYTHON = {"boto3_client": "boto3", "boto3_resource": "boto3", "aioboto3_": "aioboto3", "pynamodb_": "pynamodb"}
+PYTHON = {
+    "boto3_client": "boto3",
+    "boto3_resource": "boto3",
+    "aioboto3_": "aioboto3",
+    "pynamodb_": "pynamodb",
+    "lambda_libraries": "lambda-libraries",
+}
 NODE = {"sdk_v3": "sdk-v3", "electrodb_": "electrodb"}
 
 

@@ -99,8 +99,14 @@ class Function:
         )
         return made
 
+    def stats(self) -> dict[str, Any]:
+        """usage(), and in `cost` what AWS's list prices make of it."""
+        stats: dict[str, Any] = self._service.stats(self.name)
+        return stats
+
     def usage(self) -> dict[str, Any]:
-        """Invocations, errors, throttles, duration_ms, billed_ms, gb_seconds since the cloud was opened."""
+        """Invocations, errors, throttles, cold_starts, init_ms, duration_ms, billed_ms, gb_seconds,
+        storage_gb_seconds and concurrency_peak since the cloud was opened."""
         usage: dict[str, Any] = self._service.usage(self.name)
         return usage
 

@@ -1,13 +1,19 @@
-"""What a function's invocations cost: counts, billed milliseconds, GB-seconds.
+"""What a function's invocations cost: counts, billed milliseconds, GB-seconds, and AWS's list price for them.
 
-Source: AWS, "Lambda pricing": duration is billed in milliseconds, rounded up, times the memory size.
+Source: AWS, "Lambda pricing": duration is billed in milliseconds, rounded up, times the memory size; the
+initialisation with the call that it precedes; /tmp beyond 512 MB by GB-seconds.
 """
 
 from __future__ import annotations
 
+import os
 import threading
-from dataclasses import dataclass, field
+import tomllib
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+_FREE_STORAGE_MB = 512
+_MB_MS_PER_GB_S = 1_024_000
 
 
 @dataclass
@@ -17,18 +23,35 @@ class Meter:
     invocations: int = 0
     errors: int = 0
     throttles: int = 0
+    cold_starts: int = 0
+    init_ms: float = 0.0
     duration_ms: float = 0.0
     billed_ms: int = 0
     gb_seconds: float = 0.0
+    storage_gb_seconds: float = 0.0
+    concurrency_peak: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def count(self, duration_ms: float, billed_ms: int, memory_mb: int, failed: bool) -> None:
+    def count(
+        self,
+        duration_ms: float,
+        billed_ms: int,
+        memory_mb: int,
+        failed: bool,
+        init_ms: float | None = None,
+        storage_mb: int = _FREE_STORAGE_MB,
+    ) -> None:
         with self._lock:
             self.invocations += 1
             self.errors += failed
             self.duration_ms += duration_ms
             self.billed_ms += billed_ms
-            self.gb_seconds += billed_ms * memory_mb / 1_024_000
+            self.gb_seconds += billed_ms * memory_mb / _MB_MS_PER_GB_S
+            if init_ms is not None:
+                self.cold_starts += 1
+                self.init_ms += init_ms
+            if storage_mb > _FREE_STORAGE_MB:
+                self.storage_gb_seconds += billed_ms * (storage_mb - _FREE_STORAGE_MB) / _MB_MS_PER_GB_S
 
     def throttle(self) -> None:
         with self._lock:
@@ -37,4 +60,39 @@ class Meter:
     def read(self) -> dict[str, Any]:
         """The figures by name."""
         with self._lock:
-            return {name: getattr(self, name) for name in Meter.__dataclass_fields__ if name[0] != "_"}
+            return {one.name: getattr(self, one.name) for one in fields(self) if one.name[0] != "_"}
+
+
+def total(figures: list[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of several functions together; their peaks of concurrency need not have been at once."""
+    made = Meter().read()
+    for one in figures:
+        for name, value in one.items():
+            made[name] = max(made[name], value) if name == "concurrency_peak" else made[name] + value
+    return made
+
+
+def prices() -> dict[str, Any]:
+    """The price file: CLOUDCORE_PRICES, else the one that comes with cloudcore."""
+    path = os.environ.get("CLOUDCORE_PRICES") or os.path.join(os.path.dirname(__file__), "prices.toml")
+    with open(path, "rb") as file:
+        return tomllib.load(file)
+
+
+def cost(
+    figures: dict[str, Any], architecture: str = "x86_64", listed: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What AWS's list prices make of a function's figures, in US dollars."""
+    listed = listed or prices()
+    of = listed[architecture]
+    made = {
+        "requests": figures["invocations"] * of["per_million_requests"] / 1e6,
+        "duration": figures["gb_seconds"] * of["per_gb_second"],
+        "storage": figures["storage_gb_seconds"] * listed["storage"]["per_gb_second"],
+    }
+    return {
+        **made,
+        "total": sum(made.values()),
+        "currency": "USD",
+        "prices": f"{listed['source']}, {listed['date']}",
+    }

@@ -37,7 +37,7 @@ from cloudcore.lambda_.asynchronous import Asynchronous
 from cloudcore.lambda_.capacity import Capacity
 from cloudcore.lambda_.durable.driver import Durable
 from cloudcore.lambda_.function_log import FunctionLog
-from cloudcore.lambda_.meter import Meter
+from cloudcore.lambda_.meter import Meter, cost, prices, total
 from cloudcore.lambda_.metering import Result
 from cloudcore.lambda_.registry import FunctionRecord, Registry, Version, not_found
 from cloudcore.lambda_.runner import Runner
@@ -225,6 +225,8 @@ class Lambda:
                 result.billed_ms,
                 runner.configuration["MemorySize"],
                 result.function_error is not None,
+                result.init_ms,
+                runner.configuration["EphemeralStorage"]["Size"],
             )
             target.log.write(result.log)
             return result
@@ -294,6 +296,32 @@ class Lambda:
     def usage(self, function: str) -> dict[str, Any]:
         """What a function has cost since the service was opened: see Meter."""
         return self.meter(function).read()
+
+    def stats(self, function: str | None = None) -> dict[str, Any]:
+        """Figures of a function, or of all functions together, with what AWS's list prices make of them
+        (`cost`).
+
+        In total `functions` has each function's own. See Meter for the names; the price file is
+        meter.prices().
+        """
+        listed = prices()
+        if function is not None:
+            return self._priced(function, listed)
+        with self.lock:
+            names_ = sorted(self._meters)
+        each = {name: self._priced(name, listed) for name in names_}
+        figures = total([{k: v for k, v in one.items() if k != "cost"} for one in each.values()])
+        costs = [one["cost"] for one in each.values()]
+        members = ("requests", "duration", "storage", "total")
+        sums = {member: sum(one[member] for one in costs) for member in members}
+        told = {"currency": "USD", "prices": f"{listed['source']}, {listed['date']}"}
+        return {**figures, "cost": sums | told, "functions": each}
+
+    def _priced(self, function: str, listed: dict[str, Any]) -> dict[str, Any]:
+        figures = self.meter(function).read()
+        record = self.registry.get(function)
+        architecture = record.latest.configuration["Architectures"][0] if record else "x86_64"
+        return figures | {"cost": cost(figures, architecture, listed)}
 
     def billed_ms(self, function: str) -> int:
         """Billed milliseconds of a function since the service was opened."""
@@ -453,6 +481,8 @@ class Lambda:
             except ApiError:
                 target.meter.throttle()
                 raise
+            if target.share.active > target.meter.concurrency_peak:
+                target.meter.concurrency_peak = target.share.active
             return target, runner, common
 
     def _leave(self, target: Target, runner: Runner, common: bool) -> None:
