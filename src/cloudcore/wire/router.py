@@ -115,7 +115,8 @@ class Router:
 
     def _own(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Reply:
         """What is the endpoint's own. With a guard its readers sign in by an access key and its secret."""
-        if self._guard is not None and not self._guard.signed_in(headers, write=method not in ("GET", "HEAD")):
+        writes = method not in ("GET", "HEAD")
+        if self._guard is not None and not self._guard.signed_in(headers, write=writes):
             return 401, [("WWW-Authenticate", 'Basic realm="cloudcore: access key and secret"')], b""
         from cloudcore.wire import own
 
