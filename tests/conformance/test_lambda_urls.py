@@ -9,6 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from lambda_clients import ARN, create, refusal
 
 MIRROR = b"""
@@ -228,11 +231,23 @@ def test_cors(functions: Any, send: Send) -> None:
     assert send(url, headers=asked)[1]["Access-Control-Allow-Origin"] == "own"
 
 
-@pytest.mark.parametrize("more", [{"AuthType": "AWS_IAM"}])
-def test_urls_that_are_refused(functions: Any, more: dict[str, str]) -> None:
-    create(functions)
-    code, status, message = refusal(functions.create_function_url_config, FunctionName="fn", **more)
-    assert (code, status) == ("InvalidParameterValueException", 400) and "not supported" in message
+def signed(url: str, method: str = "GET", service: str = "lambda", secret: str = "test") -> dict[str, str]:
+    """The headers of a request that botocore signed."""
+    request = AWSRequest(method, url, data=b"")
+    SigV4Auth(Credentials("test", secret), service, "us-east-1").add_auth(request)
+    return dict(request.headers)
+
+
+def test_a_url_for_those_who_sign(functions: Any, send: Send) -> None:
+    create(functions, source=b"def handler(event, context): return event['requestContext']")
+    url = functions.create_function_url_config(FunctionName="fn", AuthType="AWS_IAM")["FunctionUrl"]
+    assert send(url)[0] == 403
+    assert send(url, headers=signed(url, service="s3"))[0] == 403
+    status, _, body = send(url, headers=signed(url))
+    told = json.loads(body)
+    assert status == 200 and told["accountId"] == "000000000000"
+    assert told["authorizer"]["iam"]["userArn"] == "arn:aws:iam::000000000000:root"
+    assert told["authorizer"]["iam"]["accessKey"] == "test"
 
 
 def test_a_url_that_is_throttled(functions: Any, send: Send) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import urllib.error
+import urllib.request
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import cloudcore
+from cloudcore.lambda_.code import pack
 
 KEYS = """
 [[key]]
@@ -202,3 +205,27 @@ def test_only_with_keys_is_a_network_served(cloud: cloudcore.Cloud) -> None:
         assert answer.status == 200
         assert b"Read-only" in answer.read()
         browser.close()
+
+
+def test_a_function_url_takes_signatures_of_those_who_may(cloud, url):
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    code = b"def handler(event, context): return event['requestContext']['authorizer']['iam']['userArn']"
+    cloud.function("fn", pack({"h.py": code}), handler="h.handler", timeout=20)
+    made = client(url, "lambda").create_function_url_config(FunctionName="fn", AuthType="AWS_IAM")["FunctionUrl"]
+    target = f"{url}/lambda-url/{made.split('//')[1].split('.')[0]}/a?b=1"
+
+    def send(key, secret):
+        request = AWSRequest("GET", target)
+        SigV4Auth(Credentials(key, secret), "lambda", "us-east-1").add_auth(request)
+        try:
+            with urllib.request.urlopen(urllib.request.Request(target, headers=dict(request.headers))) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert send("AKIAALLMIGHTY0000001", "all") == 200
+    assert send("AKIAALLMIGHTY0000001", "wrong") == 403
+    assert send("AKIAREADER0000000001", "read") == 403

@@ -152,12 +152,23 @@ class Lambda:
         return rest.handle(self, method, path, body)
 
     def handle_url(
-        self, url_id: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
+        self,
+        url_id: str,
+        method: str,
+        path: str,
+        query: str,
+        headers: dict[str, str],
+        body: bytes,
+        caller: Callable[[str], dict[str, str] | None] = lambda resource: None,
     ) -> Any:
-        """A request to a function URL; the answer as that of handle()."""
+        """A request to a function URL; the answer as that of handle().
+
+        `caller(function ARN)` says who signed it ({"account", "arn", "access_key"}), for a URL of AuthType
+        AWS_IAM.
+        """
         from cloudcore.lambda_ import urls
 
-        return urls.handle(self, url_id, method, path, query, headers, body)
+        return urls.handle(self, url_id, method, path, query, headers, body, caller)
 
     def has_url(self, url_id: str) -> bool:
         """Whether the function URL of this id is one of ours."""

@@ -65,6 +65,20 @@ def event_of(
     return event
 
 
+def identity_of(who: dict[str, str]) -> dict[str, Any]:
+    """What the request context says of a caller who signed."""
+    iam = {
+        "accessKey": who["access_key"],
+        "accountId": who["account"],
+        "callerId": who["access_key"],
+        "cognitoIdentity": None,
+        "principalOrgId": None,
+        "userArn": who["arn"],
+        "userId": who["access_key"],
+    }
+    return {"accountId": who["account"], "authorizer": {"iam": iam}}
+
+
 def _body(content_type: str, body: bytes) -> tuple[str, bool]:
     if _TEXT.match(content_type.lower()) or not content_type:
         try:

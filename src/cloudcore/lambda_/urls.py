@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cloudcore.errors import ApiError, ClosedError
 from cloudcore.lambda_ import policies
 from cloudcore.lambda_.rest import Start, Streamed
 from cloudcore.lambda_.streaming import Stream
-from cloudcore.lambda_.url_event import Reply, cors_headers, event_of, reply_of
+from cloudcore.lambda_.url_event import Reply, cors_headers, event_of, identity_of, reply_of
 
 _WITH_PRELUDE = "application/vnd.awslambda.http-integration-response"
 _PRELUDE_END = bytes(8)
@@ -18,8 +18,9 @@ _PRELUDE_MAX = 1 << 20
 
 
 def handle(
-    service: Any, url_id: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
-) -> Reply | Streamed:
+    service: Any, url_id: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes,
+    caller: Callable[[str], dict[str, str] | None],
+) -> Reply | Streamed:  # fmt: skip
     """Answer one request to a function URL."""
     found = find(service, url_id)
     if found is None:
@@ -28,9 +29,13 @@ def handle(
     cors = held.get("Cors") or {}
     if method == "OPTIONS" and cors and "access-control-request-method" in headers:
         return 200, cors_headers(cors, headers, preflight=True), b""
-    if not open_to_all:
+    who = caller(service.arn(name, qualifier)) if held["AuthType"] == "AWS_IAM" else None
+    if who is None and (not open_to_all or held["AuthType"] == "AWS_IAM"):
         return _refusal(ApiError("AccessDeniedException", "Forbidden", 403))
-    event = json.dumps(event_of(url_id, method, path, query, headers, body, service.clock.now())).encode()
+    told_event = event_of(url_id, method, path, query, headers, body, service.clock.now())
+    if who is not None:
+        told_event["requestContext"] |= identity_of(who)
+    event = json.dumps(told_event).encode()
 
     def with_cors(told: list[tuple[str, str]]) -> list[tuple[str, str]]:
         # The URL's own settings take the place of what the function says about CORS.

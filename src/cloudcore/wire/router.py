@@ -209,13 +209,36 @@ class Router:
     def _function_url(
         self, url_id: str | None, method: str, path: str, query: str, headers: Headers, body: bytes
     ) -> Reply | Streamed:
+        target = f"{path}?{query}" if query else path
         if url_id is None:
             url_id, _, path = path.removeprefix("/lambda-url/").partition("/")
             path = "/" + path
         # Urls need no credentials: their ids are unique among all accounts and regions.
         open_here = [place for place in self._cloud.places() if place.has_url(url_id)] or [self._cloud]
-        reply = open_here[0].lambda_.handle_url(url_id, method, path, query, headers, body)
+
+        def caller(resource: str) -> dict[str, str] | None:
+            return self._caller(resource, method, target, headers, body)
+
+        reply = open_here[0].lambda_.handle_url(url_id, method, path, query, headers, body, caller)
         return _with(reply, [("x-amzn-RequestId", self._new_id())])
+
+    def _caller(
+        self, resource: str, method: str, target: str, headers: Headers, body: bytes
+    ) -> dict[str, str] | None:
+        """Who calls a function URL that wants signatures; without a guard whoever signed for Lambda."""
+        if self._guard is not None:
+            found = self._guard.signer(
+                "lambda", "lambda:InvokeFunctionUrl", resource, method, target, headers, body
+            )
+            if found is None:
+                return None
+            return {"account": found.account, "arn": found.arn, "access_key": found.access_key}
+        _, signed, credential = headers.get("authorization", "").partition("Credential=")
+        parts = credential.partition(",")[0].split("/")
+        if not signed or len(parts) != 5 or parts[3] != "lambda":
+            return None
+        account = credentials.account_of(parts[0]) or self._cloud.account
+        return {"account": account, "arn": f"arn:aws:iam::{account}:root", "access_key": parts[0]}
 
     def _rest(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Reply | Streamed:
         request = ("x-amzn-RequestId", self._new_id())

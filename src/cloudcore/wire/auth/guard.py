@@ -116,6 +116,20 @@ class Guard:
             raise signature.SignatureError("key", "The security token included in the request is invalid.")
         return key
 
+    def signer(
+        self, service: str, action: str, resource: str, method: str, target: str, headers: Mapping[str, str],
+        body: bytes,
+    ) -> Identity | None:  # fmt: skip
+        """Who signed a request for `service` and may do `action` on `resource`; None: nobody who may."""
+        path, _, query = target.partition("?")
+        try:
+            key, region = self._signed(service, method, path, query, headers, body)
+        except signature.SignatureError:
+            return None
+        if not self.may(key.id, action, resource):
+            return None
+        return Identity(key.account, region, service, key.arn, key.id)
+
     def signed_in(self, headers: Mapping[str, str], write: bool) -> bool:
         """Whether a browser's Basic credentials are an access key and its secret whose holder may look at the
         console ("cloudcore:ReadConsole"), or use it ("cloudcore:WriteConsole")."""
