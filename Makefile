@@ -109,7 +109,7 @@ crash: $(VENV)/.installed $(VENV)/.test-tools ## the long kill -9 loops
 	CLOUDCORE_CRASH_CYCLES=1000 $(BIN)/python -m pytest -q -m crash
 
 bench: $(VENV)/.installed $(VENV)/.test-tools ## the benches, beside their peers
-	$(BIN)/pip install --quiet duckdb lmdb
+	$(BIN)/pip install --quiet duckdb lmdb ray
 	test -x $(VENV)-peers/bin/ministack || $(PYTHON) -m venv $(VENV)-peers # it pins another botocore
 	$(VENV)-peers/bin/pip install --quiet ministack
 	PATH=$(CURDIR)/$(VENV)-peers/bin:$$PATH $(BIN)/python -m pytest -q bench --benchmark-only

@@ -1,4 +1,4 @@
-"""Warm calls, batches and cold starts of functions, beside multiprocessing's pools and spawn.
+"""Warm calls, batches and cold starts of functions, beside multiprocessing's pools, Ray's actors and spawn.
 
 Every call carries another event of about 1 KB and every answer is checked. The peers run the same
 handler on the same JSON bytes and give JSON back; they have no time limit, no memory limit, no log
@@ -107,8 +107,34 @@ class Executor:
         self.pool.shutdown()
 
 
+class Ray:
+    """Two actors, the peer of many machines."""
+
+    def __init__(self, directory):
+        ray = pytest.importorskip("ray", reason="needs Ray: pip install ray")
+        self.ray = ray
+        ray.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False, logging_level="error")
+        actor = ray.remote(num_cpus=1)(_Actor)
+        self.actors = [actor.remote() for _ in range(WORKERS)]
+        self.call_all([json.dumps(event(0)).encode()] * WORKERS)
+
+    def call(self, body):
+        return self.ray.get(self.actors[0].work.remote(body))
+
+    def call_all(self, bodies):
+        return self.ray.get([self.actors[n % WORKERS].work.remote(body) for n, body in enumerate(bodies)])
+
+    def close(self):
+        self.ray.shutdown()
+
+
+class _Actor:
+    def work(self, body):
+        return work(body)
+
+
 @pytest.fixture(
-    scope="module", params=[Cloudcore, MultiprocessingPool, Executor], ids=lambda p: p.__name__.lower()
+    scope="module", params=[Cloudcore, MultiprocessingPool, Executor, Ray], ids=lambda p: p.__name__.lower()
 )
 def runner(request, tmp_path_factory):
     found = request.param(tmp_path_factory.mktemp("function"))

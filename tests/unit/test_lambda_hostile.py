@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 from lambda_support import alive, ask, make, until
+
+from cloudcore.lambda_ import groups
 
 CODE = """
 import os, signal, subprocess, sys, threading, time
@@ -54,6 +58,16 @@ def handler(event, context):
             with open(event["tell"], "w") as tell: print(pids, file=tell)
             forever()
         return pids
+    if do == "bomb":
+        made = 0
+        try:
+            while made < 3000:
+                if os.fork() == 0:
+                    time.sleep(600)
+                    os._exit(0)
+                made += 1
+        except OSError as error: return [made, error.errno]
+        return [made, 0]
     if do == "close": os.closerange(0, 1024)
     if do == "scribble":
         with open("/proc/self/maps") as maps:
@@ -138,6 +152,17 @@ def test_the_memory_limit(tmp_path, do):
         assert result.log.endswith(
             b"Max Memory Used: 128 MB\tStatus: error\tError Type: Runtime.OutOfMemory\n"
         )
+        assert ask(functions)[1] == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not groups.usable(), reason="root is not held to RLIMIT_NPROC here")
+def test_a_fork_bomb_ends_at_the_limit_and_harms_nobody(tmp_path):
+    with make(tmp_path, CODE, memory_mb=10240, timeout_s=60) as functions:
+        ask(functions)
+        made, error = ask(functions, {"do": "bomb"})[1]
+        assert error == errno.EAGAIN and made <= 1024
+        subprocess.run(["true"], check=True)
+        functions.retire(0)
         assert ask(functions)[1] == 1
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cloudcore._channel import Channel, punch
+from cloudcore.lambda_ import groups
 from cloudcore.lambda_.metering import OUTPUT_KEPT
 from cloudcore.lambda_.payload import RESPONSE_MAX, too_large
 from cloudcore.lambda_.runtime import BEGIN, ERROR, GO, PIECE, RESULT
@@ -109,6 +110,8 @@ class Environment:
             # The zygote reaps only when asked, so the number cannot have been given away yet;
             # unless the zygote was killed since.
             self.pidfd = os.pidfd_open(self.pid)
+            self.group = groups.Group(spec.memory_mb + spec.storage_mb)
+            self.group.add(self.pid)
         except ProcessLookupError as error:
             os.close(self.output)
             raise ConnectionError("the zygote ended") from error
@@ -234,6 +237,7 @@ class Environment:
             how: int = self.parent.ask({"reap": self.pid})["how"]
         except ConnectionError:
             how = signal.SIGKILL  # it died with its zygote
+        self.group.remove()
         self.channel.shut()
         os.close(self.pidfd)
         os.close(self.output)
