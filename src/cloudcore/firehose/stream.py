@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, FullError
@@ -19,6 +19,9 @@ from cloudcore.firehose.processing.chain import Processing
 from cloudcore.firehose.records import split
 from cloudcore.firehose.sealed import KeyFile, SealedLog, sealer_of
 from cloudcore.firehose.sources.feed import Feed, write_atomically
+
+if TYPE_CHECKING:
+    from cloudcore.firehose.producing import Producer
 
 RECORD_BYTES_MAX = 1_024_000
 DISK_BOUND = 16 << 30
@@ -184,6 +187,26 @@ class Stream:
                 f"or equal to {RECORD_BYTES_MAX}",
             )
         return self._append(records, 1)
+
+    def put_arrow(self, data: Any) -> tuple[int, int]:
+        """Store each row of an Arrow table (or what pyarrow.table takes) as a JSON object on a line; as
+        put_batch. Raises TypeError for bytes."""
+        from cloudcore.firehose import producing
+
+        return producing.put_arrow(self.put_batch, data)
+
+    def put_file(self, path: str | os.PathLike[str], delimiter: bytes = b"\n") -> tuple[int, int]:
+        """Store each line of a file, its line break with it; .gz is unpacked. As put_batch. Raises ValueError
+        for an empty file and for a line of more than 1,000,000 bytes; what came before that is stored."""
+        from cloudcore.firehose import producing
+
+        return producing.put_file(self.put_batch, path, delimiter)
+
+    def producer(self, linger_seconds: float = 0.002, pending_bytes_max: int = 16 << 20) -> Producer:
+        """An asyncio producer: `async with stream.producer() as p: await p.put(b"...")`."""
+        from cloudcore.firehose import producing
+
+        return producing.Producer(self.put_batch, linger_seconds, pending_bytes_max)
 
     def reject(self, line: bytes) -> int:
         """Ours: store a failure line in the place of a record that the producer could not read."""
