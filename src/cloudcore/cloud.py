@@ -136,6 +136,7 @@ class Place:
                 invoke=lambda function, payload: self.lambda_.invoke(function, payload),
                 clock=self._root.clock,
                 reach=self._root.reach,
+                quotas=self._root.quotas,
             )
             service.resume()  # what waited when the last process ended is delivered
             return service
@@ -252,7 +253,8 @@ class Cloud(Place):
     touches the same service. With `shared` every account and region means these, as DynamoDB Local's
     -sharedDb does. auth: a file of access keys and policies (wire/auth/keys.py); listeners then check the
     signature of every request and hold it against the policies of its key. reach: where addresses and ARNs in
-    the configurations of delivery streams are reached from here (docs/delivery_streams.md).
+    the configurations of delivery streams are reached from here (docs/delivery_streams.md). quotas: their
+    PutRecord and PutRecordBatch are held to AWS's default quotas.
     """
 
     def __init__(
@@ -267,9 +269,10 @@ class Cloud(Place):
         shared: bool = False,
         auth: str | os.PathLike[str] | None = None,
         reach: Mapping[str, str] | None = None,
+        quotas: bool = False,
     ):
         super().__init__(self, account, region)
-        self.reach = dict(reach or {})
+        self.reach, self.quotas = dict(reach or {}), quotas
         self._auth = auth
         self._secret = secrets.token_urlsafe(24) if auth is not None else "local"
         self.durability = durability

@@ -34,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--reach", action="append", default=[], metavar="FROM=TO",
         help="where an address or an ARN of a delivery stream is reached from here; may be repeated",
     )  # fmt: skip
+    parser.add_argument("--quotas", action="store_true", help="hold puts into streams to AWS's quotas")
     parser.add_argument("--shared", action="store_true", help="one data for every account and region")
     parser.add_argument(
         "--auth", metavar="FILE", help="access keys and policies; every request is then checked by them"
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
                 shared=options.shared,
                 objects="s3" if options.objects == "s3" else None,
                 auth=options.auth,
+                quotas=options.quotas,
                 reach={begin: to for begin, _, to in (each.partition("=") for each in options.reach)},
             )
         )

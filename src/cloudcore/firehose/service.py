@@ -25,6 +25,7 @@ from cloudcore.errors import ApiError, CloudcoreError
 from cloudcore.firehose import library, operations, sealed
 from cloudcore.firehose.catalogue import Catalogue
 from cloudcore.firehose.destinations import kinds
+from cloudcore.firehose.quota import Quota
 from cloudcore.firehose.sealed import KeyFile
 from cloudcore.firehose.sources.feed import write_atomically
 from cloudcore.firehose.stream import Stream
@@ -44,7 +45,8 @@ class Firehose:
     a new stream shows CREATING and a deleted one DELETING; AWS takes about a minute, here nothing has to.
     `key_file`: the key of encrypted streams, 32 bytes, made when it is needed; default CLOUDCORE_KEY_FILE, or
     @key in the directory. `reach`: the beginnings of configured addresses, and where they are reached from
-    here ({"https://search.example.com": "http://127.0.0.1:9200"}).
+    here ({"https://search.example.com": "http://127.0.0.1:9200"}). `quotas`: PutRecord and PutRecordBatch are
+    held to AWS's default quotas (quota.py); the library's own puts are not.
     """
 
     operations = frozenset(operations.TABLE)
@@ -60,6 +62,7 @@ class Firehose:
         transition_seconds: float = 0.0,
         key_file: str | os.PathLike[str] | None = None,
         reach: Mapping[str, str] | None = None,
+        quotas: bool = False,
     ):
         self.directory = None if directory is None else os.fspath(directory)
         self.account, self.region = account, region
@@ -68,7 +71,7 @@ class Firehose:
         self.clock = clock or Clock()
         self.transition_seconds = transition_seconds
         self.key_file = KeyFile(self._key_path(key_file))
-        self.reach = dict(reach or {})
+        self.reach, self.quotas = dict(reach or {}), quotas
         self.on_failed: Callable[[int, str, str, bytes], None] | None = None
         self._lock = threading.RLock()
         self._streams: dict[str, Stream] = {}
@@ -110,7 +113,7 @@ class Firehose:
         from cloudcore._stream import decode_put_records
 
         name, payload, count = decode_put_records(body)
-        stream = self.puttable(name)
+        stream = self.puttable(name, count, len(payload) - 4 * count)
         encrypted = b"true" if stream.encrypted else b"false"
         first, last = stream.put_framed(payload, count)
         if operation == "PutRecord":
@@ -237,10 +240,12 @@ class Firehose:
                 stream = self._open(self.description(name))
         return stream
 
-    def puttable(self, name: str) -> Stream:
+    def puttable(self, name: str, records: int, size: int) -> Stream:
         """The open stream of that name, for a put. Raises ApiError InvalidSourceException when it has another
-        source, ResourceNotFoundException."""
+        source, ResourceNotFoundException, ServiceUnavailableException beyond its quota."""
         stream = self.get(name)
+        if stream.quota is not None:
+            stream.quota.take(records, size)
         if stream.fed:
             raise ApiError(
                 "InvalidSourceException",
@@ -406,6 +411,7 @@ class Firehose:
         stream = Stream(
             description, self._path(name), self.region, self.objects, self.invoke, self.clock,
             on_failed=lambda *told: self.on_failed(*told) if self.on_failed else None, key_file=self.key_file,
+            quota=Quota(self.region, self.clock) if self.quotas else None,
             reach=self.reach, embedded=self.directory,
         )  # fmt: skip
         self._streams[name] = stream

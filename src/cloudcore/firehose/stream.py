@@ -22,6 +22,7 @@ from cloudcore.firehose.sources.feed import Feed, write_atomically
 
 if TYPE_CHECKING:
     from cloudcore.firehose.producing import Producer
+    from cloudcore.firehose.quota import Quota
 
 RECORD_BYTES_MAX = 1_024_000
 DISK_BOUND = 16 << 30
@@ -49,6 +50,7 @@ class Stream:
         *,
         on_failed: Callable[[int, str, str, bytes], None] | None = None,
         key_file: KeyFile | None = None,
+        quota: Quota | None = None,
         reach: Mapping[str, str] | None = None,
         embedded: str | None = None,
         run: bool = True,
@@ -61,7 +63,7 @@ class Stream:
         configs[version] = kinds.parse(description)
         ours = description.get("Ours") or {}
         bound = int(ours.get("disk_bound", DISK_BOUND))
-        self._objects = objects
+        self._objects, self.quota = objects, quota
         self._clock, self._region, self._invoke, self._on_failed = clock, region, invoke, on_failed
         self._directory = directory
         self._put_lock = threading.Lock()

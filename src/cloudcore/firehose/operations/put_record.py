@@ -12,6 +12,6 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Raises ResourceNotFoundException, ServiceUnavailableException."""
     name = required(params, "DeliveryStreamName", str)
     data = record_data(required(params, "Record", dict), "record")
-    stream = service.puttable(name)
+    stream = service.puttable(name, 1, len(data))
     encrypted = stream.encrypted
     return {"RecordId": record_id(stream.put(data)), "Encrypted": encrypted}

@@ -27,7 +27,7 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     records = [record_data(record, f"records.{at}.member") for at, record in enumerate(given, 1)]
     if sum(map(len, records)) > BATCH_BYTES_MAX:
         raise invalid("Records size exceeds 4 MB limit")
-    stream = service.puttable(name)
+    stream = service.puttable(name, len(records), sum(map(len, records)))
     encrypted = stream.encrypted
     first, last = stream.put_batch(records)
     return {
