@@ -105,9 +105,12 @@ def test_wrong_parameters_never_reach_the_service(db):
         db.get_item("t", {})
 
 
-def test_an_operation_that_is_not_there_says_so(cloud):
+def test_an_operation_that_is_not_there_says_so(cloud, monkeypatch):
+    from cloudcore.dynamodb import service
+
+    monkeypatch.delitem(service.CONTROL, "ListTables")
     with pytest.raises(ClientError, match="UnknownOperationException"):
-        cloud.client("lambda").list_durable_executions_by_function(FunctionName="f")
+        cloud.client("dynamodb").list_tables()
     with pytest.raises(ValueError, match="no service 'sqs'"):
         cloud.client("sqs")
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Buffer:
-    """Batches of one lane that wait. Times: `opened` in monotonic seconds, `time_ms` of the oldest record."""
+    """Batches of one lane that wait. Times: in monotonic seconds `arrived`, when the oldest was put, and
+    `opened`, when this was begun; `time_ms` of the oldest record."""
 
     lane: str
     log: str
+    arrived: float
     opened: float
     time_ms: int
     ranges: list[list[int]] = field(default_factory=list)
@@ -48,21 +50,20 @@ class Buffers:
         self, lane: str, log: str, first: int, last: int, size: int, records: int, time_ms: int,
         arrived: float, now: float,
     ) -> None:  # fmt: skip
-        """Put a batch that arrived at `arrived` into its lane's buffer.
-
-        A buffer's time runs from when its oldest record was put; in a backlog it has half of it left, so
-        that catching up makes no small objects.
-        """
+        """Put a batch that arrived at `arrived` into its lane's buffer."""
         buffer = self.open.get(lane)
         if buffer is None:
-            buffer = self.open[lane] = Buffer(lane, log, now, time_ms)
-            buffer.opened = min(now, max(arrived, now - self._hint(buffer)[1] / 2))
+            buffer = self.open[lane] = Buffer(lane, log, min(arrived, now), now, time_ms)
         buffer.add(first, last, size, records)
         self.total += size
 
-    def take_due(self, now: float, everything: bool = False) -> list[Buffer]:
-        """Remove and return the buffers that are full or old enough (or all), oldest first."""
-        due = [buffer for buffer in self.open.values() if everything or self._is_due(buffer, now)]
+    def take_due(self, now: float, everything: bool = False, behind: bool = False) -> list[Buffer]:
+        """Remove and return the buffers that are full or old enough (or all), oldest first.
+
+        `behind`: more that was put waits to be read. Then a buffer also stays open for half its time, so
+        that catching up makes no small objects.
+        """
+        due = [b for b in self.open.values() if everything or self._is_due(b, now, behind)]
         for buffer in due:
             self._remove(buffer)
         while self.total > self._total_max:
@@ -71,9 +72,9 @@ class Buffers:
             due.append(largest)
         return due
 
-    def next_due(self) -> float | None:
+    def next_due(self, behind: bool) -> float | None:
         """When the next buffer is old enough, in monotonic seconds; None when nothing waits."""
-        return min((b.opened + self._hint(b)[1] for b in self.open.values()), default=None)
+        return min((self._due(buffer, behind) for buffer in self.open.values()), default=None)
 
     def fill(self, buffers: list[Buffer]) -> float:
         """The share of its size that the fullest of `buffers` has reached, at most 1."""
@@ -86,9 +87,13 @@ class Buffers:
     def _hint(self, buffer: Buffer) -> tuple[int, float]:
         return self._hints[buffer.lane.partition(":")[0]]
 
-    def _is_due(self, buffer: Buffer, now: float) -> bool:
-        size, seconds = self._hint(buffer)
-        return buffer.size >= size or now - buffer.opened >= seconds
+    def _is_due(self, buffer: Buffer, now: float, behind: bool) -> bool:
+        return buffer.size >= self._hint(buffer)[0] or now >= self._due(buffer, behind)
+
+    def _due(self, buffer: Buffer, behind: bool) -> float:
+        seconds = self._hint(buffer)[1]
+        due = buffer.arrived + seconds
+        return max(due, buffer.opened + seconds / 2) if behind else due
 
     def _remove(self, buffer: Buffer) -> None:
         del self.open[buffer.lane]

@@ -107,7 +107,7 @@ class Pipeline(Turning):
         else:
             moved = self._take_source()
         caught_up = flushing and self.position >= self._flush_to
-        for buffer in self.buffers.take_due(self.clock.monotonic(), everything=caught_up):
+        for buffer in self.buffers.take_due(self.clock.monotonic(), caught_up, self._behind()):
             self.journal.add_plan(self._plan(buffer))  # durable before the first byte leaves
             moved = True
         for plans in self.deliveries.jobs_of(self._plans_due()):
@@ -140,6 +140,10 @@ class Pipeline(Turning):
             "latency_seconds": self._latency_s,
             "retries": self._retries,
         }  # fmt: skip
+
+    def _behind(self) -> bool:
+        """More that was put waits to be read."""
+        return self.source.last_sequence > self.position
 
     def _held(self) -> int:
         """Bytes that are transformed or planned, and not delivered yet."""
@@ -244,7 +248,8 @@ class Pipeline(Turning):
         if last > planned:
             if log == "source" and lane != "backup" and first <= planned:
                 first, records = planned + 1, last - planned  # an earlier configuration took its beginning
-            arrived, now = self.clock.monotonic_at(time_ms / 1000), self.clock.monotonic()
+            now = self.clock.monotonic()
+            arrived = now if log == "staged" else self.clock.monotonic_at(time_ms / 1000)
             self.buffers.add(lane, log, first, last, size, records, time_ms, arrived, now)
 
     def _buffer_backup(self, first: int, last: int, size: int, time_ms: int) -> None:
@@ -437,7 +442,7 @@ class Pipeline(Turning):
     # -- for Turning -----------------------------------------------------------------------------
 
     def next_dues(self) -> list[float | None]:
-        dues = [self.buffers.next_due()]
+        dues = [self.buffers.next_due(self._behind())]
         for number, due in self._retrying.waiting():
             plan = self.journal.open[number]
             if not self.deliveries.flies(plan) and self.deliveries.room(plan.lane.partition(":")[0]):
