@@ -37,6 +37,7 @@ ctypedef struct Scratch:
     bint floats  # floats among them
 
 include "legacy.pxi"
+include "statement.pxi"
 
 cdef enum:
     FIND_ABSENT
@@ -608,6 +609,11 @@ cdef class Tables:
             self.actions(scratch, value)
         elif member.kind == CC_MEMBER_LEGACY:
             legacy_map(scratch, builder, member, name, value)
+        elif member.kind == CC_MEMBER_VALUES:
+            self.parameters(scratch, builder, value)
+        elif member.kind == CC_MEMBER_STATEMENTS:
+            builder.seen[<int>CC_M_STATEMENTS] = True
+            self.statements(scratch, name, value)
         elif member.kind == CC_MEMBER_LIST:
             builder.seen[<int>member.id] = True
             attributes_to_get(scratch, NULL, value)
@@ -618,9 +624,7 @@ cdef class Tables:
         cdef cc_request_builder *action = NULL
         cdef cc_verb verb
         cdef size_t count
-        if not isinstance(items, (list, tuple)):
-            raise _refuse("Parameter validation failed: TransactItems must be a list")
-        for item in items:
+        for item in listed("TransactItems", items):
             if not isinstance(item, dict):
                 raise _refuse("Parameter validation failed: an element of TransactItems must be a dict")
             count = 0
@@ -636,6 +640,29 @@ cdef class Tables:
                     if value is not None:
                         self.member(scratch, action, cc_action_member_find(verb, utf8_of(name)), name, value)
             cc_request_end_action(&scratch.builder, count)
+        return 0
+
+    cdef int parameters(self, Scratch *scratch, cc_request_builder *builder, object values) except -1:
+        """Parameters of a statement, each encoded as an item of it alone, whose name an error bears."""
+        cdef cc_value value
+        builder.seen[<int>CC_M_PARAMETERS] = True
+        for i, given in enumerate(listed("Parameters", values)):
+            name = f"Parameters[{i}]"
+            cc_item_find(self.encode({name: given}, scratch), utf8_of(name), &value)
+            check(cc_request_add_parameter(builder, value, &scratch.error), &scratch.error)
+        return 0
+
+    cdef int statements(self, Scratch *scratch, str name, object items) except -1:
+        """Statements or TransactStatements: each becomes a request of its own."""
+        cdef cc_request_builder *statement = NULL
+        cdef cc_verb verb = scratch.builder.request.verb
+        for item in listed(name, items):
+            if not isinstance(item, dict):
+                raise _refuse(f"Parameter validation failed: an element of {name} must be a dict")
+            check(cc_request_add_statement(&scratch.builder, &statement, &scratch.error), &scratch.error)
+            for key, value in item.items():
+                if value is not None:
+                    self.member(scratch, statement, cc_statement_member_find(verb, utf8_of(key)), key, value)
         return 0
 
     cdef cc_bytes encode_member(self, str name, object value, Scratch *scratch) except *:

@@ -154,6 +154,10 @@ cdef object reply_object(const cc_request *request, const cc_reply *reply, dict 
         result = batch_object(request, reply, params, form)
     elif verb == CC_VERB_TRANSACT_WRITE or verb == CC_VERB_TRANSACT_GET:
         result = transaction_object(request, reply, form)
+    elif verb == CC_VERB_STATEMENT:
+        return statement_object(request, reply, form)
+    elif verb == CC_VERB_STATEMENT_BATCH or verb == CC_VERB_STATEMENT_TRANSACTION:
+        return statements_object(request, reply, form)
     else:
         result = single_object(request, reply, form)
     add_collections(request, reply, result, form)

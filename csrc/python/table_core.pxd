@@ -210,6 +210,9 @@ cdef extern from "table/table.h" nogil:
         CC_VERB_BATCH_GET
         CC_VERB_TRANSACT_WRITE
         CC_VERB_TRANSACT_GET
+        CC_VERB_STATEMENT
+        CC_VERB_STATEMENT_BATCH
+        CC_VERB_STATEMENT_TRANSACTION
     ctypedef enum cc_return_capacity:
         CC_CAPACITY_NONE
         CC_CAPACITY_TOTAL
@@ -241,6 +244,7 @@ cdef extern from "table/table.h" nogil:
         size_t batch_count
         const cc_batch_table *tables
         size_t table_count
+        size_t action_count
     ctypedef struct cc_bulk:
         size_t position
         uint64_t index
@@ -255,6 +259,12 @@ cdef extern from "table/table.h" nogil:
     ctypedef struct cc_reason:
         const char *code
         cc_bytes message
+        cc_bytes item
+    ctypedef struct cc_statement_result:
+        const char *code
+        cc_bytes message
+        cc_bytes failed
+        cc_bytes table
         cc_bytes item
     ctypedef struct cc_index_units:
         cc_bytes name
@@ -283,6 +293,11 @@ cdef extern from "table/table.h" nogil:
         cc_bytes condition_item
         cc_collection *collections
         size_t collection_count
+        cc_bytes next_token
+        const cc_statement_result *results
+        size_t result_count
+        const cc_bytes *tables
+        size_t table_count
         const cc_reason *reasons
         size_t reason_count
         bint repeated
@@ -337,6 +352,8 @@ cdef extern from "table/request.h" nogil:
         CC_MEMBER_TABLES
         CC_MEMBER_LEGACY
         CC_MEMBER_LIST
+        CC_MEMBER_VALUES
+        CC_MEMBER_STATEMENTS
     ctypedef enum cc_member_id:
         CC_M_NONE
         CC_M_NAMES
@@ -345,6 +362,8 @@ cdef extern from "table/request.h" nogil:
         CC_M_ATTRIBUTES_TO_GET
         CC_M_REQUEST_ITEMS
         CC_M_TRANSACT_ITEMS
+        CC_M_PARAMETERS
+        CC_M_STATEMENTS
         CC_M_COUNT
     ctypedef struct cc_member:
         cc_member_id id
@@ -360,6 +379,10 @@ cdef extern from "table/request.h" nogil:
     const cc_member *cc_action_member_find(cc_verb action, cc_bytes name)
     cc_status cc_request_add_action(cc_request_builder *builder, cc_verb action,
                                     cc_request_builder **action_out, cc_error *error)
+    cc_status cc_request_add_parameter(cc_request_builder *builder, cc_value value, cc_error *error)
+    cc_status cc_request_add_statement(cc_request_builder *builder, cc_request_builder **statement_out,
+                                       cc_error *error)
+    const cc_member *cc_statement_member_find(cc_verb verb, cc_bytes name)
     void cc_request_end_action(cc_request_builder *builder, size_t count)
     void cc_request_begin(cc_request_builder *builder, cc_verb verb, cc_arena *arena)
     void cc_request_set_text(cc_request_builder *builder, cc_member_id id, cc_bytes text)
@@ -375,6 +398,17 @@ cdef extern from "table/request.h" nogil:
     cc_status cc_request_add_entry(cc_request_builder *builder, bint is_delete, cc_bytes item,
                                    cc_error *error)
     cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out, cc_error *error)
+
+
+cdef extern from "table/statement.h" nogil:
+    ctypedef enum cc_statement_kind:
+        CC_STATEMENT_SELECT
+    ctypedef struct cc_statement:
+        cc_statement_kind kind
+        cc_bytes table
+        cc_bytes index
+    cc_status cc_statement_compile(cc_bytes text, cc_statement **statement_out, cc_error *error)
+    void cc_statement_release(void *statement)
 
 
 cdef extern from "table/legacy.h" nogil:

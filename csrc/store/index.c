@@ -144,10 +144,16 @@ cc_status cc_index_fill(cc_space *index, size_t count, bool *done_out, cc_error 
     cc_space *base = index->base;
     cc_space_cursor cursor;
     CC_TRY(cc_store_check(base->store, error));
-    /* The key next in turn is kept in the index's name, which it has no other use for. */
-    cc_key from = {{index->name.data, index->resume_partition},
-                   {index->name.data + index->resume_partition, index->name.size - index->resume_partition}};
-    bool more = index->resumes ? cc_space_seek(base, from, &cursor) : cc_space_seek_hash(base, 0, &cursor);
+    bool more;
+    if (index
+            ->resumes) { /* the key next in turn is kept in the index's name, which has no other use for it */
+        cc_bytes name = cc_buffer_bytes(&index->name);
+        cc_key from = {{name.data, index->resume_partition},
+                       {name.data + index->resume_partition, name.size - index->resume_partition}};
+        more = cc_space_seek(base, from, &cursor);
+    } else {
+        more = cc_space_seek_hash(base, 0, &cursor);
+    }
     cc_status status = CC_OK;
     for (; more && count != 0 && status == CC_OK; count--, more = cc_space_next(&cursor)) {
         const cc_leaf *leaf = cursor.leaf;

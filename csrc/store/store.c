@@ -164,6 +164,7 @@ uint64_t cc_store_now_ms(const cc_store *store) {
     return time_ms != 0 ? time_ms : cc_clock_wall_ms();
 }
 void cc_store_set_time(cc_store *store, uint64_t time_ms) { store->time_ms = time_ms; }
+uint64_t cc_store_seed(const cc_store *store) { return store->seed; }
 size_t cc_store_memory_bytes(const cc_store *store) {
     return *store->alive == 0 ? 0 : cc_slab_arena_bytes(&store->arena);
 }

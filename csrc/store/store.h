@@ -64,6 +64,8 @@ cc_log *cc_store_log(cc_store *store);
  * machine's again). Both from any thread, without the lock. */
 uint64_t cc_store_now_ms(const cc_store *store);
 void cc_store_set_time(cc_store *store, uint64_t time_ms);
+/* Drawn when the store was made, and its secret. */
+uint64_t cc_store_seed(const cc_store *store);
 /* Mapped by the store's arena, used or not; spaces say what they use. */
 size_t cc_store_memory_bytes(const cc_store *store);
 

@@ -22,7 +22,7 @@ static cc_status bind_projections(cc_call *call, cc_bound *bounds) {
         const cc_batch_table *table = &request->tables[i];
         if (table->projection.data == NULL)
             continue;
-        CC_TRY(cc_expression_get(call->tables->expressions, CC_EXPRESSION_PROJECTION, table->projection,
+        CC_TRY(cc_expression_get(call->tables->programs, CC_EXPRESSION_PROJECTION, table->projection,
                                  &bounds[i].program, call->error));
         const cc_bound *const used[] = {&bounds[i]};
         const cc_bytes no_values = {NULL, 0};

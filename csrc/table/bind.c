@@ -84,6 +84,8 @@ static const char *operator_name(const cc_node *node) {
         return comparators[node->op];
     if (node->kind == CC_NODE_FUNCTION)
         return function_names[node->op];
+    if (node->kind == CC_NODE_BETWEEN)
+        return "BETWEEN";
     return node->kind == CC_NODE_PLUS ? "+" : "-";
 }
 
@@ -134,16 +136,35 @@ static cc_status check_distinct(const cc_checker *checker, const cc_node *node) 
                       checker->prefix, operator_name(node), path);
 }
 
-/* The type an operand is known to have before any item is read; NONE for a path. */
+static bool updates(uint8_t function) {
+    return function == CC_FN_IF_NOT_EXISTS || function == CC_FN_LIST_APPEND;
+}
+
+/* The type an operand is known to have before any item is read; NONE for a path. A condition is BOOL. */
 static cc_type static_type(const cc_checker *checker, const cc_node *node) {
     if (node->kind == CC_NODE_VALUE)
         return checker->bound->values[node->ref].type;
     if (node->kind == CC_NODE_FUNCTION && node->op == CC_FN_SIZE)
         return CC_TYPE_N;
-    return CC_TYPE_NONE;
+    if (node->kind == CC_NODE_PATH || node->kind == CC_NODE_FUNCTION)
+        return node->kind == CC_NODE_PATH || updates(node->op) ? CC_TYPE_NONE : CC_TYPE_BOOL;
+    return node->kind == CC_NODE_PLUS || node->kind == CC_NODE_MINUS ? CC_TYPE_NONE : CC_TYPE_BOOL;
+}
+
+/* Only S, N and B have an order. */
+static cc_status check_ordered(const cc_checker *checker, const cc_node *node) {
+    if (node->kind == CC_NODE_COMPARE && (node->op == CC_TOKEN_EQ || node->op == CC_TOKEN_NE))
+        return CC_OK;
+    for (uint32_t child = node->child; child != 0; child = node_at(checker, child)->next) {
+        cc_type type = static_type(checker, node_at(checker, child));
+        if (type > CC_TYPE_B)
+            return wrong_type(checker, node, cc_type_name(type));
+    }
+    return CC_OK;
 }
 
 static cc_status check_attribute_type(const cc_checker *checker, const cc_node *node, const cc_node *second) {
+    CC_ASSERT(second != NULL); /* operands have been counted */
     cc_type type = static_type(checker, second);
     if (type != CC_TYPE_S)
         return wrong_type(checker, node,
@@ -151,10 +172,11 @@ static cc_status check_attribute_type(const cc_checker *checker, const cc_node *
     cc_bytes name = cc_value_bytes(checker->bound->values[second->ref]);
     if (cc_type_from_name(name) != CC_TYPE_NONE)
         return CC_OK;
-    return CC_INVALID(checker->error,
-                      "%sInvalid attribute type name found; type: %.*s, "
-                      "valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}",
-                      checker->prefix, clip(name.size), (const char *)name.data);
+    /* Two lists of one set, as the service gives them to expressions and to statements. */
+    return CC_INVALID(checker->error, "%sInvalid attribute type name found; type: %.*s, valid types: {%s}",
+                      checker->prefix, clip(name.size), (const char *)name.data,
+                      checker->prefix[0] != 0 ? "B,NULL,SS,BOOL,L,BS,N,NS,S,M"
+                                              : "N,BS,L,B,NULL,M,S,SS,NS,BOOL");
 }
 
 static cc_status check_function(const cc_checker *checker, const cc_node *node) {
@@ -235,6 +257,8 @@ static cc_status check_operands(const cc_checker *checker, uint32_t index,
 static cc_status check_types(const cc_checker *checker, const cc_node *node) {
     if (node->kind == CC_NODE_FUNCTION)
         return check_function(checker, node);
+    if (node->kind == CC_NODE_COMPARE || node->kind == CC_NODE_BETWEEN)
+        CC_TRY(check_ordered(checker, node));
     return node->kind == CC_NODE_BETWEEN ? check_between(checker, node) : CC_OK;
 }
 
@@ -388,12 +412,16 @@ cc_status cc_bind(cc_expression *program, const cc_name_pair *names, size_t name
                   cc_arena *arena, cc_bound *bound_out, cc_error *error) {
     if (resolve(program, names, name_count, values, arena, bound_out) != CC_OK)
         return cc_fail(error, CC_ERR_NOMEM, "no memory for an expression");
-    cc_checker checker = {bound_out, cc_expression_prefix(program->kind), error};
-    if (program->kind == CC_EXPRESSION_UPDATE)
+    return cc_bind_check(bound_out, cc_expression_prefix(program->kind), arena, error);
+}
+
+cc_status cc_bind_check(const cc_bound *bound, const char *prefix, cc_arena *arena, cc_error *error) {
+    cc_checker checker = {bound, prefix, error};
+    if (bound->program->kind == CC_EXPRESSION_UPDATE)
         return check_update(&checker, arena);
-    if (program->kind == CC_EXPRESSION_PROJECTION)
+    if (bound->program->kind == CC_EXPRESSION_PROJECTION)
         return check_projection(&checker, arena);
-    return check_conditions(&checker, program->root);
+    return check_conditions(&checker, bound->program->root);
 }
 
 static bool mentions(const cc_bound *const *bounds, size_t count, cc_bytes text, bool value) {

@@ -1,77 +1,78 @@
-/* cache.c: compiled expressions by text, two places per hash bucket, the older one replaced.
- *
- * Thread rule: any thread. The mutex is only tried, so a caller that holds the GIL or the store's
- * lock never waits here; who finds it taken compiles for itself. Programs are reference-counted,
- * so a replaced one lives on until its last request ends. */
+/* cache.c: two places per hash bucket, the older one replaced. Thread rule: cache.h. */
+#include "table/cache.h"
+
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/thread.h"
 #include "table/expression.h"
 
 enum { BUCKETS = 256, WAYS = 2 };
 
-struct cc_expression_cache {
+struct cc_text_cache {
     cc_mutex mutex;
-    cc_expression *places[BUCKETS][WAYS]; /* [0] is the newer one */
+    cc_cached *places[BUCKETS][WAYS]; /* [0] is the newer one */
 };
 
-cc_expression_cache *cc_expression_cache_new(void) {
-    cc_expression_cache *cache = calloc(1, sizeof *cache);
+cc_text_cache *cc_text_cache_new(void) {
+    cc_text_cache *cache = calloc(1, sizeof *cache);
     if (cache != NULL)
         cc_mutex_init(&cache->mutex);
     return cache;
 }
 
-void cc_expression_cache_free(cc_expression_cache *cache) {
+void cc_text_cache_free(cc_text_cache *cache) {
     if (cache == NULL)
         return;
     for (size_t i = 0; i < BUCKETS; i++)
         for (size_t way = 0; way < WAYS; way++)
-            cc_expression_release(cache->places[i][way]);
+            cc_cached_release(cache->places[i][way]);
     cc_mutex_destroy(&cache->mutex);
     free(cache);
 }
 
-static cc_expression *find(cc_expression *const places[WAYS], cc_expression_kind kind, cc_bytes text,
-                           uint64_t hash) {
-    for (size_t way = 0; way < WAYS; way++) {
-        cc_expression *program = places[way];
-        if (program != NULL && program->hash == hash && program->kind == kind &&
-            cc_bytes_equal(program->text, text)) {
-            atomic_fetch_add_explicit(&program->references, 1, memory_order_relaxed);
-            return program;
-        }
+static uint64_t hash_of(uint32_t kind, cc_bytes text) { return cc_hash64(text.data, text.size, kind); }
+
+cc_cached *cc_text_cache_find(cc_text_cache *cache, uint32_t kind, cc_bytes text) {
+    if (text.size > CC_CACHED_TEXT_MAX)
+        return NULL;
+    uint64_t hash = hash_of(kind, text);
+    cc_cached *const *places = cache->places[hash % BUCKETS], *found = NULL;
+    if (!cc_mutex_try_lock(&cache->mutex))
+        return NULL;
+    for (size_t way = 0; way < WAYS && found == NULL; way++) {
+        cc_cached *known = places[way];
+        if (known != NULL && known->hash == hash && known->kind == kind && cc_bytes_equal(known->text, text))
+            found = known;
     }
-    return NULL;
+    if (found != NULL)
+        atomic_fetch_add_explicit(&found->references, 1, memory_order_relaxed);
+    cc_mutex_unlock(&cache->mutex);
+    return found;
 }
 
-cc_status cc_expression_get(cc_expression_cache *cache, cc_expression_kind kind, cc_bytes text,
-                            cc_expression **expression_out, cc_error *error) {
-    if (text.size > CC_EXPRESSION_SIZE_MAX)
-        return cc_expression_compile(kind, text, expression_out, error);
-    cc_expression_kind plain = kind & ~CC_EXPRESSION_GENERATED;
-    uint64_t hash = cc_hash64(text.data, text.size, (uint64_t)plain);
-    cc_expression **places = cache->places[hash % BUCKETS];
-    if (cc_mutex_try_lock(&cache->mutex)) {
-        cc_expression *known = find(places, plain, text, hash);
-        cc_mutex_unlock(&cache->mutex);
-        if (known != NULL) {
-            *expression_out = known;
-            return CC_OK;
-        }
-    }
-    cc_expression *program = NULL;
-    CC_TRY(cc_expression_compile(kind, text, &program, error));
-    program->hash = hash;
-    cc_expression *replaced = NULL;
+void cc_text_cache_keep(cc_text_cache *cache, cc_cached *fresh) {
+    if (fresh->text.size > CC_CACHED_TEXT_MAX)
+        return;
+    fresh->hash = hash_of(fresh->kind, fresh->text);
+    cc_cached **places = cache->places[fresh->hash % BUCKETS], *replaced = NULL;
     if (cc_mutex_try_lock(&cache->mutex)) {
         replaced = places[1];
         places[1] = places[0];
-        places[0] = program;
-        atomic_fetch_add_explicit(&program->references, 1, memory_order_relaxed);
+        places[0] = fresh;
+        atomic_fetch_add_explicit(&fresh->references, 1, memory_order_relaxed);
         cc_mutex_unlock(&cache->mutex);
     }
-    cc_expression_release(replaced);
-    *expression_out = program;
+    cc_cached_release(replaced);
+}
+
+cc_status cc_expression_get(cc_text_cache *cache, cc_expression_kind kind, cc_bytes text,
+                            cc_expression **expression_out, cc_error *error) {
+    uint32_t plain = kind & ~(uint32_t)CC_EXPRESSION_GENERATED;
+    *expression_out = (cc_expression *)(void *)cc_text_cache_find(cache, plain, text);
+    if (*expression_out != NULL)
+        return CC_OK;
+    CC_TRY(cc_expression_compile(kind, text, expression_out, error));
+    cc_text_cache_keep(cache, &(*expression_out)->cached);
     return CC_OK;
 }

@@ -19,7 +19,7 @@ const char *cc_expression_prefix(cc_expression_kind kind) {
 
 cc_bytes cc_parser_text(const cc_parser *parser, uint32_t token) {
     const cc_token *t = &parser->tokens[token];
-    return cc_bytes_of(parser->program->text.data + t->start, t->size);
+    return cc_bytes_of(parser->program->cached.text.data + t->start, t->size);
 }
 
 bool cc_parser_word(const cc_parser *parser, const char *upper) {
@@ -38,7 +38,7 @@ bool cc_parser_word(const cc_parser *parser, const char *upper) {
 /* Names the offending token and a window of the text around it: its neighbours included. */
 cc_status(cc_parser_syntax)(const cc_parser *parser) {
     const cc_token *token = &parser->tokens[parser->at];
-    const cc_bytes text = parser->program->text;
+    const cc_bytes text = parser->program->cached.text;
     uint32_t start = parser->at > 0 ? token[-1].start : token->start;
     uint32_t end = token->start + token->size;
     if (parser->at + 1 < parser->token_count && token[1].kind != CC_TOKEN_END)
@@ -172,6 +172,8 @@ cc_function cc_function_of(cc_bytes name) {
     return CC_FN_UNKNOWN;
 }
 
+static void free_program(cc_cached *cached) { free(cached); }
+
 /* Splits one allocation behind the program into its arrays; every array holds `n` entries. */
 static cc_expression *program_new(cc_expression_kind kind, cc_bytes text, uint32_t n) {
     size_t size = sizeof(cc_expression);
@@ -186,7 +188,6 @@ static cc_expression *program_new(cc_expression_kind kind, cc_bytes text, uint32
     memcpy(block + copy, text.data, text.size);
     *program = (cc_expression){
         .kind = kind,
-        .text = {block + copy, text.size},
         .nodes = (cc_node *)(void *)(block + nodes),
         .paths = (cc_path *)(void *)(block + paths),
         .elements = (cc_path_element *)(void *)(block + elements),
@@ -195,7 +196,7 @@ static cc_expression *program_new(cc_expression_kind kind, cc_bytes text, uint32
         .actions = (cc_action *)(void *)(block + actions),
         .node_count = 1,
     };
-    atomic_init(&program->references, 1);
+    cc_cached_init(&program->cached, kind, cc_bytes_of(block + copy, text.size), free_program);
     program->nodes[0] = (cc_node){0};
     return program;
 }
@@ -285,7 +286,5 @@ cleanup:
 }
 
 void cc_expression_release(cc_expression *expression) {
-    if (expression != NULL &&
-        atomic_fetch_sub_explicit(&expression->references, 1, memory_order_acq_rel) == 1)
-        free(expression);
+    cc_cached_release(expression == NULL ? NULL : &expression->cached);
 }

@@ -62,6 +62,8 @@ static bool size_of(cc_value value, int64_t *size_out) {
     }
 }
 
+static bool truth(const cc_frame *frame, uint32_t index);
+
 static void load(const cc_frame *frame, uint32_t index, cc_operand *operand) {
     const cc_node *node = node_at(frame, index);
     if (node->kind == CC_NODE_VALUE) {
@@ -69,7 +71,11 @@ static void load(const cc_frame *frame, uint32_t index, cc_operand *operand) {
         operand->present = true;
     } else if (node->kind == CC_NODE_PATH) {
         operand->present = cc_path_find(frame->bound, node->ref, frame->item, &operand->value);
-    } else { /* size(): no other function is an operand */
+    } else if (node->kind != CC_NODE_FUNCTION || node->op != CC_FN_SIZE) { /* a condition, of a statement */
+        operand->number[0] = truth(frame, index);
+        operand->value = (cc_value){CC_TYPE_BOOL, cc_bytes_of(operand->number, 1)};
+        operand->present = true;
+    } else {
         cc_operand inner;
         int64_t size;
         load(frame, node->child, &inner);

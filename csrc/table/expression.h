@@ -4,8 +4,8 @@
  *   to a request) --bind.c--> cc_bound (names and values of one request) --evaluate.c, project.c,
  *   apply.c--> a truth value, a projected item, an updated item
  *
- * A program depends on the text alone, so cc_expression_cache keeps it for the next request with
- * the same text. Compile refuses what the text alone shows (syntax, redundant parentheses, unknown
+ * A program depends on the text alone, so a cc_text_cache keeps it for the next request with the same
+ * text. Compile refuses what the text alone shows (syntax, redundant parentheses, unknown
  * and misused functions, reserved words), bind refuses the rest (undefined names and values,
  * operand counts and types, overlapping paths), in the order in which DynamoDB reports them.
  *
@@ -15,13 +15,11 @@
 #ifndef CC_TABLE_EXPRESSION_H
 #define CC_TABLE_EXPRESSION_H
 
-#include <stdatomic.h>
-
-#include "base/thread.h"
+#include "table/cache.h"
 #include "table/index.h"
 #include "table/table.h"
 
-#define CC_EXPRESSION_SIZE_MAX 4096
+#define CC_EXPRESSION_SIZE_MAX 4096 /* no more than CC_CACHED_TEXT_MAX: all are kept */
 #define CC_EXPRESSION_DEPTH_MAX 128
 #define CC_EXPRESSION_OPERATORS_MAX 300
 #define CC_EXPRESSION_IN_MAX 100
@@ -120,10 +118,8 @@ typedef struct {
 } cc_action;
 
 typedef struct cc_expression {
-    _Atomic uint32_t references;
+    cc_cached cached; /* by kind and text */
     cc_expression_kind kind;
-    uint64_t hash;
-    cc_bytes text;
     cc_node *nodes;
     cc_path *paths; /* PROJECTION: the projected paths are paths[0 .. path_count) */
     cc_path_element *elements;
@@ -138,6 +134,7 @@ typedef struct cc_expression {
 /* The words in front of an error: "Invalid FilterExpression: ". */
 const char *cc_expression_prefix(cc_expression_kind kind);
 bool cc_word_reserved(cc_bytes word); /* case-insensitive */
+cc_function cc_function_of(cc_bytes name);
 /* Fills at most text.size + 1 tokens, the last one CC_TOKEN_END (or CC_TOKEN_BAD, which ends it). */
 uint32_t cc_tokenize(cc_bytes text, cc_token *tokens_out);
 
@@ -145,11 +142,8 @@ CC_MUST_CHECK cc_status cc_expression_compile(cc_expression_kind kind, cc_bytes 
                                               cc_expression **expression_out, cc_error *error);
 void cc_expression_release(cc_expression *expression); /* NULL is fine */
 
-/* A bounded cache; never waits: when another thread is inside, the caller compiles for itself. */
-typedef struct cc_expression_cache cc_expression_cache;
-cc_expression_cache *cc_expression_cache_new(void); /* NULL when memory is out */
-void cc_expression_cache_free(cc_expression_cache *cache);
-CC_MUST_CHECK cc_status cc_expression_get(cc_expression_cache *cache, cc_expression_kind kind, cc_bytes text,
+/* The program of a text, from the cache or compiled. */
+CC_MUST_CHECK cc_status cc_expression_get(cc_text_cache *cache, cc_expression_kind kind, cc_bytes text,
                                           cc_expression **expression_out, cc_error *error);
 
 /* ---- one request's view of a program ---- */
@@ -161,6 +155,9 @@ typedef struct {
 
 CC_MUST_CHECK cc_status cc_bind(cc_expression *program, const cc_name_pair *names, size_t name_count,
                                 cc_bytes values, cc_arena *arena, cc_bound *bound_out, cc_error *error);
+/* What cc_bind checks, of a bound that somebody else filled; `prefix` stands before the refusals. */
+CC_MUST_CHECK cc_status cc_bind_check(const cc_bound *bound, const char *prefix, cc_arena *arena,
+                                      cc_error *error);
 /* Every given name and value must be used by one of the expressions. */
 CC_MUST_CHECK cc_status cc_bind_check_unused(const cc_bound *const *bounds, size_t count,
                                              const cc_name_pair *names, size_t name_count, cc_bytes values,
@@ -193,6 +190,8 @@ typedef struct {
     bool sort_between, sort_begins;
     cc_value sort, sort_high;
 } cc_key_condition;
+/* The comparison that says the same with its sides exchanged. */
+cc_token_kind cc_token_mirrored(cc_token_kind op);
 CC_MUST_CHECK cc_status cc_key_condition_read(const cc_bound *bound, const cc_key_shape *shape,
                                               cc_key_condition *condition_out, cc_error *error);
 

@@ -9,13 +9,24 @@
 
 struct cc_tables {
     cc_store *store;
-    cc_expression_cache *expressions;
+    cc_text_cache *programs; /* of expressions and statements */
     cc_durability durability;
     char account[13], region[32]; /* empty: any ARN will do */
 };
 
+/* What must be true of the item before a write, beside its condition. */
+typedef enum {
+    CC_PRESENCE_ANY = 0,
+    CC_PRESENCE_ABSENT,  /* else DuplicateItemException: INSERT */
+    CC_PRESENCE_PRESENT, /* else the condition fails: UPDATE of PartiQL */
+    CC_PRESENCE_OPTIONAL /* absent: nothing to do, whatever the condition: DELETE of PartiQL */
+} cc_presence;
+
+struct cc_statement;
+struct cc_prepared_statement;
+
 /* One request on its way through a verb. Bounds are filled before the lock is taken. */
-typedef struct {
+typedef struct cc_call {
     cc_tables *tables;
     const cc_request *request;
     cc_space *space;
@@ -30,6 +41,9 @@ typedef struct {
     size_t item_capacity;
     cc_change *staged_change; /* an action of a transaction: where its change goes instead of the store */
     struct cc_transact_action *actions; /* a transaction: its actions */
+    cc_presence presence;
+    const struct cc_statement *columns;       /* a SELECT whose columns are given instead of the items */
+    struct cc_prepared_statement *statements; /* PartiQL: one, or those of a batch or transaction */
     cc_error *error;
 } cc_call;
 
@@ -76,6 +90,10 @@ CC_MUST_CHECK cc_status cc_verb_check(cc_call *call);
 CC_MUST_CHECK cc_status cc_verb_transact_write(cc_call *call);
 CC_MUST_CHECK cc_status cc_verb_transact_get(cc_call *call);
 
+CC_MUST_CHECK cc_status cc_verb_statement(cc_call *call);
+CC_MUST_CHECK cc_status cc_verb_statement_batch(cc_call *call);
+CC_MUST_CHECK cc_status cc_verb_statement_transaction(cc_call *call);
+
 /* ---- transactions ---- */
 /* One action on its way: a call of its own whose change is kept until all actions agree. */
 typedef struct cc_transact_action {
@@ -94,12 +112,29 @@ CC_MUST_CHECK cc_status cc_transact_find(cc_call *call);
 /* OK when every action is; else TransactionCanceledException with a reason for each. */
 CC_MUST_CHECK cc_status cc_transact_verdict(cc_call *call);
 
+/* Refuses two actions on one item, of those up to `at`. */
+CC_MUST_CHECK cc_status cc_transact_check_distinct(cc_call *call, size_t at);
+/* The transaction once its actions have tables and keys. */
+CC_MUST_CHECK cc_status cc_transact_read(cc_call *call);
+/* Of a failure that belongs to one action or statement: "ConditionalCheckFailed"; NULL: it does not. */
+const char *cc_error_code(cc_status status, const cc_error *error);
+
+/* What a request does, for its ClientRequestToken. */
+typedef struct {
+    uint64_t a, b;
+} cc_digest;
+cc_digest cc_digest_begin(void);
+void cc_digest_add(cc_digest *digest, cc_bytes bytes);
+cc_digest cc_token_digest(const cc_request *request); /* of a TransactWriteItems with a token */
+CC_MUST_CHECK cc_status cc_transact_write(cc_call *call, const cc_digest *digest);
+
 /* What a transaction with a ClientRequestToken leaves for ten minutes. */
 enum { CC_TOKEN_CHANGES_MAX = 10 };
 /* *repeated_out: a transaction with the token was done, and was the same (else
  * IdempotentParameterMismatchException). If not, appends what remembers this one, and forgets some old ones,
  * to `changes`, which has room for CC_TOKEN_CHANGES_MAX more. */
-CC_MUST_CHECK cc_status cc_token_check(cc_call *call, bool *repeated_out, cc_change *changes, size_t *count);
+CC_MUST_CHECK cc_status cc_token_check(cc_call *call, const cc_digest *digest, bool *repeated_out,
+                                       cc_change *changes, size_t *count);
 
 /* Adds `from` to `into`, its table's part `factor` times. */
 CC_MUST_CHECK cc_status cc_consumed_add(cc_call *call, cc_consumed *into, const cc_consumed *from,
@@ -137,18 +172,31 @@ typedef struct {
 } cc_key_range;
 CC_MUST_CHECK cc_status cc_key_range_read(cc_call *call, const cc_key_condition *condition,
                                           cc_key_range *range_out);
+/* The key attributes of what the call walks. */
+const cc_key_shape *cc_call_keys(const cc_call *call);
+/* The partition of hash values of the schema's types. */
+CC_MUST_CHECK cc_status cc_key_range_partition(cc_call *call, const cc_value *values,
+                                               cc_bytes *partition_out);
+/* Narrows `range`, which holds all sort bytes behind `prefix`, by the condition's last sort attribute. */
+CC_MUST_CHECK cc_status cc_key_range_sort(cc_call *call, const cc_key_condition *condition, cc_bytes prefix,
+                                          cc_key_range *range);
 /* The smallest sort bytes behind `sort`. */
 CC_MUST_CHECK cc_status cc_key_range_behind(cc_call *call, cc_bytes sort, cc_bytes *behind_out);
 
 /* One page of Query or Scan: counts, filters, collects. */
 typedef struct {
     cc_call *call;
-    size_t bytes;
-    double fetched; /* read units of the table for items of a local index */
-    cc_bytes last;  /* the last item looked at */
-    bool full;      /* by Limit or by size */
+    size_t bytes, charged; /* data read; how much of it the reply's capacity knows */
+    double fetched;        /* read units of the table for items of a local index */
+    cc_bytes last;         /* the last item looked at */
+    bool full;             /* by Limit or by size */
 } cc_page;
 CC_MUST_CHECK cc_status cc_page_add(cc_page *page, cc_bytes item);
+/* Puts what was read since the last time, as one read of its own, on the reply's capacity. */
+CC_MUST_CHECK cc_status cc_page_charge(cc_page *page);
 CC_MUST_CHECK cc_status cc_page_end(cc_page *page);
+/* Adds a range of the call's source to the page, and all of it. */
+CC_MUST_CHECK cc_status cc_query_range(cc_page *page, const cc_key_range *range, bool backward);
+CC_MUST_CHECK cc_status cc_scan_source(cc_call *call);
 
 #endif

@@ -80,7 +80,7 @@ static cc_status find_attribute(cc_key_reader *self, const cc_node *node, cc_byt
     return CC_OK;
 }
 
-static cc_token_kind mirrored(cc_token_kind op) {
+cc_token_kind cc_token_mirrored(cc_token_kind op) {
     switch (op) {
     case CC_TOKEN_LT:
         return CC_TOKEN_GT;
@@ -112,7 +112,7 @@ static cc_status read_term(cc_key_reader *self, const cc_node *node) {
                                            "per key");
     const cc_node *first = node_at(self, node->child), *second = node_at(self, first->next);
     if (place == 1)
-        term.op = mirrored(term.op);
+        term.op = cc_token_mirrored(term.op);
     term.value = self->bound->values[place == 1 ? first->ref : second->ref];
     if (term.between)
         term.high = self->bound->values[node_at(self, second->next)->ref];

@@ -35,7 +35,8 @@ cc_status cc_page_add(cc_page *page, cc_bytes item) {
     page->full = page->bytes >= CC_PAGE_BYTES ||
                  (request->has_limit && reply->scanned_count >= request->limit);
     bool counts_only = request->select == CC_SELECT_COUNT;
-    bool filters = call->filter.program != NULL, projects = call->projection.program != NULL;
+    bool filters = call->filter.program != NULL;
+    bool projects = call->projection.program != NULL || call->columns != NULL;
     /* A projection names only what the index projects: it needs no image of its own. */
     if (filters || !(counts_only || projects))
         CC_TRY(show(call, &item));
@@ -47,21 +48,30 @@ cc_status cc_page_add(cc_page *page, cc_bytes item) {
     return cc_call_add_item(call, projects ? page->last : item, &call->projection);
 }
 
-cc_status cc_page_end(cc_page *page) {
+cc_status cc_page_charge(cc_page *page) {
     cc_call *call = page->call;
     cc_consumed *consumed = &call->reply->consumed;
-    double units = cc_read_units(page->bytes, call->request->consistent);
+    double units = cc_read_units(page->bytes - page->charged, call->request->consistent);
+    page->charged = page->bytes;
     if (call->index == NULL) {
-        consumed->table = units;
-    } else {
-        consumed->table = page->fetched;
+        consumed->table += units;
+        return CC_OK;
+    }
+    consumed->table = page->fetched;
+    if (consumed->indexes == NULL) {
         consumed->indexes = cc_arena_alloc(call->arena, sizeof *consumed->indexes);
         if (consumed->indexes == NULL)
             return cc_no_memory(call->error);
-        cc_index_units *used = &consumed->indexes[consumed->index_count++];
-        *used = (cc_index_units){.global = call->index->global, .units = units};
-        CC_TRY(cc_call_copy(call, call->index->name, &used->name));
+        *consumed->indexes = (cc_index_units){.global = call->index->global};
+        consumed->index_count = 1;
+        CC_TRY(cc_call_copy(call, call->index->name, &consumed->indexes->name));
     }
+    consumed->indexes->units += units;
+    return CC_OK;
+}
+
+cc_status cc_page_end(cc_page *page) {
+    cc_call *call = page->call;
     if (!page->full)
         return CC_OK;
     return cc_call_key_item(call, page->last, &call->reply->last_key);

@@ -33,7 +33,6 @@ uint32_t cc_parser_node(cc_parser *parser, cc_node_kind kind, uint8_t op);
 void cc_parser_adopt(cc_parser *parser, uint32_t parent, uint32_t child); /* appends a child */
 CC_MUST_CHECK cc_status cc_parser_path(cc_parser *parser, uint32_t *path_out);
 CC_MUST_CHECK cc_status cc_parser_value(cc_parser *parser, uint32_t *node_out);
-cc_function cc_function_of(cc_bytes name);
 
 CC_MUST_CHECK cc_status cc_parse_condition(cc_parser *parser);
 CC_MUST_CHECK cc_status cc_parse_update(cc_parser *parser);

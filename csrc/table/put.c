@@ -9,8 +9,8 @@ cc_status cc_verb_put(cc_call *call) {
     if (cc_item_size(request->item) > CC_ITEM_SIZE_LIMIT)
         return CC_INVALID(call->error, "Item size has exceeded the maximum allowed size");
     CC_TRY(cc_call_check_indexes(call, request->item, (cc_bytes){NULL, 0}));
-    bool wants_old = call->condition.program != NULL || request->return_values != CC_RETURN_NONE ||
-                     request->capacity != CC_CAPACITY_NONE;
+    bool wants_old = call->condition.program != NULL || call->presence != CC_PRESENCE_ANY ||
+                     request->return_values != CC_RETURN_NONE || request->capacity != CC_CAPACITY_NONE;
     cc_bytes old = {NULL, 0};
     if (!wants_old || !cc_space_get(call->space, change.key, &old))
         old = (cc_bytes){NULL, 0};

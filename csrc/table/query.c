@@ -90,8 +90,7 @@ cc_status cc_verb_query(cc_call *call) {
     cc_key_condition condition;
     cc_key_range range;
     CC_TRY(cc_call_open_source(call));
-    const cc_key_shape *keys = call->index != NULL ? &call->index->keys
-                                                   : &((const cc_table_schema *)call->schema)->shape;
+    const cc_key_shape *keys = cc_call_keys(call);
     CC_TRY(cc_key_condition_read(&call->key_condition, keys, &condition, call->error));
     CC_TRY(check_filter(call, keys));
     CC_TRY(cc_call_check_scalars(call));
@@ -99,9 +98,11 @@ cc_status cc_verb_query(cc_call *call) {
     if (request->start_key.data != NULL)
         CC_TRY(apply_start(call, &range));
     cc_page page = {.call = call};
-    if (request->backward)
-        CC_TRY(run_backward(call, &range, &page));
-    else
-        CC_TRY(run_forward(call, &range, &page));
+    CC_TRY(cc_query_range(&page, &range, request->backward));
+    CC_TRY(cc_page_charge(&page));
     return cc_page_end(&page);
+}
+
+cc_status cc_query_range(cc_page *page, const cc_key_range *range, bool backward) {
+    return backward ? run_backward(page->call, range, page) : run_forward(page->call, range, page);
 }

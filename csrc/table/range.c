@@ -60,16 +60,18 @@ static cc_status sort_bytes(cc_call *call, cc_bytes prefix, cc_value value, bool
     return to_arena(call, &call->scratch, bytes_out);
 }
 
-static cc_status read_partition(cc_call *call, const cc_key_condition *condition, cc_bytes *partition_out) {
-    const cc_key_shape *keys = call->index != NULL ? &call->index->keys
-                                                   : &((const cc_table_schema *)call->schema)->shape;
+const cc_key_shape *cc_call_keys(const cc_call *call) {
+    return call->index != NULL ? &call->index->keys : &((const cc_table_schema *)call->schema)->shape;
+}
+
+cc_status cc_key_range_partition(cc_call *call, const cc_value *values, cc_bytes *partition_out) {
+    const cc_key_shape *keys = cc_call_keys(call);
     for (uint32_t i = 0; i < keys->hash_count; i++)
-        CC_TRY(cc_key_part(keys->hash[i].type, false, condition->partition[i], call->arena, partition_out,
-                           call->error));
+        CC_TRY(cc_key_part(keys->hash[i].type, false, values[i], call->arena, partition_out, call->error));
     if (keys->hash_count == 1)
         return CC_OK;
     cc_buffer_clear(&call->scratch);
-    CC_TRY(cc_index_partition(keys, condition->partition, &call->scratch));
+    CC_TRY(cc_index_partition(keys, values, &call->scratch));
     return to_arena(call, &call->scratch, partition_out);
 }
 
@@ -96,15 +98,20 @@ static cc_status read_comparison(cc_call *call, const cc_key_condition *conditio
 cc_status cc_key_range_read(cc_call *call, const cc_key_condition *condition, cc_key_range *range_out) {
     cc_bytes prefix = {NULL, 0};
     *range_out = (cc_key_range){0};
-    CC_TRY(read_partition(call, condition, &range_out->partition));
+    CC_TRY(cc_key_range_partition(call, condition->partition, &range_out->partition));
     for (uint32_t i = 0; i < condition->equal_count; i++)
         CC_TRY(sort_bytes(call, prefix, condition->equal[i], true, &prefix));
     range_out->from = prefix;
     CC_TRY(above_prefix(call, prefix, &range_out->to, &range_out->has_to));
+    return cc_key_range_sort(call, condition, prefix, range_out);
+}
+
+cc_status cc_key_range_sort(cc_call *call, const cc_key_condition *condition, cc_bytes prefix,
+                            cc_key_range *range) {
     if (condition->sort_op == CC_TOKEN_END)
         return CC_OK;
     if (!condition->sort_begins)
-        return read_comparison(call, condition, prefix, range_out);
-    CC_TRY(sort_bytes(call, prefix, condition->sort, false, &range_out->from));
-    return above_prefix(call, range_out->from, &range_out->to, &range_out->has_to);
+        return read_comparison(call, condition, prefix, range);
+    CC_TRY(sort_bytes(call, prefix, condition->sort, false, &range->from));
+    return above_prefix(call, range->from, &range->to, &range->has_to);
 }

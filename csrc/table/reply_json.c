@@ -2,8 +2,7 @@
  *
  * `__type` carries the prefix of the layer that refuses on AWS: coral.validate for validation,
  * coral.service for what is no request at all, the service's own for the rest. */
-#include "codec/json.h"
-#include "table/table.h"
+#include "table/reply_json.h"
 
 static cc_status text(cc_buffer *out, const char *part) { return cc_buffer_append_text(out, part); }
 
@@ -33,9 +32,8 @@ static cc_status index_capacity(cc_buffer *out, const cc_consumed *consumed, boo
     return first ? CC_OK : text(out, "}");
 }
 
-/* `kind`: "ReadCapacityUnits" or "WriteCapacityUnits" beside the total, as transactions say; NULL: none. */
-static cc_status capacity(cc_buffer *out, cc_bytes table, const cc_consumed *consumed, bool indexes,
-                          const char *kind) {
+cc_status cc_capacity_to_json(cc_buffer *out, cc_bytes table, const cc_consumed *consumed, bool indexes,
+                              const char *kind) {
     CC_TRY(text(out, "{\"TableName\":"));
     CC_TRY(cc_json_write_string(out, table));
     CC_TRY(text(out, ",\"CapacityUnits\":"));
@@ -58,7 +56,7 @@ static cc_status capacity(cc_buffer *out, cc_bytes table, const cc_consumed *con
     return text(out, "}");
 }
 
-static cc_status items(cc_buffer *out, const cc_bytes *list, size_t count) {
+cc_status cc_items_to_json(cc_buffer *out, const cc_bytes *list, size_t count) {
     CC_TRY(text(out, "["));
     for (size_t i = 0; i < count; i++) {
         if (i != 0)
@@ -71,7 +69,7 @@ static cc_status items(cc_buffer *out, const cc_bytes *list, size_t count) {
 static cc_status page(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
     if (request->select != CC_SELECT_COUNT) {
         CC_TRY(text(out, ",\"Items\":"));
-        CC_TRY(items(out, reply->items, reply->item_count));
+        CC_TRY(cc_items_to_json(out, reply->items, reply->item_count));
     }
     CC_TRY(text(out, ",\"Count\":"));
     CC_TRY(cc_json_write_uint64(out, reply->count));
@@ -155,11 +153,11 @@ static cc_status unprocessed_keys(const cc_request *request, const cc_reply *rep
     return text(out, "}");
 }
 
-static cc_status transact_responses(const cc_reply *reply, cc_buffer *out) {
+cc_status cc_transact_responses_to_json(const cc_reply *reply, size_t count, cc_buffer *out) {
     CC_TRY(text(out, ",\"Responses\":["));
-    for (size_t i = 0; i < reply->item_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         CC_TRY(text(out, i == 0 ? "{" : ",{"));
-        if (reply->items[i].data != NULL) {
+        if (i < reply->item_count && reply->items[i].data != NULL) {
             CC_TRY(text(out, "\"Item\":"));
             CC_TRY(cc_item_to_json(reply->items[i], out));
         }
@@ -169,15 +167,14 @@ static cc_status transact_responses(const cc_reply *reply, cc_buffer *out) {
 }
 
 static cc_status batch_capacity(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
-    const char *kind = request->action_count == 0 ? NULL
-                       : request->verb == CC_VERB_TRANSACT_GET || reply->repeated
-                           ? ",\"ReadCapacityUnits\":"
-                           : ",\"WriteCapacityUnits\":";
+    const char *kind = request->action_count == 0                                 ? NULL
+                       : request->verb == CC_VERB_TRANSACT_GET || reply->repeated ? CC_JSON_READ_UNITS
+                                                                                  : CC_JSON_WRITE_UNITS;
     CC_TRY(text(out, ",\"ConsumedCapacity\":["));
     for (size_t i = 0; i < request->table_count; i++) {
         CC_TRY(text(out, i == 0 ? "" : ","));
-        CC_TRY(capacity(out, cc_table_name_of(request->tables[i].name), &reply->table_consumed[i],
-                        request->capacity == CC_CAPACITY_INDEXES, kind));
+        CC_TRY(cc_capacity_to_json(out, cc_table_name_of(request->tables[i].name), &reply->table_consumed[i],
+                                   request->capacity == CC_CAPACITY_INDEXES, kind));
     }
     return text(out, "]");
 }
@@ -243,7 +240,7 @@ static cc_status members(const cc_request *request, const cc_reply *reply, cc_bu
         break;
     case CC_VERB_TRANSACT_GET:
         batch = true;
-        CC_TRY(transact_responses(reply, out));
+        CC_TRY(cc_transact_responses_to_json(reply, reply->item_count, out));
         break;
     case CC_VERB_BATCH_GET:
         batch = true;
@@ -262,20 +259,21 @@ static cc_status members(const cc_request *request, const cc_reply *reply, cc_bu
     if (batch)
         return batch_capacity(request, reply, out);
     CC_TRY(text(out, ",\"ConsumedCapacity\":"));
-    return capacity(out, reply->table, &reply->consumed, request->capacity == CC_CAPACITY_INDEXES, NULL);
+    return cc_capacity_to_json(out, reply->table, &reply->consumed, request->capacity == CC_CAPACITY_INDEXES,
+                               NULL);
 }
 
 cc_status cc_reply_to_json(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
     size_t start = out->size;
-    CC_TRY(members(request, reply, out));
+    bool statements = request->verb >= CC_VERB_STATEMENT && request->verb <= CC_VERB_STATEMENT_TRANSACTION;
+    CC_TRY(statements ? cc_statements_to_json(request, reply, out) : members(request, reply, out));
     if (out->size == start)
         return text(out, "{}");
     out->data[start] = '{'; /* in the place of the first comma */
     return text(out, "}");
 }
 
-/* A message without the part of a character at its end: a long name was cut inside it. */
-static cc_bytes whole_characters(cc_bytes message) {
+cc_bytes cc_message_whole(cc_bytes message) {
     while (!cc_utf8_valid(message) && message.size != 0)
         message.size--;
     return message;
@@ -293,7 +291,7 @@ static cc_status cancelled_to_json(const cc_reply *reply, cc_buffer *out) {
         CC_TRY(text(out, "\""));
         if (reason->code != NULL) {
             CC_TRY(text(out, ",\"Message\":"));
-            CC_TRY(cc_json_write_string(out, whole_characters(reason->message)));
+            CC_TRY(cc_json_write_string(out, cc_message_whole(reason->message)));
         }
         if (reason->item.data != NULL) {
             CC_TRY(text(out, ",\"Item\":"));
@@ -327,7 +325,7 @@ cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buff
     CC_TRY(text(out, prefix));
     CC_TRY(text(out, type));
     CC_TRY(text(out, capital ? "\",\"Message\":" : "\",\"message\":"));
-    CC_TRY(cc_json_write_string(out, whole_characters(cc_bytes_text(error->message))));
+    CC_TRY(cc_json_write_string(out, cc_message_whole(cc_bytes_text(error->message))));
     if (reply != NULL && reply->has_condition_item) {
         CC_TRY(text(out, ",\"Item\":"));
         CC_TRY(cc_item_to_json(reply->condition_item, out));

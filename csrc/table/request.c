@@ -14,6 +14,7 @@
 #define READS (V(QUERY) | V(SCAN))
 #define BATCHES (V(BATCH_WRITE) | V(BATCH_GET))
 #define SINGLE (WRITES | V(GET) | READS)
+#define STATEMENTS (V(STATEMENT_BATCH) | V(STATEMENT_TRANSACTION))
 
 static const cc_member members[] = {
     {CC_M_TABLE, CC_MEMBER_TEXT, "TableName", SINGLE | V(CHECK)},
@@ -28,20 +29,27 @@ static const cc_member members[] = {
     {CC_M_VALUES, CC_MEMBER_ITEM, "ExpressionAttributeValues", WRITES | READS | V(CHECK)},
     {CC_M_START_KEY, CC_MEMBER_ITEM, "ExclusiveStartKey", READS},
     {CC_M_RETURN_VALUES, CC_MEMBER_TEXT, "ReturnValues", WRITES},
-    {CC_M_RETURN_FAILURE, CC_MEMBER_TEXT, "ReturnValuesOnConditionCheckFailure", WRITES | V(CHECK)},
-    {CC_M_CAPACITY, CC_MEMBER_TEXT, "ReturnConsumedCapacity", SINGLE | BATCHES | TRANSACTIONS},
+    {CC_M_RETURN_FAILURE, CC_MEMBER_TEXT, "ReturnValuesOnConditionCheckFailure",
+     WRITES | V(CHECK) | V(STATEMENT)},
+    {CC_M_CAPACITY, CC_MEMBER_TEXT, "ReturnConsumedCapacity",
+     SINGLE | BATCHES | TRANSACTIONS | V(STATEMENT) | STATEMENTS},
     {CC_M_METRICS, CC_MEMBER_TEXT, "ReturnItemCollectionMetrics",
      WRITES | V(BATCH_WRITE) | V(TRANSACT_WRITE)},
     {CC_M_SELECT, CC_MEMBER_TEXT, "Select", READS},
-    {CC_M_LIMIT, CC_MEMBER_INT, "Limit", READS},
-    {CC_M_CONSISTENT, CC_MEMBER_BOOL, "ConsistentRead", V(GET) | READS},
+    {CC_M_LIMIT, CC_MEMBER_INT, "Limit", READS | V(STATEMENT)},
+    {CC_M_CONSISTENT, CC_MEMBER_BOOL, "ConsistentRead", V(GET) | READS | V(STATEMENT)},
     {CC_M_FORWARD, CC_MEMBER_BOOL, "ScanIndexForward", V(QUERY)},
     {CC_M_SEGMENT, CC_MEMBER_INT, "Segment", V(SCAN)},
     {CC_M_TOTAL_SEGMENTS, CC_MEMBER_INT, "TotalSegments", V(SCAN)},
     {CC_M_REQUEST_ITEMS, CC_MEMBER_TABLES, "RequestItems", BATCHES},
     {CC_M_INDEX, CC_MEMBER_TEXT, "IndexName", READS},
     {CC_M_TRANSACT_ITEMS, CC_MEMBER_ACTIONS, "TransactItems", TRANSACTIONS},
-    {CC_M_TOKEN, CC_MEMBER_TEXT, "ClientRequestToken", V(TRANSACT_WRITE)},
+    {CC_M_TOKEN, CC_MEMBER_TEXT, "ClientRequestToken", V(TRANSACT_WRITE) | V(STATEMENT_TRANSACTION)},
+    {CC_M_STATEMENT, CC_MEMBER_TEXT, "Statement", V(STATEMENT)},
+    {CC_M_PARAMETERS, CC_MEMBER_VALUES, "Parameters", V(STATEMENT)},
+    {CC_M_NEXT_TOKEN, CC_MEMBER_TEXT, "NextToken", V(STATEMENT)},
+    {CC_M_STATEMENTS, CC_MEMBER_STATEMENTS, "Statements", V(STATEMENT_BATCH)},
+    {CC_M_STATEMENTS, CC_MEMBER_STATEMENTS, "TransactStatements", V(STATEMENT_TRANSACTION)},
     {CC_M_ATTRIBUTES_TO_GET, CC_MEMBER_LIST, "AttributesToGet", V(GET) | READS},
     {CC_M_EXPECTED, CC_MEMBER_LEGACY, "Expected", WRITES},
     {CC_M_CONDITIONAL_OPERATOR, CC_MEMBER_TEXT, "ConditionalOperator", WRITES | READS},
@@ -308,8 +316,23 @@ static void check_legacy_members(const cc_request_builder *b, cc_violations *lis
                 "Member must have length greater than or equal to 1");
 }
 
+/* A text of 1 to `high` characters; what is cut of the value shows in the message anyhow. */
+static void check_length(const cc_request_builder *b, cc_member_id id, size_t high, const char *at,
+                         cc_violations *list) {
+    char rule[64];
+    cc_bytes text = b->texts[id];
+    size_t characters = 0;
+    for (size_t i = 0; i < text.size; i++)
+        characters += (text.data[i] & 0xc0) != 0x80;
+    if (!b->seen[id] || (characters >= 1 && characters <= high))
+        return;
+    snprintf(rule, sizeof rule, "Member must have length %s than or equal to %zu",
+             characters == 0 ? "greater" : "less", characters == 0 ? (size_t)1 : high);
+    violate(list, "'", (cc_bytes){text.data, cc_utf8_cut(text, 200)}, at, rule);
+}
+
 static void check_transaction(const cc_request_builder *b, cc_violations *list) {
-    size_t count = b->action_count, length = b->texts[CC_M_TOKEN].size;
+    size_t count = b->action_count;
     char text[32];
     int size = snprintf(text, sizeof text, "[%zu TransactItems]", count);
     cc_bytes shown = cc_bytes_of(text, (size_t)size);
@@ -320,12 +343,35 @@ static void check_transaction(const cc_request_builder *b, cc_violations *list) 
                 "Member must have length greater than or equal to 1");
     else if (count > 100)
         violate(list, "'", shown, "transactItems", "Member must have length less than or equal to 100");
-    if (b->seen[CC_M_TOKEN] && length < 1)
-        violate(list, "'", b->texts[CC_M_TOKEN], "clientRequestToken",
-                "Member must have length greater than or equal to 1");
-    if (length > 36)
-        violate(list, "'", b->texts[CC_M_TOKEN], "clientRequestToken",
-                "Member must have length less than or equal to 36");
+    check_length(b, CC_M_TOKEN, 36, "clientRequestToken", list);
+}
+
+/* A statement, or the lists of them. */
+static void check_statements(const cc_request_builder *b, cc_violations *list) {
+    size_t count = b->action_count;
+    bool batch = b->request.verb == CC_VERB_STATEMENT_BATCH;
+    const char *at = batch ? "statements" : "transactStatements";
+    char text[40];
+    int size = snprintf(text, sizeof text, "[%zu %s]", count, batch ? "Statements" : "TransactStatements");
+    if (b->request.verb == CC_VERB_STATEMENT) {
+        if (!b->seen[CC_M_STATEMENT])
+            violate(list, "", cc_bytes_text("null"), "statement", "Member must not be null");
+        check_length(b, CC_M_STATEMENT, 8192, "statement", list);
+        check_length(b, CC_M_NEXT_TOKEN, 32768, "nextToken", list);
+        if (b->seen[CC_M_PARAMETERS] && b->parameter_count == 0)
+            violate(list, "'", cc_bytes_text("[]"), "parameters",
+                    "Member must have length greater than or equal to 1");
+        return;
+    }
+    if (!b->seen[CC_M_STATEMENTS])
+        violate(list, "", cc_bytes_text("null"), at, "Member must not be null");
+    else if (count == 0)
+        violate(list, "'", cc_bytes_text("[]"), at, "Member must have length greater than or equal to 1");
+    else if (count > (batch ? 25 : 100))
+        violate(list, "'", cc_bytes_of(text, (size_t)size), at,
+                batch ? "Member must have length less than or equal to 25"
+                      : "Member must have length less than or equal to 100");
+    check_length(b, CC_M_TOKEN, 36, "clientRequestToken", list);
 }
 
 /* What an action of a transaction needs and the operation of its own does not. */
@@ -355,6 +401,8 @@ static cc_status check_constraints(cc_request_builder *b, cc_error *error) {
         violate(&list, "", cc_bytes_text("null"), "key", "Member must not be null");
     if (verb == CC_VERB_TRANSACT_WRITE || verb == CC_VERB_TRANSACT_GET) {
         check_transaction(b, &list);
+    } else if (verb >= CC_VERB_STATEMENT && verb <= CC_VERB_STATEMENT_TRANSACTION) {
+        check_statements(b, &list);
     } else if (verb == CC_VERB_BATCH_WRITE || verb == CC_VERB_BATCH_GET) {
         if (!b->seen[CC_M_REQUEST_ITEMS])
             violate(&list, "", cc_bytes_text("null"), "requestItems", "Member must not be null");
@@ -569,11 +617,16 @@ cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out
     CC_TRY(check_constraints(builder, error));
     CC_TRY(check_combinations(builder, error));
     CC_TRY(cc_request_finish_actions(builder, error));
+    CC_TRY(cc_request_finish_statements(builder, error));
     CC_TRY(cc_legacy_translate(builder, error));
     cc_request *request = &builder->request;
     request->table = builder->texts[CC_M_TABLE];
     request->index = builder->texts[CC_M_INDEX];
     request->token = builder->texts[CC_M_TOKEN];
+    request->statement = builder->texts[CC_M_STATEMENT];
+    request->next_token = builder->texts[CC_M_NEXT_TOKEN];
+    request->parameters = builder->parameters;
+    request->parameter_count = builder->parameter_count;
     request->condition = builder->texts[CC_M_CONDITION];
     request->update = builder->texts[CC_M_UPDATE];
     request->projection = builder->texts[CC_M_PROJECTION];

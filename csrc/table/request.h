@@ -20,7 +20,9 @@ typedef enum {
     CC_MEMBER_ACTIONS, /* TransactItems */
     CC_MEMBER_TABLES,  /* RequestItems */
     CC_MEMBER_LEGACY,  /* a map of conditions or updates: cc_legacy_map_of */
-    CC_MEMBER_LIST     /* AttributesToGet */
+    CC_MEMBER_LIST,    /* AttributesToGet */
+    CC_MEMBER_VALUES,  /* Parameters */
+    CC_MEMBER_STATEMENTS
 } cc_member_kind;
 
 typedef enum {
@@ -57,6 +59,10 @@ typedef enum {
     CC_M_KEY_CONDITIONS,
     CC_M_QUERY_FILTER,
     CC_M_SCAN_FILTER,
+    CC_M_STATEMENT,
+    CC_M_PARAMETERS,
+    CC_M_NEXT_TOKEN,
+    CC_M_STATEMENTS,
     CC_M_COUNT
 } cc_member_id;
 
@@ -81,7 +87,9 @@ struct cc_request_builder {
     cc_legacy_map legacy[CC_LEGACY_MAPS];
     const cc_bytes *attributes; /* AttributesToGet */
     size_t attribute_count;
-    cc_request_builder **actions; /* of a transaction, one builder each */
+    cc_value *parameters; /* of a statement */
+    size_t parameter_count, parameter_capacity;
+    cc_request_builder **actions; /* of a transaction, or statements: one builder each */
     size_t action_count, action_capacity;
     bool action_missing, action_doubled; /* an element of TransactItems without, or with two, of them */
     char prefix[40];                     /* of an action: "transactItems.1.member.put." */
@@ -117,6 +125,17 @@ CC_MUST_CHECK cc_status cc_request_add_action(cc_request_builder *builder, cc_ve
 void cc_request_end_action(cc_request_builder *builder, size_t count);
 /* Of cc_request_finish: every action, and the tables they name. */
 CC_MUST_CHECK cc_status cc_request_finish_actions(cc_request_builder *builder, cc_error *error);
+
+/* ---- PartiQL ---- */
+CC_MUST_CHECK cc_status cc_request_add_parameter(cc_request_builder *builder, cc_value value,
+                                                 cc_error *error);
+/* Starts the next element of Statements or TransactStatements. */
+CC_MUST_CHECK cc_status cc_request_add_statement(cc_request_builder *builder,
+                                                 cc_request_builder **statement_out, cc_error *error);
+/* A member of such an element. */
+const cc_member *cc_statement_member_find(cc_verb verb, cc_bytes name);
+/* Of cc_request_finish: every element. */
+CC_MUST_CHECK cc_status cc_request_finish_statements(cc_request_builder *builder, cc_error *error);
 
 CC_MUST_CHECK cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out,
                                           cc_error *error);

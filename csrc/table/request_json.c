@@ -477,6 +477,54 @@ static cc_status read_actions(cc_json_request *self) {
     }
 }
 
+/* ---- PartiQL ---- */
+
+static cc_status read_parameters(cc_json_request *self, cc_request_builder *builder) {
+    bool first = true, more = true;
+    builder->seen[CC_M_PARAMETERS] = true;
+    CC_TRY(enter(self, CC_JSON_ARRAY, "List"));
+    while (true) {
+        cc_value value = {0};
+        CC_TRY(cc_json_next_element(&self->cursor, &first, &more, self->error));
+        if (!more)
+            return CC_OK;
+        CC_TRY(read_value(self, &value));
+        CC_TRY(cc_request_add_parameter(builder, value, self->error));
+    }
+}
+
+static cc_status read_statement(cc_json_request *self) {
+    bool first = true, more = true;
+    cc_verb verb = self->builder.request.verb;
+    cc_request_builder *statement;
+    CC_TRY(cc_request_add_statement(&self->builder, &statement, self->error));
+    CC_TRY(enter(self, CC_JSON_OBJECT,
+                 verb == CC_VERB_STATEMENT_BATCH ? "BatchStatementRequest" : "ParameterizedStatement"));
+    while (true) {
+        cc_json_string name;
+        CC_TRY(next_member(self, &first, &name, &more));
+        if (!more)
+            return CC_OK;
+        const cc_member *member = cc_statement_member_find(verb, name.text);
+        if (member == NULL)
+            CC_TRY(cc_json_skip(&self->cursor, NULL, self->error));
+        else
+            CC_TRY(read_member(self, statement, member));
+    }
+}
+
+static cc_status read_statements(cc_json_request *self) {
+    bool first = true, more = true;
+    self->builder.seen[CC_M_STATEMENTS] = true;
+    CC_TRY(enter(self, CC_JSON_ARRAY, "List"));
+    while (true) {
+        CC_TRY(cc_json_next_element(&self->cursor, &first, &more, self->error));
+        if (!more)
+            return CC_OK;
+        CC_TRY(read_statement(self));
+    }
+}
+
 /* ---- the body ---- */
 
 static cc_status read_member(cc_json_request *self, cc_request_builder *builder, const cc_member *member) {
@@ -515,6 +563,10 @@ static cc_status read_member(cc_json_request *self, cc_request_builder *builder,
         return read_actions(self);
     case CC_MEMBER_LEGACY:
         return read_legacy(self, builder, member);
+    case CC_MEMBER_VALUES:
+        return read_parameters(self, builder);
+    case CC_MEMBER_STATEMENTS:
+        return read_statements(self);
     case CC_MEMBER_LIST:
         builder->seen[member->id] = true;
         return read_attributes(self, NULL);

@@ -20,10 +20,14 @@ static cc_status check_start(cc_call *call, uint64_t first, uint64_t last, cc_ke
 }
 
 cc_status cc_verb_scan(cc_call *call) {
-    const cc_request *request = call->request;
-    uint64_t first = 0, last = UINT64_MAX, hash;
     CC_TRY(cc_call_open_source(call));
     CC_TRY(cc_call_check_scalars(call));
+    return cc_scan_source(call);
+}
+
+cc_status cc_scan_source(cc_call *call) {
+    const cc_request *request = call->request;
+    uint64_t first = 0, last = UINT64_MAX, hash;
     if (request->has_segment) {
         first = segment_start(request->segment, request->total_segments);
         if (request->segment + 1 < request->total_segments)
@@ -49,5 +53,6 @@ cc_status cc_verb_scan(cc_call *call) {
             continue;
         CC_TRY(cc_page_add(&page, item));
     }
+    CC_TRY(cc_page_charge(&page));
     return cc_page_end(&page);
 }

@@ -24,6 +24,9 @@ typedef enum {
     CC_VERB_BATCH_GET,
     CC_VERB_TRANSACT_WRITE,
     CC_VERB_TRANSACT_GET,
+    CC_VERB_STATEMENT,             /* ExecuteStatement, and an element of the two below */
+    CC_VERB_STATEMENT_BATCH,       /* BatchExecuteStatement */
+    CC_VERB_STATEMENT_TRANSACTION, /* ExecuteTransaction */
     CC_VERB_COUNT,
     CC_VERB_CHECK /* ConditionCheck: an action of a transaction, no operation */
 } cc_verb;
@@ -101,12 +104,16 @@ struct cc_request {
     size_t batch_count;
     const cc_batch_table *tables; /* batches and transactions */
     size_t table_count;
-    const cc_request *actions;     /* transactions: puts, updates, deletes and checks, or gets */
+    const cc_request *actions;     /* transactions: puts, updates, deletes and checks, or gets; statements */
     const uint32_t *action_tables; /* parallel: index into tables */
     size_t action_count;
     cc_bytes token;     /* ClientRequestToken; data NULL when absent */
     bool metrics;       /* ReturnItemCollectionMetrics = SIZE */
     uint32_t generated; /* bit per cc_expression_kind: made of legacy parameters */
+    cc_bytes statement; /* PartiQL */
+    const cc_value *parameters;
+    size_t parameter_count;
+    cc_bytes next_token; /* NextToken; data NULL when absent */
 };
 
 /* Capacity units of one table, and of those of its indexes that were used. */
@@ -131,10 +138,19 @@ typedef struct {
 
 /* Why one action of a transaction was refused; code NULL: it was not. */
 typedef struct {
-    const char *code; /* ConditionalCheckFailed, ValidationError */
+    const char *code; /* ConditionalCheckFailed, ValidationError, DuplicateItem, ResourceNotFound */
     cc_bytes message;
     cc_bytes item; /* ALL_OLD of a failed condition; data NULL: none */
 } cc_reason;
+
+/* What became of one statement of a batch. */
+typedef struct {
+    const char *code; /* NULL: it was done; else a BatchStatementErrorCodeEnum */
+    cc_bytes message;
+    cc_bytes failed; /* ALL_OLD of a failed condition; data NULL: none */
+    cc_bytes table;  /* data NULL: the statement does not say */
+    cc_bytes item;   /* data NULL: none */
+} cc_statement_result;
 
 typedef struct {
     cc_bytes *items; /* encoded, already projected; owned by the reply's arena */
@@ -154,6 +170,11 @@ typedef struct {
     cc_bytes condition_item;
     cc_collection *collections; /* ItemCollectionMetrics: partitions written to, each once */
     size_t collection_count;
+    cc_bytes next_token;                /* of a statement; data NULL when the end was reached */
+    const cc_statement_result *results; /* of a batch of statements */
+    size_t result_count;
+    const cc_bytes *tables; /* statements of a batch or transaction: parallel to table_consumed */
+    size_t table_count;
     const cc_reason *reasons; /* TransactionCanceledException: one per action */
     size_t reason_count;
     bool repeated; /* TransactWrite: an earlier call with this token did it */

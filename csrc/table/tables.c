@@ -6,7 +6,7 @@
  * the space and goes with it. */
 #include <stdlib.h>
 
-#include "table/internal.h"
+#include "table/statement.h"
 
 cc_status(cc_no_memory)(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for a request"); }
 
@@ -21,6 +21,9 @@ static const char *const verb_names[] = {
     [CC_VERB_BATCH_GET] = "BatchGetItem",
     [CC_VERB_TRANSACT_WRITE] = "TransactWriteItems",
     [CC_VERB_TRANSACT_GET] = "TransactGetItems",
+    [CC_VERB_STATEMENT] = "ExecuteStatement",
+    [CC_VERB_STATEMENT_BATCH] = "BatchExecuteStatement",
+    [CC_VERB_STATEMENT_TRANSACTION] = "ExecuteTransaction",
     [CC_VERB_CHECK] = "ConditionCheckItem", /* a permission, no operation */
 };
 
@@ -43,8 +46,8 @@ cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_ta
                          : options == NULL || options->log.durability == CC_DURABILITY_DEFAULT
                              ? CC_DURABILITY_PROCESS
                              : options->log.durability;
-    tables->expressions = cc_expression_cache_new();
-    if (tables->expressions == NULL) {
+    tables->programs = cc_text_cache_new();
+    if (tables->programs == NULL) {
         status = cc_no_memory(error);
         goto cleanup;
     }
@@ -54,7 +57,7 @@ cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_ta
     return CC_OK;
 cleanup:
     (void)!cc_store_close(tables->store, NULL);
-    cc_expression_cache_free(tables->expressions);
+    cc_text_cache_free(tables->programs);
     free(tables);
     return status;
 }
@@ -63,7 +66,7 @@ cc_status cc_tables_close(cc_tables *tables, cc_error *error) {
     if (tables == NULL)
         return CC_OK;
     cc_status status = cc_store_close(tables->store, error);
-    cc_expression_cache_free(tables->expressions);
+    cc_text_cache_free(tables->programs);
     free(tables);
     return status;
 }
@@ -184,7 +187,7 @@ static cc_status bind_text(cc_call *call, cc_expression_kind kind, cc_bytes text
         return CC_OK;
     cc_expression *program = NULL;
     cc_expression_kind made = (request->generated >> kind & 1) != 0 ? CC_EXPRESSION_GENERATED : 0;
-    CC_TRY(cc_expression_get(call->tables->expressions, kind | made, text, &program, call->error));
+    CC_TRY(cc_expression_get(call->tables->programs, kind | made, text, &program, call->error));
     bound->program = program; /* released by call_end whatever binding says */
     return cc_bind(program, request->names, request->name_count, request->values, call->arena, bound,
                    call->error);
@@ -214,6 +217,12 @@ static cc_status run_verb(cc_call *call) {
         return cc_verb_transact_write(call);
     if (request->verb == CC_VERB_TRANSACT_GET)
         return cc_verb_transact_get(call);
+    if (request->verb == CC_VERB_STATEMENT)
+        return cc_verb_statement(call);
+    if (request->verb == CC_VERB_STATEMENT_BATCH)
+        return cc_verb_statement_batch(call);
+    if (request->verb == CC_VERB_STATEMENT_TRANSACTION)
+        return cc_verb_statement_transaction(call);
     CC_TRY(cc_call_find_table(call, request->table));
     call->reply->table = cc_table_name_of(request->table);
     switch (request->verb) {
@@ -248,7 +257,10 @@ cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool lo
     *reply_out = (cc_reply){0};
     cc_call call = {.tables = tables, .request = request, .arena = arena, .reply = reply_out, .error = error};
     cc_status status = cc_call_bind(&call);
-    if (status == CC_OK && request->action_count != 0)
+    bool statements = request->verb >= CC_VERB_STATEMENT && request->verb <= CC_VERB_STATEMENT_TRANSACTION;
+    if (CC_UNLIKELY(statements))
+        status = cc_statements_prepare(&call);
+    else if (status == CC_OK && request->action_count != 0)
         status = cc_transact_prepare(&call);
     if (status == CC_OK) {
         if (!locked)
@@ -262,6 +274,8 @@ cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool lo
     cc_call_release(&call);
     if (CC_UNLIKELY(call.actions != NULL))
         cc_transact_release(&call);
+    if (CC_UNLIKELY(call.statements != NULL))
+        cc_statements_release(&call);
     if (status == CC_OK && !locked)
         status = cc_table_finish(tables, request, reply_out, error);
     return status;
@@ -299,7 +313,11 @@ static cc_status reserve_item(cc_call *call) {
 
 cc_status cc_call_add_item(cc_call *call, cc_bytes item, const cc_bound *projection) {
     CC_TRY(reserve_item(call));
-    if (projection != NULL && projection->program != NULL) {
+    if (CC_UNLIKELY(call->columns != NULL)) {
+        cc_buffer_clear(&call->scratch);
+        CC_TRY(cc_columns_project(call->columns, item, call->arena, &call->scratch, call->error));
+        item = cc_buffer_bytes(&call->scratch);
+    } else if (projection != NULL && projection->program != NULL) {
         cc_buffer_clear(&call->scratch);
         CC_TRY(cc_project(projection, NULL, projection->program->path_count, item, call->arena,
                           &call->scratch, call->error));
@@ -329,7 +347,16 @@ cc_status cc_call_key_item(cc_call *call, cc_bytes item, cc_bytes *key_item_out)
 }
 
 cc_status cc_call_check_condition(cc_call *call, cc_bytes old) {
-    if (call->condition.program == NULL || cc_evaluate(&call->condition, old))
+    bool fits = true;
+    if (CC_UNLIKELY(call->presence != CC_PRESENCE_ANY)) {
+        if (call->presence == CC_PRESENCE_ABSENT && old.size != 0)
+            return cc_fail_aws(call->error, CC_ERR_CONDITION, "DuplicateItemException",
+                               "Duplicate primary key exists in table");
+        if (call->presence == CC_PRESENCE_OPTIONAL && old.size == 0)
+            return CC_OK;
+        fits = call->presence != CC_PRESENCE_PRESENT || old.size != 0;
+    }
+    if (fits && (call->condition.program == NULL || cc_evaluate(&call->condition, old)))
         return CC_OK;
     if (call->request->return_old_on_failure && old.size != 0) {
         CC_TRY(cc_call_copy(call, old, &call->reply->condition_item));

@@ -12,36 +12,36 @@ enum { KEPT_MS = 10 * 60 * 1000, FORGET = 4, HASH_SIZE = 16 };
 
 static const char SPACE_NAME[] = "#tokens";
 
-typedef struct {
-    uint64_t a, b;
-} digest;
-
-static void mix(digest *d, const void *data, size_t size) {
+static void mix(cc_digest *d, const void *data, size_t size) {
     d->a = cc_hash64(data, size, d->a ^ size);
     d->b = cc_hash64(data, size, d->b + 0x9e3779b97f4a7c15u);
 }
 
-static void mix_bytes(digest *d, cc_bytes bytes) {
-    mix(d, &bytes.size, sizeof bytes.size);
-    mix(d, bytes.size == 0 ? (const uint8_t *)"" : bytes.data, bytes.size);
+cc_digest cc_digest_begin(void) { return (cc_digest){1, 2}; }
+
+void cc_digest_add(cc_digest *digest, cc_bytes bytes) {
+    mix(digest, &bytes.size, sizeof bytes.size);
+    mix(digest, bytes.size == 0 ? (const uint8_t *)"" : bytes.data, bytes.size);
 }
 
 /* Of what the actions do. Items and values are canonical; names are a set. */
-static digest digest_of(const cc_request *request) {
-    digest d = {1, 2};
+cc_digest cc_token_digest(const cc_request *request) {
+    cc_digest d = cc_digest_begin();
+    if (request->token.data == NULL)
+        return d;
     for (size_t i = 0; i < request->action_count; i++) {
         const cc_request *action = &request->actions[i];
         const cc_bytes parts[] = {cc_table_name_of(action->table), action->item, action->condition,
                                   action->update, action->values};
         uint32_t head[2] = {(uint32_t)action->verb, action->return_old_on_failure};
-        digest names = {0, 0};
+        cc_digest names = {0, 0};
         mix(&d, head, sizeof head);
         for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++)
-            mix_bytes(&d, parts[k]);
+            cc_digest_add(&d, parts[k]);
         for (size_t k = 0; k < action->name_count; k++) {
-            digest one = {3, 4};
-            mix_bytes(&one, action->names[k].name);
-            mix_bytes(&one, action->names[k].value);
+            cc_digest one = {3, 4};
+            cc_digest_add(&one, action->names[k].name);
+            cc_digest_add(&one, action->names[k].value);
             names.a += one.a;
             names.b += one.b;
         }
@@ -91,8 +91,8 @@ static cc_status forget(cc_call *call, cc_space *space, uint64_t now, cc_change 
     return CC_OK;
 }
 
-static cc_status remember(cc_call *call, cc_space *space, uint64_t end, const digest *d, cc_change *changes,
-                          size_t *count) {
+static cc_status remember(cc_call *call, cc_space *space, uint64_t end, const cc_digest *d,
+                          cc_change *changes, size_t *count) {
     cc_bytes token = call->request->token;
     uint8_t *value = cc_arena_alloc(call->arena, 8 + HASH_SIZE);
     uint8_t *sort = cc_arena_alloc(call->arena, 8 + token.size);
@@ -109,16 +109,16 @@ static cc_status remember(cc_call *call, cc_space *space, uint64_t end, const di
     return CC_OK;
 }
 
-cc_status cc_token_check(cc_call *call, bool *repeated_out, cc_change *changes, size_t *count) {
+cc_status cc_token_check(cc_call *call, const cc_digest *digest, bool *repeated_out, cc_change *changes,
+                         size_t *count) {
     cc_space *space = NULL;
     cc_bytes known;
     uint64_t now = cc_store_now_ms(call->tables->store);
-    digest d = digest_of(call->request);
     CC_TRY(find_space(call, &space));
     *repeated_out = false;
     if (cc_space_get(space, token_key(call->request->token), &known) && known.size == 8 + HASH_SIZE &&
         get_u64(known.data) > now) {
-        if (memcmp(known.data + 8, &d, HASH_SIZE) != 0)
+        if (memcmp(known.data + 8, digest, HASH_SIZE) != 0)
             return cc_fail_aws(call->error, CC_ERR_CONDITION, "IdempotentParameterMismatchException",
                                "The request uses the same client token as a previous, but non-identical "
                                "request. Do not reuse a client token with different requests, unless the "
@@ -127,5 +127,5 @@ cc_status cc_token_check(cc_call *call, bool *repeated_out, cc_change *changes, 
         return CC_OK;
     }
     CC_TRY(forget(call, space, now, changes, count));
-    return remember(call, space, now + KEPT_MS, &d, changes, count);
+    return remember(call, space, now + KEPT_MS, digest, changes, count);
 }

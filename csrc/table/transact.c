@@ -43,6 +43,12 @@ static bool duplicate(const cc_transact_action *actions, size_t at) {
     return false;
 }
 
+cc_status cc_transact_check_distinct(cc_call *call, size_t at) {
+    if (!duplicate(call->actions, at))
+        return CC_OK;
+    return CC_INVALID(call->error, "Transaction request cannot include multiple operations on one item");
+}
+
 cc_status cc_transact_find(cc_call *call) {
     for (size_t i = 0; i < call->request->action_count; i++) {
         cc_transact_action *action = &call->actions[i];
@@ -60,18 +66,26 @@ cc_status cc_transact_find(cc_call *call) {
                                                     own->error);
         if (action->status == CC_ERR_NOMEM)
             return cc_no_memory(call->error);
-        if (action->status == CC_OK && duplicate(call->actions, i))
-            return CC_INVALID(call->error,
-                              "Transaction request cannot include multiple operations on one item");
+        if (action->status == CC_OK)
+            CC_TRY(cc_transact_check_distinct(call, i));
     }
     return CC_OK;
+}
+
+const char *cc_error_code(cc_status status, const cc_error *error) {
+    if (status == CC_ERR_CONDITION)
+        return strcmp(error->type, "DuplicateItemException") == 0 ? "DuplicateItem"
+                                                                  : "ConditionalCheckFailed";
+    if (status == CC_ERR_NOT_FOUND && strcmp(error->type, "ResourceNotFoundException") == 0)
+        return "ResourceNotFound";
+    return status == CC_ERR_VALIDATION ? "ValidationError" : NULL;
 }
 
 static cc_status give_reason(cc_call *call, const cc_transact_action *action, cc_reason *reason) {
     *reason = (cc_reason){0};
     if (action->status == CC_OK)
         return CC_OK;
-    reason->code = action->status == CC_ERR_CONDITION ? "ConditionalCheckFailed" : "ValidationError";
+    reason->code = cc_error_code(action->status, &action->error);
     if (action->reply.has_condition_item)
         reason->item = action->reply.condition_item;
     return cc_call_copy(call, cc_bytes_text(action->error.message), &reason->message);
@@ -81,7 +95,7 @@ cc_status cc_transact_verdict(cc_call *call) {
     size_t count = call->request->action_count, refused = 0;
     for (size_t i = 0; i < count; i++) {
         cc_status status = call->actions[i].status;
-        if (status != CC_OK && status != CC_ERR_CONDITION && status != CC_ERR_VALIDATION) {
+        if (status != CC_OK && cc_error_code(status, &call->actions[i].error) == NULL) {
             if (call->error != NULL)
                 *call->error = call->actions[i].error;
             return status;

@@ -4,6 +4,11 @@
 enum { TRANSACTION_BYTES = 4 << 20 };
 
 cc_status cc_verb_transact_get(cc_call *call) {
+    CC_TRY(cc_transact_find(call));
+    return cc_transact_read(call);
+}
+
+cc_status cc_transact_read(cc_call *call) {
     const cc_request *request = call->request;
     cc_reply *reply = call->reply;
     size_t bytes = 0;
@@ -11,7 +16,6 @@ cc_status cc_verb_transact_get(cc_call *call) {
     if (reply->items == NULL)
         return cc_no_memory(call->error);
     memset(reply->items, 0, request->action_count * sizeof *reply->items);
-    CC_TRY(cc_transact_find(call));
     CC_TRY(cc_transact_verdict(call));
     for (size_t i = 0; i < request->action_count; i++) {
         cc_transact_action *action = &call->actions[i];

@@ -36,6 +36,8 @@ static void charge_repetition(cc_call *call) {
     for (size_t i = 0; i < call->request->action_count; i++) {
         const cc_transact_action *action = &call->actions[i];
         cc_bytes item;
+        if (action->status != CC_OK)
+            continue;
         bool found = cc_space_get(action->call.space, action->key, &item);
         call->reply->table_consumed[call->request->action_tables[i]].table +=
             2 * cc_read_units(found ? cc_item_size(item) : 0, true);
@@ -59,15 +61,20 @@ static cc_status check_size(cc_call *call) {
 }
 
 cc_status cc_verb_transact_write(cc_call *call) {
+    cc_digest digest = cc_token_digest(call->request);
+    CC_TRY(cc_transact_find(call));
+    return cc_transact_write(call, &digest);
+}
+
+cc_status cc_transact_write(cc_call *call, const cc_digest *digest) {
     const cc_request *request = call->request;
     size_t count = 0;
     cc_change *changes = cc_arena_alloc(call->arena,
                                         (request->action_count + CC_TOKEN_CHANGES_MAX) * sizeof *changes);
     if (changes == NULL)
         return cc_no_memory(call->error);
-    CC_TRY(cc_transact_find(call));
     if (request->token.data != NULL) {
-        CC_TRY(cc_token_check(call, &call->reply->repeated, changes, &count));
+        CC_TRY(cc_token_check(call, digest, &call->reply->repeated, changes, &count));
         if (call->reply->repeated) {
             charge_repetition(call);
             return CC_OK;

@@ -274,7 +274,7 @@ TEST(hostile) {
 }
 
 TEST(cache) {
-    cc_expression_cache *expressions = cc_expression_cache_new();
+    cc_text_cache *expressions = cc_text_cache_new();
     cc_expression *one = NULL, *two = NULL;
     cc_bytes text = cc_bytes_text("a = :n");
     CHECK_OK(cc_expression_get(expressions, CC_EXPRESSION_FILTER, text, &one, &error));
@@ -287,9 +287,9 @@ TEST(cache) {
         CHECK_OK(cc_expression_get(expressions, CC_EXPRESSION_FILTER, cc_bytes_text(other), &two, &error));
         cc_expression_release(two);
     }
-    CHECK(cc_bytes_equal(one->text, text));
+    CHECK(cc_bytes_equal(one->cached.text, text));
     cc_expression_release(one);
-    cc_expression_cache_free(expressions);
+    cc_text_cache_free(expressions);
 }
 
 int main(void) {

@@ -22,7 +22,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudcore.clock import Clock
@@ -175,6 +175,36 @@ class Place:
         from cloudcore.dynamodb.transaction import transact_get
 
         return transact_get(self.dynamodb, keys)
+
+    def execute(
+        self,
+        statement: str,
+        *parameters: Any,
+        limit: int | None = None,
+        consistent: bool = False,
+        floats: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Run a PartiQL statement with native Python values in the places of its question marks.
+
+        Gives the items of a SELECT, page after page and at most `limit`, or what RETURNING asks for. A write
+        is done when this returns. floats: as of a table. Raises ApiError with AWS's code and message.
+        """
+        from cloudcore.dynamodb import statements
+
+        return statements.execute(self.dynamodb, statement, parameters, limit, consistent, floats)
+
+    def execute_transaction(
+        self, statements: Iterable[str | Sequence[Any]], token: str | None = None, *, floats: bool = False
+    ) -> list[dict[str, Any] | None]:
+        """Run up to 100 PartiQL statements as one transaction: all reads, or all writes and EXISTS.
+
+        Each is a text, or a sequence of a text and its parameters. With the same `token` (up to 36
+        characters) it is done once in ten minutes. Gives the item that each statement read, or None. Raises
+        ApiError; a cancelled transaction has the reasons in `fields["CancellationReasons"]`.
+        """
+        from cloudcore.dynamodb import statements as partiql
+
+        return partiql.execute_transaction(self.dynamodb, statements, token, floats)
 
     def function(self, name: str, code: Any = None, **settings: Any) -> Function:
         """The function `name`; with `code` (see Function.deploy), or as a decorator, it is deployed first.

@@ -80,6 +80,9 @@ ITEM = frozenset(
         "BatchGetItem",
         "TransactWriteItems",
         "TransactGetItems",
+        "ExecuteStatement",
+        "BatchExecuteStatement",
+        "ExecuteTransaction",
     )
 )
 """Operations that csrc/table answers."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from cloudcore._table import statement_target
 from cloudcore.errors import ApiError
 from cloudcore.wire.s3.request import place
 
@@ -24,7 +25,6 @@ _PARTIQL = {
     "SELECT": "PartiQLSelect", "EXISTS": "PartiQLSelect", "INSERT": "PartiQLInsert",
     "UPDATE": "PartiQLUpdate", "DELETE": "PartiQLDelete",
 }  # fmt: skip
-_TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--|/\*|[\w-]+|\S""")
 _NAMES_A_TABLE = (
     "TableName", "TableArn", "ResourceArn", "TargetTableName", "SourceTableName", "BackupArn", "ExportArn",
     "ImportArn",
@@ -115,16 +115,12 @@ def _dynamodb(operation: str, params: dict[str, Any], prefix: str) -> Pairs:
 
 
 def _statement(text: str) -> tuple[str, str, str | None]:
-    """(action, table, index) of a PartiQL statement; every table where it cannot be told."""
-    tokens = _TOKEN.findall(text)
-    words = [token.upper() for token in tokens]
-    verb = _PARTIQL.get(words[0] if words else "", "PartiQLSelect")
-    at = next((at for at, word in enumerate(words) if word in ("FROM", "INTO", "UPDATE")), len(words))
-    named = tokens[at + 1 : at + 4]
-    if not named or "--" in words or "/*" in words or named[0].startswith("'"):
-        return verb, "*", None
-    index = named[2].strip('"') if len(named) == 3 and named[1] == "." else None
-    return verb, named[0].strip('"'), index
+    """(action, table, index) of a PartiQL statement, as the item store reads it."""
+    try:
+        kind, table, index = statement_target(text)
+    except ApiError:
+        return "PartiQLSelect", "*", None  # the store refuses it too
+    return _PARTIQL[kind], table, index
 
 
 def _dynamodb_context(operation: str, params: dict[str, Any], ask: Ask) -> None:
@@ -168,6 +164,8 @@ def leading_keys(operation: str, params: dict[str, Any], partition: str) -> list
         requests = [
             _mapping(one) for item in _listing(params.get("TransactItems")) for one in _mapping(item).values()
         ]
+    elif operation in ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"):
+        return ["\0"]  # cannot be told
     for request in requests:
         for member in ("Key", "Item"):
             if partition in _mapping(request.get(member)):

@@ -1,0 +1,103 @@
+/* statement_words.c: the keywords of PartiQL, which a statement may not use as bare names.
+ *
+ * Sorted, upper case, searched by halving. Source: the PartiQL specification's SQL-92 and PartiQL keywords, as
+ * the reference lexer has them. */
+#include "table/statement_tree.h"
+
+enum { LONGEST = 17 }; /* CAN_LOSSLESS_CAST */
+
+typedef struct {
+    char text[LONGEST + 1];
+    uint8_t word;
+} keyword;
+
+/* clang-format off */
+static const keyword keywords[] = {
+    {"ABSOLUTE", CC_PW_OTHER}, {"ACTION", CC_PW_OTHER}, {"ADD", CC_PW_OTHER}, {"ALL", CC_PW_ALL},
+    {"ALLOCATE", CC_PW_OTHER}, {"ALTER", CC_PW_OTHER}, {"AND", CC_PW_AND}, {"ANY", CC_PW_TYPE},
+    {"ARE", CC_PW_OTHER}, {"AS", CC_PW_AS}, {"ASC", CC_PW_ASC}, {"ASSERTION", CC_PW_OTHER}, {"AT", CC_PW_AT},
+    {"AUTHORIZATION", CC_PW_OTHER}, {"AVG", CC_PW_FUNCTION}, {"BAG", CC_PW_FUNCTION}, {"BEGIN", CC_PW_OTHER},
+    {"BETWEEN", CC_PW_BETWEEN}, {"BIGINT", CC_PW_TYPE}, {"BIT", CC_PW_OTHER}, {"BIT_LENGTH", CC_PW_FUNCTION},
+    {"BLOB", CC_PW_BLOB}, {"BOOL", CC_PW_BOOLEAN}, {"BOOLEAN", CC_PW_BOOLEAN}, {"BY", CC_PW_BY},
+    {"CAN_CAST", CC_PW_OTHER}, {"CAN_LOSSLESS_CAST", CC_PW_OTHER}, {"CASCADE", CC_PW_OTHER},
+    {"CASCADED", CC_PW_OTHER}, {"CASE", CC_PW_SYNTAX}, {"CAST", CC_PW_SYNTAX}, {"CATALOG", CC_PW_OTHER},
+    {"CHAR", CC_PW_TYPE}, {"CHARACTER", CC_PW_CHARACTER}, {"CHARACTER_LENGTH", CC_PW_FUNCTION},
+    {"CHAR_LENGTH", CC_PW_FUNCTION}, {"CHECK", CC_PW_OTHER}, {"CLOB", CC_PW_TYPE}, {"CLOSE", CC_PW_OTHER},
+    {"COALESCE", CC_PW_OTHER}, {"COLLATE", CC_PW_OTHER}, {"COLLATION", CC_PW_OTHER}, {"COLUMN", CC_PW_OTHER},
+    {"COMMIT", CC_PW_OTHER}, {"CONFLICT", CC_PW_OTHER}, {"CONNECT", CC_PW_OTHER}, {"CONNECTION", CC_PW_OTHER},
+    {"CONSTRAINT", CC_PW_OTHER}, {"CONSTRAINTS", CC_PW_OTHER}, {"CONTINUE", CC_PW_OTHER},
+    {"CONVERT", CC_PW_OTHER}, {"CORRESPONDING", CC_PW_OTHER}, {"COUNT", CC_PW_FUNCTION},
+    {"CREATE", CC_PW_SYNTAX}, {"CROSS", CC_PW_OTHER}, {"CURRENT", CC_PW_OTHER}, {"CURRENT_DATE", CC_PW_OTHER},
+    {"CURRENT_TIME", CC_PW_OTHER}, {"CURRENT_TIMESTAMP", CC_PW_OTHER}, {"CURRENT_USER", CC_PW_OTHER},
+    {"CURSOR", CC_PW_OTHER}, {"DATE", CC_PW_TYPE}, {"DATE_ADD", CC_PW_SYNTAX}, {"DATE_DIFF", CC_PW_SYNTAX},
+    {"DEALLOCATE", CC_PW_OTHER}, {"DEC", CC_PW_TYPE}, {"DECIMAL", CC_PW_TYPE}, {"DECLARE", CC_PW_OTHER},
+    {"DEFAULT", CC_PW_OTHER}, {"DEFERRABLE", CC_PW_OTHER}, {"DEFERRED", CC_PW_OTHER},
+    {"DELETE", CC_PW_DELETE}, {"DESC", CC_PW_DESC}, {"DESCRIBE", CC_PW_OTHER}, {"DESCRIPTOR", CC_PW_OTHER},
+    {"DIAGNOSTICS", CC_PW_OTHER}, {"DISCONNECT", CC_PW_OTHER}, {"DISTINCT", CC_PW_DISTINCT},
+    {"DO", CC_PW_OTHER}, {"DOMAIN", CC_PW_OTHER}, {"DOUBLE", CC_PW_DOUBLE}, {"DROP", CC_PW_SYNTAX},
+    {"ELSE", CC_PW_OTHER}, {"END", CC_PW_OTHER}, {"ESCAPE", CC_PW_ESCAPE}, {"EXCEPT", CC_PW_EXCEPT},
+    {"EXCEPTION", CC_PW_OTHER}, {"EXEC", CC_PW_OTHER}, {"EXECUTE", CC_PW_OTHER}, {"EXISTS", CC_PW_FUNCTION},
+    {"EXTERNAL", CC_PW_OTHER}, {"EXTRACT", CC_PW_SYNTAX}, {"FALSE", CC_PW_FALSE}, {"FETCH", CC_PW_OTHER},
+    {"FIRST", CC_PW_OTHER}, {"FLOAT", CC_PW_TYPE}, {"FOR", CC_PW_FOR}, {"FOREIGN", CC_PW_OTHER},
+    {"FOUND", CC_PW_OTHER}, {"FROM", CC_PW_FROM}, {"FULL", CC_PW_OTHER}, {"GET", CC_PW_OTHER},
+    {"GLOBAL", CC_PW_OTHER}, {"GO", CC_PW_OTHER}, {"GOTO", CC_PW_OTHER}, {"GRANT", CC_PW_OTHER},
+    {"GROUP", CC_PW_GROUP}, {"HAVING", CC_PW_HAVING}, {"IDENTITY", CC_PW_OTHER}, {"IMMEDIATE", CC_PW_OTHER},
+    {"IN", CC_PW_IN}, {"INDEX", CC_PW_OTHER}, {"INDICATOR", CC_PW_OTHER}, {"INITIALLY", CC_PW_OTHER},
+    {"INNER", CC_PW_OTHER}, {"INPUT", CC_PW_OTHER}, {"INSENSITIVE", CC_PW_OTHER}, {"INSERT", CC_PW_INSERT},
+    {"INT", CC_PW_TYPE}, {"INT2", CC_PW_TYPE}, {"INT4", CC_PW_TYPE}, {"INT8", CC_PW_TYPE},
+    {"INTEGER", CC_PW_TYPE}, {"INTEGER2", CC_PW_TYPE}, {"INTEGER4", CC_PW_TYPE}, {"INTEGER8", CC_PW_TYPE},
+    {"INTERSECT", CC_PW_INTERSECT}, {"INTERVAL", CC_PW_OTHER}, {"INTO", CC_PW_INTO}, {"IS", CC_PW_IS},
+    {"ISOLATION", CC_PW_OTHER}, {"JOIN", CC_PW_OTHER}, {"KEY", CC_PW_OTHER}, {"LANGUAGE", CC_PW_OTHER},
+    {"LAST", CC_PW_OTHER}, {"LEFT", CC_PW_OTHER}, {"LET", CC_PW_OTHER}, {"LEVEL", CC_PW_OTHER},
+    {"LIKE", CC_PW_LIKE}, {"LIMIT", CC_PW_LIMIT}, {"LIST", CC_PW_LISTED}, {"LOCAL", CC_PW_OTHER},
+    {"LOWER", CC_PW_FUNCTION}, {"MATCH", CC_PW_OTHER}, {"MAX", CC_PW_FUNCTION}, {"MIN", CC_PW_FUNCTION},
+    {"MISSING", CC_PW_MISSING}, {"MODIFIED", CC_PW_MODIFIED}, {"MODULE", CC_PW_OTHER}, {"NAMES", CC_PW_OTHER},
+    {"NATIONAL", CC_PW_OTHER}, {"NATURAL", CC_PW_OTHER}, {"NCHAR", CC_PW_OTHER}, {"NEW", CC_PW_NEW},
+    {"NEXT", CC_PW_OTHER}, {"NO", CC_PW_OTHER}, {"NOT", CC_PW_NOT}, {"NOTHING", CC_PW_OTHER},
+    {"NULL", CC_PW_NULL}, {"NULLIF", CC_PW_OTHER}, {"NUMERIC", CC_PW_NUMERIC},
+    {"OCTET_LENGTH", CC_PW_FUNCTION}, {"OF", CC_PW_OTHER}, {"OFFSET", CC_PW_OFFSET}, {"OLD", CC_PW_OLD},
+    {"ON", CC_PW_OTHER}, {"ONLY", CC_PW_OTHER}, {"OPEN", CC_PW_OTHER}, {"OPTION", CC_PW_OTHER},
+    {"OR", CC_PW_OR}, {"ORDER", CC_PW_ORDER}, {"OUTER", CC_PW_OTHER}, {"OUTPUT", CC_PW_OTHER},
+    {"OVERLAPS", CC_PW_OTHER}, {"PAD", CC_PW_OTHER}, {"PARTIAL", CC_PW_OTHER}, {"PIVOT", CC_PW_SYNTAX},
+    {"POSITION", CC_PW_OTHER}, {"PRECISION", CC_PW_PRECISION}, {"PREPARE", CC_PW_OTHER},
+    {"PRESERVE", CC_PW_OTHER}, {"PRIMARY", CC_PW_OTHER}, {"PRIOR", CC_PW_OTHER}, {"PRIVILEGES", CC_PW_OTHER},
+    {"PROCEDURE", CC_PW_OTHER}, {"PUBLIC", CC_PW_OTHER}, {"READ", CC_PW_OTHER}, {"REAL", CC_PW_TYPE},
+    {"REFERENCES", CC_PW_OTHER}, {"RELATIVE", CC_PW_OTHER}, {"REMOVE", CC_PW_REMOVE},
+    {"RESTRICT", CC_PW_OTHER}, {"RETURNING", CC_PW_RETURNING}, {"REVOKE", CC_PW_OTHER},
+    {"RIGHT", CC_PW_OTHER}, {"ROLLBACK", CC_PW_OTHER}, {"ROWS", CC_PW_OTHER}, {"SCHEMA", CC_PW_OTHER},
+    {"SCROLL", CC_PW_OTHER}, {"SECTION", CC_PW_OTHER}, {"SELECT", CC_PW_SELECT}, {"SESSION", CC_PW_OTHER},
+    {"SESSION_USER", CC_PW_OTHER}, {"SET", CC_PW_SET}, {"SEXP", CC_PW_FUNCTION}, {"SIZE", CC_PW_FUNCTION},
+    {"SMALLINT", CC_PW_TYPE}, {"SOME", CC_PW_OTHER}, {"SPACE", CC_PW_OTHER}, {"SQL", CC_PW_OTHER},
+    {"SQLCODE", CC_PW_OTHER}, {"SQLERROR", CC_PW_OTHER}, {"SQLSTATE", CC_PW_OTHER}, {"STRING", CC_PW_TEXT},
+    {"STRUCT", CC_PW_STRUCTURE}, {"SUBSTRING", CC_PW_SYNTAX}, {"SUM", CC_PW_FUNCTION}, {"SYMBOL", CC_PW_TYPE},
+    {"SYSTEM_USER", CC_PW_OTHER}, {"TABLE", CC_PW_OTHER}, {"TEMPORARY", CC_PW_OTHER}, {"THEN", CC_PW_OTHER},
+    {"TIME", CC_PW_TYPE}, {"TIMESTAMP", CC_PW_TYPE}, {"TO", CC_PW_OTHER}, {"TRANSACTION", CC_PW_OTHER},
+    {"TRANSLATE", CC_PW_OTHER}, {"TRANSLATION", CC_PW_OTHER}, {"TRIM", CC_PW_SYNTAX}, {"TRUE", CC_PW_TRUE},
+    {"TUPLE", CC_PW_STRUCTURE}, {"UNION", CC_PW_UNION}, {"UNIQUE", CC_PW_OTHER}, {"UNKNOWN", CC_PW_OTHER},
+    {"UNPIVOT", CC_PW_OTHER}, {"UPDATE", CC_PW_UPDATE}, {"UPPER", CC_PW_FUNCTION}, {"USAGE", CC_PW_OTHER},
+    {"USER", CC_PW_OTHER}, {"USING", CC_PW_OTHER}, {"VALUE", CC_PW_VALUE}, {"VALUES", CC_PW_SYNTAX},
+    {"VARCHAR", CC_PW_TYPE}, {"VARYING", CC_PW_VARYING}, {"VIEW", CC_PW_OTHER}, {"WHEN", CC_PW_OTHER},
+    {"WHENEVER", CC_PW_OTHER}, {"WHERE", CC_PW_WHERE}, {"WITH", CC_PW_OTHER}, {"WORK", CC_PW_OTHER},
+    {"WRITE", CC_PW_OTHER}, {"ZONE", CC_PW_OTHER},
+};
+/* clang-format on */
+
+cc_pq_word cc_pq_word_of(cc_bytes text) {
+    char upper[LONGEST + 1] = {0};
+    size_t low = 0, high = sizeof keywords / sizeof keywords[0];
+    if (text.size > LONGEST)
+        return CC_PW_NONE;
+    for (size_t i = 0; i < text.size; i++)
+        upper[i] = (char)(text.data[i] >= 'a' && text.data[i] <= 'z' ? text.data[i] - 32 : text.data[i]);
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(keywords[middle].text, upper);
+        if (order == 0)
+            return (cc_pq_word)keywords[middle].word;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return CC_PW_NONE;
+}
