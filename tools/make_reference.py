@@ -30,7 +30,8 @@ def page(service: str) -> str:
     refused = refused_members() if service == "dynamodb" else {}
     reasons = load()["refused"].get(service, [])
     lines = [f"# {TITLES[service]}: operations", ""]
-    lines.append(f"{len(have)} of {len(model.operations)} operations are answered, over HTTP and in process alike.")
+    answered = f"{len(have)} of {len(model.operations)} operations"
+    lines.append(f"{answered} are answered, over HTTP and in process alike.")
     lines += ["What differs from AWS is on the page of [deviations](../deviations.md).", ""]
     missing = sorted(set(model.operations) - have)
     if missing:
@@ -84,9 +85,14 @@ def _limits(model: Any, name: str) -> str:
         values = shape["enum"]
         found.append(" ".join(f"`{value}`" for value in values[:16]) + (" ..." if len(values) > 16 else ""))
     if "min" in shape or "max" in shape:
-        unit = {"string": " characters", "list": " elements", "map": " entries", "blob": " bytes"}.get(shape["type"], "")
+        unit = {"string": " characters", "list": " elements", "map": " entries", "blob": " bytes"}.get(
+            shape["type"], ""
+        )
         low, high = shape.get("min", ""), shape.get("max", "")
-        found.append(f"{low} to {high}{unit}" if low != "" and high != "" else f"at least {low}{unit}" if low != "" else f"at most {high}{unit}")
+        if low != "" and high != "":
+            found.append(f"{low} to {high}{unit}")
+        else:
+            found.append(f"at least {low}{unit}" if low != "" else f"at most {high}{unit}")
     if "pattern" in shape:
         pattern = shape["pattern"].replace("|", "\\|").replace("`", "'")
         found.append(f"`{pattern}`" if len(pattern) < 60 else "a pattern")
