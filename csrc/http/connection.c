@@ -40,29 +40,58 @@ static const char *reason(int status) {
     }
 }
 
-cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status, const char *content_type,
-                               bool keep_alive, bool to_head, cc_bytes headers, cc_bytes body) {
-    char head[512];
-    int size = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\nServer: cloudcore\r\nDate: %s\r\n%s%s%s%s",
-                        status, reason(status), server->date, content_type != NULL ? "Content-Type: " : "",
-                        content_type != NULL ? content_type : "", content_type != NULL ? "\r\n" : "",
-                        keep_alive ? "" : "Connection: close\r\n");
-    CC_TRY(cc_buffer_append(out, head, (size_t)size));
-    CC_TRY(cc_buffer_append(out, headers.data, headers.size));
-    bool bodiless = to_head || status == 204 || status == 304 || (status >= 100 && status < 200);
-    size = bodiless ? snprintf(head, sizeof head, "\r\n")
-                    : snprintf(head, sizeof head, "Content-Length: %zu\r\n\r\n", body.size);
-    CC_TRY(cc_buffer_append(out, head, (size_t)size));
-    return bodiless ? CC_OK : cc_buffer_append(out, body.data, body.size);
+size_t cc_http_digits(uint64_t value, char *out) {
+    char digits[CC_HTTP_DIGITS_MAX];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    for (size_t i = 0; i < count; i++)
+        out[i] = digits[count - 1 - i];
+    return count;
 }
 
-cc_status cc_connection_format_head(cc_http_server *server, cc_buffer *out, int status, bool keep_alive,
-                                    bool chunked, cc_bytes headers) {
-    char head[512];
-    int size = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\nServer: cloudcore\r\nDate: %s\r\n%s%s", status,
-                        reason(status), server->date, keep_alive ? "" : "Connection: close\r\n",
-                        chunked ? "Transfer-Encoding: chunked\r\n" : "");
-    CC_TRY(cc_buffer_append(out, head, (size_t)size));
+/* The first lines of an answer; those of 200 are made once a second, with the date. */
+static cc_status status_line(cc_http_server *server, cc_buffer *out, int status, const char *date) {
+    char text[160];
+    if (status == 200 && date == server->date)
+        return cc_buffer_append(out, server->ok, server->ok_size);
+    int size = snprintf(text, sizeof text, "HTTP/1.1 %d %s\r\nServer: cloudcore\r\nDate: %s\r\n", status,
+                        reason(status), date);
+    return cc_buffer_append(out, text, (size_t)size);
+}
+
+cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status, const char *date,
+                               const char *content_type, bool keep_alive, bool to_head, cc_bytes headers,
+                               cc_bytes body) {
+    static const char length_name[] = "Content-Length: ";
+    char length[sizeof length_name + CC_HTTP_DIGITS_MAX + 4];
+    CC_TRY(cc_buffer_reserve(out, 512 + headers.size + body.size));
+    CC_TRY(status_line(server, out, status, date));
+    if (content_type != NULL) {
+        CC_TRY(cc_buffer_append_text(out, "Content-Type: "));
+        CC_TRY(cc_buffer_append_text(out, content_type));
+        CC_TRY(cc_buffer_append_text(out, "\r\n"));
+    }
+    if (!keep_alive)
+        CC_TRY(cc_buffer_append_text(out, "Connection: close\r\n"));
+    CC_TRY(cc_buffer_append(out, headers.data, headers.size));
+    if (to_head || status == 204 || status == 304 || (status >= 100 && status < 200))
+        return cc_buffer_append_text(out, "\r\n");
+    memcpy(length, length_name, sizeof length_name - 1);
+    size_t size = sizeof length_name - 1;
+    size += cc_http_digits(body.size, length + size);
+    memcpy(length + size, "\r\n\r\n", 4);
+    CC_TRY(cc_buffer_append(out, length, size + 4));
+    return cc_buffer_append(out, body.data, body.size);
+}
+
+cc_status cc_connection_format_head(cc_http_server *server, cc_buffer *out, int status, const char *date,
+                                    bool keep_alive, bool chunked, cc_bytes headers) {
+    CC_TRY(status_line(server, out, status, date));
+    CC_TRY(cc_buffer_append_text(out, keep_alive ? "" : "Connection: close\r\n"));
+    CC_TRY(cc_buffer_append_text(out, chunked ? "Transfer-Encoding: chunked\r\n" : ""));
     CC_TRY(cc_buffer_append(out, headers.data, headers.size));
     return cc_buffer_append_text(out, "\r\n");
 }
@@ -76,9 +105,9 @@ static void enter(cc_http_server *server, connection *c, connection_state state)
 static bool refuse(cc_http_server *server, connection *c, int status) {
     const char *body = status == 413 ? c->refusal : NULL;
     c->keep_alive = false;
-    if (cc_connection_format(server, &c->out, status, body != NULL ? "application/x-amz-json-1.0" : NULL,
-                             false, false, (cc_bytes){NULL, 0},
-                             body != NULL ? cc_bytes_text(body) : (cc_bytes){NULL, 0}) != CC_OK)
+    if (cc_connection_format(
+            server, &c->out, status, server->date, body != NULL ? "application/x-amz-json-1.0" : NULL, false,
+            false, (cc_bytes){NULL, 0}, body != NULL ? cc_bytes_text(body) : (cc_bytes){NULL, 0}) != CC_OK)
         return false;
     enter(server, c, CLOSING);
     return cc_connection_write(server, c);
@@ -107,8 +136,8 @@ static bool dispatch(cc_http_server *server, connection *c, bool *answered_out) 
         cc_buffer_clear(&parts->body);
         parts->content_type = NULL;
         if (server->options.fast(server->options.fast_context, &c->head, body, parts)) {
-            if (cc_connection_format(server, &c->out, parts->status, parts->content_type, c->keep_alive,
-                                     false, cc_buffer_bytes(&parts->headers),
+            if (cc_connection_format(server, &c->out, parts->status, server->date, parts->content_type,
+                                     c->keep_alive, false, cc_buffer_bytes(&parts->headers),
                                      cc_buffer_bytes(&parts->body)) != CC_OK)
                 return false;
             *answered_out = true;
@@ -157,6 +186,7 @@ static bool advance(cc_http_server *server, connection *c) {
                  memchr(c->in.data + c->tried, '\n', c->in.size - c->tried) == NULL))
                 return true;
             c->tried = c->in.size;
+            c->head_base = c->in.data;
             int result = cc_http_head_parse(cc_buffer_bytes(&c->in), &c->head);
             if (result == 0)
                 return true;
@@ -179,8 +209,10 @@ static bool advance(cc_http_server *server, connection *c) {
             c->next_at = end;
             /* The head points into `in`, which may have moved while the body came. */
             bool answered;
-            if (cc_http_head_parse(cc_bytes_of(c->in.data, c->head.size), &c->head) != 200 ||
-                !dispatch(server, c, &answered))
+            if (c->in.data != c->head_base &&
+                cc_http_head_parse(cc_bytes_of(c->in.data, c->head.size), &c->head) != 200)
+                return false;
+            if (!dispatch(server, c, &answered))
                 return false;
             if (!answered)
                 return true; /* Python answers */

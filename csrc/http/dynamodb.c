@@ -54,11 +54,12 @@ static cc_tables *find_place(const cc_http_dynamodb *door, cc_bytes account, cc_
 }
 
 void cc_http_request_id(uint64_t serial, char *out) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    for (int i = 0; i < 52; i += 4) {
-        uint64_t bits = cc_hash64(&serial, sizeof serial, (uint64_t)i);
-        for (int j = 0; j < 4; j++, bits /= 36)
-            out[i + j] = alphabet[bits % 36];
+    static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < 52; i++, bits >>= 5) {
+        if (i % 12 == 0)
+            bits = cc_hash64(&serial, sizeof serial, i);
+        out[i] = alphabet[bits & 31];
     }
     out[52] = '\0';
 }
@@ -103,7 +104,7 @@ static cc_tables *tables_of(cc_http_dynamodb *door, cc_bytes authorization) {
 
 /* An answer that may be packed is packed by Python; SDKs ask for identity. */
 static bool takes_gzip(const cc_http_head *head) {
-    cc_bytes accepted = cc_http_head_find(head, "accept-encoding");
+    cc_bytes accepted = head->known[CC_HTTP_ACCEPT_ENCODING];
     return accepted.size != 0 && (memchr(accepted.data, 'z', accepted.size) != NULL ||
                                   memchr(accepted.data, 'Z', accepted.size) != NULL);
 }
@@ -112,21 +113,35 @@ uint64_t cc_http_dynamodb_limit(void *context, const cc_http_head *head, const c
     (void)context;
     *refusal_out = "{\"__type\":\"com.amazon.coral.service#RequestEntityTooLargeException\","
                    "\"message\":\"Request size exceeds 16 MB\"}";
-    return cc_http_head_find(head, "x-amz-target").size != 0 ? BODY_MAX : UINT64_MAX;
+    return head->known[CC_HTTP_TARGET].size != 0 ? BODY_MAX : UINT64_MAX;
+}
+
+static cc_status add_headers(cc_http_dynamodb *door, cc_http_reply_parts *reply) {
+    static const char id_name[] = "x-amzn-RequestId: ", crc_name[] = "\r\nx-amz-crc32: ";
+    char lines[sizeof id_name + 53 + sizeof crc_name + CC_HTTP_DIGITS_MAX], *at = lines;
+    memcpy(at, id_name, sizeof id_name - 1);
+    at += sizeof id_name - 1;
+    cc_http_request_id(++door->serial, at);
+    at += 52;
+    memcpy(at, crc_name, sizeof crc_name - 1);
+    at += sizeof crc_name - 1;
+    at += cc_http_digits(cc_crc32(0, reply->body.data, reply->body.size), at);
+    memcpy(at, "\r\n", 2);
+    return cc_buffer_append(&reply->headers, lines, (size_t)(at + 2 - lines));
 }
 
 bool cc_http_dynamodb_fast(void *context, const cc_http_head *head, cc_bytes body,
                            cc_http_reply_parts *reply) {
     cc_http_dynamodb *door = context;
-    cc_bytes target = cc_http_head_find(head, "x-amz-target");
+    cc_bytes target = head->known[CC_HTTP_TARGET];
     if (target.size <= TARGET_SIZE || memcmp(target.data, TARGET, TARGET_SIZE) != 0 ||
         head->method.size != 4 || memcmp(head->method.data, "POST", 4) != 0 || body.size > BODY_MAX)
         return false;
     cc_verb verb = cc_verb_from_name(cc_bytes_of(target.data + TARGET_SIZE, target.size - TARGET_SIZE));
-    if (verb == CC_VERB_NONE || cc_http_head_find(head, "content-encoding").size != 0 ||
-        cc_http_head_find(head, "origin").size != 0 || takes_gzip(head))
+    if (verb == CC_VERB_NONE || head->known[CC_HTTP_CONTENT_ENCODING].size != 0 ||
+        head->known[CC_HTTP_ORIGIN].size != 0 || takes_gzip(head))
         return false;
-    cc_tables *tables = tables_of(door, cc_http_head_find(head, "authorization"));
+    cc_tables *tables = tables_of(door, head->known[CC_HTTP_AUTHORIZATION]);
     if (tables == NULL)
         return false;
     cc_arena_reset(&door->arena);
@@ -140,12 +155,8 @@ bool cc_http_dynamodb_fast(void *context, const cc_http_head *head, cc_bytes bod
                      reply->body.size);
     if (reply->status == 500 && reply->body.size == 0)
         return true;
-    char id[53], lines[160];
-    cc_http_request_id(++door->serial, id);
-    int size = snprintf(lines, sizeof lines, "x-amzn-RequestId: %s\r\nx-amz-crc32: %u\r\n", id,
-                        cc_crc32(0, reply->body.data, reply->body.size));
     reply->content_type = "application/x-amz-json-1.0";
-    if (cc_buffer_append(&reply->headers, lines, (size_t)size) != CC_OK)
+    if (add_headers(door, reply) != CC_OK)
         cc_buffer_clear(&reply->headers); /* it is done: answer without them */
     return true;
 }

@@ -14,8 +14,19 @@ typedef struct {
     cc_bytes name, value; /* of the input; value without surrounding blanks */
 } cc_http_header;
 
+/* Headers that are looked for in every request: noted while the head is read, the first of each name. */
+typedef enum {
+    CC_HTTP_TARGET, /* x-amz-target */
+    CC_HTTP_AUTHORIZATION,
+    CC_HTTP_ACCEPT_ENCODING,
+    CC_HTTP_CONTENT_ENCODING,
+    CC_HTTP_ORIGIN,
+    CC_HTTP_KNOWN
+} cc_http_known;
+
 typedef struct {
     cc_bytes method, target;
+    cc_bytes known[CC_HTTP_KNOWN]; /* data NULL when absent */
     cc_http_header headers[CC_HTTP_HEADERS_MAX];
     uint32_t header_count;
     size_t size; /* of the head, blank line included */

@@ -7,6 +7,7 @@
 #include "http/chunks.h"
 #include "http/server.h"
 
+enum { CC_DATE_SIZE = 40 };
 typedef enum { READING_HEAD, READING_BODY, ANSWERING, CLOSING } connection_state;
 
 typedef struct connection connection;
@@ -32,11 +33,12 @@ struct connection {
     bool parked;           /* a part of its answer waits until the peer has read more */
     cc_http_head head;
     cc_buffer in, out;
-    size_t written;   /* of out */
-    size_t body_at;   /* offset of the body in `in` */
-    size_t body_size; /* known once a chunked body is complete */
-    size_t next_at;   /* of what was pipelined behind this request */
-    size_t tried;     /* bytes of a head that was not complete yet */
+    const uint8_t *head_base; /* where `in` was when the head was read */
+    size_t written;           /* of out */
+    size_t body_at;           /* offset of the body in `in` */
+    size_t body_size;         /* known once a chunked body is complete */
+    size_t next_at;           /* of what was pipelined behind this request */
+    size_t tried;             /* bytes of a head that was not complete yet */
     cc_http_chunks chunks;
     uint64_t body_max;   /* of this request */
     const char *refusal; /* of a larger body; NULL: none */
@@ -54,7 +56,9 @@ struct cc_http_server {
     bool accepting;
     uint64_t now_ns;
     uint64_t serial; /* for request ids */
-    char date[40];
+    char date[CC_DATE_SIZE];
+    char ok[128]; /* the first lines of a 200, with the date */
+    size_t ok_size;
     int quick;     /* waits that were short, lately: see wait_for_events */
     int peer_core; /* where the client of the last single event sent it from; -1: not known */
     uint64_t date_second;
@@ -78,14 +82,18 @@ bool cc_connection_write(cc_http_server *server, connection *c);
 bool cc_connection_writable(cc_http_server *server, connection *c);
 /* The answer is in `out`: write it, then the next pipelined request. */
 bool cc_connection_answered(cc_http_server *server, connection *c);
-/* `to_head`: the request was a HEAD; no body follows, and Content-Length is among `headers` if it is known. */
+/* `date`: the server's on the epoll thread, one of its own on any other. `to_head`: the request was a HEAD; no
+ * body follows, and Content-Length is among `headers` if it is known. */
 CC_MUST_CHECK cc_status cc_connection_format(cc_http_server *server, cc_buffer *out, int status,
-                                             const char *content_type, bool keep_alive, bool to_head,
-                                             cc_bytes headers, cc_bytes body);
+                                             const char *date, const char *content_type, bool keep_alive,
+                                             bool to_head, cc_bytes headers, cc_bytes body);
 /* `chunked`: the body is not `body`, it follows in chunks. */
 CC_MUST_CHECK cc_status cc_connection_format_head(cc_http_server *server, cc_buffer *out, int status,
-                                                  bool keep_alive, bool chunked, cc_bytes headers);
+                                                  const char *date, bool keep_alive, bool chunked,
+                                                  cc_bytes headers);
 /* server.c */
+/* The date that an answer made on another thread than the epoll thread bears; `out` holds CC_DATE_SIZE. */
+void cc_server_date_now(char *out);
 void cc_server_sent(cc_http_server *server, connection *c);
 void cc_server_queue(cc_http_server *server, connection *c);
 void cc_server_watch(cc_http_server *server, connection *c, uint32_t events);

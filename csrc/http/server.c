@@ -192,15 +192,23 @@ static void sweep(cc_http_server *server, bool stopping) {
         set_accepting(server, true);
 }
 
+static void write_date(uint64_t second, char *out) {
+    time_t now = (time_t)second;
+    struct tm parts;
+    gmtime_r(&now, &parts);
+    strftime(out, CC_DATE_SIZE, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+}
+
+void cc_server_date_now(char *out) { write_date(cc_clock_wall_ms() / 1000, out); }
+
 static void set_date(cc_http_server *server) {
     uint64_t second = cc_clock_wall_ms() / 1000;
     if (second == server->date_second)
         return;
     server->date_second = second;
-    time_t now = (time_t)second;
-    struct tm parts;
-    gmtime_r(&now, &parts);
-    strftime(server->date, sizeof server->date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    write_date(second, server->date);
+    server->ok_size = (size_t)snprintf(server->ok, sizeof server->ok,
+                                       "HTTP/1.1 200 OK\r\nServer: cloudcore\r\nDate: %s\r\n", server->date);
 }
 
 static bool finished(cc_http_server *server, bool *stopping_out) {
@@ -325,7 +333,9 @@ cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int 
     cc_bytes method = exchange->of->head.method;
     bool to_head = method.size == 4 && memcmp(method.data, "HEAD", 4) == 0;
     cc_buffer_clear(&exchange->reply);
-    cc_status formatted = cc_connection_format(server, &exchange->reply, status, NULL,
+    char date[CC_DATE_SIZE];
+    cc_server_date_now(date);
+    cc_status formatted = cc_connection_format(server, &exchange->reply, status, date, NULL,
                                                exchange->of->keep_alive, to_head, headers, body);
     if (formatted != CC_OK)
         exchange->of->keep_alive = false; /* half an answer must not look whole */
@@ -368,7 +378,9 @@ cc_status cc_http_reply_begin(cc_http_server *server, cc_http_exchange *exchange
     if (!exchange->chunked)
         c->keep_alive = false;
     cc_buffer_clear(&exchange->reply);
-    CC_TRY(cc_connection_format_head(server, &exchange->reply, status, c->keep_alive, exchange->chunked,
+    char date[CC_DATE_SIZE];
+    cc_server_date_now(date);
+    CC_TRY(cc_connection_format_head(server, &exchange->reply, status, date, c->keep_alive, exchange->chunked,
                                      headers));
     return hand_over(server, exchange, false);
 }

@@ -23,6 +23,10 @@ typedef struct {
     cc_buffer body;
 } cc_http_reply_parts;
 
+/* `value` in decimal, without an end; how many bytes of `out` it took. */
+enum { CC_HTTP_DIGITS_MAX = 20 };
+size_t cc_http_digits(uint64_t value, char *out);
+
 /* True when it filled `reply`; false leaves the request to Python. */
 typedef bool (*cc_http_fast)(void *context, const cc_http_head *head, cc_bytes body,
                              cc_http_reply_parts *reply);
