@@ -177,7 +177,7 @@ TEST(keeps_the_order_of_pipelined_requests) {
         HEAD("/slow") "Content-Length: 1\r\n\r\n1" HEAD("/fast") "Content-Length: 1\r\n\r\n2" HEAD(
             "/slow") "Transfer-Encoding: chunked\r\n\r\n1\r\n3\r\n0\r\n\r\n" HEAD("/fast") "Content-Length: "
                                                                                            "1\r\n\r\n4");
-    const char *text = hear(s, 3);
+    const char *text = hear(s, 4);
     const char *at = text;
     for (int i = 1; i <= 4; i++) {
         char want[8];
