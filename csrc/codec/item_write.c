@@ -38,14 +38,11 @@ void cc_item_writer_init(cc_item_writer *writer, cc_buffer *out, cc_arena *scrat
 
 static cc_status too_deep(cc_error *error) {
     return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
-                       "Nesting Levels have exceeded supported limits");
+                       "Nesting Levels have exceeded supported limits: Attributes in the item have nested "
+                       "levels beyond supported limit");
 }
 
-/* Sets hold no values, so they do not count as a level (cc_item_check counts the same way). */
 static cc_status push_frame(cc_item_writer *writer, cc_type type, cc_error *error) {
-    bool document = type == CC_TYPE_M || type == CC_TYPE_L;
-    if (document && writer->depth > CC_ITEM_DEPTH_MAX)
-        return too_deep(error);
     struct cc_item_frame *frame = cc_arena_alloc(writer->scratch, sizeof *frame);
     if (frame == NULL)
         return no_memory(error);
@@ -97,10 +94,13 @@ cc_status cc_item_name(cc_item_writer *writer, cc_bytes name, cc_error *error) {
     return CC_OK;
 }
 
-/* A value of `type` starts here: the map's waiting entry or a new list entry takes it. */
+/* A value of `type` starts here: the map's waiting entry or a new list entry takes it. An item's own values lie
+ * on level 1; a set's members are no values. */
 static cc_status begin_value(cc_item_writer *writer, cc_type type, cc_error *error) {
     struct cc_item_frame *frame = writer->frame;
     CC_ASSERT(frame != NULL);
+    if (CC_UNLIKELY(writer->depth > CC_ITEM_DEPTH_MAX))
+        return too_deep(error);
     if (frame->type == CC_TYPE_M) {
         CC_ASSERT(frame->named);
         frame->entries[frame->count - 1].type = type;
@@ -177,13 +177,13 @@ cc_status cc_item_put_null(cc_item_writer *writer, cc_error *error) {
     return CC_OK;
 }
 
-/* Does `value` hold documents nested deeper than `levels`? Only containers are walked. */
+/* Does `value` hold values that lie deeper than `levels` below it? Only containers are walked. */
 static bool deeper_than(cc_value value, uint32_t levels) {
-    if (value.type != CC_TYPE_M && value.type != CC_TYPE_L)
+    uint32_t count = value.type == CC_TYPE_M || value.type == CC_TYPE_L ? cc_value_count(value) : 0;
+    if (count == 0)
         return false;
     if (levels == 0)
         return true;
-    uint32_t count = cc_value_count(value);
     for (uint32_t i = 0; i < count; i++) {
         cc_value inner;
         cc_bytes name;
@@ -198,8 +198,9 @@ static bool deeper_than(cc_value value, uint32_t levels) {
 }
 
 cc_status cc_item_put_value(cc_item_writer *writer, cc_value value, cc_error *error) {
-    if (deeper_than(value, CC_ITEM_DEPTH_MAX + 1 - writer->depth))
-        return too_deep(error);
+    if (writer->depth > CC_ITEM_DEPTH_MAX || deeper_than(value, CC_ITEM_DEPTH_MAX - writer->depth))
+        return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
+                           "Nesting Levels have exceeded supported limits");
     CC_TRY(begin_value(writer, value.type, error));
     if (cc_buffer_append(writer->out, value.payload.data, value.payload.size) != CC_OK)
         return no_memory(error);

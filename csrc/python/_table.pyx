@@ -68,6 +68,13 @@ ctypedef cc_status (*description_call)(cc_tables *tables, cc_bytes name, cc_byte
                                        cc_error *error) noexcept nogil
 
 
+cdef object counted(object error, cc_verb verb):
+    """A refusal of the request itself, as PutItem and UpdateItem word it: see cc_refusal_is_counted."""
+    if error.code != "ValidationException" or not cc_refusal_is_counted(verb, utf8_of(error.message)):
+        return error
+    return _errors.ApiError(error.code, "1 validation error detected: " + error.message, error.status, error.fields)
+
+
 cdef class Tables:
     """The tables of one directory (None: in memory only).
 
@@ -426,10 +433,13 @@ cdef class Tables:
 
     cdef int put(self, str table, object item, Scratch *scratch) except -1:
         cc_buffer_clear(&scratch.buffer)
-        if scratch.native:
-            encode_native(item, scratch.floats, &scratch.buffer, &scratch.arena, &scratch.error)
-        else:
-            encode_item(item, &scratch.buffer, &scratch.arena, &scratch.error)
+        try:
+            if scratch.native:
+                encode_native(item, scratch.floats, &scratch.buffer, &scratch.arena, &scratch.error)
+            else:
+                encode_item(item, &scratch.buffer, &scratch.arena, &scratch.error)
+        except _errors.ApiError as error:
+            raise counted(error, CC_VERB_PUT) from None
         memset_request(&scratch.request)
         scratch.request.verb = CC_VERB_PUT
         scratch.request.table = utf8_of(table)
@@ -564,7 +574,8 @@ cdef class Tables:
         """
         cdef int form = form_of(shape, floats)
         cdef Scratch *scratch = self.enter()
-        cdef cc_verb verb
+        cdef cc_verb verb = CC_VERB_NONE
+        cdef bint built = False
         try:
             scratch.native, scratch.floats = form != FORM_DYNAMODB, floats
             verb = cc_verb_from_name(utf8_of(operation))
@@ -575,11 +586,15 @@ cdef class Tables:
                 if value is not None:
                     self.member(scratch, &scratch.builder, cc_member_find(verb, utf8_of(name)), name, value)
             check(cc_request_finish(&scratch.builder, &scratch.request, &scratch.error), &scratch.error)
+            built = True
             self.run(scratch)
             return reply_object(&scratch.request, &scratch.reply, params, form)
         except _errors.ApiError as error:
-            error.operation_name = operation
-            raise
+            refusal = error if built else counted(error, verb)
+            refusal.operation_name = operation
+            if refusal is error:
+                raise
+            raise refusal from None
         finally:
             self.leave(scratch)
 
@@ -674,7 +689,7 @@ cdef class Tables:
                 raise
             if name == "ExclusiveStartKey":
                 raise _refuse(f"The provided starting key is invalid: {error.message}") from None
-            if name != "ExpressionAttributeValues":
+            if name != "ExpressionAttributeValues" or "Null attribute value" in error.message:
                 raise
         for key, one in value.items():
             try:

@@ -303,6 +303,7 @@ cdef extern from "table/table.h" nogil:
         bint repeated
     ctypedef struct cc_tables
     cc_verb cc_verb_from_name(cc_bytes operation)
+    bint cc_refusal_is_counted(cc_verb verb, cc_bytes message)
     void cc_tables_set_place(cc_tables *tables, cc_bytes account, cc_bytes region)
     cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_tables **tables_out,
                              cc_error *error)

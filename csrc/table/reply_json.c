@@ -340,6 +340,8 @@ cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_bytes body, cc_
     cc_error error = {0};
     size_t start = reply_out->size;
     cc_status status = cc_request_from_json(verb, body, arena, &request, &error);
+    if (status == CC_ERR_VALIDATION)
+        cc_refusal_count(verb, &error);
     if (status == CC_OK)
         status = cc_table_execute(tables, &request, false, arena, &reply, &error);
     if (status == CC_OK) {

@@ -219,6 +219,12 @@ CC_MUST_CHECK cc_status cc_table_expire(cc_tables *tables, cc_bytes name, cc_byt
                                         cc_arena *arena, cc_expiry *expiry, cc_error *error);
 void cc_expiry_free(cc_expiry *expiry);
 
+/* PutItem and UpdateItem count what is wrong with the request itself: "1 validation error detected: ...". What is
+ * wrong with an attribute value's form, and what only the table or the item can tell, comes as it is. Of a
+ * refusal from before the table was looked for. Source: answers of the service, eu-west-2, 2026. */
+bool cc_refusal_is_counted(cc_verb verb, cc_bytes message);
+void cc_refusal_count(cc_verb verb, cc_error *error);
+
 /* Runs one request. The reply's memory is `arena`'s. With `locked` false it takes the store's lock and
  * waits for durability before it returns; with `locked` true the caller holds the lock, gives it back
  * and then calls cc_table_finish. On CC_ERR_CONDITION the reply may hold the old item. */

@@ -252,11 +252,43 @@ void cc_call_release(cc_call *call) {
     cc_buffer_free(&call->scratch);
 }
 
+static const char counted[] = "1 validation error detected: ";
+
+bool cc_refusal_is_counted(cc_verb verb, cc_bytes message) {
+    static const char *const bare[] = {"Supplied AttributeValue ", "Item size has exceeded "};
+    static const char marker[] = " detected: ";
+    if (verb != CC_VERB_PUT && verb != CC_VERB_UPDATE)
+        return false;
+    for (size_t i = 0; i < sizeof bare / sizeof bare[0]; i++)
+        if (message.size >= strlen(bare[i]) && memcmp(message.data, bare[i], strlen(bare[i])) == 0)
+            return false;
+    size_t head = message.size < 40 ? message.size
+                                    : 40; /* "N validation errors detected: " is there already */
+    return !(head > 0 && message.data[0] >= '1' && message.data[0] <= '9' &&
+             memmem(message.data, head, marker, sizeof marker - 1) != NULL);
+}
+
+void cc_refusal_count(cc_verb verb, cc_error *error) {
+    if (error == NULL || strcmp(error->type, "ValidationException") != 0 ||
+        !cc_refusal_is_counted(verb, cc_bytes_text(error->message)))
+        return;
+    char *told = strstr(error->message, "; expression size: "); /* by the other operations alone */
+    if (told != NULL)
+        told[1] = '\0';
+    size_t size = strlen(error->message), room = sizeof error->message - sizeof counted;
+    size = size < room ? size : room;
+    memmove(error->message + sizeof counted - 1, error->message, size);
+    memcpy(error->message, counted, sizeof counted - 1);
+    error->message[sizeof counted - 1 + size] = '\0';
+}
+
 cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool locked, cc_arena *arena,
                            cc_reply *reply_out, cc_error *error) {
     *reply_out = (cc_reply){0};
     cc_call call = {.tables = tables, .request = request, .arena = arena, .reply = reply_out, .error = error};
     cc_status status = cc_call_bind(&call);
+    if (CC_UNLIKELY(status == CC_ERR_VALIDATION))
+        cc_refusal_count(request->verb, error);
     bool statements = request->verb >= CC_VERB_STATEMENT && request->verb <= CC_VERB_STATEMENT_TRANSACTION;
     if (CC_UNLIKELY(statements))
         status = cc_statements_prepare(&call);

@@ -9,6 +9,9 @@ import pytest
 from cloudcore.dynamodb import DynamoDB, Streams
 from cloudcore.errors import ApiError
 
+COUNTED = "1 validation error detected: "
+"""PutItem and UpdateItem count what is wrong with the request itself; other operations only say it."""
+
 
 def create(
     db: DynamoDB, name: str = "tab", pk: str = "S", sk: str | None = "N", **more: Any

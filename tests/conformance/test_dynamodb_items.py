@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from dynamodb_support import create, key, refused
+from dynamodb_support import COUNTED, create, key, refused
 
 from cloudcore.errors import ApiError
 
@@ -86,7 +86,8 @@ def test_numbers_are_normalised(tab, given, kept):
     ],
 )
 def test_bad_numbers(tab, given, message):
-    refused(tab, "PutItem", {"TableName": "tab", "Item": key("a", 1) | {"n": {"N": given}}}, message)
+    refused(tab, "PutItem", {"TableName": "tab", "Item": key("a", 1) | {"n": {"N": given}}}, COUNTED + message)
+    refused(tab, "GetItem", {"TableName": "tab", "Key": {"p": {"S": "a"}, "s": {"N": given}}}, message)
 
 
 def test_spelling_of_a_number_key_does_not_matter(tab):
@@ -133,7 +134,8 @@ def test_arithmetic_is_exact(tab):
     ],
 )
 def test_bad_values(tab, value, message):
-    refused(tab, "PutItem", {"TableName": "tab", "Item": key("a", 1) | {"v": value}}, message)
+    refused(tab, "PutItem", {"TableName": "tab", "Item": key("a", 1) | {"v": value}}, message if message.startswith("Supplied") else COUNTED + message)
+    refused(tab, "BatchWriteItem", {"RequestItems": {"tab": [{"PutRequest": {"Item": key("a", 1) | {"v": value}}}]}}, message)
 
 
 def test_keys_of_an_item(tab):
@@ -191,19 +193,30 @@ def test_item_size_limit(tab):
 
 
 def test_nesting_limit(tab):
-    def nested(depth):
+    """A value may lie 32 levels deep."""
+
+    def nested(depth, kind="L"):
         value = {"S": "x"}
         for _ in range(depth):
-            value = {"L": [value]}
+            value = {"L": [value]} if kind == "L" else {"M": {"n": value}}
         return value
 
-    put(tab, key("a", 1) | {"v": nested(30)})
-    refused(
-        tab,
-        "PutItem",
-        {"TableName": "tab", "Item": key("a", 1) | {"v": nested(200)}},
-        "Nesting Levels have exceeded supported limits",
+    deep = (
+        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond "
+        "supported limit"
     )
+    for kind in "LM":
+        put(tab, key("a", 1) | {"v": nested(31, kind)})
+        for depth in (32, 33, 200):
+            item = key("a", 1) | {"v": nested(depth, kind)}
+            refused(tab, "PutItem", {"TableName": "tab", "Item": item}, COUNTED + deep)
+            refused(tab, "BatchWriteItem", {"RequestItems": {"tab": [{"PutRequest": {"Item": item}}]}}, deep)
+    under = {
+        "TableName": "tab", "Key": key("a", 1), "UpdateExpression": "SET m.d = :d",
+        "ExpressionAttributeValues": {":d": nested(31)},
+    }  # fmt: skip
+    put(tab, key("a", 1) | {"m": {"M": {}}})
+    refused(tab, "UpdateItem", under, "Nesting Levels have exceeded supported limits")
 
 
 def test_return_values(tab):
@@ -235,7 +248,7 @@ def test_return_values(tab):
         tab,
         "PutItem",
         {"TableName": "tab", "Item": key("a", 1), "ReturnValues": "ALL_NEW"},
-        "ReturnValues can only be ALL_OLD or NONE",
+        COUNTED + "ReturnValues can only be ALL_OLD or NONE",
     )
 
 
@@ -327,7 +340,7 @@ def test_expression_hygiene(tab):
             "Invalid ConditionExpression: The expression can not be empty;",
         ),
     ]:
-        refused(tab, "PutItem", base | more, message)
+        refused(tab, "PutItem", base | more, COUNTED + message)
 
 
 def test_legacy_members_and_expressions_do_not_mix(tab):
@@ -336,7 +349,7 @@ def test_legacy_members_and_expressions_do_not_mix(tab):
         tab,
         "PutItem",
         base | {"ConditionExpression": "attribute_exists(p)"},
-        "Can not use both expression and non-expression parameters in the same request: Non-expression "
+        COUNTED + "Can not use both expression and non-expression parameters in the same request: Non-expression "
         "parameters: {Expected} Expression parameters: {ConditionExpression}",
     )
     refused(

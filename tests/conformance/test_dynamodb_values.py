@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from dynamodb_support import create, key, refused
+from dynamodb_support import COUNTED, create, key, refused
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,23 @@ def test_bad_expression_value(db, value, message):
         "ExpressionAttributeValues": {":good": {"N": "1"}, ":bad": value},
     }
     expected = f"ExpressionAttributeValues contains invalid value: {message} for key :bad"
-    refused(db, "UpdateItem", params, expected)
+    refused(db, "UpdateItem", params, COUNTED + expected)
     status, body = db.call_json("UpdateItem", json.dumps(params).encode())
-    assert (status, json.loads(body)["message"]) == (400, expected)
+    assert (status, json.loads(body)["message"]) == (400, COUNTED + expected)
+    delete = {"TableName": "tab", "Key": key("a", 1), "ConditionExpression": "a IN (:good, :bad)"}
+    delete["ExpressionAttributeValues"] = params["ExpressionAttributeValues"]
+    refused(db, "DeleteItem", delete, expected)
+
+
+def test_null_that_is_false(db):
+    """Told without the value's name, whatever member it stands in."""
+    create(db)
+    told = "One or more parameter values were invalid: Null attribute value types must have the value of true"
+    update = {"TableName": "tab", "Key": key("a", 1), "UpdateExpression": "SET a = :n"}
+    update["ExpressionAttributeValues"] = {":n": {"NULL": False}}
+    refused(db, "UpdateItem", update, COUNTED + told)
+    assert json.loads(db.call_json("UpdateItem", json.dumps(update).encode())[1])["message"] == COUNTED + told
+    refused(db, "GetItem", {"TableName": "tab", "Key": {"p": {"NULL": False}}}, told)
 
 
 def test_bad_starting_key(db):
@@ -62,12 +76,12 @@ def test_attribute_names(db):
     create(db)
     empty = "One or more parameter values were invalid: An attribute name may not be empty"
     for item in ({"": {"S": "x"}}, {"m": {"M": {"": {"S": "x"}}}}):
-        refused(db, "PutItem", {"TableName": "tab", "Item": key("a", 1) | item}, empty)
+        refused(db, "PutItem", {"TableName": "tab", "Item": key("a", 1) | item}, COUNTED + empty)
     long = {"n" * 65_535: {"S": "x"}}
     db.call("PutItem", {"TableName": "tab", "Item": key("a", 1) | long})
     refused(
         db,
         "PutItem",
         {"TableName": "tab", "Item": key("a", 1) | {"n" * 65_536: {"S": "x"}}},
-        "Attribute name is too large, must be less than 65536 bytes",
+        COUNTED + "Attribute name is too large, must be less than 65536 bytes",
     )
