@@ -33,7 +33,7 @@ cdef enum:
     PAGE_BYTES = 1 << 18   # encoded, before they are stored
     PENDING_ITEMS = 1000   # of Python values
 
-_FORMS = {"json": CC_LINES_PLAIN, "dynamodb-json": CC_LINES_DYNAMODB, "dynamodb-export": CC_LINES_EXPORT}
+_LINE_FORMS = {"json": CC_LINES_PLAIN, "dynamodb-json": CC_LINES_DYNAMODB, "dynamodb-export": CC_LINES_EXPORT}
 
 
 @cython.final
@@ -176,9 +176,9 @@ cdef class Loader:
         cdef cc_status status
         cdef list refused = []
         cdef Scratch *scratch
-        if form not in _FORMS:
-            raise ValueError(f"lines are {', '.join(_FORMS)}, not {form!r}")
-        c_form = _FORMS[form]
+        if form not in _LINE_FORMS:
+            raise ValueError(f"lines are {', '.join(_LINE_FORMS)}, not {form!r}")
+        c_form = _LINE_FORMS[form]
         lines.position, lines.line = 0, first_line - 1
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:

@@ -1,7 +1,7 @@
 # feed.pxi: following the changes of tables: views, feeds, and changes as JSON, boto3's dicts or tuples.
 #
 # A page is read without the GIL, into an arena or a buffer; objects are made of it afterwards.
-_FORMS = {"stream": CC_FORM_STREAM, "event": CC_FORM_EVENT, "kinesis": CC_FORM_KINESIS}
+_RECORD_FORMS = {"stream": CC_FORM_STREAM, "event": CC_FORM_EVENT, "kinesis": CC_FORM_KINESIS}
 _KEY_TYPES = {"S": CC_TYPE_S, "N": CC_TYPE_N, "B": CC_TYPE_B}
 _EVENT_NAMES = {b"INSERT": "INSERT", b"MODIFY": "MODIFY", b"REMOVE": "REMOVE"}
 _VIEW_TYPES = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
@@ -22,7 +22,7 @@ cdef class View:
         self.held = tuple(texts)
         self.region = region
         memset(&self.view, 0, sizeof(self.view))
-        self.view.form = _FORMS[form]
+        self.view.form = _RECORD_FORMS[form]
         self.view.images = (<uint32_t>CC_IMAGE_NEW if new else 0) | (<uint32_t>CC_IMAGE_OLD if old else 0)
         self.view.key.partition_name = _span(texts[0])
         self.view.key.partition_type = kinds[0]
