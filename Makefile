@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-console test-crash crash fuzz bench format lint clean
+.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-console test-crash crash soak fuzz bench format lint clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -107,6 +107,9 @@ test-crash: $(VENV)/.installed $(VENV)/.test-tools ## bounded kill -9 loops
 
 crash: $(VENV)/.installed $(VENV)/.test-tools ## the long kill -9 loops
 	CLOUDCORE_CRASH_CYCLES=1000 $(BIN)/python -m pytest -q -m crash
+
+soak: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 invocations that leave nothing behind
+	CLOUDCORE_INVOCATIONS=1000000 $(BIN)/python -m pytest -q -s -m crash tests/crash/test_function_kills.py
 
 bench: $(VENV)/.installed $(VENV)/.test-tools ## the benches, beside their peers
 	$(BIN)/pip install --quiet duckdb lmdb ray

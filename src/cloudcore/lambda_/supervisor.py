@@ -72,6 +72,7 @@ class Supervisor:
                         self._epoll.unregister(descriptor)
                 if callback is not None:
                     _guarded(callback)
+                callback = None  # it holds an environment, and this thread may sleep for long
             self.wakeups += 1
             self._run_ticks(time.monotonic())
 
