@@ -11,6 +11,7 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import multiprocessing
+import os
 import statistics
 import subprocess
 import sys
@@ -113,7 +114,11 @@ class Ray:
     def __init__(self, directory):
         ray = pytest.importorskip("ray", reason="needs Ray: pip install ray")
         self.ray = ray
-        ray.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False, logging_level="error")
+        found = {"PYTHONPATH": os.getcwd()}  # its workers import this module
+        ray.init(
+            num_cpus=WORKERS, include_dashboard=False, log_to_driver=False, logging_level="error",
+            runtime_env={"env_vars": found},
+        )  # fmt: skip
         actor = ray.remote(num_cpus=1)(_Actor)
         self.actors = [actor.remote() for _ in range(WORKERS)]
         self.call_all([json.dumps(event(0)).encode()] * WORKERS)
