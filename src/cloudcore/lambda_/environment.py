@@ -12,6 +12,7 @@ from typing import Protocol
 
 from cloudcore._channel import Channel, punch
 from cloudcore.lambda_ import groups
+from cloudcore.lambda_.debugging import is_attached
 from cloudcore.lambda_.metering import OUTPUT_KEPT
 from cloudcore.lambda_.payload import RESPONSE_MAX, too_large
 from cloudcore.lambda_.runtime import BEGIN, ERROR, GO, PIECE, RESULT
@@ -81,6 +82,7 @@ class Environment:
         self.parent, self.scratch = parent, scratch
         self.limit_kb = spec.memory_mb * 1024
         self.own = spec.program is None  # its process is the function's, not one that answers for it
+        self.debug_port = int(spec.environment.get("CLOUDCORE_DEBUG_PORT") or 0)
         self.peak_kb = 0
         self.consumed = self.punched = self.written = self.uses = 0
         self.started, self.last_used = time.perf_counter(), time.monotonic()
@@ -164,7 +166,8 @@ class Environment:
     def _watch(self, end: float) -> Outcome | Answer:
         """Wait on while guarding the limits: time, memory, output, and that the process lives."""
         rounds = 0
-        while (left := end - time.monotonic()) > 0:
+        while (left := end - time.monotonic()) > 0 or is_attached(self.debug_port):
+            left = max(left, 0.0)
             answer = self.channel.wait(min(_SLICE_MS, int(left * 1000) + 1), self.output)
             if answer is not None:
                 return answer

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cloudcore.lambda_ import context, logs, payload
+from cloudcore.lambda_ import context, debugging, logs, payload
 
 if TYPE_CHECKING:
     from cloudcore._channel import Channel
@@ -183,6 +183,7 @@ def serve(channel: Channel, handler: str, root: str, before: set[str] | None) ->
     context.prepare()
     logs.prepare()
     channel.receive(_WAIT_MS)
+    debugging.listen()
     try:
         function = load(handler)
     except Exception as error:
