@@ -53,11 +53,16 @@ class Asynchronous:
         self._keeper.start()
 
     def accept(
-        self, name: str, qualifier: str | None, payload: bytes, client_context: str | None = None
+        self,
+        name: str,
+        qualifier: str | None,
+        payload: bytes,
+        client_context: str | None = None,
+        trace: str = "",
     ) -> str:
         """Take an event for a function; the request id that its invocations will have."""
         now = self._clock.now()
-        event = Event(0, name, qualifier, request_id(), now, now, client_context)
+        event = Event(0, name, qualifier, request_id(), now, now, client_context, trace)
         self._queue.accept(event, payload)
         with self._condition:
             self._ready.append(event)
@@ -141,8 +146,11 @@ class Asynchronous:
                 qualifier=event.qualifier,
                 client_context=context,
                 request_id=event.request_id,
+                trace=event.trace,
             )
         except ApiError as error:
+            if error.code == "RecursiveInvocationException":
+                return self._conclude(event, "RecursiveLoop", None)
             if error.code == "ResourceNotFoundException":
                 return self._queue.finish(event)
             return self._throttled(event)

@@ -32,6 +32,7 @@ class Event:
     at: float
     due: float
     client_context: str | None = None
+    trace: str = ""
     attempts: int = 0
     throttles: int = 0
     payload: bytes | None = None
@@ -56,6 +57,8 @@ class EventQueue:
         head = {"f": event.name, "q": event.qualifier, "i": event.request_id, "t": event.at}
         if event.client_context:
             head["c"] = event.client_context
+        if event.trace:
+            head["x"] = event.trace
         with self._lock:
             event.number = self._log.append(_json(head) + b"\n" + payload, type=ACCEPTED)[0]
             if self._held + len(payload) <= _HELD_MAX:
@@ -103,7 +106,8 @@ class EventQueue:
             if record.type == ACCEPTED:
                 head = json.loads(record.payload.partition(b"\n")[0])
                 self.pending[record.first] = Event(
-                    record.first, head["f"], head["q"], head["i"], head["t"], head["t"], head.get("c")
+                    record.first, head["f"], head["q"], head["i"], head["t"], head["t"],
+                    head.get("c"), head.get("x", ""),
                 )
             elif record.type == DONE:
                 self.pending.pop(int(record.payload), None)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from cloudcore.errors import ApiError, ClosedError
-from cloudcore.lambda_ import streaming
+from cloudcore.lambda_ import lineage, streaming
 from cloudcore.validation.rest import read_request, routes, write_answer
 
 Reply = tuple[int, list[tuple[str, str]], bytes]
@@ -26,6 +26,7 @@ def handle(
         found = routes("lambda").match(method, path, given)
         if found is None:
             raise ApiError("UnknownOperationException", f"There is no {method} {path} here.", 404)
+        lineage.give(headers.get("x-amzn-trace-id"))
         answer = service.run(
             found.operation, read_request("lambda", found.operation, found.uri, given, headers, body)
         )

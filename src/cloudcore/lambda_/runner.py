@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 from cloudcore.errors import ClosedError
+from cloudcore.lambda_ import lineage
 from cloudcore.lambda_.pool import Pool
 from cloudcore.lambda_.registry import Version
 from cloudcore.lambda_.runtimes import programs
@@ -113,6 +114,7 @@ class Runner:
             } | spec.environment  # fmt: skip
         spec.program = programs.program(spec.runtime, spec.handler, spec.root, spec.opt, spec.environment)
         group = {"AWS_LAMBDA_LOG_GROUP_NAME": logging_["LogGroup"]}
+        group[lineage.VARIABLE] = lineage.first(c["FunctionArn"].partition(f":{c['Version']}")[0])
         ours = environment_of(spec, self._region, self._endpoint_url(), self._account, self._secret)
         spec.environment = ours | group
         return spec

@@ -130,12 +130,14 @@ class Runtime:
     def __init__(self, function: Handler):
         self.function = function
         self.encoder = payload.Encoder()
+        self.own_trace, self.traced = os.environ.get("_X_AMZN_TRACE_ID", ""), False
 
     def answer(self, head: Head, event: bytes, long_integers: bool) -> tuple[int, bytes]:
         """Run one invocation. SystemExit and its like pass: they end the process, as on AWS."""
         logs.request_id = request_id = head.request_id
-        if head.trace:
-            os.environ["_X_AMZN_TRACE_ID"] = head.trace
+        if head.trace or self.traced:
+            self.traced = bool(head.trace)
+            os.environ["_X_AMZN_TRACE_ID"] = head.trace or self.own_trace
         try:
             try:
                 made = context.Context(

@@ -32,7 +32,7 @@ import orjson
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, BusyError, ClosedError
-from cloudcore.lambda_ import aliases, code, layers, names, operations
+from cloudcore.lambda_ import aliases, code, layers, lineage, names, operations
 from cloudcore.lambda_.asynchronous import Asynchronous
 from cloudcore.lambda_.capacity import Capacity
 from cloudcore.lambda_.durable.driver import Durable
@@ -194,6 +194,7 @@ class Lambda:
         sink: Any = None,
         as_step: bool = False,
         durable_name: str | None = None,
+        trace: str = "",
     ) -> Result:
         """Run a function (name, partial or full ARN) with a JSON event and wait for its result.
 
@@ -209,8 +210,14 @@ class Lambda:
             )
         payload = payload or b"{}"
         check_json(payload)
+        given = trace or lineage.take()
         while True:
             target, runner, common = self._enter(function, qualifier)
+            try:
+                trace = lineage.follow(given, target.base, target.stops) if given else ""
+            except ApiError:
+                self._leave(target, runner, common)
+                raise
             if target.durable and not as_step:
                 self._leave(target, runner, common)
                 return self._run_durable(function, qualifier, payload, durable_name)
@@ -222,6 +229,7 @@ class Lambda:
                     client_context=client_context,
                     arn=target.arn,
                     request_id=request_id,
+                    trace=trace,
                     tenant=tenant,
                     sink=sink,
                 )
@@ -272,7 +280,9 @@ class Lambda:
                 check_qualified(reference)
                 return self.durable.start(reference.name, version, payload, durable_name).arn
             queue = self.asynchronous
-        return queue.accept(reference.name, reference.qualifier, payload, client_context)
+        return queue.accept(
+            reference.name, reference.qualifier, payload, client_context, lineage.take() or ""
+        )
 
     @property
     def asynchronous(self) -> Asynchronous:
@@ -527,6 +537,8 @@ class Lambda:
             self.runner(reference.name, version),
         )
         target.durable = "DurableConfig" in version.configuration
+        target.base = self.arn(reference.name)
+        target.stops = record.settings.get("RecursiveLoop", "Terminate") == "Terminate"
         for number, weight in aliases.weights(alias).items() if alias else ():
             target.second, target.weight = self.runner(reference.name, record.versions[number]), weight
         if len(self._targets) >= _TARGETS_MAX:

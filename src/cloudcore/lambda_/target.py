@@ -15,7 +15,19 @@ if TYPE_CHECKING:
 class Target:
     """Found once per name and kept until a function changes, since each call needs all of it."""
 
-    __slots__ = ("arn", "durable", "log", "meter", "name", "runner", "second", "share", "weight")
+    __slots__ = (
+        "arn",
+        "base",
+        "durable",
+        "log",
+        "meter",
+        "name",
+        "runner",
+        "second",
+        "share",
+        "stops",
+        "weight",
+    )
 
     def __init__(
         self,
@@ -31,7 +43,7 @@ class Target:
         self.name, self.arn = name, arn
         self.share, self.meter, self.log = share, meter, log
         self.runner, self.second, self.weight = runner, second, weight
-        self.durable = False
+        self.durable, self.base, self.stops = False, arn, True
 
     def choose(self) -> Runner:
         """The version that takes this call."""
