@@ -40,6 +40,8 @@ def handle(
         return _refusal(ApiError("ServiceException", "The service is shutting down.", 503))
     except ApiError as error:
         return _refusal(error)
+    finally:
+        lineage.give(None)
 
 
 def _streamed(answer: dict[str, Any]) -> Streamed:

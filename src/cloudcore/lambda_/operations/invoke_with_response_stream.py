@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudcore.lambda_ import lineage
 from cloudcore.lambda_.configuration import refused
 from cloudcore.lambda_.operations.invoke import client_context
 from cloudcore.lambda_.streaming import Stream, events
@@ -26,6 +27,7 @@ def invoke_with_response_stream(service: Any, params: dict[str, Any]) -> dict[st
         qualifier=params.get("Qualifier"),
         client_context=client_context(params.get("ClientContext")),
         tenant=params.get("TenantId", ""),
+        trace=lineage.take() or "",
     )
     return {
         "StatusCode": 200,
