@@ -188,7 +188,7 @@ def answer(call, operation, params):
         return call(operation, {name: value for name, value in params.items() if value not in ({}, [], None)})
     except ApiError as error:
         if error.code == "ValidationException":
-            return re.sub(r"^Invalid \w+Expression: ", "", error.message)
+            return re.sub(r"^(1 validation error detected: )?(Invalid \w+Expression: )?", "", error.message)
         return error.code
 
 
