@@ -128,6 +128,14 @@ cdef class Item:
             return taken(&out, cc_item_to_json(self.content(), &out))
         return taken(&out, cc_item_to_plain_json(self.content(), &out))
 
+    def _repr_html_(self):
+        from html import escape
+
+        shown = {name: value if isinstance(value, str) else repr(value) for name, value in self.items()}
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
+                       for name, value in sorted(shown.items()))
+        return f"<table>{rows}</table>"
+
     def __repr__(self):
         return f"Item({self.to_dict()!r})"
 

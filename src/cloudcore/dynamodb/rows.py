@@ -119,6 +119,14 @@ class Rows:
 
         return polars.from_arrow(self.to_arrow(**options))
 
+    def _repr_html_(self) -> str:
+        from cloudcore.dynamodb.html import rows_html
+
+        return rows_html(self)
+
+    def __repr__(self) -> str:
+        return f"<Rows of {self._operation} on {self.table.name}>"
+
     def _with(self, limit: int | None) -> Rows:
         return Rows(self.table, self._operation, self._params, limit, self._page)
 

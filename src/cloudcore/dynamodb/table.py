@@ -348,6 +348,11 @@ class Table(TableDoor):
         _, items, item_bytes, memory_bytes = found if found is not None else (b"", 0, 0, 0)
         return {"items": items, "bytes": item_bytes, "memory_bytes": memory_bytes}
 
+    def _repr_html_(self) -> str:
+        from cloudcore.dynamodb.html import table_html
+
+        return table_html(self)
+
     def __repr__(self) -> str:
         return f"<Table {self.name} ({', '.join(self.keys)})>"
 
