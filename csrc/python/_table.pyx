@@ -217,6 +217,9 @@ cdef class Tables:
             snapshot.close()
         for feed in list(self.feeds):
             feed.close()
+        while self.active > 0:  # another thread is closing one
+            with nogil:
+                usleep(200)
         self.tables = NULL
         free(self.places)
         self.places = NULL

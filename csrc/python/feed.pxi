@@ -82,8 +82,10 @@ cdef class Feed:
             raise _errors.BusyError("the feed is being read", "busy")
         self.changes.feed = NULL
         if feed != NULL and not self.tables.forked:
+            self.tables.active += 1  # the tables stay until it is done
             with nogil:
                 cc_feed_close(feed)
+            self.tables.active -= 1
 
     cdef Scratch *begin(self) except NULL:
         if self.busy:
@@ -281,4 +283,13 @@ def set_time(Tables tables, uint64_t time_ms):
     """The wall time of writes from now on, milliseconds since 1970; 0: the machine's."""
     cdef Scratch *scratch = tables.enter()
     cc_store_set_time(cc_tables_store(tables.tables), time_ms)
+    tables.leave(scratch)
+
+
+def wake_feeds(Tables tables):
+    """Ends the waits of all feeds that there are now."""
+    cdef Scratch *scratch = tables.enter()
+    cdef cc_store *store = cc_tables_store(tables.tables)
+    with nogil:
+        cc_store_feed_wake(store)
     tables.leave(scratch)

@@ -30,8 +30,10 @@ from cloudcore.clock import Clock
 if TYPE_CHECKING:
     from cloudcore.client import Client
     from cloudcore.dynamodb import DynamoDB, Streams, Table, Transaction
+    from cloudcore.dynamodb.kinesis import Sink
     from cloudcore.firehose import Firehose, Stream
     from cloudcore.lambda_ import Function, Lambda
+    from cloudcore.remote import Remote
     from cloudcore.wire import Endpoint
     from cloudcore.wire.auth import Guard
     from cloudcore.wire.observed import Call
@@ -82,7 +84,13 @@ class Place:
 
             root = self._root
             return DynamoDB(
-                self._home("dynamodb"), self.account, self.region, root.durability, root.clock, root.addresses
+                self._home("dynamodb"),
+                self.account,
+                self.region,
+                root.durability,
+                root.clock,
+                root.addresses,
+                sinks=self._sink,
             )
 
         return self._service("dynamodb", make)
@@ -256,6 +264,41 @@ class Place:
 
         return session(self.at(region, account))
 
+    @property
+    def remote(self) -> Remote:
+        """Services elsewhere: those that `reach` or the environment names."""
+
+        def make() -> Remote:
+            from cloudcore.remote import Remote
+
+            return Remote(self._root.reach, self.account)
+
+        return self._service("remote", make)
+
+    def _sink(self, arn: str) -> Sink:
+        """Where a table sends its changes to: a delivery stream of this cloud, or a Kinesis stream elsewhere.
+
+        Raises ApiError.
+        """
+        from cloudcore.errors import ApiError
+
+        parts = arn.split(":", 5)
+        kind = (parts[2], parts[5].partition("/")[0]) if len(parts) == 6 and parts[0] == "arn" else None
+        if kind == ("firehose", "deliverystream"):
+            return _DeliverySink(self.at(parts[3], parts[4]), parts[5].partition("/")[2])
+        if kind != ("kinesis", "stream"):
+            raise ApiError("ValidationException", f"Invalid StreamArn: {arn}")
+        from cloudcore.remote import KinesisSink, NotConfigured
+
+        try:
+            return KinesisSink(self.remote, arn)
+        except NotConfigured as error:
+            words = f"User does not have a permission to use kinesis stream: {error}"
+            raise ApiError("ValidationException", words) from None
+        except Exception as error:
+            words = f"Requested resource not found: {arn}: {error}"
+            raise ApiError("ResourceNotFoundException", words) from None
+
     def _home(self, service: str) -> str | None:
         if self._root.in_memory:
             return None
@@ -272,6 +315,19 @@ class Place:
             return service
 
 
+class _DeliverySink:
+    """A delivery stream that takes the changes of tables, a line each."""
+
+    record_max = 1_024_000 - 1
+
+    def __init__(self, place: Place, name: str):
+        self._place, self._name = place, name
+        place.firehose.get(name)  # raises ApiError when there is none
+
+    def put(self, records: list[bytes]) -> None:
+        self._place.firehose.get(self._name).put_batch([record + b"\n" for record in records])
+
+
 class Cloud(Place):
     """All services, over the directory `path` or ":memory:".
 
@@ -283,8 +339,9 @@ class Cloud(Place):
     touches the same service. With `shared` every account and region means these, as DynamoDB Local's
     -sharedDb does. auth: a file of access keys and policies (wire/auth/keys.py); listeners then check the
     signature of every request and hold it against the policies of its key. reach: where addresses and ARNs in
-    the configurations of delivery streams are reached from here (docs/delivery_streams.md). quotas: their
-    PutRecord and PutRecordBatch are held to AWS's default quotas.
+    the configurations of delivery streams (docs/delivery_streams.md) and of tables are reached from here, by
+    their beginnings: {"arn:aws:kinesis:": URL}. quotas: PutRecord and PutRecordBatch of delivery streams are
+    held to AWS's default quotas.
     """
 
     def __init__(
@@ -329,7 +386,7 @@ class Cloud(Place):
         """
         # Streams of an earlier run go on delivering, asynchronous events and provisioned functions go on too.
         for place in self.kept():
-            for service in ("firehose", "lambda_"):
+            for service in ("firehose", "lambda_", "dynamodb"):
                 if os.path.isdir(place._home(service.rstrip("_")) or ""):
                     getattr(place, service)
         with self._lock:

@@ -6,6 +6,7 @@ With CI=true a server that is missing fails the suite; elsewhere the tests are s
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -163,3 +164,62 @@ def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
     finally:
         server.stop()
         shutil.rmtree(server.home, ignore_errors=True)
+
+
+class Moto:
+    """A moto server: Kinesis, SQS and SNS as AWS's SDKs speak them."""
+
+    def __init__(self, home: Path):
+        if importlib.util.find_spec("moto") is None:
+            missing("moto's server", "pip install moto flask flask-cors")
+        self.port = free_ports(1)[0]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = open(home / "log", "ab")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
+            stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True, cwd=home,
+        )  # fmt: skip
+        deadline = time.monotonic() + 120
+        while True:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                break
+            text = (home / "log").read_text(errors="replace")[-2000:]
+            assert self.process.poll() is None, f"moto ended:\n{text}"
+            assert time.monotonic() < deadline, f"moto does not answer:\n{text}"
+            time.sleep(0.1)
+
+    def client(self, service: str) -> Any:
+        """boto3's client of a service of it."""
+        import boto3
+
+        return boto3.client(
+            service, endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="x",
+            aws_secret_access_key="y",
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+        self.log.close()
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    server = Moto(tmp_path_factory.mktemp("moto"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def until() -> Any:
+    """Waits until a condition holds, at most two minutes."""
+
+    def wait(condition: Any) -> None:
+        deadline = time.monotonic() + 120
+        while not condition():
+            assert time.monotonic() < deadline, "it does not come about"
+            time.sleep(0.05)
+
+    return wait

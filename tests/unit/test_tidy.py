@@ -15,7 +15,7 @@ FLOORS = [{"base"}, {"codec", "log", "channel"}, {"store", "compress"}, {"table"
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 C_FILES = sorted(p for room in FLOOR for p in (ROOT / "csrc" / room).glob("*.[ch]"))
 PY_FILES = sorted((ROOT / "src").rglob("*.py"))
-SERVICES = {"dynamodb", "lambda_", "firehose", "objects"}
+SERVICES = {"dynamodb", "lambda_", "firehose", "objects", "remote"}
 
 
 def test_there_is_something_to_check():

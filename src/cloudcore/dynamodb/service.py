@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from cloudcore import validation
@@ -15,6 +16,7 @@ from cloudcore.clock import Clock
 from cloudcore.dynamodb import arns
 from cloudcore.dynamodb.errors import error_body, parse
 from cloudcore.dynamodb.expiry import Sweeper
+from cloudcore.dynamodb.kinesis import Destinations, Sink
 from cloudcore.dynamodb.operations import CONTROL, ITEM
 from cloudcore.dynamodb.recovery import backups, restores
 from cloudcore.dynamodb.recovery.catalogue import Catalogue
@@ -46,6 +48,7 @@ class DynamoDB:
         clock: Clock | None = None,
         addresses: list[str] | None = None,
         stream_retention_seconds: float = DAY_SECONDS,
+        sinks: Callable[[str], Sink] | None = None,
     ):
         self.account = account
         self.region = region
@@ -67,10 +70,12 @@ class DynamoDB:
             feed_retention_ms=int(stream_retention_seconds * 1000),
         )
         self.clock.follow(lambda now_ms: set_time(self.tables, now_ms), self)
+        self.catalogue = Catalogue(self.tables)
         self.streams = Streams(self, stream_retention_seconds)
         """DynamoDB Streams of the tables."""
+        self.destinations = Destinations(self, sinks or _no_sinks)
+        """Where tables send their changes; `sinks` makes one of an ARN."""
         self.expiry = Sweeper(self.tables, self.clock)
-        self.catalogue = Catalogue(self.tables)
         self.jobs = Jobs()
         self.restoring: set[str] = set()
         """Ids of the backups that a restore reads, under `updating`."""
@@ -148,6 +153,7 @@ class DynamoDB:
         if self.catalogue:
             self.recovery.sweep()
             backups.resume(self)
+            self.destinations.resume()
 
     def close(self) -> None:
         """Wait for calls inside and release the directory; a second call does nothing.
@@ -155,6 +161,7 @@ class DynamoDB:
         Jobs end where they are; the next open begins them again.
         """
         self.clock.unfollow(self)
+        self.destinations.close()
         self.expiry.close()
         self.recovery.stop()
         self.jobs.close()
@@ -168,3 +175,10 @@ class DynamoDB:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _no_sinks(arn: str) -> Sink:
+    raise ApiError(
+        "ValidationException",
+        "One or more parameter values were invalid: tables of this service send to no stream: a Cloud's do",
+    )

@@ -60,12 +60,15 @@ def _droppable(service: DynamoDB, name: str) -> tuple[dict[str, Any], int, int]:
 def _drop(service: DynamoDB, stored: dict[str, Any]) -> None:
     name = stored["TableName"]
     now = round(service.clock.now(), 3)
+    destinations = service.destinations.of(load(service, name, loading=True)[0])
     service.streams.registry.dropping(name, now)
     try:
         service.tables.drop(name)
     except KeyError:
         raise not_found(name) from None
     service.streams.registry.disabled(name, now)
+    for destination in destinations:
+        service.destinations.end(destination, dropped=True)
     service.expiry.watch(name, None)
     if "Recovery" in stored:
         service.recovery.end(stored["Recovery"]["Archive"])

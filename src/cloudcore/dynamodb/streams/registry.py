@@ -1,7 +1,7 @@
 """Registry: all streams of a service, those of dropped tables too, for as long as their records can be read.
 
-Kept as "Streams" in the description of their table; of a dropped table in the description of "#streams", a
-table of the service's own without items. Both are records of the store's log, like the changes themselves.
+Kept as "Streams" in the description of their table; of a dropped table in the service's catalogue, as kind
+"stream". Both are records of the store's log, like the changes themselves.
 """
 
 from __future__ import annotations
@@ -16,13 +16,8 @@ from cloudcore.dynamodb.streams.stream import VIEWS, Stream, label_of
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
 
-KEPT = "#streams"
-KEPT_MAX = 1000
-"""Streams of dropped tables that are remembered, the newest."""
-_EMPTY = {
-    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-}
+KIND = "stream"
+"""Kind of the records of dropped tables' streams; their ids are TABLE/LABEL."""
 
 
 def feed_of(stored: dict[str, Any]) -> dict[str, Any]:
@@ -30,7 +25,8 @@ def feed_of(stored: dict[str, Any]) -> dict[str, Any]:
     stored = {name: value for name, value in stored.items() if name != "Feed"}
     views = [kept["View"] for kept in stored.get("Streams", ()) if "Ended" not in kept]
     wants_old = any(VIEWS[view][1] for view in views)
-    if views or "Recovery" in stored:
+    wants_old = wants_old or "Kinesis" in stored
+    if views or "Kinesis" in stored or "Recovery" in stored:
         stored["Feed"] = "IMAGES" if wants_old else "KEYS"
     return stored
 
@@ -49,7 +45,7 @@ class Registry:
 
     def _load(self) -> None:
         tables = self._service.tables
-        for one in self._kept():
+        for _, one in self._service.catalogue.all(KIND):
             self._streams[one["Table"], one["Label"]] = Stream.load(one, one["Space"])
         for name in tables.names():
             found = tables.describe(name)
@@ -65,11 +61,6 @@ class Registry:
                 same = following is not None and following[0] == stream.space
                 stream.end = following[1] - 1 if following and same else feed_state(tables)[0]
             following = stream.space, stream.shards[0].start
-
-    def _kept(self) -> list[dict[str, Any]]:
-        found = self._service.tables.describe(KEPT)
-        kept: list[dict[str, Any]] = [] if found is None else json.loads(found[0])["Dropped"]
-        return kept
 
     # ---- reading ----
 
@@ -125,21 +116,14 @@ class Registry:
 
     def dropping(self, table: str, now: float) -> None:
         """Keeps a table's streams beside it, before it goes."""
-        space = space_id(self._service.tables, table)
-        streams = [stream for stream in self.all(table) if stream.space == space]
-        if streams:
-            ended = {"Ended": now, "End": None}
-            self._keep([ended | s.keep() | {"Space": s.space} for s in streams])
+        for stream in self._of_space(table):
+            kept = {"Ended": now, "End": None} | stream.keep() | {"Space": stream.space}
+            self._service.catalogue.put(KIND, f"{table}/{stream.label}", kept)
 
-    def _keep(self, more: list[dict[str, Any]]) -> None:
-        tables = self._service.tables
-        found = {(one["Table"], one["Label"]): one for one in [*self._kept(), *more]}
-        dropped = [one for name, one in found.items() if name in self._streams][-KEPT_MAX:]
-        data = json.dumps({"TableName": KEPT, **_EMPTY, "Dropped": dropped}).encode()
-        if tables.describe(KEPT) is None:
-            tables.create(KEPT, data)
-        else:
-            tables.set_description(KEPT, data)
+    def _of_space(self, table: str) -> list[Stream]:
+        """The streams of the table that has this name now, not of one that had it before."""
+        space = space_id(self._service.tables, table)
+        return [stream for stream in self.all(table) if stream.space == space]
 
     # ---- time ----
 
@@ -153,6 +137,8 @@ class Registry:
             if stream.ended is not None and stream.ended < before:
                 with self._lock:
                     self._streams.pop((stream.table, stream.label), None)
+                if self._service.catalogue.get(KIND, f"{stream.table}/{stream.label}") is not None:
+                    self._service.catalogue.remove(KIND, f"{stream.table}/{stream.label}")
                 changed.add(stream.table)
             if stream.drop_shards(int(before * 1000)):
                 changed.add(stream.table)
@@ -180,8 +166,7 @@ class Registry:
         if stream is not None and now * 1000 - stream.shards[-1].began_ms >= self._shard_seconds * 1000:
             started = Stream.load(stream.keep(), stream.space)
             started.add_shard(feed_state(self._service.tables)[0] + 1, int(now * 1000))
-        space = space_id(self._service.tables, table)
-        streams = [stream for stream in self.all(table) if stream.space == space]
+        streams = self._of_space(table)
         kept = [(started if s is stream and started is not None else s).keep() for s in streams]
         if stored.get("Streams", []) != kept:
             data = json.dumps(feed_of(stored | {"Streams": kept})).encode()
