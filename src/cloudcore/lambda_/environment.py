@@ -84,6 +84,7 @@ class Environment:
         self.own = spec.program is None  # its process is the function's, not one that answers for it
         self.debug_port = int(spec.environment.get("CLOUDCORE_DEBUG_PORT") or 0)
         self.peak_kb = 0
+        self.generation = 0
         self.consumed = self.punched = self.written = self.uses = 0
         self.started, self.last_used = time.perf_counter(), time.monotonic()
         self.channel = Channel(REQUEST_ROOM, RESPONSE_ROOM)

@@ -62,6 +62,7 @@ class Pool:
         self._kept_log: Callable[[bytes], object] = len
         self._kept = 0  # so many are started ahead and outlive idle times
         self._scratches: list[str] = []  # of environments that were killed: /tmp survives a timeout
+        self._generation = 0  # of the code: environments of an older one take no further call
         self._version = zygotes.Version(spec.root, spec.environment, spec.opt)
         region = spec.environment.get("AWS_REGION", "us-east-1")
         label = programs.label(spec.runtime)
@@ -189,6 +190,7 @@ class Pool:
 
     def _fork(self) -> Environment:
         with self._lock:
+            generation = self._generation
             scratch = self._scratches.pop() if self._scratches else ""
         scratch = scratch or zygotes.shared().scratch()
         error: Exception | None = None
@@ -205,6 +207,7 @@ class Pool:
                     self._version.retire()
                 continue
             zygotes.shared().count(1)
+            environment.generation = generation
             with self._lock:
                 self._every.add(environment)
             if self._interrupted:
@@ -285,7 +288,7 @@ class Pool:
         environment.uses += 1
         environment.last_used = time.monotonic()
         with self._lock:
-            closed = self._closed
+            closed = self._closed or environment.generation != self._generation
             if not closed:
                 self._warm.append(environment)
         if closed:
@@ -338,6 +341,18 @@ class Pool:
             return own.used + 2 * self.idle_s
         self._version.retire()
         return None
+
+    def renew(self) -> None:
+        """The code has changed: idle environments end, those that run a call after it."""
+        with self._lock:
+            self._generation += 1
+            old, self._warm = self._warm, []
+            gone, self._version = (
+                self._version, zygotes.Version(self.spec.root, self.spec.environment, self.spec.opt),
+            )  # fmt: skip
+        for environment in old:
+            self._discard(environment)
+        gone.close()
 
     def retire(self, idle_s: float) -> None:
         """End the environments that had no call for `idle_s` seconds."""

@@ -11,6 +11,7 @@ from cloudcore.errors import ClosedError
 from cloudcore.lambda_ import lineage
 from cloudcore.lambda_.pool import Pool
 from cloudcore.lambda_.registry import Version
+from cloudcore.lambda_.reload import Watched
 from cloudcore.lambda_.runtimes import programs
 from cloudcore.lambda_.spec import Spec, environment_of
 
@@ -38,6 +39,7 @@ class Runner:
         self._secret = secret
         self._lock = threading.Lock()
         self._pool: Pool | None = None
+        self._watched: Watched | None = None
         self._closed = self._failed = False
         # Calls under way and provisioned environments; the service's lock guards both.
         self.active = self.provisioned = 0
@@ -49,7 +51,12 @@ class Runner:
             if self._closed:
                 raise ClosedError("this version changed or went", "closed")
             if self._pool is None:
-                self._pool = Pool(self._spec(), idle_s=self._idle_s)
+                spec = self._spec()
+                if self.version.directory:
+                    self._watched = Watched(spec.root)  # before anything is loaded from it
+                self._pool = Pool(spec, idle_s=self._idle_s)
+            elif self._watched is not None and self._watched.changed():
+                self._pool.renew()
             return self._pool
 
     def provision(self, count: int, log: Callable[[bytes], object]) -> None:
