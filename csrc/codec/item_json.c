@@ -307,9 +307,12 @@ static cc_status write_payload(cc_value value, cc_buffer *out) {
 }
 
 cc_status cc_value_to_json(cc_value value, cc_buffer *out) {
-    CC_TRY(cc_buffer_append_text(out, "{\""));
-    CC_TRY(cc_buffer_append_text(out, cc_type_name(value.type)));
-    CC_TRY(cc_buffer_append_text(out, "\":"));
+    static const char heads[][8] = {"",         "{\"S\":",  "{\"N\":",  "{\"B\":", "{\"BOOL\":", "{\"NULL\":",
+                                    "{\"SS\":", "{\"NS\":", "{\"BS\":", "{\"L\":", "{\"M\":"};
+    static const uint8_t sizes[] = {0, 5, 5, 5, 8, 8, 6, 6, 6, 5, 5};
+    CC_TRY(cc_buffer_reserve(out, 8));
+    memcpy(out->data + out->size, heads[value.type], 8);
+    out->size += sizes[value.type];
     CC_TRY(write_payload(value, out));
     return cc_buffer_append_byte(out, '}');
 }

@@ -66,10 +66,8 @@ static cc_status write_escape(cc_buffer *out, uint8_t c) {
     return cc_buffer_append_text(out, text);
 }
 
-cc_status cc_json_write_string(cc_buffer *out, cc_bytes text) {
-    CC_TRY(cc_buffer_reserve(out, text.size + 2));
-    out->data[out->size++] = '"';
-    const uint8_t *at = text.data, *end = text.data + text.size;
+/* The text from `at` on, and the quote behind it, with what escapes it needs. */
+static cc_status write_escaped(cc_buffer *out, const uint8_t *at, const uint8_t *end) {
     while (at < end) {
         const uint8_t *stop = clean_end(at, end);
         CC_TRY(cc_buffer_append(out, at, (size_t)(stop - at)));
@@ -79,6 +77,54 @@ cc_status cc_json_write_string(cc_buffer *out, cc_bytes text) {
         at = stop + 1;
     }
     return cc_buffer_append_byte(out, '"');
+}
+
+/* Bytes of a word that are below 0x20, a quote or a backslash leave their top bit. */
+static inline uint64_t unclean(uint64_t word) {
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\';
+    return ((word - ones * 0x20) | (quote - ones) | (slash - ones)) & ~word & tops;
+}
+
+/* Copies up to 15 bytes, in two words that overlap; whether none needs an escape. */
+static inline bool copy_short(uint8_t *to, const uint8_t *from, size_t size) {
+    if (size >= 8) {
+        uint64_t first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + size - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + size - 8, &last, 8);
+        return (unclean(first) | unclean(last)) == 0;
+    }
+    uint64_t word = 0x2020202020202020u;
+    for (size_t i = 0; i < size; i++)
+        word = word << 8 | (to[i] = from[i]);
+    return unclean(word) == 0;
+}
+
+cc_status cc_json_write_string(cc_buffer *out, cc_bytes text) {
+    CC_TRY(cc_buffer_reserve(out, text.size + 2));
+    uint8_t *to = out->data + out->size;
+    const uint8_t *at = text.data, *end = text.data + text.size;
+    bool clean = true;
+    *to++ = '"';
+#if defined(__SSE2__)
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), limit = _mm_set1_epi8(0x1f);
+    for (; end - at >= 16 && clean; at += 16, to += 16) { /* copied while it is looked at */
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, limit), bytes);
+        __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash));
+        _mm_storeu_si128((__m128i *)(void *)to, bytes);
+        clean = _mm_movemask_epi8(_mm_or_si128(stop, control)) == 0;
+    }
+#endif
+    if (CC_LIKELY(clean && end - at < 16 && copy_short(to, at, (size_t)(end - at)))) {
+        to[end - at] = '"';
+        out->size += text.size + 2;
+        return CC_OK;
+    }
+    out->size++; /* the quote; the rest is written anew */
+    return write_escaped(out, text.data, end);
 }
 
 cc_status cc_json_write_base64(cc_buffer *out, cc_bytes data) {

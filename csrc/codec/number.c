@@ -200,7 +200,31 @@ cc_status cc_number_parse(cc_bytes text, uint8_t *number_out, size_t *size_out, 
     return CC_OK;
 }
 
+/* Most numbers are integers of digits up to the point: their pairs as they stand. 0: it is another one. */
+static size_t integer_text(cc_bytes number, char *out) {
+    if (number.size < 4)
+        return 0;
+    bool negative = number.data[0] == 0x7f;
+    uint8_t flip = negative ? 0xff : 0;
+    size_t pairs = number.size - 3, at = negative;
+    int exponent = (number.data[1] ^ flip) - BIAS, spare = (int)pairs * 2 - exponent;
+    if (spare != 0 && spare != 1)
+        return 0;
+    out[0] = '-';
+    for (size_t i = 0; i < pairs; i++, at += 2) {
+        uint32_t pair = (uint32_t)(number.data[2 + i] ^ flip) - 1;
+        out[at] = (char)('0' + pair / 10);
+        out[at + 1] = (char)('0' + pair % 10);
+    }
+    if (spare == 1 && out[at - 1] != '0')
+        return 0; /* a digit behind the point */
+    return at - (size_t)spare;
+}
+
 size_t cc_number_text(cc_bytes number, char *out) {
+    size_t whole = integer_text(number, out);
+    if (CC_LIKELY(whole != 0))
+        return whole;
     decimal d;
     decode(number, &d);
     size_t at = 0;

@@ -15,6 +15,8 @@ cdef extern from "Python.h":
     object PyUnicode_FromStringAndSize(const char *text, Py_ssize_t size)
     object PyUnicode_InternFromString(const char *text)
     int PyDict_SetItem(object d, object key, object value) except -1
+    int PyGC_Disable()
+    int PyGC_Enable()
     bint PyUnicode_CheckExact(object o)
     bint PyUnicode_Check(object o)
     bint PyDict_Check(object o)

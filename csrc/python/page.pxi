@@ -34,9 +34,14 @@ cdef class Page:
         cdef cc_bytes item
         if form == FORM_PAGE:
             raise ValueError("a page is made of items, not of pages")
+        cdef int collects = PyGC_Disable()  # as in reply_object
         items = []
-        while page_next(self, &at, &item):
-            items.append(formed(item, form))
+        try:
+            while page_next(self, &at, &item):
+                items.append(formed(item, form))
+        finally:
+            if collects:
+                PyGC_Enable()
         return items
 
     def head(self, Py_ssize_t count):

@@ -3,7 +3,7 @@
 #include "base/hash.h"
 #include "store/internal.h"
 
-enum { FOUND_BYTES = 256, FETCH_BYTES = 2048 };
+enum { FOUND_BYTES = 448, FETCH_BYTES = 2048 };
 
 uint64_t cc_store_partition_hash(const cc_store *store, cc_bytes partition) {
     return cc_hash64(partition.data, partition.size, store->seed) & store->hash_mask;
@@ -37,7 +37,7 @@ static cc_status stage_insert(cc_space *space, const cc_change *change, cc_stage
     return CC_OK;
 }
 
-/* Fetches the lines that the commit will write, while the log is written; a find fetches the first four. */
+/* Fetches the lines that the commit will write, while the log is written; a find fetches the first of them. */
 static void fetch_for_write(cc_cell *cell, size_t value_size) {
     size_t end = sizeof *cell + cell->partition_size + cell->sort_size + value_size;
     for (size_t at = FOUND_BYTES; at < end && at < FETCH_BYTES; at += 64)

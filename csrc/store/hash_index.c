@@ -59,9 +59,8 @@ cc_cell *cc_hash_index_find(const cc_hash_index *index, uint64_t hash, cc_key ke
             if (slot->hash == hash) {
                 /* Almost surely the one: its value is read next. */
                 const uint8_t *bytes = (const uint8_t *)slot->cell;
-                __builtin_prefetch(bytes + 64);
-                __builtin_prefetch(bytes + 128);
-                __builtin_prefetch(bytes + 192);
+                for (size_t line = 64; line < 448; line += 64)
+                    __builtin_prefetch(bytes + line);
                 if (CC_LIKELY(cc_cell_has_key(slot->cell, key)))
                     return slot->cell;
             }

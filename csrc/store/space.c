@@ -149,27 +149,48 @@ uint64_t cc_space_partition_hash(const cc_space *space, cc_bytes partition) {
 }
 
 /* ---- order ---- */
-enum { AHEAD = 4, LINES = 8 }; /* a walk fetches the item AHEAD entries on, up to LINES lines of it */
+enum { AHEAD = 4, LINES = 8, FLIGHT = AHEAD * LINES }; /* lines on their way at a time */
 
-static void fetch(const cc_cell *cell) {
-    for (size_t line = 0; line < LINES; line++)
+static void fetch(const cc_cell *cell, uint32_t lines) {
+    for (size_t line = 0; line < lines; line++)
         __builtin_prefetch((const uint8_t *)cell + line * 64);
+}
+
+/* A leaf's neighbours, its first heads and pointers. */
+static void fetch_leaf(const cc_leaf *leaf) {
+    if (leaf == NULL)
+        return;
+    __builtin_prefetch(leaf);
+    __builtin_prefetch(&leaf->heads[4]);
+    __builtin_prefetch(&leaf->cells[0]);
+    __builtin_prefetch(&leaf->cells[8]);
 }
 
 /* The item of an index's entry, whose own line was fetched AHEAD entries before. */
 static void fetch_item(const cc_space *space, const cc_leaf *leaf, uint32_t slot) {
     if (CC_UNLIKELY(space->base != NULL) && slot < leaf->count)
-        fetch(cc_index_item(leaf->cells[slot]));
+        fetch(cc_index_item(leaf->cells[slot]), LINES);
 }
 
 static bool settle(cc_space *space, cc_place place, cc_space_cursor *cursor_out) {
-    *cursor_out = (cc_space_cursor){space, place.leaf, place.slot};
+    *cursor_out = (cc_space_cursor){space, place.leaf, place.slot, AHEAD, LINES};
     if (place.leaf == NULL)
         return false;
+    fetch_leaf(place.leaf->next);
     for (uint32_t slot = place.slot; slot < place.leaf->count && slot < place.slot + AHEAD; slot++)
-        fetch(place.leaf->cells[slot]);
+        fetch(place.leaf->cells[slot], LINES);
     fetch_item(space, place.leaf, place.slot);
     return true;
+}
+
+void cc_space_cursor_skim(cc_space_cursor *cursor) {
+    const cc_leaf *leaf = cursor->leaf;
+    if (leaf == NULL)
+        return;
+    cursor->lines = 1;
+    cursor->ahead = FLIGHT;
+    for (uint32_t slot = cursor->slot + AHEAD; slot < leaf->count && slot < cursor->slot + FLIGHT; slot++)
+        fetch(leaf->cells[slot], 1);
 }
 
 bool cc_space_seek(cc_space *space, cc_key key, cc_space_cursor *cursor_out) {
@@ -202,16 +223,13 @@ bool cc_space_next(cc_space_cursor *cursor) {
         cursor->slot = 0;
         if (leaf == NULL)
             return false;
+        fetch_leaf(leaf->next);
     }
-    uint32_t ahead = cursor->slot + AHEAD;
+    uint32_t ahead = cursor->slot + cursor->ahead;
     if (ahead < leaf->count)
-        fetch(leaf->cells[ahead]);
-    else if (leaf->next != NULL) { /* the next leaf's pointers first, then its first items */
-        if (ahead == leaf->count)
-            __builtin_prefetch(&leaf->next->cells[0]);
-        else
-            fetch(leaf->next->cells[ahead - leaf->count - 1]);
-    }
+        fetch(leaf->cells[ahead], cursor->lines);
+    else if (leaf->next != NULL && ahead - leaf->count < leaf->next->count)
+        fetch(leaf->next->cells[ahead - leaf->count], cursor->lines);
     fetch_item(cursor->space, leaf, cursor->slot + AHEAD / 2);
     return true;
 }
@@ -229,7 +247,7 @@ bool cc_space_previous(cc_space_cursor *cursor) {
     }
     cursor->slot--;
     if (cursor->slot >= AHEAD)
-        fetch(leaf->cells[cursor->slot - AHEAD]);
+        fetch(leaf->cells[cursor->slot - AHEAD], cursor->lines);
     else if (cursor->slot == AHEAD - 1 && leaf->previous != NULL)
         __builtin_prefetch(leaf->previous);
     if (cursor->slot >= AHEAD / 2)
@@ -248,4 +266,20 @@ void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *k
         cell = cc_index_item(cell);
     if (value_out != NULL)
         *value_out = cc_cell_value(cell);
+}
+
+int cc_space_compare(const cc_space_cursor *cursor, uint64_t hash, cc_key key) {
+    const cc_leaf *leaf = cursor->leaf;
+    cc_head own = leaf->heads[cursor->slot], head = cc_head_of(hash, key.sort);
+    if (own.hash != hash)
+        return own.hash < hash ? -1 : 1;
+    if (CC_LIKELY(!cursor->space->tree.collided) && own.sort != head.sort)
+        return own.sort < head.sort ? -1 : 1;
+    return cc_cell_compare(leaf->cells[cursor->slot], key);
+}
+
+bool cc_space_in_partition(const cc_space_cursor *cursor, uint64_t hash, cc_bytes partition) {
+    const cc_leaf *leaf = cursor->leaf;
+    return leaf->heads[cursor->slot].hash == hash &&
+           cc_bytes_equal(cc_cell_key(leaf->cells[cursor->slot]).partition, partition);
 }

@@ -107,7 +107,10 @@ typedef struct {
     cc_space *space;
     void *leaf;
     uint32_t slot;
+    uint16_t ahead, lines; /* it fetches the item so many entries on, up to so many lines of it */
 } cc_space_cursor;
+/* For a walk that looks at the sizes of items alone: one line of each is fetched, and more of them at a time. */
+void cc_space_cursor_skim(cc_space_cursor *cursor);
 /* Position at the first entry >= (hash(partition), partition, sort); false when there is none. */
 bool cc_space_seek(cc_space *space, cc_key key, cc_space_cursor *cursor_out);
 /* Position at the last entry <= (hash(partition), partition, sort); false when there is none. */
@@ -116,6 +119,12 @@ bool cc_space_seek_last(cc_space *space, cc_key key, cc_space_cursor *cursor_out
 bool cc_space_seek_hash(cc_space *space, uint64_t hash, cc_space_cursor *cursor_out);
 bool cc_space_next(cc_space_cursor *cursor);
 bool cc_space_previous(cc_space_cursor *cursor);
+/* Order of the cursor's entry and `key`, whose partition has `hash` and is one that the space holds: < 0, 0,
+ * > 0. The item is looked at only where the heads of both tie. */
+int cc_space_compare(const cc_space_cursor *cursor, uint64_t hash, cc_key key);
+/* Whether the entry is of a partition. */
+bool cc_space_in_partition(const cc_space_cursor *cursor, uint64_t hash, cc_bytes partition);
+/* What is not wanted may be NULL; the item's bytes are not touched. */
 void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *key_out, cc_bytes *value_out);
 
 #endif

@@ -186,12 +186,19 @@ CC_MUST_CHECK cc_status cc_key_range_behind(cc_call *call, cc_bytes sort, cc_byt
 /* One page of Query or Scan: counts, filters, collects. */
 typedef struct {
     cc_call *call;
+    cc_space_cursor begin; /* at the first item, while sizes are only bounded */
+    bool bounded;          /* `bytes` is no less than the size of the items, and may be more */
     size_t bytes, charged; /* data read; how much of it the reply's capacity knows */
     double fetched;        /* read units of the table for items of a local index */
     cc_bytes last;         /* the last item looked at */
     bool full;             /* by Limit or by size */
 } cc_page;
-CC_MUST_CHECK cc_status cc_page_add(cc_page *page, cc_bytes item);
+/* A page of one walk may be bounded: nothing of its capacity is asked for. */
+cc_page cc_page_of_walk(cc_call *call);
+/* Before a walk's first item: the cursor fetches what the page will look at. */
+void cc_page_enter(const cc_page *page, cc_space_cursor *cursor);
+/* `item` is the cursor's, which only a page that may be bounded needs. */
+CC_MUST_CHECK cc_status cc_page_add(cc_page *page, const cc_space_cursor *cursor, cc_bytes item);
 /* Puts what was read since the last time, as one read of its own, on the reply's capacity. */
 CC_MUST_CHECK cc_status cc_page_charge(cc_page *page);
 CC_MUST_CHECK cc_status cc_page_end(cc_page *page);

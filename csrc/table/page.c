@@ -2,8 +2,41 @@
  *
  * A page ends with the item that reaches Limit or takes the data read to 1 MB; both count before the
  * filter. LastEvaluatedKey is the key of the last item looked at, and only given when a page was cut.
- * An index counts what it projects of an item, and filters and returns no more. */
+ * An index counts what it projects of an item, and filters and returns no more.
+ *
+ * What DynamoDB counts of an item takes a walk through all of it, and is never more than its encoded size: an
+ * attribute's entry alone takes ten bytes. As long as nobody asks for the capacity, and the encoded sizes are
+ * far from the end of a page, that walk is not made. */
 #include "table/internal.h"
+
+enum { EXACT_FROM = CC_PAGE_BYTES / 8 };
+
+cc_page cc_page_of_walk(cc_call *call) {
+    return (cc_page){.call = call,
+                     .bounded = call->index == NULL && call->request->capacity == CC_CAPACITY_NONE};
+}
+
+void cc_page_enter(const cc_page *page, cc_space_cursor *cursor) {
+    const cc_call *call = page->call;
+    if (page->bounded && call->filter.program == NULL && call->request->select == CC_SELECT_COUNT)
+        cc_space_cursor_skim(cursor);
+}
+
+/* Counts what was only bounded so far: the items from the page's first on. */
+static void count_exactly(cc_page *page, uint32_t items) {
+    cc_space_cursor cursor = page->begin;
+    page->bounded = false;
+    page->bytes = 0;
+    for (uint32_t i = 0; i < items; i++) {
+        cc_bytes item;
+        cc_space_entry(&cursor, NULL, NULL, &item);
+        page->bytes += cc_item_size(item);
+        if (page->call->request->backward)
+            (void)cc_space_previous(&cursor);
+        else
+            (void)cc_space_next(&cursor);
+    }
+}
 
 static size_t count_bytes(cc_page *page, cc_bytes item) {
     const cc_call *call = page->call;
@@ -25,13 +58,17 @@ static cc_status show(cc_call *call, cc_bytes *item) {
     return CC_OK;
 }
 
-cc_status cc_page_add(cc_page *page, cc_bytes item) {
+cc_status cc_page_add(cc_page *page, const cc_space_cursor *cursor, cc_bytes item) {
     cc_call *call = page->call;
     const cc_request *request = call->request;
     cc_reply *reply = call->reply;
-    page->bytes += count_bytes(page, item);
+    if (page->bounded && reply->scanned_count == 0)
+        page->begin = *cursor;
+    page->bytes += page->bounded ? item.size : count_bytes(page, item);
     page->last = item;
     reply->scanned_count++;
+    if (CC_UNLIKELY(page->bounded && page->bytes >= EXACT_FROM))
+        count_exactly(page, reply->scanned_count);
     page->full = page->bytes >= CC_PAGE_BYTES ||
                  (request->has_limit && reply->scanned_count >= request->limit);
     bool counts_only = request->select == CC_SELECT_COUNT;

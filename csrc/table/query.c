@@ -52,16 +52,18 @@ static cc_status check_filter(cc_call *call, const cc_key_shape *keys) {
 
 static cc_status run_forward(cc_call *call, const cc_key_range *range, cc_page *page) {
     cc_space_cursor cursor;
-    cc_key key;
     cc_bytes item;
-    uint64_t hash;
-    bool more = cc_space_seek(call->source, (cc_key){range->partition, range->from}, &cursor);
+    uint64_t hash = cc_space_partition_hash(call->source, range->partition);
+    const cc_key end = {range->partition, range->to};
+    bool more = cc_space_seek(call->source, (cc_key){range->partition, range->from}, &cursor) &&
+                cc_space_in_partition(&cursor, hash, range->partition);
+    cc_page_enter(page, &cursor);
     for (; more && !page->full; more = cc_space_next(&cursor)) {
-        cc_space_entry(&cursor, &hash, &key, &item);
-        if (!cc_bytes_equal(key.partition, range->partition) ||
-            (range->has_to && cc_bytes_compare(key.sort, range->to) >= 0))
+        if (range->has_to ? cc_space_compare(&cursor, hash, end) >= 0
+                          : !cc_space_in_partition(&cursor, hash, range->partition))
             break;
-        CC_TRY(cc_page_add(page, item));
+        cc_space_entry(&cursor, NULL, NULL, &item);
+        CC_TRY(cc_page_add(page, &cursor, item));
     }
     return CC_OK;
 }
@@ -71,16 +73,18 @@ static cc_status run_backward(cc_call *call, const cc_key_range *range, cc_page 
     memset(above_all, 0xff, sizeof above_all);
     cc_bytes from = range->has_to ? range->to : (cc_bytes){above_all, sizeof above_all};
     cc_space_cursor cursor;
-    cc_key key;
     cc_bytes item;
-    uint64_t hash;
+    uint64_t hash = cc_space_partition_hash(call->source, range->partition);
+    const cc_key begin = {range->partition, range->from}, end = {range->partition, range->to};
     bool more = cc_space_seek_last(call->source, (cc_key){range->partition, from}, &cursor);
+    cc_page_enter(page, &cursor);
     for (; more && !page->full; more = cc_space_previous(&cursor)) {
-        cc_space_entry(&cursor, &hash, &key, &item);
-        if (!cc_bytes_equal(key.partition, range->partition) || cc_bytes_compare(key.sort, range->from) < 0)
+        if (!cc_space_in_partition(&cursor, hash, range->partition) ||
+            cc_space_compare(&cursor, hash, begin) < 0)
             break;
-        if (!range->has_to || cc_bytes_compare(key.sort, range->to) < 0)
-            CC_TRY(cc_page_add(page, item));
+        cc_space_entry(&cursor, NULL, NULL, &item);
+        if (!range->has_to || cc_space_compare(&cursor, hash, end) < 0)
+            CC_TRY(cc_page_add(page, &cursor, item));
     }
     return CC_OK;
 }
@@ -97,7 +101,7 @@ cc_status cc_verb_query(cc_call *call) {
     CC_TRY(cc_key_range_read(call, &condition, &range));
     if (request->start_key.data != NULL)
         CC_TRY(apply_start(call, &range));
-    cc_page page = {.call = call};
+    cc_page page = cc_page_of_walk(call);
     CC_TRY(cc_query_range(&page, &range, request->backward));
     CC_TRY(cc_page_charge(&page));
     return cc_page_end(&page);

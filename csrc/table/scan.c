@@ -43,7 +43,8 @@ cc_status cc_scan_source(cc_call *call) {
     } else {
         more = cc_space_seek_hash(call->source, first, &cursor);
     }
-    cc_page page = {.call = call};
+    cc_page page = cc_page_of_walk(call);
+    cc_page_enter(&page, &cursor);
     for (; more && !page.full; more = cc_space_next(&cursor)) {
         cc_space_entry(&cursor, &hash, &key, &item);
         if (hash > last)
@@ -51,7 +52,7 @@ cc_status cc_scan_source(cc_call *call) {
         if (start.partition.data != NULL && cc_bytes_equal(key.partition, start.partition) &&
             cc_bytes_equal(key.sort, start.sort))
             continue;
-        CC_TRY(cc_page_add(&page, item));
+        CC_TRY(cc_page_add(&page, &cursor, item));
     }
     CC_TRY(cc_page_charge(&page));
     return cc_page_end(&page);

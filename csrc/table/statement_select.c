@@ -87,7 +87,7 @@ static cc_status read_one(cc_page *page, const cc_statement_read *read, bool bac
     if (!read->point)
         return cc_query_range(page, &read->range, backward);
     const cc_key key = {read->range.partition, read->range.from};
-    return cc_space_get(call->space, key, &item) ? cc_page_add(page, item) : CC_OK;
+    return cc_space_get(call->space, key, &item) ? cc_page_add(page, NULL, item) : CC_OK;
 }
 
 static cc_status read_ranges(cc_call *call, cc_statement_plan *plan) {

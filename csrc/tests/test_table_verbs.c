@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "store/internal.h"
 #include "support/check.h"
 #include "table/table.h"
 
@@ -111,6 +112,12 @@ static void check_pages(const char *direction, int first, int step) {
     }
 }
 
+static int count_of(const char *operation, const char *members) {
+    char body[400];
+    snprintf(body, sizeof body, "{\"TableName\":\"tab\",\"Select\":\"COUNT\"%s}", members);
+    return (int)strtol(strstr(call(operation, body), "\"Count\":") + 8, NULL, 10);
+}
+
 TEST(query_and_scan) {
     open_memory();
     for (int i = 0; i < 10; i++) {
@@ -132,12 +139,57 @@ TEST(query_and_scan) {
            "\"CapacityUnits\":0.5}}");
     int total = 0;
     for (int segment = 0; segment < 3; segment++) {
-        char body[128];
-        snprintf(body, sizeof body,
-                 "{\"TableName\":\"tab\",\"Select\":\"COUNT\",\"Segment\":%d,\"TotalSegments\":3}", segment);
-        total += atoi(strstr(call("Scan", body), "\"Count\":") + 8);
+        char segments[64];
+        snprintf(segments, sizeof segments, ",\"Segment\":%d,\"TotalSegments\":3", segment);
+        total += count_of("Scan", segments);
     }
     CHECK_EQ(total, 20);
+    close_tables();
+}
+
+#define OF(p, condition, more)                                                                               \
+    ",\"KeyConditionExpression\":\"p = :p" condition                                                         \
+    "\",\"ExpressionAttributeValues\":{\":z\":{\"N\":\"0\"},\":p\":{\"S\":\"" p "\"}}" more
+#define BACKWARD ",\"ScanIndexForward\":false"
+
+TEST(partitions_of_equal_hash) {
+    open_memory();
+    cc_tables_store(tables)->hash_mask = 0;
+    PUT("a", "1", "");
+    PUT("a", "-1", "");
+    for (int both = 0; both < 2; both++) {
+        CHECK_EQ(count_of("Query", OF("b", " AND s < :z", "")), both);
+        CHECK_EQ(count_of("Query", OF("b", " AND s > :z", "")), both);
+        CHECK_EQ(count_of("Query", OF("b", " AND s > :z", BACKWARD)), both);
+        CHECK_EQ(count_of("Query", OF("b", " AND s < :z", BACKWARD)), both);
+        CHECK_EQ(count_of("Query", OF("a", " AND s < :z", "")), 1);
+        PUT("b", "1", "");
+        PUT("b", "-1", "");
+    }
+    close_tables();
+}
+
+/* Pages end where the sizes of their items say, whether these are counted as they come or only near the end. */
+TEST(bounded_pages) {
+    open_memory();
+    for (int i = 0; i < 6000; i++) {
+        char body[400];
+        snprintf(body, sizeof body,
+                 "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"%d\"},"
+                 "\"text\":{\"S\":\"%0*d\"},\"list\":{\"L\":[{\"NULL\":true},{\"N\":\"%d\"}]}}}",
+                 i, 150 + i % 100, i, i);
+        expect("PutItem", body, "{}");
+    }
+    static const char *const capacity = ",\"ReturnConsumedCapacity\":\"TOTAL\"";
+    int counted = count_of("Scan", capacity), forward = count_of("Query", OF("a", " AND s > :z", "")),
+        backward = count_of("Query", OF("a", " AND s > :z", BACKWARD));
+    CHECK(counted > 3000 && counted < 6000);
+    CHECK_EQ(count_of("Scan", ""), counted);
+    CHECK_EQ(count_of("Query", OF("a", " AND s > :z", ",\"ReturnConsumedCapacity\":\"TOTAL\"")), forward);
+    CHECK_EQ(count_of("Query", OF("a", " AND s > :z", BACKWARD ",\"ReturnConsumedCapacity\":\"TOTAL\"")),
+             backward);
+    CHECK_EQ(count_of("Query", OF("a", " AND s > :z", ",\"Limit\":5000")), forward);
+    CHECK_EQ(count_of("Query", OF("a", " AND s > :z", ",\"Limit\":100")), 100);
     close_tables();
 }
 
@@ -190,6 +242,8 @@ int main(void) {
     RUN(put_get_delete);
     RUN(update);
     RUN(query_and_scan);
+    RUN(partitions_of_equal_hash);
+    RUN(bounded_pages);
     RUN(batches);
     RUN(reopen);
     cc_buffer_free(&reply);
