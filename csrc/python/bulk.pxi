@@ -36,6 +36,39 @@ cdef enum:
 _LINE_FORMS = {"json": CC_LINES_PLAIN, "dynamodb-json": CC_LINES_DYNAMODB, "dynamodb-export": CC_LINES_EXPORT}
 
 
+def page_of_lines(data, str form="dynamodb-json"):
+    """The items of NDJSON as a Page, encoded; forms as in Loader.lines. Raises ApiError for a bad line."""
+    cdef Page page = Page.__new__(Page)
+    cdef cc_lines lines
+    cdef cc_buffer numbers
+    cdef cc_arena arena
+    cdef cc_error error
+    cdef cc_bytes text
+    cdef Py_buffer view
+    cdef cc_lines_form c_form
+    cdef cc_status status
+    if form not in _LINE_FORMS:
+        raise ValueError(f"lines are {', '.join(_LINE_FORMS)}, not {form!r}")
+    c_form = _LINE_FORMS[form]
+    memset(&lines, 0, sizeof(lines))
+    memset(&numbers, 0, sizeof(numbers))
+    error.message[0] = error.type[0] = 0
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    cc_arena_init(&arena, 1 << 16)
+    try:
+        text = cc_bytes_of(view.buf, <size_t>view.len)
+        with nogil:
+            status = cc_lines_next(text, c_form, &lines, <size_t>-1, &arena, &page.data,
+                                   &numbers, &error)
+        check(status, &error)
+        page.count = numbers.size // 8
+    finally:
+        cc_arena_free(&arena)
+        cc_buffer_free(&numbers)
+        PyBuffer_Release(&view)
+    return page
+
+
 @cython.final
 cdef class Loader:
     """Puts and deletes of one table, stored many at a time; see cloudcore.dynamodb.load.

@@ -81,7 +81,7 @@ def test_files(ddb, tmp_path):
     status, out, err = ddb("load", "orders", tmp_path / "in.jsonl")
     assert status == 0 and "60 items in" in out and err == ""
     for name in ("out.parquet", "out.arrow", "out.jsonl", "out.jsonl.gz"):
-        assert ddb("export", "orders", tmp_path / name)[1] == "60 items\n"
+        assert ddb("dump", "orders", tmp_path / name)[1] == "60 items\n"
     assert pq.read_table(tmp_path / "out.parquet")["ts"].to_pylist() == list(range(60))
     assert sorted(gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).splitlines()) == sorted((tmp_path / "out.jsonl").read_bytes().splitlines())
     ddb("create", "copy", "customer:S", "ts:N")
@@ -89,7 +89,7 @@ def test_files(ddb, tmp_path):
         report = json.loads(ddb("load", "copy", tmp_path / name, "--json")[1])
         assert (report["stored"], report["refused"], report["errors"]) == (60, 0, [])
         assert ddb("scan", "copy", "--count")[1] == "60\n"
-    assert json.loads(ddb("export", "copy", tmp_path / "typed.json", "--typed", "--json")[1])["items"] == 60
+    assert json.loads(ddb("dump", "copy", tmp_path / "typed.json", "--typed", "--json")[1])["items"] == 60
     assert ddb("load", "copy", tmp_path / "typed.json", "--format", "dynamodb-json")[0] == 0
     assert rows(ddb("get", "copy", "ann", 7)[1]) == [{"customer": "ann", "ts": 7, "big": 10**20 + 7}]
     (tmp_path / "some.csv").write_text("customer,ts,score\nx,1,2.5\nx,y,3\n")
@@ -97,6 +97,47 @@ def test_files(ddb, tmp_path):
     assert status == 1 and "1 refused" in out and "1: ValidationException column ts" in out
     assert rows(ddb("get", "copy", "x", 1)[1]) == [{"customer": "x", "ts": 1, "score": 2.5}]
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
+
+
+def test_tables(ddb):
+    index = ["--index", "by-state=state,ts", "--index", "by-size=size:N"]
+    assert ddb("create", "jobs", "id", "ts:N", *index, "--ttl", "dies", "--stream")[0] == 0
+    ddb("put", "jobs", '{"id": "a", "ts": 1, "state": "new", "size": 4}', '{"id": "b", "ts": 1, "state": "new"}')
+    out = ddb("describe", "jobs")[1]
+    for line in (
+        "key           id:S, ts:N", "items         2, ", "index         by-state (state:S, ts:N), ALL, 2 items",
+        "index         by-size (size:N), ALL, 1 items", "stream        NEW_AND_OLD_IMAGES", "time to live  dies", "billing       PAY_PER_REQUEST",
+    ):  # fmt: skip
+        assert line in out
+    assert json.loads(ddb("describe", "jobs", "--json")[1])["TableName"] == "jobs"
+    assert [one["name"] for one in json.loads(ddb("list", "--json")[1])] == ["jobs", "orders"]
+    assert rows(ddb("query", "jobs", "new", "--index", "by-state", "--ge", 1, "--projection", "id")[1]) == [{"id": "a"}, {"id": "b"}]
+    assert ddb("count", "jobs")[1] == "2\n"
+    assert ddb("count", "jobs", "--index", "by-size", "--json")[1] == '{"count": 1}\n'
+    assert ddb("query", "jobs", "new", "--index", "by-state", "--count", "--limit", 1)[1] == "1\n"
+    assert ddb("count", "jobs", "--filter", "id = :id", "--values", '{":id": "b"}')[1] == "1\n"
+    assert ddb("drop", "jobs", "orders")[1] == "table jobs is gone\ntable orders is gone\n"
+    assert ddb("list")[1] == ""
+
+
+def test_statements(ddb):
+    assert ddb("sql", "INSERT INTO orders VALUE {'customer': ?, 'ts': 1, 'total': ?, 'on': ?}", "ann", "12.50", "true") == (0, "", "")
+    ddb("put", "orders", *(json.dumps({"customer": "bob", "ts": t, "text": "x" * 9000}) for t in range(150)))
+    assert rows(ddb("sql", "SELECT * FROM orders WHERE customer = ?", '"ann"')[1]) == [{"customer": "ann", "ts": 1, "total": 12.5, "on": True}]
+    assert len(json.loads(ddb("sql", "SELECT ts FROM orders WHERE customer = 'bob'", "--json")[1])) == 150
+    assert rows(ddb("sql", "SELECT total FROM orders WHERE customer = ?", '{"S": "ann"}', "--typed")[1]) == [{"total": {"N": "12.5"}}]
+    assert rows(ddb("sql", "DELETE FROM orders WHERE customer = 'ann' AND ts = 1 RETURNING ALL OLD *")[1])[0]["ts"] == 1
+    status, _, err = ddb("sql", "SELECT FROM")
+    assert status == 2 and "ValidationException" in err
+
+
+def test_csv(ddb, tmp_path):
+    ddb("put", "orders", '{"customer": "é, \\"x\\"", "ts": 1, "deep": {"a": [1, "b"]}}', '{"customer": "b", "ts": -2, "total": 1.5}')
+    assert ddb("dump", "orders", tmp_path / "out.csv")[1] == "2 items\n"
+    assert ddb("create", "again", "customer", "ts:N")[0] == 0
+    assert ddb("load", "again", tmp_path / "out.csv", "--types", "total=N")[0] == 0
+    assert rows(ddb("get", "again", "b", -2)[1]) == [{"customer": "b", "ts": -2, "total": 1.5}]
+    assert json.loads(rows(ddb("get", "again", 'é, "x"', 1)[1])[0]["deep"]) == {"a": [1, "b"]}
 
 
 def test_refusals(ddb, tmp_path):
@@ -113,8 +154,13 @@ def test_refusals(ddb, tmp_path):
         (("load", "orders", tmp_path / "in.jsonl"), "item 2: "),
         (("load", "orders", tmp_path / "in.jsonl", "--types", "x"), "has no type\nhint: write NAME=TYPE"),
         (("load", "orders", tmp_path / "in.xyz"), "does not say its format"),
-        (("export", "orders", tmp_path / "out.xyz"), "says no format of items"),
+        (("dump", "orders", tmp_path / "out.xyz"), "says no format of items"),
         (("create", "orders", "a"), "ResourceInUseException"),
+        (("create", "new", "a", "--index", "by-b"), "has no key\nhint: write INDEX=PK"),
+        (("create", "new", "a", "--index", "by-b=b,c,d"), "two attributes at most"),
+        (("create", "new", "a", "b:N", "--index", "by-b=b:S"), "b is of type N and of type S"),
+        (("drop", "ghosts"), "ResourceNotFoundException"),
+        (("describe", "ghosts"), "ResourceNotFoundException"),
     ):
         status, out, err = ddb(*words)
         assert status == 2 and line in err and out == "", (words, err)
@@ -123,4 +169,4 @@ def test_refusals(ddb, tmp_path):
 
 def test_lines_to_standard_output(ddb):
     ddb("put", "orders", '{"customer": "a", "ts": 1}')
-    assert rows(ddb("export", "orders", "-")[1]) == [{"customer": "a", "ts": 1}]
+    assert rows(ddb("dump", "orders", "-")[1]) == [{"customer": "a", "ts": 1}]

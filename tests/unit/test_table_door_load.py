@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from cloudcore._table import Snapshot, Tables, load
+from cloudcore._table import Snapshot, Tables, load, page_of_lines
 from cloudcore.errors import ApiError, BusyError, ClosedError, CorruptError, FullError
 
 DESCRIPTION = (
@@ -88,3 +88,21 @@ def test_a_snapshot_belongs_to_one_thread_at_a_time(tables):
         thread.join()
     assert len(seen) < 4  # one at least got to the end
     snapshot.close()
+
+
+def test_pages_of_lines():
+    """A checksum is that of the items: not of their order, nor of how they are spelled."""
+    one = b'{"id": {"S": "a"}, "n": {"N": "1.50"}, "s": {"NS": ["2", "1"]}, "m": {"M": {"x": {"NULL": true}, "y": {"B": "AA=="}}}}'
+    same = b'{"s":{"NS":["1.0","2"]},"m":{"M":{"y":{"B":"AA=="},"x":{"NULL":true}}},"n":{"N":"15E-1"},"id":{"S":"\\u0061"}}'
+    other = b'{"id": {"S": "b"}}'
+    pages = [page_of_lines(b"\n".join(lines)) for lines in ([one, other], [other, same], [one], [other], [])]
+    assert [len(page) for page in pages] == [2, 2, 1, 1, 0]
+    sums = [page.checksum() for page in pages]
+    assert sums[0] == sums[1] == (sums[2] + sums[3]) % 2**64 and len(set(sums)) == 4 and sums[4] == 0
+    assert page_of_lines(b'{"id": "a", "n": 1}', "json").items() == [{"id": "a", "n": 1}]
+    assert page_of_lines(pages[0].to_json_lines(dynamodb=True)).checksum() == sums[0]
+    for bad in (b"{", b'{"id": {"S": 5}}', b'{"id": {"N": "x"}}', b"[]"):
+        with pytest.raises(ApiError):
+            page_of_lines(one + b"\n" + bad)
+    with pytest.raises(ValueError, match="not 'xml'"):
+        page_of_lines(one, "xml")

@@ -10,15 +10,14 @@ address it serves under into DIR; the file goes with it, and one that a killed p
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
 import json
 import os
-import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
+from cloudcore.cli.remote import Remote, region_of
 from cloudcore.errors import ApiError, CloudcoreError
 
 ADDRESS = "endpoint.json"
@@ -27,7 +26,6 @@ _TARGETS = {
     "dynamodbstreams": ("DynamoDBStreams_20120810", "1.0"),
     "firehose": ("Firehose_20150804", "1.1"),
 }
-_TIMEOUT_SECONDS = 910  # a function's longest call and then some
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -128,7 +126,8 @@ def connect(options: argparse.Namespace, make: bool = False) -> Iterator[Connect
     """
     url = options.endpoint or served_at(options.data)
     if url:
-        yield Connection(url, _Remote(url), options.region, options.account)
+        with contextlib.closing(Remote(url)) as remote:
+            yield Connection(url, remote, options.region or region_of(url), options.account)
         return
     if not make and not os.path.isdir(options.data):
         raise Refusal(
@@ -147,46 +146,6 @@ def connect(options: argparse.Namespace, make: bool = False) -> Iterator[Connect
             return status, {name.lower(): value for name, value in out}, data
 
         yield Connection(str(cloud.path), send, cloud.region, cloud.account, cloud)
-
-
-class _Remote:
-    """Sends to an http:// endpoint; signed, if the environment has keys as an SDK would find them."""
-
-    def __init__(self, url: str):
-        self._key = os.environ.get("AWS_ACCESS_KEY_ID", "")
-        self._secret = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
-        self._parts = urlsplit(url)
-        if self._parts.scheme != "http" or not self._parts.hostname:
-            raise ValueError(f"{url!r} is no endpoint; one looks like http://127.0.0.1:4566")
-
-    def __call__(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-        from http.client import HTTPConnection
-
-        connection = HTTPConnection(
-            self._parts.hostname or "", self._parts.port or 80, timeout=_TIMEOUT_SECONDS
-        )
-        if self._key and self._secret:
-            headers = self._signed(method, target, headers, body)
-        try:
-            connection.request(method, target, body, headers)
-            answer = connection.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-        except ConnectionRefusedError:
-            raise OSError(f"nobody answers at {self._parts.geturl()}") from None
-        finally:
-            connection.close()
-
-    def _signed(self, method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
-        if "authorization" not in headers:  # the endpoint's own: a browser would ask for these
-            pair = f"{self._key}:{self._secret}".encode()
-            return {**headers, "authorization": "Basic " + base64.b64encode(pair).decode()}
-        from cloudcore.wire.auth.signature import sign_request
-
-        account, _, region, service, _ = headers["authorization"].removeprefix("Credential=").split("/")
-        key = account if account.isdigit() and self._key.isdigit() else self._key
-        plain = {name: value for name, value in headers.items() if name != "authorization"}
-        plain["host"] = self._parts.netloc
-        return sign_request(key, self._secret, region, service, method, target, plain, body, time.time())
 
 
 def publish(directory: str, url: str, region: str) -> None:
@@ -208,7 +167,8 @@ def served_at(directory: str) -> str | None:
     try:
         with open(os.path.join(directory, ADDRESS), encoding="utf-8") as file:
             found = json.load(file)
-        status, _, body = _Remote(str(found["url"]))("GET", "/_cloudcore/health", {}, b"")
+        with contextlib.closing(Remote(str(found["url"]))) as remote:
+            status, _, body = remote("GET", "/_cloudcore/health", {}, b"")
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return str(found["url"]) if status == 200 and b'"cloudcore"' in body else None
@@ -218,6 +178,8 @@ def _read(status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(body) if body else {}
     except ValueError:
+        if status >= 500:
+            raise ApiError("InternalFailure", f"the answer is no JSON: {body[:80]!r}", status) from None
         raise CloudcoreError(f"the answer is no JSON: {body[:80]!r}") from None
     if status >= 400:
         code = headers.get("x-amzn-errortype") or str(answer.get("__type", status))

@@ -1,12 +1,14 @@
 """Read and write tables: items are JSON, one a line.
 
-    cloudcore ddb create orders customer ts:N
-    cloudcore ddb put orders '{"customer": "ann", "ts": 1}'
-    cloudcore ddb get orders ann 1
-    cloudcore ddb query orders ann --ge 1 --limit 10
-    cloudcore ddb scan orders --filter 'ts > :t' --values '{":t": 5}'
-    cloudcore ddb load orders orders.parquet --types tags=SS
-    cloudcore ddb export orders orders.jsonl.gz
+cloudcore ddb create orders customer ts:N --index by-total=state,total:N
+cloudcore ddb put orders '{"customer": "ann", "ts": 1}'
+cloudcore ddb get orders ann 1
+cloudcore ddb query orders ann --ge 1 --limit 10
+cloudcore ddb scan orders --filter 'ts > :t' --values '{":t": 5}'
+cloudcore ddb sql "SELECT ts FROM orders WHERE customer = ?" '"ann"'
+cloudcore ddb load orders orders.parquet --types tags=SS
+cloudcore ddb dump orders orders.jsonl.gz
+cloudcore ddb copy shop.cc:orders https://dynamodb.eu-west-1.amazonaws.com
 """
 
 from __future__ import annotations
@@ -17,9 +19,22 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from cloudcore.cli import ddb_tables
 from cloudcore.cli.connection import Connection, Refusal, add_target, connect
-from cloudcore.cli.ddb_values import item_of, key_value, plain, typed
+from cloudcore.cli.ddb_tables import described
+from cloudcore.cli.ddb_values import item_of, key_value, parameter, plain, typed
 
+COPY = """Copy tables to another cloud, endpoint or AWS, with their keys, indexes and time to live.
+
+    cloudcore ddb copy shop.cc:orders http://127.0.0.1:4566/orders
+    cloudcore ddb copy https://dynamodb.eu-west-1.amazonaws.com shop.cc
+    cloudcore ddb copy shop.cc:orders 'http://127.0.0.1:4566/copies?region=eu-west-1&account=123456789012'
+
+A directory may be served by another process meanwhile. Without a table's name every table is copied. The same
+command again goes on where it was interrupted. At the end the destination is read, and its count and checksum
+are compared with those of what was copied: exit 1 if they differ. Keys for AWS are found as SDKs find them
+(profiles and roles where botocore is installed)."""
+Act = Callable[[argparse.Namespace, Connection], int]
 RANGES = {"eq": "= {}", "lt": "< {}", "le": "<= {}", "gt": "> {}", "ge": ">= {}"}
 
 
@@ -27,18 +42,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What `ddb` takes: a verb of its own."""
     verbs = parser.add_subparsers(dest="action", metavar="VERB", required=True)
 
-    def add(name: str, line: str, run: Callable[[argparse.Namespace, Connection], int]) -> Any:
-        verb = verbs.add_parser(name, help=line, description=line)
+    def add(name: str, line: str, run: Act, *aliases: str, table: bool = True) -> Any:
+        verb = verbs.add_parser(name, help=line, description=line, aliases=aliases)
         add_target(verb)
-        verb.set_defaults(act=run)
-        if name != "tables":
+        verb.set_defaults(act=run, makes=name == "create")
+        if table:
             verb.add_argument("table")
         return verb
 
-    add("tables", "list the tables", _tables)
-    create = add("create", "make a table, paid by request", _create)
-    create.add_argument("pk", help="partition key: NAME or NAME:TYPE, of type S, N or B")
-    create.add_argument("sk", nargs="?", help="sort key, likewise")
+    add("list", "list the tables", ddb_tables.list_tables, "tables", table=False)
+    add("describe", "say what a table is", ddb_tables.describe)
+    ddb_tables.create_arguments(add("create", "make a table, paid by request", ddb_tables.create))
+    add("drop", "remove tables and all that is in them", ddb_tables.drop).add_argument("more", nargs="*")
     for name, line, run in (
         ("get", "print one item; exit 1 when there is none", _get),
         ("delete", "remove one item; print what it was", _delete),
@@ -58,27 +73,56 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     query.add_argument("--reverse", action="store_true", help="last first")
     _reading(query)
     _reading(add("scan", "print every item", _scan))
+    count = add("count", "count the items, or those that a filter keeps", _count)
+    _filtering(count)
+    count.set_defaults(projection=None, limit=None, count=True)
+    sql = add("sql", "run a PartiQL statement; print what it finds", _sql, table=False)
+    sql.add_argument("statement", help="the question marks in it stand for parameters")
+    sql.add_argument("parameter", nargs="*", help="JSON values; what is none is text")
+    _typed(sql)
     load = add("load", "store the items of files", _load)
     load.add_argument("file", nargs="+", help="Parquet, Arrow, CSV, TSV or JSON lines, the latter also .gz")
     load.add_argument("--format", help="json, dynamodb-json, dynamodb-export, csv, tsv, parquet or arrow")
     load.add_argument("--types", help="types of columns: NAME=TYPE,NAME=TYPE (N, B, BOOL, S, SS, NS, BS)")
     load.add_argument("--nulls", choices=("omit", "keep"), default="omit")
     load.add_argument("--skip", action="store_true", help="report what is refused and go on; exit 1")
-    export = add("export", "write every item to a file", _export)
-    export.add_argument("file", help="by its name .parquet .arrow .jsonl or .jsonl.gz; - for lines")
-    _typed(export)
+    dump = add("dump", "write every item to a file", _dump, "export")
+    dump.add_argument("file", help="by its name .jsonl .csv .parquet or .arrow, lines also .gz; - for lines")
+    _typed(dump)
+    text = "copy tables to another cloud, endpoint or AWS, resumable and verified"
+    copy = verbs.add_parser(
+        "copy", help=text, description=COPY, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    copy.add_argument("source", help="DIR[:TABLE] or URL[/TABLE]")
+    copy.add_argument("destination", help="likewise; made if absent")
+    copy.add_argument("--merge", action="store_true", help="put the items among those that are there already")
+    copy.add_argument("--rate", type=float, metavar="N", help="items a second at most")
+    copy.add_argument(
+        "--segments", type=int, metavar="N", help="parallel scans (default: 4 over HTTP, else 1)"
+    )
+    copy.add_argument("--restart", action="store_true", help="forget how far an earlier copy came")
+    copy.add_argument("--no-verify", action="store_true", help="do not read back and compare")
+    copy.add_argument(
+        "--state", metavar="DIR", help="where it notes how far it is (default: ~/.local/state/cloudcore)"
+    )
+    copy.add_argument("--json", action="store_true", help="print JSON, a document a table")
+    copy.set_defaults(act=None)
 
 
 def _typed(verb: Any) -> None:
     verb.add_argument("--typed", action="store_true", help='items as {"name": {"S": "text"}}')
 
 
-def _reading(verb: Any) -> None:
+def _filtering(verb: Any) -> None:
     verb.add_argument("--index", help="a secondary index")
     verb.add_argument("--filter", help="a filter expression")
-    verb.add_argument("--projection", help="a projection expression")
     verb.add_argument("--names", type=json.loads, help='names of expressions: {"#n": "name"}')
     verb.add_argument("--values", type=json.loads, help='values of expressions: {":v": 5}')
+
+
+def _reading(verb: Any) -> None:
+    _filtering(verb)
+    verb.add_argument("--projection", help="a projection expression")
     verb.add_argument("--limit", type=int, help="at most so many items")
     verb.add_argument("--count", action="store_true", help="print their number alone")
     _typed(verb)
@@ -86,63 +130,20 @@ def _reading(verb: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """What the verb returns; 2 when there is no such cloud or table."""
-    with connect(options, make=options.action == "create") as connection:
+    if options.act is None:
+        from cloudcore.cli.ddb_copy import copy
+
+        return copy(options)
+    with connect(options, make=options.makes) as connection:
         status: int = options.act(options, connection)
         return status
-
-
-# ---- tables ----
-
-
-def _describe(connection: Connection, table: str) -> dict[str, Any]:
-    found: dict[str, Any] = connection.call("dynamodb", "DescribeTable", {"TableName": table})["Table"]
-    return found
-
-
-def _tables(options: argparse.Namespace, connection: Connection) -> int:
-    names: list[str] = []
-    while True:
-        page = {"ExclusiveStartTableName": names[-1]} if names else {}
-        answer = connection.call("dynamodb", "ListTables", page)
-        names += answer["TableNames"]
-        if "LastEvaluatedTableName" not in answer:
-            break
-    found = []
-    for name in names:
-        table = _describe(connection, name)
-        kinds = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
-        key = [f"{e['AttributeName']}:{kinds[e['AttributeName']]}" for e in table["KeySchema"]]
-        found.append(
-            {"name": name, "key": key, "items": table["ItemCount"], "bytes": table["TableSizeBytes"]}
-        )
-    if options.json:
-        print(json.dumps(found))
-    for one in [] if options.json else found:
-        print(f"{one['name']}  ({', '.join(one['key'])})  {one['items']:,} items  {one['bytes']:,} bytes")
-    return 0
-
-
-def _create(options: argparse.Namespace, connection: Connection) -> int:
-    parts = [(*key.rsplit(":", 1), "S")[:2] for key in (options.pk, options.sk) if key]
-    params = {
-        "TableName": options.table,
-        "BillingMode": "PAY_PER_REQUEST",
-        "KeySchema": [
-            {"AttributeName": name, "KeyType": kind}
-            for (name, _), kind in zip(parts, ("HASH", "RANGE"), strict=False)
-        ],
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in parts],
-    }
-    table = connection.call("dynamodb", "CreateTable", params)["TableDescription"]
-    print(json.dumps(table) if options.json else f"table {options.table} is there")
-    return 0
 
 
 # ---- items ----
 
 
 def _key(options: argparse.Namespace, connection: Connection) -> dict[str, Any]:
-    table = _describe(connection, options.table)
+    table = described(connection, options.table)
     names = [element["AttributeName"] for element in table["KeySchema"]]
     if len(options.key) != len(names):
         raise Refusal(
@@ -192,7 +193,7 @@ def _put(options: argparse.Namespace, connection: Connection) -> int:
 
 
 def _query(options: argparse.Namespace, connection: Connection) -> int:
-    table = _describe(connection, options.table)
+    table = described(connection, options.table)
     schema = table["KeySchema"]
     if options.index:
         known = table.get("GlobalSecondaryIndexes", []) + table.get("LocalSecondaryIndexes", [])
@@ -236,9 +237,7 @@ def _scan(options: argparse.Namespace, connection: Connection) -> int:
     return _read(options, connection, "Scan", {})
 
 
-def _read(
-    options: argparse.Namespace, connection: Connection, operation: str, params: dict[str, Any]
-) -> int:
+def _read(options: argparse.Namespace, connection: Connection, operation: str, params: dict[str, Any]) -> int:
     params |= {"TableName": options.table}
     if options.names:
         params["ExpressionAttributeNames"] = params.get("ExpressionAttributeNames", {}) | options.names
@@ -252,45 +251,79 @@ def _read(
     ):
         if value:
             params[member] = value
-    count = 0
-    found: list[str] = []
-    for item in _items(connection, operation, params, options.limit):
-        count += 1
-        if options.count:
-            continue
-        if options.json:
-            found.append(_show(item, options))
-        else:
-            print(_show(item, options))
-    if options.json:
-        print(json.dumps({"count": count}) if options.count else f"[{', '.join(found)}]")
-    elif options.count:
-        print(count)
+    if options.count:
+        count = _counted(connection, operation, params, options.limit)
+        print(json.dumps({"count": count}) if options.json else count)
+        return 0
+    _print(_items(connection, operation, params, options.limit), options)
     return 0
 
 
-def _items(
+def _print(items: Iterator[dict[str, Any]], options: argparse.Namespace) -> None:
+    """One a line as they come, or one JSON array."""
+    if options.json:
+        print(f"[{', '.join(_show(item, options) for item in items)}]")
+        return
+    for item in items:
+        print(_show(item, options))
+
+
+def _pages(
     connection: Connection, operation: str, params: dict[str, Any], limit: int | None
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[tuple[dict[str, Any], int]]:
+    """(a page, how many of its items are wanted) until there are `limit`."""
     left = sys.maxsize if limit is None else limit
     while left > 0:
         if limit is not None and "FilterExpression" not in params:
             params["Limit"] = left
         page = connection.call("dynamodb", operation, params)
-        yield from page["Items"][:left]
-        left -= len(page["Items"])
+        yield page, min(left, page["Count"])
+        left -= page["Count"]
         if "LastEvaluatedKey" not in page:
             return
         params["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
+def _items(
+    connection: Connection, operation: str, params: dict[str, Any], limit: int | None
+) -> Iterator[dict[str, Any]]:
+    for page, wanted in _pages(connection, operation, params, limit):
+        yield from page["Items"][:wanted]
+
+
+def _counted(connection: Connection, operation: str, params: dict[str, Any], limit: int | None) -> int:
+    params = {name: value for name, value in params.items() if name != "ProjectionExpression"}
+    return sum(wanted for _, wanted in _pages(connection, operation, params | {"Select": "COUNT"}, limit))
+
+
+def _count(options: argparse.Namespace, connection: Connection) -> int:
+    return _read(options, connection, "Scan", {})
+
+
+def _sql(options: argparse.Namespace, connection: Connection) -> int:
+    params: dict[str, Any] = {"Statement": options.statement}
+    if options.parameter:
+        params["Parameters"] = [parameter(text, options.typed) for text in options.parameter]
+
+    def items() -> Iterator[dict[str, Any]]:
+        while True:
+            page = connection.call("dynamodb", "ExecuteStatement", params)
+            yield from page.get("Items", [])
+            if "NextToken" not in page:
+                return
+            params["NextToken"] = page["NextToken"]
+
+    _print(items(), options)
+    return 0
+
+
 def _load(options: argparse.Namespace, connection: Connection) -> int:
     from cloudcore.cli.ddb_bulk import load
 
-    return load(options, connection, _describe(connection, options.table))
+    return load(options, connection, described(connection, options.table))
 
 
-def _export(options: argparse.Namespace, connection: Connection) -> int:
-    from cloudcore.cli.ddb_bulk import export
+def _dump(options: argparse.Namespace, connection: Connection) -> int:
+    from cloudcore.cli.ddb_bulk import dump
 
-    return export(options, connection, _describe(connection, options.table))
+    return dump(options, connection, described(connection, options.table))

@@ -1,4 +1,4 @@
-"""ddb load and ddb export: files and tables.
+"""ddb load and ddb dump: files and tables.
 
 A cloud that is opened here is loaded and read by the library itself. For one that another process serves, a
 table in memory stands in between: files become its items, which go out as BatchWriteItem; what Scan gives
@@ -15,26 +15,31 @@ import sys
 from typing import Any
 
 from cloudcore.cli.connection import Connection, Refusal
-from cloudcore.errors import ApiError
+from cloudcore.cli.ddb_wire import WireTable, lines_of
+from cloudcore.dynamodb.progress import Progress
 
-BATCH_WRITE = {
-    "x-amz-target": "DynamoDB_20120810.BatchWriteItem",
-    "content-type": "application/x-amz-json-1.0",
-}
-PUTS = 25
-"""Items of one BatchWriteItem."""
+PAGE = 1000
+"""Items between two looks at the progress bar."""
 
 
 def load(options: argparse.Namespace, connection: Connection, description: dict[str, Any]) -> int:
     """0, or 1 when items were refused and skipped."""
     types = dict(_pair(one) for one in options.types.split(",")) if options.types else {}
     errors = "skip" if options.skip else "raise"
+    progress = False if options.json else None
     status = 0
     for path in options.file:
         with _near(connection, description) as table:
-            found = table.load(path, format=options.format, types=types, nulls=options.nulls, errors=errors)
+            found = table.load(
+                path,
+                format=options.format,
+                types=types,
+                nulls=options.nulls,
+                errors=errors,
+                progress=progress,
+            )
             if connection.cloud is None:
-                _send(connection, options.table, table)
+                _send(connection, options.table, table, progress)
         status |= found.refused > 0
         if options.json:
             errors_ = [one._asdict() for one in found.errors]
@@ -82,32 +87,25 @@ class _near:
             self._own.close()
 
 
-def _send(connection: Connection, name: str, table: Any) -> None:
-    """The items of the stand-in, 25 a request."""
-    waiting: list[bytes] = []
-
-    def flush() -> None:
-        body = b'{"RequestItems":{%s:[%s]}}' % (json.dumps(name).encode(), b",".join(waiting))
-        status, _, answer = connection.request("POST", "/", BATCH_WRITE, body)
-        if status != 200:
-            refusal = json.loads(answer)
-            raise ApiError(refusal["__type"].rpartition("#")[2], refusal.get("message", ""), status)
-        waiting.clear()
-
-    for page in table.scan().pages():
-        for line in page.to_json_lines(dynamodb=True).splitlines():
-            waiting.append(b'{"PutRequest":{"Item":%s}}' % line)
-            if len(waiting) == PUTS:
-                flush()
-    if waiting:
-        flush()
+def _send(connection: Connection, name: str, table: Any, progress: bool | None) -> None:
+    """The items of the stand-in."""
+    wire, sent, items = WireTable(connection, name), 0, table.scan().count()
+    shown = Progress(progress, f"sending to {name}")
+    try:
+        for page in table.scan(page=PAGE).pages():
+            wire.put([json.loads(line) for line in page.to_json_lines(dynamodb=True).splitlines()])
+            sent += len(page)
+            shown.show(sent, sent / items)
+    finally:
+        shown.close()
 
 
-def export(options: argparse.Namespace, connection: Connection, description: dict[str, Any]) -> int:
+def dump(options: argparse.Namespace, connection: Connection, description: dict[str, Any]) -> int:
     """0. The file is there whole, under its name, or not at all."""
     with _near(connection, description) as table:
         if connection.cloud is None:
-            _fetch(connection, options.table, table)
+            quiet = False if options.json or options.file == "-" else None
+            _fetch(connection, options.table, table, description["ItemCount"], quiet)
         rows = table.scan()
         if options.file == "-":
             for lines in rows.to_json_lines(dynamodb=options.typed):
@@ -124,15 +122,16 @@ def export(options: argparse.Namespace, connection: Connection, description: dic
     return 0
 
 
-def _fetch(connection: Connection, name: str, table: Any) -> None:
-    params: dict[str, Any] = {"TableName": name}
-    while True:
-        page = connection.call("dynamodb", "Scan", params)
-        lines = "\n".join(json.dumps(item) for item in page["Items"])
-        table.load(lines.encode(), format="dynamodb-json", progress=False)
-        if "LastEvaluatedKey" not in page:
-            return
-        params["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+def _fetch(connection: Connection, name: str, table: Any, about: int, progress: bool | None) -> None:
+    shown = Progress(progress, f"reading {name}")
+    count = 0
+    try:
+        for items, _ in WireTable(connection, name).pages():
+            table.load(lines_of(items), format="dynamodb-json", progress=False)
+            count += len(items)
+            shown.show(count, count / about if about else None)
+    finally:
+        shown.close()
 
 
 def _write(path: str, name: str, rows: Any, is_typed: bool) -> int:
@@ -140,19 +139,31 @@ def _write(path: str, name: str, rows: Any, is_typed: bool) -> int:
     if suffix in ("jsonl", "json", "ndjson"):
         with gzip.open(path, "wb") if name.endswith(".gz") else open(path, "wb") as file:
             return _lines(file, rows, is_typed)
-    if suffix not in ("parquet", "arrow") or name.endswith(".gz") or is_typed:
-        raise Refusal(f"{name} says no format of items", "end it in .parquet, .arrow, .jsonl or .jsonl.gz")
+    if suffix not in ("parquet", "arrow", "csv") or name.endswith(".gz") or is_typed:
+        raise Refusal(
+            f"{name} says no format of items", "end it in .parquet, .arrow, .csv, .jsonl or .jsonl.gz"
+        )
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    reader = rows.to_batches()
+    reader = rows.to_batches(nested="json") if suffix == "csv" else rows.to_batches()
     count = 0
-    make = pq.ParquetWriter if suffix == "parquet" else pa.ipc.new_file
-    with make(path, reader.schema) as out:
+    with _writer(suffix, pa)(path, reader.schema) as out:
         for batch in reader:
             out.write_batch(batch)
             count += batch.num_rows
     return count
+
+
+def _writer(suffix: str, pa: Any) -> Any:
+    if suffix == "parquet":
+        import pyarrow.parquet as pq
+
+        return pq.ParquetWriter
+    if suffix == "csv":
+        import pyarrow.csv as pacsv
+
+        return pacsv.CSVWriter
+    return pa.ipc.new_file
 
 
 def _lines(file: Any, rows: Any, is_typed: bool) -> int:

@@ -23,6 +23,19 @@ def item_of(text: str, is_typed: bool) -> dict[str, Any]:
     return item if is_typed else {name: typed(value) for name, value in item.items()}
 
 
+def parameter(text: str, is_typed: bool) -> dict[str, Any]:
+    """A statement's parameter as the command line has it: JSON, and what is none is text."""
+    try:
+        value = json.loads(text, parse_int=_Digits, parse_float=_Digits, parse_constant=_refused)
+    except ValueError:
+        value = text
+    return value if is_typed and isinstance(value, dict) else typed(value)
+
+
+def _refused(text: str) -> Any:
+    raise ValueError(text)
+
+
 def typed(value: Any) -> dict[str, Any]:
     """{"S": "text"} of a plain value."""
     if isinstance(value, bool):

@@ -16,7 +16,7 @@ VERBS = {
     "serve": "serve every service over HTTP",
     "env": "print the variables that make SDKs talk to it",
     "status": "say what is served and what it holds",
-    "ddb": "read and write tables: get, put, query, scan, load, export",
+    "ddb": "read, write, load, dump and copy tables; run PartiQL",
     "top": "watch rates, latencies, functions and streams",
     "tap": "print a table's changes or a stream's records as they come",
     "apply": "make tables, functions and streams as a TOML file says",

@@ -1,0 +1,136 @@
+"""Requests to an endpoint: ours, or any that speaks DynamoDB's protocol, real DynamoDB among them."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import select
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
+
+_TIMEOUT_SECONDS = 910  # a function's longest call and then some
+_REGION = re.compile(r"[.-]([a-z]{2}(?:-[a-z]+)+-\d)\.(?:amazonaws\.com|api\.aws)")
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def region_of(url: str) -> str | None:
+    """The region that the name of one of AWS's own endpoints says."""
+    found = _REGION.search(urlsplit(url).hostname or "")
+    return found[1] if found else None
+
+
+class Remote:
+    """Sends to an http:// or https:// endpoint; signed, if keys are found where an SDK would find them: in
+    the environment, and for https:// also where botocore looks, if it is installed. Without keys the
+    signature is one that nobody can check; emulators want to see one all the same.
+
+    Connections are kept and used again. Any thread may call; close() when done.
+    """
+
+    def __init__(self, url: str):
+        self._parts = urlsplit(url)
+        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
+            raise ValueError(f"{url!r} is no endpoint; one looks like http://127.0.0.1:4566")
+        self._free: list[HTTPConnection] = []
+        self._keys: tuple[str, str, str] | None = None
+
+    def __call__(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        """One request and its answer. Raises OSError."""
+        key, secret, token = self._credentials()
+        if "authorization" in headers:
+            headers = _signed(self._parts.netloc, (key, secret, token), method, target, headers, body)
+        elif key and secret:  # the endpoint's own pages: a browser would ask for these
+            headers = {
+                **headers,
+                "authorization": "Basic " + base64.b64encode(f"{key}:{secret}".encode()).decode(),
+            }
+        connection = self._take()
+        try:
+            connection.request(method, target, body, headers)
+            answer = connection.getresponse()
+            data = answer.read()
+        except ConnectionRefusedError:
+            connection.close()
+            raise OSError(f"nobody answers at {self._parts.geturl()}") from None
+        except BaseException as error:
+            connection.close()
+            from http.client import HTTPException
+
+            if isinstance(error, HTTPException) and not isinstance(error, OSError):
+                raise OSError(f"the answer of {self._parts.geturl()} is no HTTP: {error!r}") from None
+            raise
+        if answer.will_close:
+            connection.close()
+        else:
+            self._free.append(connection)
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, data
+
+    def close(self) -> None:
+        """Close the connections."""
+        while self._free:
+            self._free.pop().close()
+
+    def _take(self) -> HTTPConnection:
+        """A connection that nobody uses: a kept one unless the other side has closed it, or a new one."""
+        while True:
+            try:
+                connection = self._free.pop()
+            except IndexError:
+                return self._open()
+            if connection.sock and not select.select([connection.sock], [], [], 0)[0]:
+                return connection
+            connection.close()
+
+    def _open(self) -> HTTPConnection:
+        from http.client import HTTPConnection, HTTPSConnection
+
+        host, port = self._parts.hostname or "", self._parts.port
+        if self._parts.scheme == "http":
+            return HTTPConnection(host, port or 80, timeout=_TIMEOUT_SECONDS)
+        import ssl
+
+        context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
+        return HTTPSConnection(host, port or 443, timeout=_TIMEOUT_SECONDS, context=context)
+
+    def _credentials(self) -> tuple[str, str, str]:
+        if self._keys is None:
+            names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+            key, secret, token = (os.environ.get(name, "") for name in names)
+            if self._parts.scheme == "http" or (key and secret):
+                self._keys = (key, secret, token)
+        return self._keys or self._found()
+
+    def _found(self) -> tuple[str, str, str]:
+        """Of a profile, a role, single sign-on: asked for anew each time, because they run out."""
+        with contextlib.suppress(ImportError):
+            import botocore.session
+
+            self._session: Any = getattr(self, "_session", None) or botocore.session.get_session()
+            found = self._session.get_credentials()
+            if found is not None:
+                frozen = found.get_frozen_credentials()
+                return frozen.access_key, frozen.secret_key, frozen.token or ""
+        return "", "", ""
+
+
+def _signed(
+    host: str, keys: tuple[str, str, str], method: str, target: str, headers: dict[str, str], body: bytes
+) -> dict[str, str]:
+    from cloudcore.wire.auth.signature import sign_request
+
+    key, secret, token = keys
+    account, _, region, service, _ = headers["authorization"].removeprefix("Credential=").split("/")
+    if not (key and secret):
+        key, secret = account, "none"
+    named = account if account.isdigit() and key.isdigit() else key
+    plain = {name: value for name, value in headers.items() if name != "authorization"}
+    plain["host"] = host
+    if token:
+        plain["x-amz-security-token"] = token
+    return sign_request(named, secret, region, service, method, target, plain, body, time.time())
