@@ -134,7 +134,8 @@ cdef class Server:
     cdef bint stopped
 
     def __cinit__(self, str host="127.0.0.1", uint16_t port=0, *, str account="000000000000",
-                  str region="us-east-1", c_bool shared=False, uint64_t body_max=0, uint32_t head_timeout_ms=0,
+                  str region="us-east-1", c_bool shared=False, uint64_t body_max=0,
+                  uint32_t head_timeout_ms=0,
                   uint32_t body_timeout_ms=0, uint32_t idle_timeout_ms=0, uint32_t connections_max=0):
         cdef cc_http_options options
         cdef cc_error error
@@ -229,7 +230,8 @@ cdef class Server:
         if request.exchange is NULL:
             raise ValueError("this request was answered already")
         with nogil:
-            result = cc_http_reply_begin(self.server, request.exchange, status, cc_bytes_of(c_lines, lines_size))
+            result = cc_http_reply_begin(self.server, request.exchange, status,
+                                         cc_bytes_of(c_lines, lines_size))
         if result != CC_OK:
             raise MemoryError()
 

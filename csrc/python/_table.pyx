@@ -72,7 +72,8 @@ cdef object counted(object error, cc_verb verb):
     """A refusal of the request itself, as PutItem and UpdateItem word it: see cc_refusal_is_counted."""
     if error.code != "ValidationException" or not cc_refusal_is_counted(verb, utf8_of(error.message)):
         return error
-    return _errors.ApiError(error.code, "1 validation error detected: " + error.message, error.status, error.fields)
+    message = "1 validation error detected: " + error.message
+    return _errors.ApiError(error.code, message, error.status, error.fields)
 
 
 cdef class Tables:
