@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cloudcore.dynamodb import DynamoDB, Streams, Table, Transaction
     from cloudcore.dynamodb.kinesis import Sink
     from cloudcore.firehose import Firehose, Stream
+    from cloudcore.firehose.budget import Budget
     from cloudcore.lambda_ import Function, Lambda
     from cloudcore.remote import Remote
     from cloudcore.wire import Endpoint
@@ -145,6 +146,7 @@ class Place:
                 clock=self._root.clock,
                 reach=self._root.reach,
                 quotas=self._root.quotas,
+                budget=self._root._budget(),
             )
             service.resume()  # what waited when the last process ended is delivered
             return service
@@ -341,7 +343,8 @@ class Cloud(Place):
     signature of every request and hold it against the policies of its key. reach: where addresses and ARNs in
     the configurations of delivery streams (docs/delivery_streams.md) and of tables are reached from here, by
     their beginnings: {"arn:aws:kinesis:": URL}. quotas: PutRecord and PutRecordBatch of delivery streams are
-    held to AWS's default quotas.
+    held to AWS's default quotas. streams_bound: bytes that may wait in all streams together before puts are
+    refused; default 64 GiB, or half of the free disk, or 1 GiB in memory.
     """
 
     def __init__(
@@ -357,6 +360,7 @@ class Cloud(Place):
         auth: str | os.PathLike[str] | None = None,
         reach: Mapping[str, str] | None = None,
         quotas: bool = False,
+        streams_bound: int | None = None,
     ):
         super().__init__(self, account, region)
         self.reach, self.quotas = dict(reach or {}), quotas
@@ -373,6 +377,8 @@ class Cloud(Place):
         self._scratch = tempfile.mkdtemp(prefix="cloudcore-") if self.in_memory else None
         self.path = self._scratch or os.path.abspath(os.fspath(path))
         self._places: dict[tuple[str, str], Place] = {(account, region): self}
+        self._streams_bound = streams_bound
+        self._streams_budget: Budget | None = None
         self._endpoints: list[Endpoint] = []
         self._inner: Endpoint | None = None
         self._lock = threading.RLock()
@@ -507,6 +513,16 @@ class Cloud(Place):
                 if _ACCOUNT.fullmatch(account) and _REGION.fullmatch(region):
                     self._place(account, region)
         return self.places()
+
+    def _budget(self) -> Budget:
+        """What the delivery streams of all accounts and regions share."""
+        from cloudcore.firehose.budget import Budget, waiting_max_of
+
+        with self._lock:
+            if self._streams_budget is None:
+                bound = self._streams_bound or waiting_max_of(None if self.in_memory else self.path)
+                self._streams_budget = Budget(bound)
+            return self._streams_budget
 
     def _objects_of(self, account: str) -> Any:
         """The object store of an account: the one that was given to all, or files below its directory."""

@@ -49,6 +49,7 @@ class World:
         key_file: Any = None,
         run: bool = False,
         description: dict[str, Any] | None = None,
+        budget: Any = None,
         **options: Any,
     ) -> Any:
         from cloudcore.firehose import library
@@ -70,6 +71,7 @@ class World:
             self.function,
             self.clock,
             key_file=key_file,
+            budget=budget,
             run=run,
         )
 

@@ -216,17 +216,18 @@ def test_a_full_stream_says_so(world: World, tmp_path: Any, caplog: pytest.LogCa
         with pytest.raises(ApiError, match="Slow down"):
             stream.put(b"x" * 900)
     assert stream.status()["slowed"] == 3
-    assert caplog.text.count("the disk bound is reached") == 1
+    assert caplog.text.count("the bound of what may wait is reached") == 1
 
 
 def test_small_plans_share_a_job_unless_they_lie_far_apart() -> None:
+    from cloudcore.firehose.budget import Budget
     from cloudcore.firehose.deliveries import Deliveries
     from cloudcore.firehose.journal import Plan
 
     def plan(number: int, first: int, last: int, size: int = 1000, lane: str = "data:x", log: str = "staged") -> Plan:
         return Plan(number, log, lane, [[first, last]], "b", str(number), 0, 0, 1, size, 1)
 
-    deliveries = Deliveries("s", lambda job: iter(()), lambda: None, threads=True)
+    deliveries = Deliveries("s", lambda job: iter(()), lambda: None, threads=True, share=Budget(1 << 30).share())
     near = [plan(n, n, n + 5) for n in range(3)]
     far = [plan(n, 10_000 + n, 10_000 + n) for n in range(3, 5)]
     alone = [plan(5, 1, 9, 60 << 20), plan(6, 1, 9, lane="data", log="source"), plan(7, 1, 2, lane="error:e")]

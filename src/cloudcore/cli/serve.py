@@ -35,6 +35,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="where an address or an ARN of a delivery stream is reached from here; may be repeated",
     )  # fmt: skip
     parser.add_argument("--quotas", action="store_true", help="hold puts into streams to AWS's quotas")
+    parser.add_argument(
+        "--streams-bound", type=int, metavar="BYTES",
+        help="what may wait in all delivery streams together (default: 64 GiB, or half of the free disk)",
+    )  # fmt: skip
     parser.add_argument("--shared", action="store_true", help="one data for every account and region")
     parser.add_argument(
         "--auth", metavar="FILE", help="access keys and policies; every request is then checked by them"
@@ -63,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
                 objects="s3" if options.objects == "s3" else None,
                 auth=options.auth,
                 quotas=options.quotas,
+                streams_bound=options.streams_bound,
                 reach={begin: to for begin, _, to in (each.partition("=") for each in options.reach)},
             )
         )

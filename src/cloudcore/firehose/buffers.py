@@ -1,14 +1,15 @@
 """Buffers of a stream: what waits for its size or its time, one per lane.
 
 A buffer holds ranges of log sequences, never data: the bytes stay in the log until the object is
-made. So memory is bounded by the number of lanes, and the bytes that wait by `total_bytes_max`
-(the largest buffer leaves early then).
+made. So memory is bounded by the number of lanes, and the bytes that wait by the budget of all streams
+(budget.py): the largest buffers leave early then.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+_GAP_MAX = 64  # sequences: what is read past costs less than a range that is kept
 
 @dataclass
 class Buffer:
@@ -25,7 +26,8 @@ class Buffer:
     records: int = 0
 
     def add(self, first: int, last: int, size: int, records: int) -> None:
-        if self.ranges and self.ranges[-1][1] + 1 == first:
+        # Over a small gap, where other lanes' batches lie, too: who reads a range takes its own lane's only.
+        if self.ranges and first - self.ranges[-1][1] <= _GAP_MAX:
             self.ranges[-1][1] = last
         else:
             self.ranges.append([first, last])
@@ -36,9 +38,8 @@ class Buffer:
 class Buffers:
     """All open buffers of a stream. `hints` maps the kind of a lane to (bytes, seconds)."""
 
-    def __init__(self, hints: dict[str, tuple[int, float]], total_bytes_max: int):
+    def __init__(self, hints: dict[str, tuple[int, float]]):
         self._hints = hints
-        self._total_max = total_bytes_max
         self.open: dict[str, Buffer] = {}
         self.total = 0
 
@@ -57,8 +58,11 @@ class Buffers:
         buffer.add(first, last, size, records)
         self.total += size
 
-    def take_due(self, now: float, everything: bool = False, behind: bool = False) -> list[Buffer]:
-        """Remove and return the buffers that are full or old enough (or all), oldest first.
+    def take_due(
+        self, now: float, everything: bool = False, behind: bool = False, excess: int = 0
+    ) -> list[Buffer]:
+        """Remove and return the buffers that are full or old enough (or all), oldest first; and more of them,
+        the largest first, until `excess` bytes go.
 
         `behind`: more that was put waits to be read. Then a buffer also stays open for half its time, so
         that catching up makes no small objects.
@@ -66,10 +70,14 @@ class Buffers:
         due = [b for b in self.open.values() if everything or self._is_due(b, now, behind)]
         for buffer in due:
             self._remove(buffer)
-        while self.total > self._total_max:
-            largest = max(self.open.values(), key=lambda buffer: buffer.size)
-            self._remove(largest)
-            due.append(largest)
+        gone = sum(buffer.size for buffer in due)
+        if gone < excess:
+            for largest in sorted(self.open.values(), key=lambda buffer: -buffer.size):
+                self._remove(largest)
+                due.append(largest)
+                gone += largest.size
+                if gone >= excess:
+                    break
         return due
 
     def next_due(self, behind: bool) -> float | None:

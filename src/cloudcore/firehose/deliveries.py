@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cloudcore.firehose.budget import Share
 from cloudcore.firehose.journal import Plan
 
 PLACES = 8  # of data
 _OTHER_PLACES = {"backup": 2, "error": 1}
-_BYTES_MAX = 256 << 20  # of one kind in flight: what is being encoded and sent is in memory
+_BYTES_MAX = 256 << 20  # of one kind in flight; all streams together: budget.py
 _JOB_PLANS, _JOB_BYTES, _JOB_SPAN = 64, 64 << 20, 512
 _IDLE_S = 10.0
 
@@ -56,15 +57,18 @@ class Deliveries:
         deliver: Callable[[Job], Iterator[Outcome]],
         wake: Callable[[], None],
         threads: bool,
+        share: Share,
         places: int = PLACES,
     ):
         self.places = places  # how many jobs of data run at a time
         self._name, self._deliver, self._wake, self._threaded = name, deliver, wake, threads
+        self._share = share
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
         self._outcomes: deque[Outcome] = deque()
         self._flying: dict[int, Job] = {}  # by plan
         self._jobs: dict[str, list[Job]] = {kind: [] for kind in ("data", *_OTHER_PLACES)}
+        self._held_back: set[int] = set()  # plans that found no room in the newest jobs_of()
         self._idle = self._threads = 0
         self._closed = False
 
@@ -72,42 +76,29 @@ class Deliveries:
         """Whether the plan is being delivered."""
         return plan.id in self._flying
 
-    def room(self, kind: str) -> bool:
-        """Whether a job of this kind can begin, if it is small."""
-        same = self._jobs[kind]
-        return not same or (len(same) < self._places(kind) and sum(job.size for job in same) < _BYTES_MAX)
+    def held_back(self, plan: Plan) -> bool:
+        """Whether the plan waits for others to end, and not for a time."""
+        return plan.id in self._held_back
 
     def jobs_of(self, plans: Iterable[Plan]) -> Iterator[list[Plan]]:
         """What of these plans can begin now, in jobs; submit each before asking for the next."""
-        groups: dict[str, list[Plan]] = {}
-        for plan in plans:
-            kind = plan.lane.partition(":")[0]
-            if not self.room(kind):
-                continue
-            if plan.log != "staged" or plan.size >= _JOB_BYTES // 4:
-                if self._fits(kind, plan.size):
-                    yield [plan]
-                continue
-            group = groups.setdefault(kind, [])
-            if group and not _near(group[0], plan):
-                yield group  # what lies between them would be read for nothing
-                group = groups[kind] = []
-                if not self.room(kind):
-                    continue
-            group.append(plan)
-            if len(group) >= _JOB_PLANS or sum(each.size for each in group) >= _JOB_BYTES:
-                yield groups.pop(kind)
-        for kind, group in groups.items():
-            if group and self._fits(kind, sum(plan.size for plan in group)):
-                yield group
+        self._held_back = set()
+        for job in _grouped(plans):
+            if self._fits(job[0].lane.partition(":")[0], sum(plan.size for plan in job)):
+                yield job
+            else:
+                self._held_back.update(plan.id for plan in job)
 
     def _places(self, kind: str) -> int:
         return self.places if kind == "data" else _OTHER_PLACES[kind]
 
     def _fits(self, kind: str, size: int) -> bool:
         same = self._jobs[kind]
-        flying = sum(job.size for job in same)
-        return not same or (len(same) < self._places(kind) and flying + size <= _BYTES_MAX)
+        if same and (
+            len(same) >= self._places(kind) or sum(job.size for job in same) + size > _BYTES_MAX
+        ):
+            return False
+        return self._share.may_fly(size)
 
     def submit(self, plans: list[Plan], schemas: list[Any], progress: list[Any]) -> None:
         """Begin a job of jobs_of()."""
@@ -115,6 +106,7 @@ class Deliveries:
         job = Job(plans[0].lane.partition(":")[0], plans, schemas, progress, size, len(plans))
         self._flying.update((plan.id, job) for plan in plans)
         self._jobs[job.kind].append(job)
+        self._share.fly(size)
         if not self._threaded:
             self._outcomes.extend(self._deliver(job))
             return
@@ -135,6 +127,7 @@ class Deliveries:
             job.left -= 1
             if not job.left:
                 self._jobs[job.kind].remove(job)
+                self._share.land(job.size)
             out.append(outcome)
         return out
 
@@ -171,6 +164,24 @@ class Deliveries:
                 self._wake()
                 if self._closed:  # its other plans are delivered after the next open
                     break
+
+
+def _grouped(plans: Iterable[Plan]) -> Iterator[list[Plan]]:
+    """The plans, small ones of partitions that lie near each other as one job."""
+    groups: dict[str, list[Plan]] = {}
+    for plan in plans:
+        kind = plan.lane.partition(":")[0]
+        if plan.log != "staged" or plan.size >= _JOB_BYTES // 4:
+            yield [plan]
+            continue
+        group = groups.setdefault(kind, [])
+        if group and not _near(group[0], plan):
+            yield group  # what lies between them would be read for nothing
+            group = groups[kind] = []
+        group.append(plan)
+        if len(group) >= _JOB_PLANS or sum(each.size for each in group) >= _JOB_BYTES:
+            yield groups.pop(kind)
+    yield from (group for group in groups.values() if group)
 
 
 def _near(first: Plan, other: Plan) -> bool:

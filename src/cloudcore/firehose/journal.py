@@ -57,6 +57,7 @@ class Journal:
     def __init__(self, log: Any):
         self._log = log
         self.open: dict[int, Plan] = {}
+        self.open_bytes = 0
         self.planned_to: dict[str, int] = {}
         self.counters: dict[str, int] = {}
         self.staged_counted = 0
@@ -135,6 +136,7 @@ class Journal:
         if kind == "plan":
             plan = Plan(**{name: value for name, value in entry.items() if name != "t"})
             self.open[plan.id] = plan
+            self.open_bytes += plan.size
             lane = f"{plan.log}/{plan.lane}"
             self.planned_to[lane] = max(self.planned_to.get(lane, 0), plan.ranges[-1][1])
             self._next_id = max(self._next_id, plan.id + 1)
@@ -142,6 +144,7 @@ class Journal:
             plan_done = self.open.pop(entry["id"], None)
             if plan_done is not None:
                 self._done_bytes += plan_done.size
+                self.open_bytes -= plan_done.size
                 self._count(entry["moved"])
         elif kind == "redirect":
             old = asdict(self.open[entry["id"]])
@@ -156,6 +159,7 @@ class Journal:
             self.schema = entry["schema"]
         elif kind == "snapshot":
             self.open = {plan["id"]: Plan(**plan) for plan in entry["open"]}
+            self.open_bytes = sum(plan.size for plan in self.open.values())
             self.planned_to = dict(entry["planned_to"])
             self.counters = dict(entry["counters"])
             self.staged_counted = entry["staged_counted"]

@@ -28,6 +28,7 @@ from typing import Any
 
 from cloudcore.errors import ClosedError
 from cloudcore.firehose import staged as staging
+from cloudcore.firehose.budget import Share
 from cloudcore.firehose.buffers import Buffer, Buffers
 from cloudcore.firehose.deliveries import PLACES, Deliveries, Job, Outcome
 from cloudcore.firehose.delivering import Delivering, is_data
@@ -62,8 +63,8 @@ class Pipeline(Turning):
         logs: dict[str, Any],
         processing: Processing | None,
         *,
+        share: Share,
         threads: bool = True,
-        buffered_bytes_max: int = 1 << 30,
         held_bytes_max: int = 1 << 62,
         retention_seconds: float = 86_400,
         on_failed: Callable[[int, str, str, bytes], None] | None = None,
@@ -75,14 +76,18 @@ class Pipeline(Turning):
         self.source, self.staged = logs["source"], logs.get("staged")
         self.journal = Journal(logs["journal"])
         self.schemas = Schemas(self.journal, self._pieces)
-        self.buffers = Buffers(_hints(self.config), buffered_bytes_max)
+        self.buffers = Buffers(_hints(self.config))
         told = self._tell_failed if on_failed else None
         self.delivering = Delivering(self.configs, around, told)
-        self.deliveries = Deliveries(self.name, self._deliver, self.wake, threads, _places(self.config))
+        self.share, share.wake = share, self.wake
+        self.deliveries = Deliveries(
+            self.name, self._deliver, self.wake, threads, share, _places(self.config)
+        )
         self._held_max = held_bytes_max
         self._retention_ms = retention_seconds * 1000
         self._on_failed, self._failed_lock = on_failed, threading.Lock()
         self.position = 0  # last source sequence that was taken in
+        self._uncounted_to = self.source.last_sequence  # what an earlier process put is in no share's unread
         self._keys: dict[str, dict[str, str]] = {}
         self._retrying = Retrying()
         self._failure_told = -1e9
@@ -100,14 +105,16 @@ class Pipeline(Turning):
         self._flush_seen = self._flush_to
         flushing = self._flush_to > self._flushed_to
         moved = False
-        if self._held() >= self._held_max:
+        if self._is_held():
             pass  # a destination that stays down: the source fills up to its bound, and producers slow down
         elif self.processing:
             moved = self._process(flushing)
         else:
             moved = self._take_source()
         caught_up = flushing and self.position >= self._flush_to
-        for buffer in self.buffers.take_due(self.clock.monotonic(), caught_up, self._behind()):
+        self._tell_share()
+        now, excess = self.clock.monotonic(), self.share.excess()
+        for buffer in self.buffers.take_due(now, caught_up, self._behind(), excess):
             self.journal.add_plan(self._plan(buffer))  # durable before the first byte leaves
             moved = True
         for plans in self.deliveries.jobs_of(self._plans_due()):
@@ -118,6 +125,7 @@ class Pipeline(Turning):
         if any(done):
             self._commit()
             moved = True
+        self._tell_share()
         if caught_up and not self.journal.open and not self.buffers.open:
             self._commit()
             with self._changed:
@@ -128,13 +136,12 @@ class Pipeline(Turning):
     def waiting(self) -> dict[str, Any]:
         """What Stream.status() says of now. Any thread: it looks at copies."""
         buffers, plans = list(self.buffers.open.values()), list(self.journal.open.values())
-        held = sum(b.size for b in buffers) + sum(p.size for p in plans)
         times = [buffer.time_ms for buffer in buffers] + [plan.time_ms for plan in plans]
         if self.processing is not None and self.source.last_sequence > self.position:
             times.append(int(1000 * (self.clock.now() - (self.clock.monotonic() - self._unread_since))))
         oldest = max(0.0, self.clock.now() - min(times) / 1000) if times else None
         return {
-            "waiting_bytes": held + (self._unread if self.processing else 0),
+            "waiting_bytes": self.share.waiting,
             "buffer_fill": self.buffers.fill(buffers),
             "oldest_seconds": oldest,
             "latency_seconds": self._latency_s,
@@ -147,7 +154,21 @@ class Pipeline(Turning):
 
     def _held(self) -> int:
         """Bytes that are transformed or planned, and not delivered yet."""
-        return self.buffers.total + sum(plan.size for plan in self.journal.open.values())
+        return self.buffers.total + self.journal.open_bytes
+
+    def _is_held(self) -> bool:
+        """Whether nothing more is taken in until something is delivered. What a transform gives back counts
+        against the budget too: while that has no room, what was put before waits in the source."""
+        held = self._held()
+        return held >= self._held_max or (self.processing is not None and held > 0 and self.share.full())
+
+    def _tell_share(self) -> None:
+        self.share.hold(self._held(), self.buffers.total)
+
+    def _read(self, first: int, size: int) -> None:
+        """Bytes of the source, counted from the sequence `first` on, are taken in."""
+        if first > self._uncounted_to:
+            self.share.read(size)
 
     def _take_source(self) -> bool:
         """Without a transform: batches of the source go straight into their lanes, unread."""
@@ -162,6 +183,7 @@ class Pipeline(Turning):
                 self._buffer("data", "source", record.first, last, size, record.count, record.time_ms)
             self._buffer_backup(record.first, last, size, record.time_ms)
             self.position = last
+            self._read(record.first, size - 4 * record.count)
             taken += size
             if taken >= _READ_BYTES:
                 break
@@ -175,12 +197,15 @@ class Pipeline(Turning):
             self.journal.set_work(taken.first, taken.last)
             outcome = self.processing.run(taken)  # Ok, Dropped and ProcessingFailed part here
             self._stage(taken.first, taken.last, taken.arrivals[0], outcome)
+            counted = max(0, self._uncounted_to + 1 - taken.first)
+            self._read(taken.last, sum(map(len, taken.records[counted:])))
             self._unread = max(0, self._unread - taken.size)
             self._unread_since = self.clock.monotonic()
         elif taken is not None:
             last = taken.first + taken.count - 1
             group = Group(_REJECTED, {}, split(taken.payload), list(range(taken.first, last + 1)))
             self._stage(taken.first, last, taken.time_ms, Processed([group], failed=taken.count))
+            self._read(taken.first, len(taken.payload) - 4 * taken.count)
         return taken is not None
 
     def _next_work(self, flushing: bool) -> Any:
@@ -445,9 +470,9 @@ class Pipeline(Turning):
         dues = [self.buffers.next_due(self._behind())]
         for number, due in self._retrying.waiting():
             plan = self.journal.open[number]
-            if not self.deliveries.flies(plan) and self.deliveries.room(plan.lane.partition(":")[0]):
+            if not self.deliveries.flies(plan) and not self.deliveries.held_back(plan):
                 dues.append(due)
-        if self.processing and self.source.last_sequence > self.position and self._held() < self._held_max:
+        if self.processing and self.source.last_sequence > self.position and not self._is_held():
             dues.append(self._unread_since + self.processing.buffer_seconds)
         return dues
 
@@ -455,7 +480,7 @@ class Pipeline(Turning):
         return self.processing is not None and self._unread >= self.processing.buffer_bytes
 
     def unread_is_due(self) -> bool:
-        if self._held() >= self._held_max or self.source.last_sequence <= self.position:
+        if self._is_held() or self.source.last_sequence <= self.position:
             return False
         return self.processing is None or self.unread_is_enough()
 

@@ -23,6 +23,7 @@ from typing import Any
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, CloudcoreError
 from cloudcore.firehose import library, operations, sealed
+from cloudcore.firehose.budget import Budget, waiting_max_of
 from cloudcore.firehose.catalogue import Catalogue
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.quota import Quota
@@ -46,7 +47,8 @@ class Firehose:
     `key_file`: the key of encrypted streams, 32 bytes, made when it is needed; default CLOUDCORE_KEY_FILE, or
     @key in the directory. `reach`: the beginnings of configured addresses, and where they are reached from
     here ({"https://search.example.com": "http://127.0.0.1:9200"}). `quotas`: PutRecord and PutRecordBatch are
-    held to AWS's default quotas (quota.py); the library's own puts are not.
+    held to AWS's default quotas (quota.py); the library's own puts are not. `budget`: what all streams
+    together may have waiting and in flight (budget.py), where several services share one.
     """
 
     operations = frozenset(operations.TABLE)
@@ -63,6 +65,7 @@ class Firehose:
         key_file: str | os.PathLike[str] | None = None,
         reach: Mapping[str, str] | None = None,
         quotas: bool = False,
+        budget: Budget | None = None,
     ):
         self.directory = None if directory is None else os.fspath(directory)
         self.account, self.region = account, region
@@ -72,6 +75,7 @@ class Firehose:
         self.transition_seconds = transition_seconds
         self.key_file = KeyFile(self._key_path(key_file))
         self.reach, self.quotas = dict(reach or {}), quotas
+        self.budget = budget or Budget(waiting_max_of(self.directory))
         self.on_failed: Callable[[int, str, str, bytes], None] | None = None
         self._lock = threading.RLock()
         self._streams: dict[str, Stream] = {}
@@ -412,7 +416,7 @@ class Firehose:
             description, self._path(name), self.region, self.objects, self.invoke, self.clock,
             on_failed=lambda *told: self.on_failed(*told) if self.on_failed else None, key_file=self.key_file,
             quota=Quota(self.region, self.clock) if self.quotas else None,
-            reach=self.reach, embedded=self.directory,
+            budget=self.budget, reach=self.reach, embedded=self.directory,
         )  # fmt: skip
         self._streams[name] = stream
         return stream

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, FullError
 from cloudcore.firehose import sources
+from cloudcore.firehose.budget import WAITING_MAX, Budget
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.destinations.sending import Around
@@ -51,6 +52,7 @@ class Stream:
         on_failed: Callable[[int, str, str, bytes], None] | None = None,
         key_file: KeyFile | None = None,
         quota: Quota | None = None,
+        budget: Budget | None = None,
         reach: Mapping[str, str] | None = None,
         embedded: str | None = None,
         run: bool = True,
@@ -64,6 +66,7 @@ class Stream:
         ours = description.get("Ours") or {}
         bound = int(ours.get("disk_bound", DISK_BOUND))
         self._objects, self.quota = objects, quota
+        self._share = (budget or Budget(WAITING_MAX)).share()
         self._clock, self._region, self._invoke, self._on_failed = clock, region, invoke, on_failed
         self._directory = directory
         self._put_lock = threading.Lock()
@@ -78,7 +81,7 @@ class Stream:
         around = Around(self.name, self.arn, region, objects, clock, reached, embedded)
         self._pipeline = Pipeline(
             around, version, description["Identity"], configs, self._logs,
-            self._processing(configs[version]), threads=run, on_failed=on_failed,
+            self._processing(configs[version]), share=self._share, threads=run, on_failed=on_failed,
             held_bytes_max=bound or 1 << 62,
             retention_seconds=float(ours.get("retention_seconds", RETENTION_S)),
         )  # fmt: skip
@@ -221,8 +224,8 @@ class Stream:
     def status(self) -> dict[str, Any]:
         """Counters since the stream was made: records_in, delivered, dropped, failed, backed_up, expired
         (older than the retention, and lost), objects, bytes_out; and since it was opened: bytes_in, slowed
-        (puts that were refused because the disk bound is reached), retries (deliveries that failed and are
-        tried again).
+        (puts that were refused because the bound of what may wait is reached), retries (deliveries that
+        failed and are tried again).
 
         What is now: waiting_bytes (buffered, transformed or planned, not delivered), buffer_fill (the share
         of its size that the fullest buffer has reached), oldest_seconds (age of the oldest record that is not
@@ -307,6 +310,7 @@ class Stream:
         if self._reader is not None:
             self._reader.stop()
         self._pipeline.stop()
+        self._share.close()
         for log in self._logs.values():
             log.close()
         self._logs = {}
@@ -319,7 +323,8 @@ class Stream:
 
     def put_framed(self, payload: bytes, count: int) -> tuple[int, int]:
         """Store `count` records that are framed already (the wire's way); as put_batch otherwise."""
-        return self._stored(len(payload), lambda now: self._source.append(payload, count=count, time_ms=now))
+        size = len(payload) - 4 * count
+        return self._stored(size, lambda now: self._source.append(payload, count=count, time_ms=now))
 
     def _append(self, records: Sequence[bytes], kind: int) -> tuple[int, int]:
         return self._stored(
@@ -329,7 +334,13 @@ class Stream:
     def _stored(self, size: int, append: Callable[[int], tuple[int, int]]) -> tuple[int, int]:
         try:
             with self._put_lock:  # one call's records are neighbours
-                place = append(self._clock.now_ms())
+                if not self._share.put(size):
+                    raise FullError("all streams together are at their bound", "full")
+                try:
+                    place = append(self._clock.now_ms())
+                except BaseException:
+                    self._share.read(size)
+                    raise
         except FullError:
             self._tell_slowed()
             raise ApiError("ServiceUnavailableException", "Slow down.", 503) from None
@@ -342,4 +353,5 @@ class Stream:
         now = self._clock.monotonic()
         if now - self._slowed_told >= _SLOWED_TOLD_EVERY_S:
             self._slowed_told = now
-            logger.warning("%s: the disk bound is reached, %d puts were refused", self.name, self._slowed)
+            logger.warning("%s: the bound of what may wait is reached, %d puts were refused",
+                           self.name, self._slowed)  # fmt: skip
