@@ -25,6 +25,7 @@ static cc_cpu_features ask(void) {
     uint64_t states = (c & bit_OSXSAVE) != 0 ? saved_states() : 0;
     bool ymm = (states & 0x06) == 0x06, zmm = (states & 0xe6) == 0xe6;
     bool avx = (c & bit_AVX) != 0 && ymm;
+    features.fma = avx && (c & bit_FMA) != 0;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return features;
     features.avx2 = avx && (b & bit_AVX2) != 0;

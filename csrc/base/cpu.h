@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 typedef struct {
-    bool sse42, pclmul, avx2, avx512bw, vpclmul, bmi2;
+    bool sse42, pclmul, avx2, fma, avx512bw, vpclmul, bmi2;
 } cc_cpu_features;
 
 /* Cheap (one cached load after the first call), thread-safe. */

@@ -45,6 +45,11 @@ void cc_number_to_decimal(cc_bytes number, cc_decimal *decimal_out);
 bool cc_decimal_rescale(const cc_decimal *decimal, int exponent, cc_int128 *mantissa_out);
 /* The nearest double. */
 double cc_number_to_double(cc_bytes number);
+/* The nearest float; infinite beyond the largest. */
+float cc_number_to_float(cc_bytes number);
+/* Of a finite float, as cc_number_from_double. */
+CC_MUST_CHECK cc_status cc_number_from_float(float value, uint8_t *number_out, size_t *size_out,
+                                             cc_error *error);
 /* The fewest digits that read back as `value`. CC_ERR_VALIDATION: not finite, or beyond DynamoDB's range. */
 CC_MUST_CHECK cc_status cc_number_from_double(double value, uint8_t *number_out, size_t *size_out,
                                               cc_error *error);

@@ -1,7 +1,9 @@
 /* number_convert.c: numbers to and from the machine's own: integers, doubles, 128-bit decimals. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec/number.h"
 
@@ -61,6 +63,17 @@ bool cc_number_to_int64(cc_bytes number, int64_t *value_out) {
     return true;
 }
 
+/* "123e-5", without the sign and without a decimal point, so that no locale has a say in it. */
+static const char *magnitude_text(const cc_decimal *decimal, char text[64]) {
+    __extension__ unsigned __int128 rest = (unsigned __int128)(decimal->mantissa < 0 ? -decimal->mantissa
+                                                                                     : decimal->mantissa);
+    size_t at = 64 - 8;
+    snprintf(text + at, 8, "e%d", decimal->exponent);
+    for (; rest != 0; rest /= 10)
+        text[--at] = (char)('0' + (int)(rest % 10));
+    return text + at;
+}
+
 double cc_number_to_double(cc_bytes number) {
     cc_decimal decimal;
     char text[64];
@@ -75,13 +88,23 @@ double cc_number_to_double(cc_bytes number) {
         value = decimal.exponent < 0 ? value / powers[-decimal.exponent] : value * powers[decimal.exponent];
         return negative ? -value : value;
     }
-    /* No decimal point, so that no locale has a say in it. */
-    size_t at = sizeof text - 8;
-    snprintf(text + at, 8, "e%d", decimal.exponent);
-    for (; rest != 0; rest /= 10)
-        text[--at] = (char)('0' + (int)(rest % 10));
-    double value = strtod(text + at, NULL);
+    double value = strtod(magnitude_text(&decimal, text), NULL);
     return negative ? -value : value;
+}
+
+/* Two roundings are one, unless the first ends halfway between two floats or the float has fewer bits. */
+float cc_number_to_float(cc_bytes number) {
+    double value = cc_number_to_double(number);
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    double magnitude = fabs(value);
+    if (CC_LIKELY((bits & 0x1fffffff) != 0x10000000 && (magnitude >= FLT_MIN || magnitude == 0)))
+        return (float)value;
+    cc_decimal decimal;
+    char text[64];
+    cc_number_to_decimal(number, &decimal);
+    float nearest = strtof(magnitude_text(&decimal, text), NULL);
+    return decimal.mantissa < 0 ? -nearest : nearest;
 }
 
 /* number x 10^by, which moves the exponent byte alone; false when that leaves DynamoDB's range. */
@@ -152,6 +175,28 @@ static cc_status from_digits(double value, uint8_t *number_out, size_t *size_out
                                               size_out, error);
             }
         CC_ASSERT(count < 17); /* 17 digits always read back */
+    }
+}
+
+cc_status cc_number_from_float(float value, uint8_t *number_out, size_t *size_out, cc_error *error) {
+    if (!isfinite(value))
+        return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
+                           "Infinity and NaN are not supported");
+    for (int power = 0; power <= 10; power++) { /* as below; nine digits always read back */
+        double whole = nearbyint((double)value * powers[power]);
+        if (fabs(whole) > 999999999)
+            break;
+        if ((float)(whole / powers[power]) == value)
+            return cc_number_from_decimal((int64_t)whole, -power, number_out, size_out, error);
+    }
+    for (int count = 6;; count++) {
+        int exponent;
+        char text[40];
+        uint64_t digits = print_digits(fabs((double)value), count, &exponent);
+        snprintf(text, sizeof text, "%llue%d", (unsigned long long)digits, exponent);
+        if (count == 9 || strtof(text, NULL) == fabsf(value))
+            return cc_number_from_decimal(value < 0 ? -(cc_int128)digits : (cc_int128)digits, exponent,
+                                          number_out, size_out, error);
     }
 }
 

@@ -15,13 +15,20 @@ static cc_tables *open_tables(void) {
         "\"HASH\"},{\"AttributeName\":\"a\",\"KeyType\":\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}}],"
         "\"GlobalSecondaryIndexes\":[{\"IndexName\":\"gsi\",\"KeySchema\":[{\"AttributeName\":\"a\",\"KeyType\":"
         "\"HASH\"},{\"AttributeName\":\"b\",\"KeyType\":\"RANGE\"},{\"AttributeName\":\"s\",\"KeyType\":\"RANGE\"}],"
-        "\"Projection\":{\"ProjectionType\":\"INCLUDE\",\"NonKeyAttributes\":[\"x\"]}}]}";
+        "\"Projection\":{\"ProjectionType\":\"INCLUDE\",\"NonKeyAttributes\":[\"x\"]}}],"
+        "\"VectorIndexes\":[{\"IndexName\":\"vix\",\"VectorAttribute\":{\"AttributeName\":\"v\"},\"Dimensions\":2,"
+        "\"DistanceFunction\":\"COSINE\",\"Projection\":{\"ProjectionType\":\"ALL\"}},{\"IndexName\":\"vin\","
+        "\"VectorAttribute\":{\"AttributeName\":\"v\"},\"Dimensions\":2,\"DistanceFunction\":\"EUCLIDEAN\","
+        "\"SearchSchema\":[{\"AttributeName\":\"b\",\"SearchSchemaElementType\":\"INLINE_FILTER\"},"
+        "{\"AttributeName\":\"a\",\"SearchSchemaElementType\":\"HASH\"}],"
+        "\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}}]}";
     cc_tables *tables = NULL;
     cc_error error;
     CC_ASSERT(cc_tables_open(NULL, NULL, &tables, &error) == CC_OK);
     CC_ASSERT(cc_table_create(tables, cc_bytes_text("tab"), cc_bytes_text(description), &error) == CC_OK);
     static const char item[] = "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"},"
-                               "\"a\":{\"S\":\"a\"},\"b\":{\"B\":\"AAE=\"},\"x\":{\"L\":[{\"N\":\"1\"}]}}}";
+                               "\"a\":{\"S\":\"a\"},\"b\":{\"B\":\"AAE=\"},\"x\":{\"L\":[{\"N\":\"1\"}]},"
+                               "\"v\":{\"L\":[{\"N\":\"1\"},{\"N\":\"-2.5\"}]}}}";
     cc_arena arena;
     cc_buffer reply = {0};
     int status = 0;

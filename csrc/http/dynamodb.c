@@ -138,7 +138,7 @@ bool cc_http_dynamodb_fast(void *context, const cc_http_head *head, cc_bytes bod
         head->method.size != 4 || memcmp(head->method.data, "POST", 4) != 0 || body.size > BODY_MAX)
         return false;
     cc_verb verb = cc_verb_from_name(cc_bytes_of(target.data + TARGET_SIZE, target.size - TARGET_SIZE));
-    if (verb == CC_VERB_NONE || head->known[CC_HTTP_CONTENT_ENCODING].size != 0 ||
+    if (verb == CC_VERB_NONE || verb == CC_VERB_SEARCH || head->known[CC_HTTP_CONTENT_ENCODING].size != 0 ||
         head->known[CC_HTTP_ORIGIN].size != 0 || takes_gzip(head))
         return false;
     cc_tables *tables = tables_of(door, head->known[CC_HTTP_AUTHORIZATION]);

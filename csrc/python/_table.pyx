@@ -633,6 +633,8 @@ cdef class Tables:
         elif member.kind == CC_MEMBER_STATEMENTS:
             builder.seen[<int>CC_M_STATEMENTS] = True
             self.statements(scratch, name, value)
+        elif member.kind == CC_MEMBER_VECTOR:
+            self.search_vector(scratch, builder, value)
         elif member.kind == CC_MEMBER_LIST:
             builder.seen[<int>member.id] = True
             attributes_to_get(scratch, NULL, value)
@@ -669,6 +671,13 @@ cdef class Tables:
             name = f"Parameters[{i}]"
             cc_item_find(self.encode({name: given}, scratch), utf8_of(name), &value)
             check(cc_request_add_parameter(builder, value, &scratch.error), &scratch.error)
+        return 0
+
+    cdef int search_vector(self, Scratch *scratch, cc_request_builder *builder, object values) except -1:
+        """SearchVector, encoded as one list."""
+        values = listed("SearchVector", values)
+        one = list(values) if scratch.native else {"L": values}
+        cc_request_set_vector(builder, self.encode({"SearchVector": one}, scratch), utf8_of("SearchVector"))
         return 0
 
     cdef int statements(self, Scratch *scratch, str name, object items) except -1:

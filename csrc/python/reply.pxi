@@ -42,10 +42,27 @@ cdef object units_object(const cc_request *request, cc_bytes table, const cc_con
         if kind is not None:
             result["Table"][kind] = consumed.table
         for i in range(consumed.index_count):
+            if consumed.indexes[i].vector:
+                continue
             scope = "GlobalSecondaryIndexes" if consumed.indexes[i].is_global else "LocalSecondaryIndexes"
             index = PyUnicode_FromStringAndSize(<const char *>consumed.indexes[i].name.data,
                                                 <Py_ssize_t>consumed.indexes[i].name.size)
             result.setdefault(scope, {})[index] = {"CapacityUnits": consumed.indexes[i].units}
+        for i in range(consumed.index_count):
+            if consumed.indexes[i].vector:
+                index = PyUnicode_FromStringAndSize(<const char *>consumed.indexes[i].name.data,
+                                                    <Py_ssize_t>consumed.indexes[i].name.size)
+                result.setdefault("VectorIndexes", {})[index] = {
+                    "VectorWriteRequestBytes": consumed.indexes[i].units}
+    return result
+
+
+cdef object search_object(const cc_request *request, const cc_reply *reply, int form):
+    cdef size_t i
+    cdef dict result = {"SearchResults": [{"Item": formed(reply.items[i], form), "Score": reply.scores[i]}
+                                          for i in range(reply.item_count)]}
+    if request.capacity != CC_CAPACITY_NONE:
+        result["ConsumedCapacity"] = {"VectorSearchRequestBytes": reply.search_bytes}
     return result
 
 
@@ -165,6 +182,8 @@ cdef object verb_object(const cc_request *request, const cc_reply *reply, dict p
         result = batch_object(request, reply, params, form)
     elif verb == CC_VERB_TRANSACT_WRITE or verb == CC_VERB_TRANSACT_GET:
         result = transaction_object(request, reply, form)
+    elif verb == CC_VERB_SEARCH:
+        return search_object(request, reply, form)
     elif verb == CC_VERB_STATEMENT:
         return statement_object(request, reply, form)
     elif verb == CC_VERB_STATEMENT_BATCH or verb == CC_VERB_STATEMENT_TRANSACTION:

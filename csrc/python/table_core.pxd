@@ -213,6 +213,7 @@ cdef extern from "table/table.h" nogil:
         CC_VERB_STATEMENT
         CC_VERB_STATEMENT_BATCH
         CC_VERB_STATEMENT_TRANSACTION
+        CC_VERB_SEARCH
     ctypedef enum cc_return_capacity:
         CC_CAPACITY_NONE
         CC_CAPACITY_TOTAL
@@ -269,6 +270,7 @@ cdef extern from "table/table.h" nogil:
     ctypedef struct cc_index_units:
         cc_bytes name
         bint is_global "global"
+        bint vector
         double units
     ctypedef struct cc_consumed:
         double table
@@ -278,6 +280,8 @@ cdef extern from "table/table.h" nogil:
     ctypedef struct cc_reply:
         cc_bytes *items
         size_t item_count
+        double *scores
+        double search_bytes
         bint has_item
         uint32_t count
         uint32_t scanned_count
@@ -355,6 +359,7 @@ cdef extern from "table/request.h" nogil:
         CC_MEMBER_LIST
         CC_MEMBER_VALUES
         CC_MEMBER_STATEMENTS
+        CC_MEMBER_VECTOR
     ctypedef enum cc_member_id:
         CC_M_NONE
         CC_M_NAMES
@@ -390,6 +395,7 @@ cdef extern from "table/request.h" nogil:
     void cc_request_set_bool(cc_request_builder *builder, cc_member_id id, bint value)
     void cc_request_set_int(cc_request_builder *builder, cc_member_id id, int64_t value)
     void cc_request_set_item(cc_request_builder *builder, cc_member_id id, cc_bytes item)
+    void cc_request_set_vector(cc_request_builder *builder, cc_bytes item, cc_bytes name)
     void cc_request_set_names(cc_request_builder *builder, const cc_name_pair *names, size_t count)
     int cc_legacy_map_of(cc_member_id id)
     cc_status cc_request_add_attribute(cc_request_builder *builder, cc_batch_table *table, cc_bytes name,

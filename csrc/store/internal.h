@@ -10,6 +10,7 @@
 #include "store/record.h"
 #include "store/snapshot.h"
 #include "store/store.h"
+#include "store/watch.h"
 
 enum { CC_FEED_TOPICS = 64 };
 
@@ -27,7 +28,9 @@ struct cc_space {
     bool dropped;           /* the last of them frees it */
     cc_space **indexes;
     uint32_t index_count;
-    uint8_t feed; /* cc_feed_kind */
+    uint8_t feed;          /* cc_feed_kind */
+    const cc_watch *watch; /* NULL: nobody */
+    void *watch_owner;
     /* Of an index alone: whose items it orders, and how far it is filled. */
     cc_space *base;
     cc_index_make make;

@@ -60,6 +60,11 @@ void cc_space_free(cc_space *space) {
     free(space);
 }
 
+void cc_space_watch(cc_space *space, const cc_watch *watch, void *owner) {
+    space->watch = watch;
+    space->watch_owner = owner;
+}
+
 /* Index of the first space whose name is >= `name`. */
 static size_t name_position(const cc_store *store, cc_bytes name) {
     size_t from = 0, to = store->space_count;

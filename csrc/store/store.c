@@ -360,6 +360,10 @@ static void commit(const cc_change *change, cc_staged *staged) {
         staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_FED);
     if (CC_UNLIKELY(staged->works != NULL))
         cc_index_commit(change->space, staged);
+    const cc_watch *watch = change->space->watch;
+    if (CC_UNLIKELY(watch != NULL)) /* first: key and value may lie where the commit writes */
+        watch->apply(change->space->watch_owner, change->key,
+                     change->kind == CC_CHANGE_PUT ? change->value : (cc_bytes){NULL, 0});
     cc_change_commit(change, staged);
 }
 
@@ -415,20 +419,37 @@ static cc_status write_staged(cc_store *store, const cc_change *changes, size_t 
     return CC_OK;
 }
 
+static cc_status prepare_watchers(const cc_change *changes, size_t count, cc_error *error) {
+    size_t key_bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        key_bytes += changes[i].key.partition.size + changes[i].key.sort.size;
+    for (size_t i = 0; i < count; i++) {
+        const cc_space *space = changes[i].space;
+        if (space->watch == NULL)
+            continue;
+        if (space->watch->prepare(space->watch_owner, count, key_bytes) != CC_OK)
+            return cc_fail(error, CC_ERR_NOMEM, "no memory for a write of %zu changes", count);
+    }
+    return CC_OK;
+}
+
 cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count, cc_log_ticket *ticket_out,
                          cc_error *error) {
     CC_TRY(cc_store_check(store, error));
     *ticket_out = (cc_log_ticket){0};
     cc_index_work *works = NULL;
     size_t work_count = 0;
-    bool fed = false;
+    bool fed = false, watched = false;
     for (size_t i = 0; i < count; i++) {
         CC_TRY(check_change(&changes[i], error));
+        watched = watched || changes[i].space->watch != NULL;
         work_count += changes[i].space->index_count;
         fed = fed || changes[i].space->feed != CC_FEED_OFF;
     }
     if (CC_UNLIKELY(work_count != 0))
         CC_TRY(work_memory(store, work_count, &works, error));
+    if (CC_UNLIKELY(watched))
+        CC_TRY(prepare_watchers(changes, count, error));
     if (CC_LIKELY(count == 1)) {
         cc_staged staged;
         cc_feed_note note;

@@ -16,7 +16,7 @@ static cc_status prepare(const cc_table_schema *schema, cc_space *space, bool is
     /* What is stored is never smaller than what DynamoDB counts. */
     if (item.size > CC_ITEM_SIZE_LIMIT && cc_item_size(item) > CC_ITEM_SIZE_LIMIT)
         return CC_INVALID(error, "Item size has exceeded the maximum allowed size");
-    if (CC_LIKELY(schema->index_count == 0))
+    if (CC_LIKELY((schema->index_count | schema->vector_count) == 0))
         return CC_OK;
     return cc_table_index_check(schema, item, (cc_bytes){NULL, 0}, error);
 }

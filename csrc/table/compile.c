@@ -13,6 +13,7 @@ const char *cc_expression_prefix(cc_expression_kind kind) {
         [CC_EXPRESSION_KEY] = "Invalid KeyConditionExpression: ",
         [CC_EXPRESSION_PROJECTION] = "Invalid ProjectionExpression: ",
         [CC_EXPRESSION_UPDATE] = "Invalid UpdateExpression: ",
+        [CC_EXPRESSION_SEARCH] = "Invalid SearchConditionExpression: ",
     };
     return prefixes[kind];
 }

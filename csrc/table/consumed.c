@@ -1,5 +1,5 @@
 /* consumed.c: capacity units of reads and writes. */
-#include "table/internal.h"
+#include "table/vectors.h"
 
 static size_t blocks(size_t size, size_t block) { return size <= block ? 1 : (size + block - 1) / block; }
 double cc_read_units(size_t size, bool consistent) {
@@ -12,38 +12,43 @@ double cc_write_units(size_t old_size, size_t new_size) {
 double cc_consumed_total(const cc_consumed *consumed) {
     double total = consumed->table;
     for (size_t i = 0; i < consumed->index_count; i++)
-        total += consumed->indexes[i].units;
+        total += consumed->indexes[i].vector ? 0 : consumed->indexes[i].units;
     return total;
 }
 
 /* The place of an index in the list of those used so far. */
-static cc_status find_units(cc_call *call, cc_consumed *consumed, const cc_table_schema *schema,
-                            const cc_table_index *index, cc_index_units **units_out) {
+static cc_status find_units(cc_call *call, cc_consumed *consumed, cc_index_units like,
+                            cc_index_units **units_out) {
+    const cc_table_schema *schema = (const cc_table_schema *)call->schema;
     if (consumed->indexes == NULL) {
-        consumed->indexes = cc_arena_alloc(call->arena, schema->index_count * sizeof *consumed->indexes);
+        size_t room = schema->index_count + schema->vector_count;
+        consumed->indexes = cc_arena_alloc(call->arena, room * sizeof *consumed->indexes);
         if (consumed->indexes == NULL)
             return cc_no_memory(call->error);
     }
     for (size_t i = 0; i < consumed->index_count; i++)
-        if (cc_bytes_equal(consumed->indexes[i].name, index->name)) {
+        if (cc_bytes_equal(consumed->indexes[i].name, like.name)) {
             *units_out = &consumed->indexes[i];
             return CC_OK;
         }
     *units_out = &consumed->indexes[consumed->index_count++];
-    **units_out = (cc_index_units){.global = index->global};
-    return cc_call_copy(call, index->name, &(*units_out)->name);
+    **units_out = (cc_index_units){.global = like.global, .vector = like.vector};
+    return cc_call_copy(call, like.name, &(*units_out)->name);
+}
+
+static cc_status add_units(cc_call *call, cc_consumed *consumed, cc_index_units used) {
+    cc_index_units *units = NULL;
+    if (used.units == 0.0)
+        return CC_OK;
+    CC_TRY(find_units(call, consumed, used, &units));
+    units->units += used.units;
+    return CC_OK;
 }
 
 cc_status cc_consumed_add(cc_call *call, cc_consumed *into, const cc_consumed *from, double factor) {
-    const cc_table_schema *schema = (const cc_table_schema *)call->schema;
     into->table += factor * from->table;
-    for (size_t i = 0; i < from->index_count; i++) {
-        cc_index_units *used;
-        const cc_table_index *index = cc_table_index_find(schema, from->indexes[i].name);
-        CC_ASSERT(index != NULL);
-        CC_TRY(find_units(call, into, schema, index, &used));
-        used->units += from->indexes[i].units;
-    }
+    for (size_t i = 0; i < from->index_count; i++)
+        CC_TRY(add_units(call, into, from->indexes[i]));
     return CC_OK;
 }
 
@@ -54,12 +59,14 @@ cc_status cc_call_charge_write(cc_call *call, cc_consumed *consumed, cc_bytes ol
     consumed->table += cc_write_units(old.size != 0 ? cc_item_size(old) : 0,
                                       item.size != 0 ? cc_item_size(item) : 0);
     for (size_t i = 0; i < schema->index_count; i++) {
-        double units = cc_table_index_write_units(&schema->indexes[i], old, item);
-        cc_index_units *used = NULL;
-        if (units == 0.0)
-            continue;
-        CC_TRY(find_units(call, consumed, schema, &schema->indexes[i], &used));
-        used->units += units;
+        const cc_table_index *index = &schema->indexes[i];
+        double units = cc_table_index_write_units(index, old, item);
+        CC_TRY(add_units(call, consumed, (cc_index_units){index->name, index->global, false, units}));
+    }
+    for (size_t i = 0; i < schema->vector_count; i++) {
+        const cc_vector_index *index = &schema->vectors[i];
+        double bytes = cc_vector_write_bytes(index, old, item);
+        CC_TRY(add_units(call, consumed, (cc_index_units){index->name, true, true, bytes}));
     }
     return CC_OK;
 }

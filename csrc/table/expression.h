@@ -1,4 +1,4 @@
-/* expression.h: DynamoDB's five expression kinds, compiled once and evaluated on encoded items.
+/* expression.h: DynamoDB's six expression kinds, compiled once and evaluated on encoded items.
  *
  *   text --tokens.c--> tokens --parse.c / parse_update.c--> cc_expression (one allocation, no pointers
  *   to a request) --bind.c--> cc_bound (names and values of one request) --evaluate.c, project.c,
@@ -30,6 +30,7 @@ typedef enum {
     CC_EXPRESSION_KEY,
     CC_EXPRESSION_PROJECTION,
     CC_EXPRESSION_UPDATE,
+    CC_EXPRESSION_SEARCH,       /* of SearchVectors */
     CC_EXPRESSION_GENERATED = 8 /* with one of the above: made here, held to no limit of length */
 } cc_expression_kind;
 

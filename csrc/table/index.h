@@ -42,6 +42,9 @@ typedef struct {
     cc_space *entries; /* NULL until the table is open */
 } cc_table_index;
 
+/* A vector index; see vectors.h. */
+typedef struct cc_vector_index cc_vector_index;
+
 /* A table's parsed description; hangs on its space. A cc_key_schema given by cc_table_find is the first
  * member of one. */
 typedef struct {
@@ -49,12 +52,14 @@ typedef struct {
     cc_key_shape shape;
     cc_table_index *indexes;
     size_t index_count;
+    cc_vector_index *vectors;
+    size_t vector_count;
     cc_feed_kind feed;
     bool loading;   /* nobody may see it yet: cc_table_find does not find it */
     cc_arena arena; /* all of the above but this struct */
 } cc_table_schema;
 
-/* Reads KeySchema, AttributeDefinitions, the two lists of indexes, Feed and Loading of a description (JSON). Feed
+/* Reads KeySchema, AttributeDefinitions, the three lists of indexes, Feed and Loading of a description (JSON). Feed
  * and Loading are the service's own: Feed, "KEYS" or "IMAGES", is what followers of the table are told
  * (store/feed.h); Loading is true while a restore or an import fills the table. */
 CC_MUST_CHECK cc_status cc_schema_parse(cc_bytes description_json, cc_table_schema **schema_out,

@@ -1,5 +1,5 @@
 /* index_check.c: what a written item may have in the key attributes of its table's indexes. */
-#include "table/internal.h"
+#include "table/vectors.h"
 
 static int clip(cc_bytes name) { return (int)cc_utf8_cut(name, 255); }
 
@@ -51,5 +51,5 @@ cc_status cc_table_index_check(const cc_table_schema *schema, cc_bytes item, cc_
         CC_TRY(check_keys(index, keys->hash, keys->hash_count, CC_KEY_PARTITION_MAX, item, old, error));
         CC_TRY(check_keys(index, keys->range, keys->range_count, CC_KEY_SORT_MAX, item, old, error));
     }
-    return CC_OK;
+    return cc_vectors_check(schema, item, old, error);
 }

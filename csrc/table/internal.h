@@ -34,7 +34,7 @@ typedef struct cc_call {
     cc_space *source;            /* Query, Scan: what is walked, the table or one of its indexes */
     const cc_table_index *index; /* NULL: the table */
     bool fetches;                /* items are read whole from the table, at a cost, as a local index allows */
-    cc_bound condition, update, filter, projection, key_condition;
+    cc_bound condition, update, filter, projection, key_condition, search;
     cc_arena *arena;
     cc_buffer scratch; /* built items, before they are copied into the arena */
     cc_reply *reply;
@@ -71,7 +71,7 @@ CC_MUST_CHECK cc_status cc_table_find_any(cc_tables *tables, cc_bytes name, cc_s
  * schema over, also when it fails. */
 CC_MUST_CHECK cc_status cc_table_attach(cc_space *space, cc_table_schema *schema, cc_error *error);
 /* Fills all indexes at once, for a table that nobody uses yet. */
-CC_MUST_CHECK cc_status cc_table_fill_locked(const cc_table_schema *schema, cc_error *error);
+CC_MUST_CHECK cc_status cc_table_fill_locked(cc_space *space, cc_table_schema *schema, cc_error *error);
 /* Indexes are not logged: open makes them again out of the items. */
 CC_MUST_CHECK cc_status cc_tables_build_indexes(cc_tables *tables, cc_error *error);
 
@@ -146,7 +146,7 @@ CC_MUST_CHECK cc_status cc_call_charge_write(cc_call *call, cc_consumed *consume
 /* Refuses index keys that do not fit; nothing to do for a table without indexes. */
 CC_MUST_CHECK static inline cc_status cc_call_check_indexes(cc_call *call, cc_bytes item, cc_bytes old) {
     const cc_table_schema *schema = (const cc_table_schema *)call->schema;
-    if (CC_LIKELY(schema->index_count == 0))
+    if (CC_LIKELY((schema->index_count | schema->vector_count) == 0))
         return CC_OK;
     return cc_table_index_check(schema, item, old, call->error);
 }

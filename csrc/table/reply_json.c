@@ -7,7 +7,8 @@
 static cc_status text(cc_buffer *out, const char *part) { return cc_buffer_append_text(out, part); }
 
 static cc_status units(cc_buffer *out, double value) {
-    if (value == (double)(uint64_t)value) { /* 1.0, as the service writes whole units */
+    if (value >= 0 && value < 1e15 &&
+        value == (double)(uint64_t)value) { /* 1.0, as the service writes whole units */
         CC_TRY(cc_json_write_uint64(out, (uint64_t)value));
         return text(out, ".0");
     }
@@ -18,7 +19,7 @@ static cc_status index_capacity(cc_buffer *out, const cc_consumed *consumed, boo
     bool first = true;
     for (size_t i = 0; i < consumed->index_count; i++) {
         const cc_index_units *index = &consumed->indexes[i];
-        if (index->global != global)
+        if (index->global != global || index->vector)
             continue;
         CC_TRY(text(out, !first   ? ","
                          : global ? ",\"GlobalSecondaryIndexes\":{"
@@ -26,6 +27,22 @@ static cc_status index_capacity(cc_buffer *out, const cc_consumed *consumed, boo
         first = false;
         CC_TRY(cc_json_write_string(out, index->name));
         CC_TRY(text(out, ":{\"CapacityUnits\":"));
+        CC_TRY(units(out, index->units));
+        CC_TRY(text(out, "}"));
+    }
+    return first ? CC_OK : text(out, "}");
+}
+
+static cc_status vector_capacity(cc_buffer *out, const cc_consumed *consumed) {
+    bool first = true;
+    for (size_t i = 0; i < consumed->index_count; i++) {
+        const cc_index_units *index = &consumed->indexes[i];
+        if (!index->vector)
+            continue;
+        CC_TRY(text(out, first ? ",\"VectorIndexes\":{" : ","));
+        first = false;
+        CC_TRY(cc_json_write_string(out, index->name));
+        CC_TRY(text(out, ":{\"VectorWriteRequestBytes\":"));
         CC_TRY(units(out, index->units));
         CC_TRY(text(out, "}"));
     }
@@ -52,6 +69,7 @@ cc_status cc_capacity_to_json(cc_buffer *out, cc_bytes table, const cc_consumed 
         CC_TRY(text(out, "}"));
         CC_TRY(index_capacity(out, consumed, false));
         CC_TRY(index_capacity(out, consumed, true));
+        CC_TRY(vector_capacity(out, consumed));
     }
     return text(out, "}");
 }
@@ -79,6 +97,23 @@ static cc_status page(const cc_request *request, const cc_reply *reply, cc_buffe
         return CC_OK;
     CC_TRY(text(out, ",\"LastEvaluatedKey\":"));
     return cc_item_to_json(reply->last_key, out);
+}
+
+static cc_status search_results(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
+    CC_TRY(text(out, ",\"SearchResults\":["));
+    for (size_t i = 0; i < reply->item_count; i++) {
+        CC_TRY(text(out, i == 0 ? "{\"Item\":" : ",{\"Item\":"));
+        CC_TRY(cc_item_to_json(reply->items[i], out));
+        CC_TRY(text(out, ",\"Score\":"));
+        CC_TRY(units(out, reply->scores[i]));
+        CC_TRY(text(out, "}"));
+    }
+    CC_TRY(text(out, "]"));
+    if (request->capacity == CC_CAPACITY_NONE)
+        return CC_OK;
+    CC_TRY(text(out, ",\"ConsumedCapacity\":{\"VectorSearchRequestBytes\":"));
+    CC_TRY(units(out, reply->search_bytes));
+    return text(out, "}");
 }
 
 static cc_status responses(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
@@ -231,6 +266,8 @@ static cc_status members(const cc_request *request, const cc_reply *reply, cc_bu
     case CC_VERB_SCAN:
         CC_TRY(page(request, reply, out));
         break;
+    case CC_VERB_SEARCH:
+        return search_results(request, reply, out);
     case CC_VERB_BATCH_WRITE:
         batch = true;
         CC_TRY(text(out, ",\"UnprocessedItems\":{}"));

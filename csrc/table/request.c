@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "table/expression.h"
+#include "table/vectors.h"
 
 #define V(verb) (1u << CC_VERB_##verb)
 #define WRITES (V(PUT) | V(UPDATE) | V(DELETE))
@@ -14,25 +14,26 @@
 #define READS (V(QUERY) | V(SCAN))
 #define BATCHES (V(BATCH_WRITE) | V(BATCH_GET))
 #define SINGLE (WRITES | V(GET) | READS)
+#define SEARCH V(SEARCH)
 #define STATEMENTS (V(STATEMENT_BATCH) | V(STATEMENT_TRANSACTION))
 
 static const cc_member members[] = {
-    {CC_M_TABLE, CC_MEMBER_TEXT, "TableName", SINGLE | V(CHECK)},
+    {CC_M_TABLE, CC_MEMBER_TEXT, "TableName", SINGLE | V(CHECK) | SEARCH},
     {CC_M_ITEM, CC_MEMBER_ITEM, "Item", V(PUT)},
     {CC_M_KEY, CC_MEMBER_ITEM, "Key", V(GET) | V(UPDATE) | V(DELETE) | V(CHECK)},
     {CC_M_CONDITION, CC_MEMBER_TEXT, "ConditionExpression", WRITES | V(CHECK)},
     {CC_M_UPDATE, CC_MEMBER_TEXT, "UpdateExpression", V(UPDATE)},
-    {CC_M_PROJECTION, CC_MEMBER_TEXT, "ProjectionExpression", V(GET) | READS},
+    {CC_M_PROJECTION, CC_MEMBER_TEXT, "ProjectionExpression", V(GET) | READS | SEARCH},
     {CC_M_FILTER, CC_MEMBER_TEXT, "FilterExpression", READS},
     {CC_M_KEY_CONDITION, CC_MEMBER_TEXT, "KeyConditionExpression", V(QUERY)},
-    {CC_M_NAMES, CC_MEMBER_NAMES, "ExpressionAttributeNames", SINGLE | V(CHECK)},
-    {CC_M_VALUES, CC_MEMBER_ITEM, "ExpressionAttributeValues", WRITES | READS | V(CHECK)},
+    {CC_M_NAMES, CC_MEMBER_NAMES, "ExpressionAttributeNames", SINGLE | V(CHECK) | SEARCH},
+    {CC_M_VALUES, CC_MEMBER_ITEM, "ExpressionAttributeValues", WRITES | READS | V(CHECK) | SEARCH},
     {CC_M_START_KEY, CC_MEMBER_ITEM, "ExclusiveStartKey", READS},
     {CC_M_RETURN_VALUES, CC_MEMBER_TEXT, "ReturnValues", WRITES},
     {CC_M_RETURN_FAILURE, CC_MEMBER_TEXT, "ReturnValuesOnConditionCheckFailure",
      WRITES | V(CHECK) | V(STATEMENT)},
     {CC_M_CAPACITY, CC_MEMBER_TEXT, "ReturnConsumedCapacity",
-     SINGLE | BATCHES | TRANSACTIONS | V(STATEMENT) | STATEMENTS},
+     SINGLE | BATCHES | TRANSACTIONS | V(STATEMENT) | STATEMENTS | SEARCH},
     {CC_M_METRICS, CC_MEMBER_TEXT, "ReturnItemCollectionMetrics",
      WRITES | V(BATCH_WRITE) | V(TRANSACT_WRITE)},
     {CC_M_SELECT, CC_MEMBER_TEXT, "Select", READS},
@@ -42,7 +43,7 @@ static const cc_member members[] = {
     {CC_M_SEGMENT, CC_MEMBER_INT, "Segment", V(SCAN)},
     {CC_M_TOTAL_SEGMENTS, CC_MEMBER_INT, "TotalSegments", V(SCAN)},
     {CC_M_REQUEST_ITEMS, CC_MEMBER_TABLES, "RequestItems", BATCHES},
-    {CC_M_INDEX, CC_MEMBER_TEXT, "IndexName", READS},
+    {CC_M_INDEX, CC_MEMBER_TEXT, "IndexName", READS | SEARCH},
     {CC_M_TRANSACT_ITEMS, CC_MEMBER_ACTIONS, "TransactItems", TRANSACTIONS},
     {CC_M_TOKEN, CC_MEMBER_TEXT, "ClientRequestToken", V(TRANSACT_WRITE) | V(STATEMENT_TRANSACTION)},
     {CC_M_STATEMENT, CC_MEMBER_TEXT, "Statement", V(STATEMENT)},
@@ -50,6 +51,9 @@ static const cc_member members[] = {
     {CC_M_NEXT_TOKEN, CC_MEMBER_TEXT, "NextToken", V(STATEMENT)},
     {CC_M_STATEMENTS, CC_MEMBER_STATEMENTS, "Statements", V(STATEMENT_BATCH)},
     {CC_M_STATEMENTS, CC_MEMBER_STATEMENTS, "TransactStatements", V(STATEMENT_TRANSACTION)},
+    {CC_M_SEARCH, CC_MEMBER_TEXT, "SearchConditionExpression", SEARCH},
+    {CC_M_VECTOR, CC_MEMBER_VECTOR, "SearchVector", SEARCH},
+    {CC_M_TOP_K, CC_MEMBER_INT, "TopK", SEARCH},
     {CC_M_ATTRIBUTES_TO_GET, CC_MEMBER_LIST, "AttributesToGet", V(GET) | READS},
     {CC_M_EXPECTED, CC_MEMBER_LEGACY, "Expected", WRITES},
     {CC_M_CONDITIONAL_OPERATOR, CC_MEMBER_TEXT, "ConditionalOperator", WRITES | READS},
@@ -107,6 +111,7 @@ void cc_request_set_bool(cc_request_builder *builder, cc_member_id id, bool valu
 void cc_request_set_int(cc_request_builder *builder, cc_member_id id, int64_t value) {
     builder->seen[id] = true;
     *(id == CC_M_LIMIT     ? &builder->limit
+      : id == CC_M_TOP_K   ? &builder->top_k
       : id == CC_M_SEGMENT ? &builder->segment
                            : &builder->total_segments) = value;
 }
@@ -129,6 +134,11 @@ void cc_request_set_names(cc_request_builder *builder, const cc_name_pair *names
     builder->request.names = names;
     builder->request.name_count = count;
     builder->request.has_names = true;
+}
+
+void cc_request_set_vector(cc_request_builder *builder, cc_bytes item, cc_bytes name) {
+    builder->seen[CC_M_VECTOR] = true;
+    CC_ASSERT(cc_item_find(item, name, &builder->request.vector));
 }
 
 int cc_legacy_map_of(cc_member_id id) {
@@ -374,6 +384,26 @@ static void check_statements(const cc_request_builder *b, cc_violations *list) {
     check_length(b, CC_M_TOKEN, 36, "clientRequestToken", list);
 }
 
+/* What a search needs. */
+static void check_search(const cc_request_builder *b, cc_violations *list) {
+    if (b->request.verb != CC_VERB_SEARCH)
+        return;
+    if (!b->seen[CC_M_INDEX])
+        violate(list, "", cc_bytes_text("null"), "indexName", "Member must not be null");
+    uint32_t count = b->seen[CC_M_VECTOR] ? cc_value_count(b->request.vector) : 0;
+    if (!b->seen[CC_M_VECTOR])
+        violate(list, "", cc_bytes_text("null"), "searchVector", "Member must not be null");
+    else if (count == 0)
+        violate(list, "'", cc_bytes_text("[]"), "searchVector",
+                "Member must have length greater than or equal to 1");
+    else if (count > CC_VECTOR_DIMENSIONS_MAX)
+        violate(list, "'", cc_bytes_text("[...]"), "searchVector",
+                "Member must have length less than or equal to 4096");
+    if (!b->seen[CC_M_TOP_K])
+        violate(list, "", cc_bytes_text("null"), "topK", "Member must not be null");
+    check_integer(b, CC_M_TOP_K, b->top_k, 1, INT32_MAX, "topK", list);
+}
+
 /* What an action of a transaction needs and the operation of its own does not. */
 static void check_action(const cc_request_builder *b, cc_violations *list) {
     if (b->prefix[0] == 0)
@@ -411,6 +441,7 @@ static cc_status check_constraints(cc_request_builder *b, cc_error *error) {
     } else {
         check_table_name(b->texts[CC_M_TABLE], b->seen[CC_M_TABLE], "tableName", &list);
         check_action(b, &list);
+        check_search(b, &list);
     }
     if (list.count == 0)
         return CC_OK;
@@ -457,7 +488,7 @@ static cc_status check_legacy(const cc_request_builder *b, cc_error *error) {
 
 static cc_status check_expressions_given(const cc_request_builder *b, cc_error *error) {
     bool with_values = b->seen[CC_M_CONDITION] || b->seen[CC_M_UPDATE] || b->seen[CC_M_FILTER] ||
-                       b->seen[CC_M_KEY_CONDITION];
+                       b->seen[CC_M_KEY_CONDITION] || b->seen[CC_M_SEARCH];
     if (b->seen[CC_M_NAMES] && !with_values && !b->seen[CC_M_PROJECTION])
         return CC_INVALID(error, "ExpressionAttributeNames can only be specified when using expressions");
     if (!b->seen[CC_M_VALUES] || with_values)
@@ -466,8 +497,9 @@ static cc_status check_expressions_given(const cc_request_builder *b, cc_error *
                               ? "UpdateExpression and ConditionExpression are null"
                           : b->request.verb == CC_VERB_QUERY
                               ? "FilterExpression and KeyConditionExpression are null"
-                          : b->request.verb == CC_VERB_SCAN ? "FilterExpression is null"
-                                                            : "ConditionExpression is null";
+                          : b->request.verb == CC_VERB_SCAN   ? "FilterExpression is null"
+                          : b->request.verb == CC_VERB_SEARCH ? "SearchConditionExpression is null"
+                                                              : "ConditionExpression is null";
     return CC_INVALID(error, "ExpressionAttributeValues can only be specified when using expressions: %s",
                       missing);
 }
@@ -632,6 +664,8 @@ cc_status cc_request_finish(cc_request_builder *builder, cc_request *request_out
     request->projection = builder->texts[CC_M_PROJECTION];
     request->filter = builder->texts[CC_M_FILTER];
     request->key_condition = builder->texts[CC_M_KEY_CONDITION];
+    request->search = builder->texts[CC_M_SEARCH];
+    request->top_k = (uint32_t)builder->top_k;
     request->has_limit = builder->seen[CC_M_LIMIT];
     request->limit = (uint32_t)builder->limit;
     request->has_segment = builder->seen[CC_M_SEGMENT];

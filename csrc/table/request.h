@@ -22,7 +22,8 @@ typedef enum {
     CC_MEMBER_LEGACY,  /* a map of conditions or updates: cc_legacy_map_of */
     CC_MEMBER_LIST,    /* AttributesToGet */
     CC_MEMBER_VALUES,  /* Parameters */
-    CC_MEMBER_STATEMENTS
+    CC_MEMBER_STATEMENTS,
+    CC_MEMBER_VECTOR /* SearchVector */
 } cc_member_kind;
 
 typedef enum {
@@ -63,6 +64,9 @@ typedef enum {
     CC_M_PARAMETERS,
     CC_M_NEXT_TOKEN,
     CC_M_STATEMENTS,
+    CC_M_SEARCH,
+    CC_M_VECTOR,
+    CC_M_TOP_K,
     CC_M_COUNT
 } cc_member_id;
 
@@ -79,7 +83,7 @@ struct cc_request_builder {
     cc_arena *arena;
     bool seen[CC_M_COUNT];
     cc_bytes texts[CC_M_COUNT];
-    int64_t limit, segment, total_segments;
+    int64_t limit, segment, total_segments, top_k;
     size_t entry_capacity, table_capacity;
     cc_batch_entry *entries;
     cc_batch_table *tables;
@@ -105,6 +109,8 @@ void cc_request_set_bool(cc_request_builder *builder, cc_member_id id, bool valu
 void cc_request_set_int(cc_request_builder *builder, cc_member_id id, int64_t value);
 void cc_request_set_item(cc_request_builder *builder, cc_member_id id, cc_bytes item); /* encoded */
 void cc_request_set_names(cc_request_builder *builder, const cc_name_pair *names, size_t count);
+/* SearchVector as the list that attribute `name` of `item` is. */
+void cc_request_set_vector(cc_request_builder *builder, cc_bytes item, cc_bytes name);
 /* The map of a CC_MEMBER_LEGACY; filled with cc_legacy_add. */
 int cc_legacy_map_of(cc_member_id id);
 /* One of AttributesToGet, of the request or (`table` not NULL) of a table of a batch. */

@@ -527,6 +527,31 @@ static cc_status read_statements(cc_json_request *self) {
     }
 }
 
+/* The whole list at once, as an attribute of an item of its own. */
+static cc_status read_vector(cc_json_request *self, cc_request_builder *builder) {
+    static const char open[] = "{\"SearchVector\":{\"L\":";
+    cc_bytes span, item;
+    cc_buffer text = {0};
+    cc_status status;
+    CC_TRY(need(self, CC_JSON_ARRAY, "List"));
+    CC_TRY(cc_json_skip(&self->cursor, &span, self->error));
+    CC_TRY_GOTO(cc_buffer_reserve(&text, span.size + sizeof open + 2));
+    CC_TRY_GOTO(cc_buffer_append(&text, open, sizeof open - 1));
+    CC_TRY_GOTO(cc_buffer_append(&text, span.data, span.size));
+    CC_TRY_GOTO(cc_buffer_append(&text, "}}", 2));
+    cc_json_cursor cursor = cc_json_open(cc_buffer_bytes(&text));
+    cc_buffer_clear(&self->buffer);
+    CC_TRY_GOTO(cc_item_from_json(&cursor, &self->buffer, self->arena, self->error));
+    item = cc_arena_copy(self->arena, cc_buffer_bytes(&self->buffer));
+    if (item.data == NULL)
+        status = cc_fail(self->error, CC_ERR_NOMEM, "no memory for a request");
+    else
+        cc_request_set_vector(builder, item, cc_bytes_text("SearchVector"));
+cleanup:
+    cc_buffer_free(&text);
+    return status;
+}
+
 /* ---- the body ---- */
 
 static cc_status read_member(cc_json_request *self, cc_request_builder *builder, const cc_member *member) {
@@ -569,6 +594,8 @@ static cc_status read_member(cc_json_request *self, cc_request_builder *builder,
         return read_parameters(self, builder);
     case CC_MEMBER_STATEMENTS:
         return read_statements(self);
+    case CC_MEMBER_VECTOR:
+        return read_vector(self, builder);
     case CC_MEMBER_LIST:
         builder->seen[member->id] = true;
         return read_attributes(self, NULL);

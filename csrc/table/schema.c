@@ -2,19 +2,22 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
-#include "table/internal.h"
+#include "table/vectors.h"
 
-enum { DEFINITIONS_MAX = 256, KEYS_MAX = 2 * CC_INDEX_KEYS_MAX };
+enum { DEFINITIONS_MAX = 256, KEYS_MAX = 2 * CC_INDEX_KEYS_MAX, ELEMENTS_MAX = CC_VECTOR_ELEMENTS_MAX };
 
 typedef struct {
-    cc_bytes name, kind; /* AttributeName with KeyType or AttributeType */
+    cc_bytes name, kind; /* AttributeName with KeyType, AttributeType or SearchSchemaElementType */
 } cc_pair;
 
 /* A table, or one index, as it stands in the text. */
 typedef struct {
-    cc_pair keys[KEYS_MAX];
+    cc_pair keys[ELEMENTS_MAX > KEYS_MAX ? ELEMENTS_MAX : KEYS_MAX];
     size_t key_count;
     cc_bytes name, projection;
+    cc_pair vector; /* a vector index: its attribute */
+    cc_bytes distance;
+    int64_t dimensions;
     cc_bytes *attributes; /* NonKeyAttributes */
     size_t attribute_count;
     bool global;
@@ -26,6 +29,8 @@ typedef struct {
     size_t definition_count;
     cc_raw_keys *indexes;
     size_t index_count;
+    cc_raw_keys *vectors;
+    size_t vector_count;
     cc_bytes feed;
     bool loading;
     cc_arena *arena;
@@ -67,7 +72,8 @@ static cc_status read_pair(cc_schema_reader *self, cc_json_cursor *cursor, cc_by
     if (cc_bytes_equal(name, cc_bytes_text("AttributeName")))
         CC_TRY(read_text(self, cursor, &pair->name));
     else if (cc_bytes_equal(name, cc_bytes_text("KeyType")) ||
-             cc_bytes_equal(name, cc_bytes_text("AttributeType")))
+             cc_bytes_equal(name, cc_bytes_text("AttributeType")) ||
+             cc_bytes_equal(name, cc_bytes_text("SearchSchemaElementType")))
         CC_TRY(read_text(self, cursor, &pair->kind));
     else
         CC_TRY(cc_json_skip(cursor, NULL, self->error));
@@ -136,8 +142,33 @@ static cc_status read_index(cc_schema_reader *self, cc_json_cursor *cursor, cc_b
     return CC_OK;
 }
 
-static cc_status read_indexes(cc_schema_reader *self, cc_json_cursor *cursor, bool global) {
-    bool first = true, more = true;
+static cc_status read_dimensions(cc_schema_reader *self, cc_json_cursor *cursor, int64_t *dimensions_out) {
+    cc_bytes text;
+    CC_TRY(cc_json_read_number(cursor, &text, self->error));
+    *dimensions_out = 0;
+    for (size_t i = 0; i < text.size && *dimensions_out <= CC_VECTOR_DIMENSIONS_MAX; i++)
+        *dimensions_out = *dimensions_out * 10 + (text.data[i] - '0');
+    return *dimensions_out < 1 || *dimensions_out > CC_VECTOR_DIMENSIONS_MAX ? bad(self->error) : CC_OK;
+}
+
+static cc_status read_vector_index(cc_schema_reader *self, cc_json_cursor *cursor, cc_bytes name,
+                                   void *target) {
+    cc_raw_keys *raw = target;
+    if (cc_bytes_equal(name, cc_bytes_text("SearchSchema")))
+        return read_pairs(self, cursor, raw->keys, ELEMENTS_MAX, &raw->key_count);
+    if (cc_bytes_equal(name, cc_bytes_text("VectorAttribute")))
+        return read_members(self, cursor, read_pair, &raw->vector);
+    if (cc_bytes_equal(name, cc_bytes_text("DistanceFunction")))
+        return read_text(self, cursor, &raw->distance);
+    if (cc_bytes_equal(name, cc_bytes_text("Dimensions")))
+        return read_dimensions(self, cursor, &raw->dimensions);
+    return read_index(self, cursor, name, target);
+}
+
+/* A list of indexes, each a raw one of `list`, which has room for CC_SPACE_INDEX_MAX. */
+static cc_status read_indexes(cc_schema_reader *self, cc_json_cursor *cursor, cc_raw_keys **list,
+                              size_t *count, bool global) {
+    bool first = true, more = true, vectors = list == &self->vectors;
     if (cc_json_peek(cursor) == CC_JSON_NULL)
         return cc_json_read_null(cursor, self->error);
     CC_TRY(cc_json_enter(cursor, CC_JSON_ARRAY, self->error));
@@ -145,18 +176,18 @@ static cc_status read_indexes(cc_schema_reader *self, cc_json_cursor *cursor, bo
         CC_TRY(cc_json_next_element(cursor, &first, &more, self->error));
         if (!more)
             return CC_OK;
-        if (self->index_count == CC_SPACE_INDEX_MAX)
+        if (*count == CC_SPACE_INDEX_MAX)
             return bad(self->error);
-        if (self->indexes == NULL) {
-            size_t size = CC_SPACE_INDEX_MAX * sizeof *self->indexes;
-            self->indexes = cc_arena_alloc(self->arena, size);
-            if (self->indexes == NULL)
+        if (*list == NULL) {
+            size_t size = CC_SPACE_INDEX_MAX * sizeof **list;
+            *list = cc_arena_alloc(self->arena, size);
+            if (*list == NULL)
                 return cc_no_memory(self->error);
-            memset(self->indexes, 0, size);
+            memset(*list, 0, size);
         }
-        cc_raw_keys *raw = &self->indexes[self->index_count++];
+        cc_raw_keys *raw = &(*list)[(*count)++];
         raw->global = global;
-        CC_TRY(read_members(self, cursor, read_index, raw));
+        CC_TRY(read_members(self, cursor, vectors ? read_vector_index : read_index, raw));
     }
 }
 
@@ -168,9 +199,11 @@ static cc_status read_description(cc_schema_reader *self, cc_json_cursor *cursor
     else if (cc_bytes_equal(name, cc_bytes_text("AttributeDefinitions")))
         CC_TRY(read_pairs(self, cursor, self->definitions, DEFINITIONS_MAX, &self->definition_count));
     else if (cc_bytes_equal(name, cc_bytes_text("LocalSecondaryIndexes")))
-        CC_TRY(read_indexes(self, cursor, false));
+        CC_TRY(read_indexes(self, cursor, &self->indexes, &self->index_count, false));
     else if (cc_bytes_equal(name, cc_bytes_text("GlobalSecondaryIndexes")))
-        CC_TRY(read_indexes(self, cursor, true));
+        CC_TRY(read_indexes(self, cursor, &self->indexes, &self->index_count, true));
+    else if (cc_bytes_equal(name, cc_bytes_text("VectorIndexes")))
+        CC_TRY(read_indexes(self, cursor, &self->vectors, &self->vector_count, true));
     else if (cc_bytes_equal(name, cc_bytes_text("Feed")))
         CC_TRY(read_text(self, cursor, &self->feed));
     else if (cc_bytes_equal(name, cc_bytes_text("Loading")))
@@ -230,6 +263,12 @@ static cc_status make_names(const cc_schema_reader *self, const cc_raw_keys *raw
     return CC_OK;
 }
 
+static cc_projection_kind projection_of(const cc_raw_keys *raw) {
+    return cc_bytes_equal(raw->projection, cc_bytes_text("ALL"))       ? CC_PROJECT_ALL
+           : cc_bytes_equal(raw->projection, cc_bytes_text("INCLUDE")) ? CC_PROJECT_INCLUDE
+                                                                       : CC_PROJECT_KEYS_ONLY;
+}
+
 static cc_status make_indexes(const cc_schema_reader *self, cc_table_schema *schema) {
     if (self->index_count == 0)
         return CC_OK;
@@ -244,13 +283,72 @@ static cc_status make_indexes(const cc_schema_reader *self, cc_table_schema *sch
         index->name = raw->name;
         index->global = raw->global;
         index->table = &schema->key;
-        index->projection = cc_bytes_equal(raw->projection, cc_bytes_text("ALL")) ? CC_PROJECT_ALL
-                            : cc_bytes_equal(raw->projection, cc_bytes_text("INCLUDE"))
-                                ? CC_PROJECT_INCLUDE
-                                : CC_PROJECT_KEYS_ONLY;
+        index->projection = projection_of(raw);
         CC_TRY(make_shape(self, raw, &index->keys));
         CC_TRY(make_names(self, raw, index));
     }
+    return CC_OK;
+}
+
+static cc_vector_distance distance_of(const cc_raw_keys *raw) {
+    return cc_bytes_equal(raw->distance, cc_bytes_text("EUCLIDEAN"))     ? CC_VECTOR_EUCLIDEAN
+           : cc_bytes_equal(raw->distance, cc_bytes_text("DOT_PRODUCT")) ? CC_VECTOR_DOT_PRODUCT
+                                                                         : CC_VECTOR_COSINE;
+}
+
+static cc_status make_elements(const cc_schema_reader *self, const cc_raw_keys *raw, cc_vector_index *index) {
+    for (size_t i = 0; i < raw->key_count; i++) {
+        cc_key_attribute element = {raw->keys[i].name, type_of(self, raw->keys[i].name)};
+        bool hash = cc_bytes_equal(raw->keys[i].kind, cc_bytes_text("HASH"));
+        if ((hash && index->has_hash) ||
+            (element.type != CC_TYPE_S && element.type != CC_TYPE_N && element.type != CC_TYPE_B))
+            return bad(self->error);
+        index->elements[index->element_count++] = element;
+        if (hash) { /* to the front */
+            index->elements[index->element_count - 1] = index->elements[0];
+            index->elements[0] = element;
+            index->has_hash = true;
+        }
+    }
+    return CC_OK;
+}
+
+static cc_status make_vector(const cc_schema_reader *self, const cc_raw_keys *raw, cc_table_schema *schema,
+                             cc_vector_index *index) {
+    size_t room = ELEMENTS_MAX + 2 + raw->attribute_count, count = 0;
+    *index = (cc_vector_index){.name = raw->name,
+                               .attribute = raw->vector.name,
+                               .distance = distance_of(raw),
+                               .dimensions = (uint32_t)raw->dimensions,
+                               .projection = projection_of(raw)};
+    if (raw->dimensions == 0 || raw->vector.name.size == 0)
+        return bad(self->error);
+    CC_TRY(make_elements(self, raw, index));
+    cc_bytes *names = cc_arena_alloc(self->arena, room * sizeof *names);
+    if (names == NULL)
+        return cc_no_memory(self->error);
+    add_name(names, &count, schema->key.partition_name);
+    if (schema->key.sort_name.size != 0)
+        add_name(names, &count, schema->key.sort_name);
+    for (uint32_t i = 0; i < index->element_count; i++)
+        add_name(names, &count, index->elements[i].name);
+    for (size_t i = 0; i < raw->attribute_count; i++)
+        add_name(names, &count, raw->attributes[i]);
+    index->projected = names;
+    index->projected_count = count;
+    return CC_OK;
+}
+
+static cc_status make_vectors(const cc_schema_reader *self, cc_table_schema *schema) {
+    if (self->vector_count == 0)
+        return CC_OK;
+    size_t size = self->vector_count * sizeof *schema->vectors;
+    schema->vectors = cc_arena_alloc(self->arena, size);
+    if (schema->vectors == NULL)
+        return cc_no_memory(self->error);
+    memset(schema->vectors, 0, size);
+    for (size_t i = 0; i < self->vector_count; i++)
+        CC_TRY(make_vector(self, &self->vectors[i], schema, &schema->vectors[schema->vector_count++]));
     return CC_OK;
 }
 
@@ -268,7 +366,8 @@ static cc_status make(const cc_schema_reader *self, cc_table_schema *schema) {
     schema->feed = cc_bytes_equal(self->feed, cc_bytes_text("IMAGES")) ? CC_FEED_IMAGES
                    : cc_bytes_equal(self->feed, cc_bytes_text("KEYS")) ? CC_FEED_KEYS
                                                                        : CC_FEED_OFF;
-    return make_indexes(self, schema);
+    CC_TRY(make_indexes(self, schema));
+    return make_vectors(self, schema);
 }
 
 cc_status cc_schema_parse(cc_bytes description_json, cc_table_schema **schema_out, cc_error *error) {
@@ -297,6 +396,7 @@ cleanup:
 void cc_schema_free(void *schema) {
     if (schema == NULL)
         return;
+    cc_vectors_free(schema);
     cc_arena_free(&((cc_table_schema *)schema)->arena);
     free(schema);
 }

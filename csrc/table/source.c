@@ -4,7 +4,7 @@
  * gives what it projects and nothing else. */
 #include <stdio.h>
 
-#include "table/internal.h"
+#include "table/vectors.h"
 
 static int clip(cc_bytes name) { return (int)cc_utf8_cut(name, 255); }
 
@@ -60,6 +60,9 @@ cc_status cc_call_open_source(cc_call *call) {
     if (request->index.data == NULL)
         return CC_OK;
     call->index = cc_table_index_find(schema, request->index);
+    if (call->index == NULL && cc_vector_index_find(schema, request->index) != NULL)
+        return CC_INVALID(call->error, "%s operation not supported on this index type.",
+                          request->verb == CC_VERB_QUERY ? "Query" : "Scan");
     if (call->index == NULL)
         return CC_INVALID(call->error, "The table does not have the specified index: %.*s",
                           clip(request->index), (const char *)request->index.data);

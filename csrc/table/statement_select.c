@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "table/statement.h"
+#include "table/vectors.h"
 
 /* ---- the source ---- */
 
@@ -15,6 +16,8 @@ cc_status cc_statement_open_source(cc_call *call, const cc_statement *statement)
     if (statement->index.data == NULL)
         return CC_OK;
     call->index = cc_table_index_find(schema, statement->index);
+    if (call->index == NULL && cc_vector_index_find(schema, statement->index) != NULL)
+        return CC_INVALID(call->error, "Scan operation not supported on this index type.");
     if (call->index == NULL)
         return CC_INVALID(call->error, "The table does not have the specified index");
     if (many_keys(call->index))

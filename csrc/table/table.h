@@ -2,7 +2,7 @@
  *
  * Two doors build the same cc_request and read the same cc_reply: JSON (wire: request_json.c,
  * reply_json.c) and Python dicts (csrc/python/_table.pyx). Never dict -> JSON -> dict.
- * One C file per verb: put.c get.c update.c delete.c query.c scan.c batch_write.c batch_get.c.
+ * One C file per verb: put.c get.c update.c delete.c query.c scan.c batch_write.c batch_get.c search.c.
  *
  * Thread rule: cc_table_execute takes the store's lock itself; `locked` true says the caller holds
  * it already (a door that got it by try_lock under the GIL). Waits for durability happen after
@@ -27,6 +27,7 @@ typedef enum {
     CC_VERB_STATEMENT,             /* ExecuteStatement, and an element of the two below */
     CC_VERB_STATEMENT_BATCH,       /* BatchExecuteStatement */
     CC_VERB_STATEMENT_TRANSACTION, /* ExecuteTransaction */
+    CC_VERB_SEARCH,                /* SearchVectors */
     CC_VERB_COUNT,
     CC_VERB_CHECK /* ConditionCheck: an action of a transaction, no operation */
 } cc_verb;
@@ -114,12 +115,15 @@ struct cc_request {
     const cc_value *parameters;
     size_t parameter_count;
     cc_bytes next_token; /* NextToken; data NULL when absent */
+    cc_bytes search;     /* SearchConditionExpression */
+    cc_value vector;     /* SearchVector, a list */
+    uint32_t top_k;
 };
 
-/* Capacity units of one table, and of those of its indexes that were used. */
+/* Capacity units of one table, and of those of its indexes that were used; of a vector index, bytes. */
 typedef struct {
     cc_bytes name;
-    bool global;
+    bool global, vector;
     double units;
 } cc_index_units;
 typedef struct {
@@ -155,7 +159,9 @@ typedef struct {
 typedef struct {
     cc_bytes *items; /* encoded, already projected; owned by the reply's arena */
     size_t item_count;
-    bool has_item; /* GetItem found one / Attributes present: items[0] */
+    double *scores;      /* of a search: parallel to items */
+    double search_bytes; /* VectorSearchRequestBytes */
+    bool has_item;       /* GetItem found one / Attributes present: items[0] */
     uint32_t count, scanned_count;
     cc_bytes last_key;                 /* LastEvaluatedKey, encoded; data NULL when the end was reached */
     cc_consumed consumed;              /* of the request's table */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "table/statement.h"
+#include "table/vectors.h"
 
 cc_status(cc_no_memory)(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for a request"); }
 
@@ -24,6 +25,7 @@ static const char *const verb_names[] = {
     [CC_VERB_STATEMENT] = "ExecuteStatement",
     [CC_VERB_STATEMENT_BATCH] = "BatchExecuteStatement",
     [CC_VERB_STATEMENT_TRANSACTION] = "ExecuteTransaction",
+    [CC_VERB_SEARCH] = "SearchVectors",
     [CC_VERB_CHECK] = "ConditionCheckItem", /* a permission, no operation */
 };
 
@@ -88,7 +90,7 @@ cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description
     if (status == CC_OK) {
         status = cc_table_attach(space, schema, error);
         if (status == CC_OK)
-            status = cc_table_fill_locked(schema, error);
+            status = cc_table_fill_locked(space, schema, error);
         if (status != CC_OK) /* nobody has seen it */
             (void)!cc_space_drop(tables->store, name, NULL);
     } else {
@@ -199,12 +201,13 @@ cc_status cc_call_bind(cc_call *call) {
     CC_TRY(bind_text(call, CC_EXPRESSION_CONDITION, request->condition, &call->condition));
     CC_TRY(bind_text(call, CC_EXPRESSION_KEY, request->key_condition, &call->key_condition));
     CC_TRY(bind_text(call, CC_EXPRESSION_FILTER, request->filter, &call->filter));
+    CC_TRY(bind_text(call, CC_EXPRESSION_SEARCH, request->search, &call->search));
     CC_TRY(bind_text(call, CC_EXPRESSION_PROJECTION, request->projection, &call->projection));
     if (request->name_count == 0 && request->values.size == 0)
         return CC_OK;
-    const cc_bound *const bounds[] = {&call->update, &call->condition, &call->key_condition, &call->filter,
-                                      &call->projection};
-    return cc_bind_check_unused(bounds, 5, request->names, request->name_count, request->values, call->error);
+    const cc_bound *const bounds[] = {&call->update, &call->condition,  &call->key_condition,
+                                      &call->filter, &call->projection, &call->search};
+    return cc_bind_check_unused(bounds, 6, request->names, request->name_count, request->values, call->error);
 }
 
 static cc_status run_verb(cc_call *call) {
@@ -249,6 +252,7 @@ void cc_call_release(cc_call *call) {
     cc_expression_release(call->key_condition.program);
     cc_expression_release(call->filter.program);
     cc_expression_release(call->projection.program);
+    cc_expression_release(call->search.program);
     cc_buffer_free(&call->scratch);
 }
 
@@ -294,7 +298,11 @@ cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool lo
         status = cc_statements_prepare(&call);
     else if (status == CC_OK && request->action_count != 0)
         status = cc_transact_prepare(&call);
-    if (status == CC_OK) {
+    if (CC_UNLIKELY(request->verb == CC_VERB_SEARCH)) {
+        CC_ASSERT(!locked);
+        if (status == CC_OK)
+            status = cc_verb_search(&call);
+    } else if (status == CC_OK) {
         if (!locked)
             cc_store_lock(tables->store);
         status = run_verb(&call);

@@ -1,9 +1,9 @@
 /* tables_index.c: the life of a table's indexes: made with the table, at open, or beside running writers. */
 #include <sched.h>
 
-#include "table/internal.h"
+#include "table/vectors.h"
 
-enum { FILL_SLICE = 512 }; /* items put in per turn of the lock: well under a millisecond */
+enum { FILL_SLICE = 512, FILL_VECTORS = 32 }; /* items put in per turn of the lock: about a millisecond */
 
 static cc_status add_orders(cc_space *space, cc_table_schema *schema, cc_error *error) {
     for (size_t i = 0; i < schema->index_count; i++) {
@@ -27,20 +27,26 @@ static void drop_orders(cc_table_schema *schema, const cc_table_schema *kept) {
 cc_status cc_table_attach(cc_space *space, cc_table_schema *schema, cc_error *error) {
     cc_status status = add_orders(space, schema, error);
     if (status == CC_OK)
+        status = cc_vectors_open(space, schema, error);
+    if (status == CC_OK)
         status = cc_space_set_feed(space, schema->feed, error);
     if (status != CC_OK) {
         drop_orders(schema, NULL);
         cc_schema_free(schema);
         return status;
     }
+    cc_vectors_watch(space, schema);
     cc_space_attach(space, schema, cc_schema_free);
     return CC_OK;
 }
 
-cc_status cc_table_fill_locked(const cc_table_schema *schema, cc_error *error) {
+cc_status cc_table_fill_locked(cc_space *space, cc_table_schema *schema, cc_error *error) {
     for (size_t i = 0; i < schema->index_count; i++)
         for (bool done = false; !done;)
             CC_TRY(cc_index_fill(schema->indexes[i].entries, SIZE_MAX, &done, error));
+    for (size_t i = 0; i < schema->vector_count; i++)
+        for (bool done = false; !done;)
+            CC_TRY(cc_vectors_fill(space, &schema->vectors[i], SIZE_MAX, &done, error));
     return CC_OK;
 }
 
@@ -54,7 +60,7 @@ cc_status cc_tables_build_indexes(cc_tables *tables, cc_error *error) {
         if (status != CC_OK)
             continue; /* not a table's description: whoever asks for it as one is told */
         CC_TRY(cc_table_attach(space, schema, error));
-        CC_TRY(cc_table_fill_locked(schema, error));
+        CC_TRY(cc_table_fill_locked(space, schema, error));
     }
     return CC_OK;
 }
@@ -99,20 +105,25 @@ static cc_status describe(cc_tables *tables, cc_bytes name, cc_bytes description
     CC_TRY(cc_table_find_any(tables, name, &space, &key, error));
     cc_table_schema *old = cc_space_attached(space);
     hand_over(old, schema);
+    cc_vectors_hand_over(old, schema);
     cc_feed_kind feed = cc_space_feed(space);
     cc_status status = add_orders(space, schema, error);
+    if (status == CC_OK)
+        status = cc_vectors_open(space, schema, error);
     if (status == CC_OK)
         status = cc_space_set_feed(space, schema->feed, error);
     if (status == CC_OK)
         status = cc_space_set_meta(tables->store, cc_space_name(space), description_json, error);
     if (status != CC_OK) {
         drop_orders(schema, old);
+        cc_vectors_hand_over(schema, old);
         (void)!cc_space_set_feed(space, feed, NULL); /* its log is there */
         return status;
     }
     drop_orders(old, schema);
     for (size_t i = 0; i < schema->index_count; i++)
         cc_index_redefine(schema->indexes[i].entries, &schema->indexes[i]);
+    cc_vectors_watch(space, schema);
     cc_space_attach(space, schema, cc_schema_free); /* frees the old one */
     return CC_OK;
 }
@@ -134,7 +145,7 @@ static cc_status fill_slice(cc_tables *tables, cc_bytes name, bool *done_out, cc
     const cc_key_schema *key = NULL;
     *done_out = true;
     CC_TRY(cc_table_find_any(tables, name, &space, &key, error));
-    const cc_table_schema *schema = (const cc_table_schema *)key;
+    cc_table_schema *schema = cc_space_attached(space);
     for (size_t i = 0; i < schema->index_count; i++) {
         cc_space *entries = schema->indexes[i].entries;
         if (!cc_index_filling(entries))
@@ -142,6 +153,13 @@ static cc_status fill_slice(cc_tables *tables, cc_bytes name, bool *done_out, cc
         *done_out = false;
         bool filled;
         return cc_index_fill(entries, FILL_SLICE, &filled, error);
+    }
+    for (size_t i = 0; i < schema->vector_count; i++) {
+        if (!schema->vectors[i].filling)
+            continue;
+        bool filled;
+        *done_out = false;
+        return cc_vectors_fill(space, &schema->vectors[i], FILL_VECTORS, &filled, error);
     }
     return CC_OK;
 }
@@ -162,8 +180,14 @@ bool cc_table_index_at(cc_tables *tables, cc_space *space, size_t at, cc_table_i
     if (cc_table_find_any(tables, cc_space_name(space), &space, &key, NULL) != CC_OK)
         return false;
     const cc_table_schema *schema = (const cc_table_schema *)key;
-    if (at >= schema->index_count)
+    if (at >= schema->index_count + schema->vector_count)
         return false;
+    if (at >= schema->index_count) {
+        const cc_vector_index *vectors = &schema->vectors[at - schema->index_count];
+        *info_out = (cc_table_index_info){vectors->name, cc_matrix_count(vectors->matrix),
+                                          cc_matrix_bytes(vectors->matrix), vectors->filling};
+        return true;
+    }
     const cc_table_index *index = &schema->indexes[at];
     cc_space_info info;
     cc_space_info_get(index->entries, &info);

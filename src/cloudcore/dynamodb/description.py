@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from cloudcore.dynamodb import capacity, indexes
+from cloudcore.dynamodb import capacity, indexes, vector_indexes
 from cloudcore.dynamodb.streams import specification
 from cloudcore.errors import ApiError
 
@@ -104,7 +104,8 @@ def describe(service: DynamoDB, stored: dict[str, Any], status: str, items: int,
     warm = "UPDATING" if status == "CREATING" else "ACTIVE"
     result["WarmThroughput"] = capacity.warm_of(stored) | {"Status": warm}
     result |= specification.describe(stored, result["TableArn"])
-    return result | indexes.describe(service, stored, result["TableArn"], status)
+    result |= indexes.describe(service, stored, result["TableArn"], status)
+    return result | vector_indexes.describe(service, stored, result["TableArn"], status)
 
 
 def arn(service: DynamoDB, name: str) -> str:

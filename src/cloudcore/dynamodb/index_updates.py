@@ -1,10 +1,10 @@
-"""UpdateTable's GlobalSecondaryIndexUpdates: what they make of a stored description."""
+"""UpdateTable's GlobalSecondaryIndexUpdates and VectorIndexUpdates: what they make of a description."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cloudcore.dynamodb import capacity, indexes
+from cloudcore.dynamodb import capacity, indexes, vector_indexes
 from cloudcore.dynamodb.validation import invalid, refuse
 from cloudcore.errors import ApiError
 
@@ -24,7 +24,8 @@ def apply(
     if updates is not None and not updates:
         raise invalid("List of GlobalSecondaryIndexUpdates is empty")
     actions = [_action(update) for update in updates or ()]
-    _check_together([(kind, index["IndexName"]) for kind, index in actions], filling)
+    vectors = vector_indexes.actions(params)
+    _check_together([(kind, index["IndexName"]) for kind, index in actions + vectors], filling)
     result = dict(after)
     modes = before["BillingMode"], after["BillingMode"]
     if modes[0] != modes[1] and "GlobalSecondaryIndexes" in after:
@@ -32,9 +33,24 @@ def apply(
         result["GlobalSecondaryIndexes"] = [capacity.switched(index, *modes) for index in wide]
     for kind, index in actions:
         _RUN[kind](result, index, params, now)
+    for kind, index in vectors:
+        _change_vectors(result, kind, index, params)
+    if result.get("VectorIndexes"):
+        vector_indexes.check_billing(result["BillingMode"])
     _check_used(result, params)
     _check_provisioned(result)
     return result
+
+
+def _change_vectors(
+    stored: dict[str, Any], kind: str, index: dict[str, Any], params: dict[str, Any]
+) -> None:
+    if kind == "Create":
+        vector_indexes.create(stored, index, params)
+        indexes.check_projected(_every(stored))
+    else:
+        vector_indexes.delete(stored, index["IndexName"])
+    _set_definitions(stored, stored["AttributeDefinitions"])
 
 
 def _check_used(stored: dict[str, Any], params: dict[str, Any]) -> None:
@@ -105,7 +121,11 @@ def _find(stored: dict[str, Any], name: str, verb: str) -> dict[str, Any]:
 
 
 def _every(stored: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*stored.get("LocalSecondaryIndexes", ()), *stored.get("GlobalSecondaryIndexes", ())]
+    return [
+        *stored.get("LocalSecondaryIndexes", ()),
+        *stored.get("GlobalSecondaryIndexes", ()),
+        *stored.get("VectorIndexes", ()),
+    ]
 
 
 def _set_definitions(stored: dict[str, Any], definitions: list[dict[str, Any]]) -> None:
@@ -199,6 +219,11 @@ def show(before: dict[str, Any], after: dict[str, Any], params: dict[str, Any]) 
             wide[name] = _shown_update(old[name], wide[name], update["Update"])
     if wide:
         result["GlobalSecondaryIndexes"] = list(wide.values())
+    for kind, index in vector_indexes.actions(params):
+        if kind == "Delete":
+            gone = next(one for one in before["VectorIndexes"] if one["IndexName"] == index["IndexName"])
+            shown = [*result.get("VectorIndexes", ()), gone | {"IndexStatus": "DELETING"}]
+            result["VectorIndexes"] = shown
     return result
 
 

@@ -30,13 +30,14 @@ def names_of(schema: list[dict[str, Any]]) -> list[str]:
 def check(params: dict[str, Any]) -> None:
     """The rules of CreateTable about indexes; ValidationException for the first one broken."""
     local, wide = params.get("LocalSecondaryIndexes"), params.get("GlobalSecondaryIndexes")
+    vectors = params.get("VectorIndexes")
     defined = names_of(params["AttributeDefinitions"])
     seen: set[str] = set()
     if local is not None:
         _check_local(local, params["KeySchema"], defined, seen)
     if wide is not None:
         _check_global(wide, defined, params.get("BillingMode") == "PAY_PER_REQUEST", seen)
-    everything = [*(local or ()), *(wide or ())]
+    everything = [*(local or ()), *(wide or ()), *(vectors or ())]
     check_projected(everything)
     if everything:
         _check_used(params["KeySchema"], everything, defined)
@@ -150,8 +151,15 @@ def check_projection(index: dict[str, Any]) -> None:
 
 
 def check_projected(indexes: list[dict[str, Any]]) -> None:
-    """All indexes of a table together project at most 100 non-key attributes by name."""
-    if sum(len(index["Projection"].get("NonKeyAttributes") or ()) for index in indexes) > NON_KEY_MAX:
+    """All indexes of a table together project at most 100 non-key attributes by name.
+
+    The attribute and each inline filter of a vector index count as one.
+    """
+    total = sum(len(index["Projection"].get("NonKeyAttributes") or ()) for index in indexes)
+    total += sum("VectorAttribute" in index for index in indexes)
+    schemas = [index.get("SearchSchema") or () for index in indexes]
+    total += sum(e["SearchSchemaElementType"] == "INLINE_FILTER" for schema in schemas for e in schema)
+    if total > NON_KEY_MAX:
         raise invalid(
             "The total number of NonKeyAttributes of all indexes exceeds the per-table limit of "
             f"{NON_KEY_MAX}"
@@ -168,8 +176,9 @@ def _check_used(table: list[dict[str, Any]], indexes: list[dict[str, Any]], defi
 
 
 def used_names(table: list[dict[str, Any]], indexes: list[dict[str, Any]]) -> list[str]:
-    """The key attributes of a table and its indexes, each once."""
-    schemas = [table, *(index["KeySchema"] for index in indexes)]
+    """The key and search attributes of a table and its indexes, each once."""
+    own = [index.get("KeySchema") or index.get("SearchSchema") or [] for index in indexes]
+    schemas: list[list[dict[str, Any]]] = [table, *own]
     return list(dict.fromkeys(name for schema in schemas for name in names_of(schema)))
 
 

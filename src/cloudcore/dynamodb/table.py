@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from cloudcore._table import TableDoor
 from cloudcore.dynamodb.batch import Batch
 from cloudcore.dynamodb.changes import Changes
-from cloudcore.dynamodb.expressions import Aliases, expression, key_condition, projection, update
+from cloudcore.dynamodb.expressions import Aliases, attr, expression, key_condition, projection, update
 from cloudcore.dynamodb.rows import Rows
 
 if TYPE_CHECKING:
@@ -300,6 +302,36 @@ class Table(TableDoor):
                 return _key_names(description)
         listed = ", ".join(description["IndexName"] for description in known) or "none"
         raise KeyError(f"table {self.name!r} has no index {index!r}; it has: {listed}")
+
+    def nearest(
+        self,
+        index: str,
+        vector: Any,
+        k: int = 10,
+        *,
+        attributes: Iterable[str] | None = None,
+        **equal: Any,
+    ) -> list[tuple[dict[str, Any], float]]:
+        """The `k` items (1 to 100) nearest to a vector in a vector index, each with its score, nearest first.
+
+        `vector`: numbers, a numpy array for one, as many as the index has dimensions, each taken as a 32-bit
+        float. `equal` names attributes of the index's search schema and the values they must have;
+        `attributes` those to show, all that are projected but the vector itself otherwise. Every vector is
+        looked at. Raises ApiError: ValidationException, ResourceNotFoundException.
+
+        Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SearchVectors.html
+        """
+        aliases = Aliases()
+        params: dict[str, Any] = {"TableName": self.name, "IndexName": index, "TopK": k}
+        params["SearchVector"] = [float(number) for number in vector]
+        if equal:
+            condition = reduce(and_, (attr(name) == value for name, value in equal.items()))
+            params["SearchConditionExpression"] = expression(condition, aliases)
+        if attributes is not None:
+            params["ProjectionExpression"] = projection(attributes, aliases)
+        params |= aliases.members()
+        reply = self.service.tables.execute("SearchVectors", params, "native", True)
+        return [(result["Item"], result["Score"]) for result in reply["SearchResults"]]
 
     def batch(self) -> Batch:
         """A context manager that collects puts and deletes and writes them many at a time."""

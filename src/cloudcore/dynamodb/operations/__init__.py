@@ -91,6 +91,7 @@ ITEM = frozenset(
         "ExecuteStatement",
         "BatchExecuteStatement",
         "ExecuteTransaction",
+        "SearchVectors",
     )
 )
 """Operations that csrc/table answers."""

@@ -9,7 +9,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from cloudcore.dynamodb import capacity, indexes, policies, settings, tags
+from cloudcore.dynamodb import capacity, indexes, policies, settings, tags, vector_indexes
 from cloudcore.dynamodb.description import describe
 from cloudcore.dynamodb.streams import specification
 from cloudcore.dynamodb.validation import honoured, invalid, refuse
@@ -28,6 +28,7 @@ HONOURED = frozenset(
         "TableClass",
         "LocalSecondaryIndexes",
         "GlobalSecondaryIndexes",
+        "VectorIndexes",
         "DeletionProtectionEnabled",
         "OnDemandThroughput",
         "WarmThroughput",
@@ -46,6 +47,7 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     now = round(service.clock.now(), 3)
     billing = capacity.created(params, now)
     _check_keys(params)
+    vector_indexes.check(params)
     indexes.check(params)
     view = specification.created(params)
     honoured("CreateTable", params, HONOURED)
@@ -60,6 +62,8 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
         ],
     }
     stored |= billing | indexes.stored(params)
+    if params.get("VectorIndexes"):
+        stored["VectorIndexes"] = [vector_indexes.stored(index) for index in params["VectorIndexes"]]
     for member in ("TableClass", "DeletionProtectionEnabled"):
         if params.get(member):
             stored[member] = params[member]
@@ -106,7 +110,7 @@ def _check_keys(params: dict[str, Any]) -> None:
         raise refuse("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
     if len(set(defined)) != len(defined):
         raise invalid("Duplicate AttributeName in AttributeDefinitions")
-    indexed = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+    indexed = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes", "VectorIndexes")
     if all(params.get(member) is None for member in indexed) and len(keys) != len(defined):
         raise invalid(
             "Number of attributes in KeySchema does not exactly match number of attributes defined in "

@@ -20,6 +20,7 @@ HONOURED = frozenset(
         "BillingModeOverride",
         "GlobalSecondaryIndexOverride",
         "LocalSecondaryIndexOverride",
+        "VectorIndexOverride",
         "ProvisionedThroughputOverride",
         "OnDemandThroughputOverride",
     )

@@ -19,6 +19,7 @@ HONOURED = settings.HONOURED | {
     "TableName",
     "AttributeDefinitions",
     "GlobalSecondaryIndexUpdates",
+    "VectorIndexUpdates",
     "StreamSpecification",
 }
 

@@ -224,6 +224,8 @@ def _features(table: dict[str, Any]) -> dict[str, Any]:
             | {"ProvisionedThroughput": {unit: index[unit] for unit in capacity.UNITS}}
             for index in table["GlobalSecondaryIndexes"]
         ]
+    if table.get("VectorIndexes"):
+        shown["VectorIndexes"] = table["VectorIndexes"]
     view = live_view(table)
     if view is not None:
         shown["StreamDescription"] = {"StreamEnabled": True, "StreamViewType": view}

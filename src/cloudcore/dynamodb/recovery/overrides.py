@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from cloudcore.dynamodb import capacity, indexes
+from cloudcore.dynamodb import capacity, indexes, vector_indexes
 from cloudcore.dynamodb.validation import invalid, refuse
+from cloudcore.errors import ApiError
 
 Stored = dict[str, Any]
 
@@ -39,8 +40,10 @@ def described(source: Stored, params: dict[str, Any], target: str, now: float) -
     if maxima:
         stored |= capacity.begun(stored, {"OnDemandThroughput": maxima})
     stored |= _indexes(source, params, mode)
-    both = [*stored.get("LocalSecondaryIndexes", ()), *stored.get("GlobalSecondaryIndexes", ())]
-    used = indexes.used_names(stored["KeySchema"], both)
+    stored |= _vectors(source, params, mode)
+    members = ("LocalSecondaryIndexes", "GlobalSecondaryIndexes", "VectorIndexes")
+    every = [index for member in members for index in stored.get(member, ())]
+    used = indexes.used_names(stored["KeySchema"], every)
     stored["AttributeDefinitions"] = [d for d in source["AttributeDefinitions"] if d["AttributeName"] in used]
     return stored
 
@@ -61,6 +64,26 @@ def _indexes(source: Stored, params: dict[str, Any], mode: str) -> Stored:
     return {name: value for name, value in found.items() if value}
 
 
+def _vectors(source: Stored, params: dict[str, Any], mode: str) -> Stored:
+    kept, wanted = source.get("VectorIndexes", []), params.get("VectorIndexOverride")
+    if wanted is not None:
+        for index in wanted:
+            if not any(vector_indexes.same(index, other) for other in kept):
+                raise _unknown(index)
+        kept = [vector_indexes.stored(index) for index in wanted]
+    if not kept:
+        return {}
+    vector_indexes.check_billing(mode)
+    return {"VectorIndexes": kept}
+
+
+def _unknown(index: dict[str, Any]) -> ApiError:
+    return refuse(
+        f"Index {index['IndexName']} does not match a secondary index that existed in the source table "
+        "and cannot be created during the restore operation"
+    )
+
+
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     def shape(index: dict[str, Any]) -> Any:
         projection = index["Projection"]
@@ -73,10 +96,7 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def _known(index: dict[str, Any], kept: list[dict[str, Any]]) -> dict[str, Any]:
     """`index`, which is one of the source's, maybe under another name."""
     if not any(_same(index, other) for other in kept):
-        raise refuse(
-            f"Index {index['IndexName']} does not match a secondary index that existed in the source table "
-            "and cannot be created during the restore operation"
-        )
+        raise _unknown(index)
     return index
 
 
