@@ -24,6 +24,9 @@ enum {
     CC_COLUMNS_STRICT = 4,
     CC_COLUMNS_MILLIS = 8,           /* with STRICT: or whole milliseconds since 1970 */
     CC_COLUMNS_EVERY_ATTRIBUTE = 16, /* of items: an attribute without a column is a mismatch */
+    /* A timestamp before 1970 with a fraction of a second is a mismatch: Arrow's ORC writer stores it with
+     * negative nanoseconds, which ORC's own readers do not take. */
+    CC_COLUMNS_ORC_TIMES = 32,
 };
 
 /* CC_ERR_UNSUPPORTED names a column type that is not in the list above. */

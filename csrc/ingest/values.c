@@ -436,6 +436,8 @@ static cc_status read_time(const cc_columns *columns, column *into, cc_json_curs
     }
     if (!good || (date && (value < INT32_MIN || value > INT32_MAX)))
         return cc_column_mismatch(into, date ? "not a date" : "not a timestamp", error);
+    if (!date && value < 0 && (columns->flags & CC_COLUMNS_ORC_TIMES) && value % into->unit != 0)
+        return cc_column_mismatch(into, "ORC takes no fraction of a second before 1970", error);
     return cc_column_fixed(into, &value, error);
 }
 

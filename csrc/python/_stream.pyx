@@ -27,6 +27,7 @@ cdef extern from "ingest/columns.h" nogil:
         CC_COLUMNS_DOTS_AS_UNDERSCORES
         CC_COLUMNS_STRICT
         CC_COLUMNS_MILLIS
+        CC_COLUMNS_ORC_TIMES
         CC_COLUMNS_EVERY_ATTRIBUTE
     cc_status cc_columns_open(const ArrowSchema *schema, unsigned flags, cc_columns **out, cc_error *error)
     void cc_columns_close(cc_columns *columns)
@@ -229,7 +230,8 @@ cdef class Columns:
     cdef bint busy
 
     def __cinit__(self, schema, *, bint case_insensitive=True, bint dots_as_underscores=False,
-                  bint strict=False, bint millis=False, bint every_attribute=False):
+                  bint strict=False, bint millis=False, bint every_attribute=False,
+                  bint orc_times=False):
         cdef cc_error error
         cdef unsigned flags = 0
         flags |= CC_COLUMNS_CASE_INSENSITIVE if case_insensitive else 0
@@ -237,6 +239,7 @@ cdef class Columns:
         flags |= CC_COLUMNS_STRICT if strict else 0
         flags |= CC_COLUMNS_MILLIS if millis else 0
         flags |= CC_COLUMNS_EVERY_ATTRIBUTE if every_attribute else 0
+        flags |= CC_COLUMNS_ORC_TIMES if orc_times else 0
         self.schema = schema
         capsule = schema.__arrow_c_schema__()
         check(cc_columns_open(<const ArrowSchema *>PyCapsule_GetPointer(capsule, "arrow_schema"),

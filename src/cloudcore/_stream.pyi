@@ -58,11 +58,13 @@ class Columns:
         strict: bool = False,
         millis: bool = False,
         every_attribute: bool = False,
+        orc_times: bool = False,
     ) -> Columns:
         """`dots_as_underscores`: the key "a.b" is the column a_b. `strict`: as Hive's JSON SerDe reads (text
         is no number, text columns take scalars, timestamps are "yyyy-m-d hh:mm:ss[.f]"), and with `millis`
         also whole milliseconds since 1970. `every_attribute`: an item's attribute without a column does not
-        fit, in the place of being left out."""
+        fit, in the place of being left out. `orc_times`: nor does a timestamp before 1970 with a fraction of
+        a second, which cannot be written to ORC."""
     def append(self, payload: Buffer) -> list[tuple[int, str, str]]:
         """Append a framed batch; (index of the record, code, reason) of each bad one. No GIL meanwhile."""
     def append_lines(self, data: Buffer, first_line: int = 1) -> list[tuple[int, str, str]]:

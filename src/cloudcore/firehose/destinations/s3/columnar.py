@@ -20,13 +20,13 @@ _CHUNK_BYTES = 4 << 20
 _DICTIONARY_BYTES = 128 << 10  # where it grows larger, it costs more than it saves: measured
 
 
-def columns_for(schema: pa.Schema, reader: Reader) -> Columns:
+def columns_for(schema: pa.Schema, reader: Reader, orc_times: bool = False) -> Columns:
     """The builder of a schema's columns, which looks for the JSON keys that the reader maps them to."""
     keys = dict(reader.keys)
     renamed = pa.schema([field.with_name(keys.get(field.name, field.name)) for field in schema])
     return Columns(
         renamed, case_insensitive=reader.case_insensitive, dots_as_underscores=reader.dots_as_underscores,
-        strict=reader.strict, millis=reader.millis,
+        strict=reader.strict, millis=reader.millis, orc_times=orc_times,
     )  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def convert(
         return _without_columns(out, pieces, ended_ms, on_failed, conversion.table)
 
     def chunk(some: list[Piece]) -> tuple[list[pa.RecordBatch], list[tuple[Piece, int, str, str]]]:
-        columns = columns_for(schema, conversion.reader)
+        columns = columns_for(schema, conversion.reader, isinstance(conversion.writer, Orc))
         bad = [(piece, *told) for piece in some for told in columns.append(piece.payload)]
         return ([pa.record_batch(columns.finish())] if columns.rows else []), bad
 
