@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-console test-crash crash soak fuzz bench format lint clean
+.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-console test-crash test-model crash soak fuzz bench format lint clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -104,6 +104,9 @@ test-console: $(VENV)/.installed $(VENV)/.console-tools ## the console, clicked 
 
 test-crash: $(VENV)/.installed $(VENV)/.test-tools ## bounded kill -9 loops
 	$(BIN)/python -m pytest -q -m crash
+
+test-model: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 random operations on a table beside a dict
+	CLOUDCORE_MODEL_STEPS=1000000 $(BIN)/python -m pytest -q -s tests/property/test_table_model.py
 
 crash: $(VENV)/.installed $(VENV)/.test-tools ## the long kill -9 loops
 	CLOUDCORE_CRASH_CYCLES=1000 $(BIN)/python -m pytest -q -m crash

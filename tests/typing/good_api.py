@@ -31,7 +31,7 @@ def streams() -> None:
         assert_type(clicks.put(b"{}"), int)
         assert_type(clicks.put_batch([b"{}"]), tuple[int, int])
         assert_type(clicks.flush(timeout=1.0), bool)
-        assert_type(clicks.status(), dict[str, int])
+        assert_type(clicks.status(), dict[str, Any])
         with cloud.serve() as endpoint:
             assert_type(endpoint.url, str)
 

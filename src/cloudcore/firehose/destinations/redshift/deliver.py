@@ -1,6 +1,6 @@
 """Deliver: a plan is an object in the bucket, a manifest that names it, and a COPY of the manifest.
 
-COPYs run one behind the other. Where we copy ourselves, the manifest is noted in the same transaction, so
+One COPY waits for the other. Where we copy ourselves, the manifest is noted in the same transaction, so
 that a redelivery loads nothing twice; at Redshift itself a COPY that was cut off may have been done. A plan
 that is given up leaves its manifest under errors/.
 """
