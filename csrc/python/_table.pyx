@@ -81,7 +81,7 @@ cdef class Tables:
 
     durability: "process" (default: survives kill -9 of the process), "interval", "commit" (each
     write waits for the disk) or "memory". With `account` (12 digits) and `region`, ARNs of others are
-    refused.
+    refused. enforce_throughput: requests are held to the throughput of their tables.
     """
     cdef cc_tables *tables
     cdef Scratch *spare
@@ -89,13 +89,14 @@ cdef class Tables:
     cdef list recalled        # what the places point to
     cdef int active    # calls inside; close() waits for zero before it takes the tables away
     cdef bint closing
+    cdef bint enforced  # throughput is: every read takes the full way
     cdef public bint forked
     cdef object snapshots, feeds  # open ones, archive readers too; close() closes them
     cdef object __weakref__
 
     def __cinit__(self, directory=None, durability="process", uint32_t interval_ms=0,
                   uint64_t disk_bound=0, str account="", str region="",
-                  uint64_t feed_retention_ms=0):
+                  uint64_t feed_retention_ms=0, bint enforce_throughput=False):
         cdef cc_store_options options
         cdef cc_error error
         cdef cc_status status
@@ -120,6 +121,9 @@ cdef class Tables:
             status = cc_tables_open(path, &options, &self.tables, &error)
         check(status, &error)
         cc_tables_set_place(self.tables, utf8_of(account), utf8_of(region))
+        self.enforced = enforce_throughput
+        if enforce_throughput:
+            cc_tables_enforce_throughput(self.tables)
         self.snapshots = weakref.WeakSet()
         if CC_GIL:
             self.recalled = [None] * RECALL_PLACES
@@ -466,7 +470,7 @@ cdef class Tables:
         cdef bint present = False, plain = False, recalled = False
         cdef cc_bytes name = utf8_of(table)
         found.data = NULL
-        if parts != NULL or type(key) is dict:
+        if (parts != NULL or type(key) is dict) and not self.enforced:
             self.lock()
             if cc_table_find(self.tables, name, &space, &schema, &scratch.error) == CC_OK:
                 if parts != NULL:

@@ -78,6 +78,11 @@ cdef object batch_object(const cc_request *request, const cc_reply *reply, dict 
     given = list(params["RequestItems"])
     if request.verb == CC_VERB_BATCH_WRITE:
         result = {"UnprocessedItems": {}}
+        for i in range(reply.unprocessed_count):
+            item = formed(reply.unprocessed[i].item, form)
+            result["UnprocessedItems"].setdefault(given[reply.unprocessed[i].table], []).append(
+                {"DeleteRequest": {"Key": item}} if reply.unprocessed[i].is_delete
+                else {"PutRequest": {"Item": item}})
     else:
         responses = {name: [] for name in given}
         for i in range(reply.item_count):
@@ -153,6 +158,12 @@ cdef object refusal_of(cc_status status, const cc_error *error, const cc_reply *
     cdef int form = FORM_DYNAMODB if not native else FORM_NATIVE_FLOATS if floats else FORM_NATIVE
     if reply.reason_count == 0:
         fields = {"Item": formed(reply.condition_item, form)} if reply.has_condition_item else None
+        if status == CC_ERR_LIMIT and reply.throttle_count != 0:
+            member = "throttlingReasons" if error.type == b"ThrottlingException" else "ThrottlingReasons"
+            fields = {member: [
+                {"reason": (<bytes>reply.throttles[i].reason).decode("ascii"),
+                 "resource": reply.throttles[i].resource.data[:reply.throttles[i].resource.size].decode()}
+                for i in range(reply.throttle_count)]}
         return error_of(status, error, fields)
     message.data, message.size, message.capacity = NULL, 0, 0
     try:

@@ -277,6 +277,9 @@ cdef extern from "table/table.h" nogil:
         cc_index_units *indexes
         size_t index_count
     double cc_consumed_total(const cc_consumed *consumed)
+    ctypedef struct cc_throttle:
+        const char *reason
+        cc_bytes resource
     ctypedef struct cc_reply:
         cc_bytes *items
         size_t item_count
@@ -305,9 +308,12 @@ cdef extern from "table/table.h" nogil:
         const cc_reason *reasons
         size_t reason_count
         bint repeated
+        cc_throttle *throttles
+        size_t throttle_count
     ctypedef struct cc_tables
     cc_verb cc_verb_from_name(cc_bytes operation)
     bint cc_refusal_is_counted(cc_verb verb, cc_bytes message)
+    void cc_tables_enforce_throughput(cc_tables *tables)
     void cc_tables_set_place(cc_tables *tables, cc_bytes account, cc_bytes region)
     cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_tables **tables_out,
                              cc_error *error)

@@ -1,5 +1,6 @@
-/* batch_get.c: BatchGetItem: up to 100 items by key; past 16 MB of data the rest is left unprocessed. */
-#include "table/internal.h"
+/* batch_get.c: BatchGetItem: up to 100 items by key; past 16 MB of data the rest is left unprocessed, and so is what
+ * is throttled; a batch of which nothing was read is refused. */
+#include "table/throttle.h"
 
 typedef struct {
     cc_key key;
@@ -48,6 +49,25 @@ static cc_status find_all(cc_call *call, cc_wanted *wanted, const cc_bound *boun
     return CC_OK;
 }
 
+static cc_status leave(cc_call *call, size_t at) {
+    const cc_request *request = call->request;
+    cc_reply *reply = call->reply;
+    if (reply->unprocessed == NULL)
+        reply->unprocessed = cc_arena_alloc(call->arena, request->batch_count * sizeof *reply->unprocessed);
+    if (reply->unprocessed == NULL)
+        return cc_no_memory(call->error);
+    ((cc_batch_entry *)(uintptr_t)reply->unprocessed)[reply->unprocessed_count++] = request->batch[at];
+    return CC_OK;
+}
+
+/* Whether the table of an entry has reads left; the call is on that table from here on. */
+static bool admits(cc_call *call, const cc_wanted *wanted) {
+    call->space = wanted->space;
+    call->schema = cc_space_attached(wanted->space);
+    return CC_LIKELY(!call->tables->enforced) ||
+           !cc_throttle_refuses(call, (const cc_table_schema *)call->schema, NULL, false);
+}
+
 static cc_status read_all(cc_call *call, const cc_wanted *wanted, const cc_bound *bounds) {
     const cc_request *request = call->request;
     cc_reply *reply = call->reply;
@@ -59,18 +79,19 @@ static cc_status read_all(cc_call *call, const cc_wanted *wanted, const cc_bound
         bool found = cc_space_get(wanted[i].space, wanted[i].key, &item);
         if (found)
             bytes += size = cc_item_size(item);
-        if (bytes > CC_BATCH_REPLY_BYTES) {
-            reply->unprocessed = &request->batch[i];
-            reply->unprocessed_count = request->batch_count - i;
-            return CC_OK;
+        if (bytes > CC_BATCH_REPLY_BYTES || !admits(call, &wanted[i])) {
+            bytes -= bytes > CC_BATCH_REPLY_BYTES ? 0 : size;
+            CC_TRY(leave(call, i));
+            continue;
         }
         reply->table_consumed[request->batch[i].table].table += cc_read_units(size, table->consistent);
+        cc_call_owe_read(call, cc_read_units(size, table->consistent));
         if (!found)
             continue;
         reply->item_tables[reply->item_count] = request->batch[i].table;
         CC_TRY(cc_call_add_item(call, item, &bounds[request->batch[i].table]));
     }
-    return CC_OK;
+    return reply->unprocessed_count == request->batch_count ? cc_throttle_refusal(call) : CC_OK;
 }
 
 cc_status cc_verb_batch_get(cc_call *call) {

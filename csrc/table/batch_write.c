@@ -1,7 +1,8 @@
 /* batch_write.c: BatchWriteItem: up to 25 puts and deletes, checked as a whole, then one log record.
  *
- * DynamoDB promises no atomicity here; one record is simply the cheapest way to write them. */
-#include "table/internal.h"
+ * DynamoDB promises no atomicity here; one record is simply the cheapest way to write them. What is throttled is left
+ * unprocessed; a batch of which nothing was done is refused. */
+#include "table/throttle.h"
 
 static cc_status prepare(cc_call *call, const cc_batch_entry *entry, cc_change *change,
                          cc_consumed *consumed) {
@@ -24,7 +25,7 @@ static cc_status prepare(cc_call *call, const cc_batch_entry *entry, cc_change *
         CC_TRY(cc_call_check_indexes(call, entry->item, (cc_bytes){NULL, 0}));
     }
     cc_bytes old;
-    if (call->request->capacity == CC_CAPACITY_NONE || !cc_space_get(call->space, change->key, &old))
+    if (!cc_call_metered(call) || !cc_space_get(call->space, change->key, &old))
         old = (cc_bytes){NULL, 0};
     return cc_call_charge_write(call, consumed, old, change->value);
 }
@@ -39,8 +40,31 @@ static bool duplicate(const cc_change *changes, size_t count) {
     return false;
 }
 
+/* Entry `at` is left for later; the caller's error says nothing of it. */
+static cc_status leave(cc_call *call, size_t at) {
+    const cc_request *request = call->request;
+    cc_reply *reply = call->reply;
+    if (reply->unprocessed == NULL)
+        reply->unprocessed = cc_arena_alloc(call->arena, request->batch_count * sizeof *reply->unprocessed);
+    if (reply->unprocessed == NULL)
+        return cc_no_memory(call->error);
+    ((cc_batch_entry *)(uintptr_t)reply->unprocessed)[reply->unprocessed_count++] = request->batch[at];
+    return CC_OK;
+}
+
+/* Writes the entries that are not left; `kept` has room for all. */
+static cc_status write_kept(cc_call *call, const cc_change *changes, const bool *left, cc_change *kept) {
+    size_t count = 0;
+    for (size_t i = 0; i < call->request->batch_count; i++)
+        if (!left[i])
+            kept[count++] = changes[i];
+    return count == 0 ? cc_throttle_refusal(call) : cc_call_write(call, kept, count);
+}
+
 cc_status cc_verb_batch_write(cc_call *call) {
     const cc_request *request = call->request;
+    bool left[25] = {false};
+    CC_ASSERT(request->batch_count <= 25);
     cc_change *changes = cc_arena_alloc(call->arena, (request->batch_count + 1) * sizeof *changes);
     cc_consumed *consumed = cc_arena_alloc(call->arena, (request->table_count + 1) * sizeof *consumed);
     if (changes == NULL || consumed == NULL)
@@ -51,10 +75,18 @@ cc_status cc_verb_batch_write(cc_call *call) {
         const cc_batch_entry *entry = &request->batch[i];
         if (i == 0 || entry->table != entry[-1].table)
             CC_TRY(cc_call_find_table(call, request->tables[entry->table].name));
-        CC_TRY(prepare(call, entry, &changes[i], &consumed[entry->table]));
+        cc_status status = prepare(call, entry, &changes[i], &consumed[entry->table]);
+        if (CC_UNLIKELY(status == CC_ERR_LIMIT)) {
+            left[i] = true;
+            status = leave(call, i);
+        }
+        CC_TRY(status);
         if (duplicate(changes, i + 1))
             return CC_INVALID(call->error, "Provided list of item keys contains duplicates");
     }
     call->reply->table_consumed = consumed;
-    return cc_call_write(call, changes, request->batch_count);
+    if (CC_LIKELY(call->reply->unprocessed_count == 0))
+        return cc_call_write(call, changes, request->batch_count);
+    cc_change *kept = cc_arena_alloc(call->arena, request->batch_count * sizeof *kept);
+    return kept == NULL ? cc_no_memory(call->error) : write_kept(call, changes, left, kept);
 }

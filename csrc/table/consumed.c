@@ -1,4 +1,5 @@
 /* consumed.c: capacity units of reads and writes. */
+#include "table/throttle.h"
 #include "table/vectors.h"
 
 static size_t blocks(size_t size, size_t block) { return size <= block ? 1 : (size + block - 1) / block; }
@@ -52,9 +53,30 @@ cc_status cc_consumed_add(cc_call *call, cc_consumed *into, const cc_consumed *f
     return CC_OK;
 }
 
-cc_status cc_call_charge_write(cc_call *call, cc_consumed *consumed, cc_bytes old, cc_bytes item) {
-    if (call->request->capacity == CC_CAPACITY_NONE)
-        return CC_OK;
+/* Puts what a write costs on the buckets of its table and indexes, or refuses when one of them is spent. */
+static cc_status owe_write(cc_call *call, const cc_consumed *cost) {
+    const cc_table_schema *schema = (const cc_table_schema *)call->schema;
+    double factor = call->staged_change != NULL ? 2 : 1; /* the table's part of a transaction */
+    bool refused = cc_throttle_refuses(call, schema, NULL, true);
+    for (size_t i = 0; i < cost->index_count; i++)
+        if (cost->indexes[i].global && !cost->indexes[i].vector)
+            refused |= cc_throttle_refuses(call, schema, cc_table_index_find(schema, cost->indexes[i].name),
+                                           true);
+    if (refused)
+        return cc_throttle_refusal(call);
+    double local = 0;
+    for (size_t i = 0; i < cost->index_count; i++) {
+        const cc_index_units *used = &cost->indexes[i];
+        if (used->global && !used->vector)
+            cc_throttle_owe(call, schema, cc_table_index_find(schema, used->name), true, used->units);
+        else if (!used->global)
+            local += used->units;
+    }
+    cc_throttle_owe(call, schema, NULL, true, factor * cost->table + local);
+    return CC_OK;
+}
+
+static cc_status add_write(cc_call *call, cc_consumed *consumed, cc_bytes old, cc_bytes item) {
     const cc_table_schema *schema = (const cc_table_schema *)call->schema;
     consumed->table += cc_write_units(old.size != 0 ? cc_item_size(old) : 0,
                                       item.size != 0 ? cc_item_size(item) : 0);
@@ -69,4 +91,15 @@ cc_status cc_call_charge_write(cc_call *call, cc_consumed *consumed, cc_bytes ol
         CC_TRY(add_units(call, consumed, (cc_index_units){index->name, true, true, bytes}));
     }
     return CC_OK;
+}
+
+cc_status cc_call_charge_write(cc_call *call, cc_consumed *consumed, cc_bytes old, cc_bytes item) {
+    if (!cc_call_metered(call))
+        return CC_OK;
+    if (CC_LIKELY(!call->tables->enforced))
+        return add_write(call, consumed, old, item);
+    cc_consumed cost = {0};
+    CC_TRY(add_write(call, &cost, old, item));
+    CC_TRY(owe_write(call, &cost));
+    return cc_consumed_add(call, consumed, &cost, 1);
 }

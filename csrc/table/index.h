@@ -29,9 +29,13 @@ typedef struct {
     uint32_t hash_count, range_count;
 } cc_key_shape;
 
+typedef struct cc_bucket cc_bucket; /* throttle.h */
+typedef struct cc_buckets cc_buckets;
+
 typedef struct {
     cc_bytes name;
     bool global;
+    cc_buckets *buckets; /* of a global one */
     cc_projection_kind projection;
     cc_key_shape keys;
     const cc_key_schema *table;
@@ -54,12 +58,13 @@ typedef struct {
     size_t index_count;
     cc_vector_index *vectors;
     size_t vector_count;
+    cc_buckets *buckets;
     cc_feed_kind feed;
     bool loading;   /* nobody may see it yet: cc_table_find does not find it */
     cc_arena arena; /* all of the above but this struct */
 } cc_table_schema;
 
-/* Reads KeySchema, AttributeDefinitions, the three lists of indexes, Feed and Loading of a description (JSON). Feed
+/* Reads KeySchema, AttributeDefinitions, capacities, the three lists of indexes, Feed and Loading of a description (JSON). Feed
  * and Loading are the service's own: Feed, "KEYS" or "IMAGES", is what followers of the table are told
  * (store/feed.h); Loading is true while a restore or an import fills the table. */
 CC_MUST_CHECK cc_status cc_schema_parse(cc_bytes description_json, cc_table_schema **schema_out,

@@ -11,6 +11,8 @@ struct cc_tables {
     cc_store *store;
     cc_text_cache *programs; /* of expressions and statements */
     cc_durability durability;
+    bool enforced;                /* throughput is; before the first request */
+    struct cc_bucket *owing;      /* what the running request owes: throttle.h */
     char account[13], region[32]; /* empty: any ARN will do */
 };
 

@@ -7,13 +7,12 @@
  * What DynamoDB counts of an item takes a walk through all of it, and is never more than its encoded size: an
  * attribute's entry alone takes ten bytes. As long as nobody asks for the capacity, and the encoded sizes are
  * far from the end of a page, that walk is not made. */
-#include "table/internal.h"
+#include "table/throttle.h"
 
 enum { EXACT_FROM = CC_PAGE_BYTES / 8 };
 
 cc_page cc_page_of_walk(cc_call *call) {
-    return (cc_page){.call = call,
-                     .bounded = call->index == NULL && call->request->capacity == CC_CAPACITY_NONE};
+    return (cc_page){.call = call, .bounded = call->index == NULL && !cc_call_metered(call)};
 }
 
 void cc_page_enter(const cc_page *page, cc_space_cursor *cursor) {
@@ -92,8 +91,10 @@ cc_status cc_page_charge(cc_page *page) {
     page->charged = page->bytes;
     if (call->index == NULL) {
         consumed->table += units;
+        cc_call_owe_read(call, units);
         return CC_OK;
     }
+    cc_call_owe_read(call, units + page->fetched - consumed->table);
     consumed->table = page->fetched;
     if (consumed->indexes == NULL) {
         consumed->indexes = cc_arena_alloc(call->arena, sizeof *consumed->indexes);

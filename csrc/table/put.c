@@ -1,5 +1,5 @@
 /* put.c: PutItem: the whole item replaces what had its key. */
-#include "table/internal.h"
+#include "table/throttle.h"
 
 cc_status cc_verb_put(cc_call *call) {
     const cc_request *request = call->request;
@@ -10,7 +10,7 @@ cc_status cc_verb_put(cc_call *call) {
         return CC_INVALID(call->error, "Item size has exceeded the maximum allowed size");
     CC_TRY(cc_call_check_indexes(call, request->item, (cc_bytes){NULL, 0}));
     bool wants_old = call->condition.program != NULL || call->presence != CC_PRESENCE_ANY ||
-                     request->return_values != CC_RETURN_NONE || request->capacity != CC_CAPACITY_NONE;
+                     request->return_values != CC_RETURN_NONE || cc_call_metered(call);
     cc_bytes old = {NULL, 0};
     if (!wants_old || !cc_space_get(call->space, change.key, &old))
         old = (cc_bytes){NULL, 0};

@@ -188,6 +188,25 @@ static cc_status unprocessed_keys(const cc_request *request, const cc_reply *rep
     return text(out, "}");
 }
 
+/* UnprocessedItems likewise. */
+static cc_status unprocessed_items(const cc_request *request, const cc_reply *reply, cc_buffer *out) {
+    CC_TRY(text(out, ",\"UnprocessedItems\":{"));
+    for (size_t i = 0; i < reply->unprocessed_count; i++) {
+        const cc_batch_entry *entry = &reply->unprocessed[i];
+        if (i == 0 || entry[-1].table != entry->table) {
+            CC_TRY(text(out, i == 0 ? "" : "],"));
+            CC_TRY(cc_json_write_string(out, request->tables[entry->table].name));
+            CC_TRY(text(out, ":["));
+        } else {
+            CC_TRY(text(out, ","));
+        }
+        CC_TRY(text(out, entry->is_delete ? "{\"DeleteRequest\":{\"Key\":" : "{\"PutRequest\":{\"Item\":"));
+        CC_TRY(cc_item_to_json(entry->item, out));
+        CC_TRY(text(out, "}}"));
+    }
+    return text(out, reply->unprocessed_count == 0 ? "}" : "]}");
+}
+
 cc_status cc_transact_responses_to_json(const cc_reply *reply, size_t count, cc_buffer *out) {
     CC_TRY(text(out, ",\"Responses\":["));
     for (size_t i = 0; i < count; i++) {
@@ -270,7 +289,7 @@ static cc_status members(const cc_request *request, const cc_reply *reply, cc_bu
         return search_results(request, reply, out);
     case CC_VERB_BATCH_WRITE:
         batch = true;
-        CC_TRY(text(out, ",\"UnprocessedItems\":{}"));
+        CC_TRY(unprocessed_items(request, reply, out));
         break;
     case CC_VERB_TRANSACT_WRITE:
         batch = true;
@@ -339,6 +358,20 @@ static cc_status cancelled_to_json(const cc_reply *reply, cc_buffer *out) {
     return text(out, "]}");
 }
 
+/* The model writes the member of ThrottlingException small. */
+static cc_status throttling_reasons(const cc_error *error, const cc_reply *reply, cc_buffer *out) {
+    bool small = strcmp(error->type, "ThrottlingException") == 0;
+    CC_TRY(text(out, small ? ",\"throttlingReasons\":[" : ",\"ThrottlingReasons\":["));
+    for (size_t i = 0; i < reply->throttle_count; i++) {
+        CC_TRY(text(out, i == 0 ? "{\"reason\":\"" : ",{\"reason\":\""));
+        CC_TRY(text(out, reply->throttles[i].reason));
+        CC_TRY(text(out, "\",\"resource\":"));
+        CC_TRY(cc_json_write_string(out, reply->throttles[i].resource));
+        CC_TRY(text(out, "}"));
+    }
+    return text(out, "]");
+}
+
 cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buffer *out,
                            int *http_status_out) {
     const char *prefix = "com.amazonaws.dynamodb.v20120810#", *type = error->type;
@@ -367,6 +400,8 @@ cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buff
         CC_TRY(text(out, ",\"Item\":"));
         CC_TRY(cc_item_to_json(reply->condition_item, out));
     }
+    if (reply != NULL && reply->throttle_count != 0 && error->status == CC_ERR_LIMIT)
+        CC_TRY(throttling_reasons(error, reply, out));
     return text(out, "}");
 }
 

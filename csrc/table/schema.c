@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "table/throttle.h"
 #include "table/vectors.h"
 
 enum { DEFINITIONS_MAX = 256, KEYS_MAX = 2 * CC_INDEX_KEYS_MAX, ELEMENTS_MAX = CC_VECTOR_ELEMENTS_MAX };
@@ -21,6 +22,7 @@ typedef struct {
     cc_bytes *attributes; /* NonKeyAttributes */
     size_t attribute_count;
     bool global;
+    double units[2], maxima[2]; /* of reads and writes a second; 0: none */
 } cc_raw_keys;
 
 typedef struct {
@@ -129,6 +131,51 @@ static cc_status read_projection(cc_schema_reader *self, cc_json_cursor *cursor,
     return CC_OK;
 }
 
+static cc_status read_rate(cc_schema_reader *self, cc_json_cursor *cursor, double *rate_out) {
+    cc_bytes text;
+    CC_TRY(cc_json_read_number(cursor, &text, self->error));
+    *rate_out = 0;
+    for (size_t i = 0; i < text.size; i++) /* whole, as it is kept */
+        *rate_out = text.data[i] >= '0' && text.data[i] <= '9' ? *rate_out * 10 + (text.data[i] - '0') : 0;
+    return CC_OK;
+}
+
+static cc_status read_maxima(cc_schema_reader *self, cc_json_cursor *cursor, cc_bytes name, void *target) {
+    cc_raw_keys *raw = target;
+    if (cc_bytes_equal(name, cc_bytes_text("MaxReadRequestUnits")))
+        return read_rate(self, cursor, &raw->maxima[0]);
+    if (cc_bytes_equal(name, cc_bytes_text("MaxWriteRequestUnits")))
+        return read_rate(self, cursor, &raw->maxima[1]);
+    return cc_json_skip(cursor, NULL, self->error);
+}
+
+/* A member about throughput, of a table or of an index; others are skipped. */
+static cc_status read_throughput(cc_schema_reader *self, cc_json_cursor *cursor, cc_bytes name,
+                                 cc_raw_keys *raw) {
+    if (cc_bytes_equal(name, cc_bytes_text("ReadCapacityUnits")))
+        return read_rate(self, cursor, &raw->units[0]);
+    if (cc_bytes_equal(name, cc_bytes_text("WriteCapacityUnits")))
+        return read_rate(self, cursor, &raw->units[1]);
+    if (cc_bytes_equal(name, cc_bytes_text("OnDemandThroughput")) && cc_json_peek(cursor) == CC_JSON_OBJECT)
+        return read_members(self, cursor, read_maxima, raw);
+    return cc_json_skip(cursor, NULL, self->error);
+}
+
+static cc_status make_buckets(const cc_schema_reader *self, const cc_raw_keys *raw,
+                              cc_buckets **buckets_out) {
+    cc_buckets *buckets = cc_arena_alloc(self->arena, sizeof *buckets);
+    if (buckets == NULL)
+        return cc_no_memory(self->error);
+    *buckets = (cc_buckets){0};
+    cc_bucket *both[2] = {&buckets->read, &buckets->write};
+    for (int i = 0; i < 2; i++) {
+        both[i]->on_demand = raw->units[i] == 0;
+        both[i]->rate = raw->units[i] == 0 ? raw->maxima[i] : raw->units[i];
+    }
+    *buckets_out = buckets;
+    return CC_OK;
+}
+
 static cc_status read_index(cc_schema_reader *self, cc_json_cursor *cursor, cc_bytes name, void *target) {
     cc_raw_keys *raw = target;
     if (cc_bytes_equal(name, cc_bytes_text("IndexName")))
@@ -138,7 +185,7 @@ static cc_status read_index(cc_schema_reader *self, cc_json_cursor *cursor, cc_b
     else if (cc_bytes_equal(name, cc_bytes_text("Projection")))
         CC_TRY(read_members(self, cursor, read_projection, raw));
     else
-        CC_TRY(cc_json_skip(cursor, NULL, self->error));
+        CC_TRY(read_throughput(self, cursor, name, raw));
     return CC_OK;
 }
 
@@ -209,7 +256,7 @@ static cc_status read_description(cc_schema_reader *self, cc_json_cursor *cursor
     else if (cc_bytes_equal(name, cc_bytes_text("Loading")))
         CC_TRY(cc_json_read_bool(cursor, &self->loading, self->error));
     else
-        CC_TRY(cc_json_skip(cursor, NULL, self->error));
+        CC_TRY(read_throughput(self, cursor, name, &self->table));
     return CC_OK;
 }
 
@@ -284,6 +331,7 @@ static cc_status make_indexes(const cc_schema_reader *self, cc_table_schema *sch
         index->global = raw->global;
         index->table = &schema->key;
         index->projection = projection_of(raw);
+        CC_TRY(make_buckets(self, raw, &index->buckets));
         CC_TRY(make_shape(self, raw, &index->keys));
         CC_TRY(make_names(self, raw, index));
     }
@@ -366,6 +414,7 @@ static cc_status make(const cc_schema_reader *self, cc_table_schema *schema) {
     schema->feed = cc_bytes_equal(self->feed, cc_bytes_text("IMAGES")) ? CC_FEED_IMAGES
                    : cc_bytes_equal(self->feed, cc_bytes_text("KEYS")) ? CC_FEED_KEYS
                                                                        : CC_FEED_OFF;
+    CC_TRY(make_buckets(self, &self->table, &schema->buckets));
     CC_TRY(make_indexes(self, schema));
     return make_vectors(self, schema);
 }

@@ -4,6 +4,7 @@
  * gives what it projects and nothing else. */
 #include <stdio.h>
 
+#include "table/throttle.h"
 #include "table/vectors.h"
 
 static int clip(cc_bytes name) { return (int)cc_utf8_cut(name, 255); }
@@ -58,7 +59,7 @@ cc_status cc_call_open_source(cc_call *call) {
     const cc_table_schema *schema = (const cc_table_schema *)call->schema;
     call->source = call->space;
     if (request->index.data == NULL)
-        return CC_OK;
+        return cc_call_admit_read(call);
     call->index = cc_table_index_find(schema, request->index);
     if (call->index == NULL && cc_vector_index_find(schema, request->index) != NULL)
         return CC_INVALID(call->error, "%s operation not supported on this index type.",
@@ -67,6 +68,7 @@ cc_status cc_call_open_source(cc_call *call) {
         return CC_INVALID(call->error, "The table does not have the specified index: %.*s",
                           clip(request->index), (const char *)request->index.data);
     call->source = call->index->entries;
+    CC_TRY(cc_call_admit_read(call));
     if (call->index->global)
         return check_global(call);
     call->fetches = call->index->projection != CC_PROJECT_ALL &&

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "table/statement.h"
+#include "table/throttle.h"
 #include "table/vectors.h"
 
 /* ---- the source ---- */
@@ -14,7 +15,7 @@ cc_status cc_statement_open_source(cc_call *call, const cc_statement *statement)
     const cc_table_schema *schema = (const cc_table_schema *)call->schema;
     call->source = call->space;
     if (statement->index.data == NULL)
-        return CC_OK;
+        return cc_call_admit_read(call);
     call->index = cc_table_index_find(schema, statement->index);
     if (call->index == NULL && cc_vector_index_find(schema, statement->index) != NULL)
         return CC_INVALID(call->error, "Scan operation not supported on this index type.");
@@ -30,7 +31,7 @@ cc_status cc_statement_open_source(cc_call *call, const cc_statement *statement)
         return CC_INVALID(call->error, "Cannot read from backfilling global secondary index: %.*s",
                           (int)call->index->name.size, (const char *)call->index->name.data);
     call->source = call->index->entries;
-    return CC_OK;
+    return cc_call_admit_read(call);
 }
 
 /* Columns outside the index: a local one reads them from the table, a global one refuses them. */

@@ -140,9 +140,15 @@ typedef struct {
     uint64_t gigabytes;
 } cc_collection;
 
+/* A bound of throughput that a request ran into. */
+typedef struct {
+    const char *reason; /* "TableReadProvisionedThroughputExceeded" */
+    cc_bytes resource;  /* an ARN */
+} cc_throttle;
+
 /* Why one action of a transaction was refused; code NULL: it was not. */
 typedef struct {
-    const char *code; /* ConditionalCheckFailed, ValidationError, DuplicateItem, ResourceNotFound */
+    const char *code; /* ConditionalCheckFailed, ValidationError, DuplicateItem, ... */
     cc_bytes message;
     cc_bytes item; /* ALL_OLD of a failed condition; data NULL: none */
 } cc_reason;
@@ -168,7 +174,7 @@ typedef struct {
     cc_bytes table;                    /* resolved name */
     uint32_t *item_tables;             /* BatchGet: parallel to items, index into request.tables */
     cc_consumed *table_consumed;       /* batches: per table of the request */
-    const cc_batch_entry *unprocessed; /* BatchGet past 16 MB: the rest of request.batch */
+    const cc_batch_entry *unprocessed; /* of request.batch: what is past 16 MB or throttled */
     size_t unprocessed_count;
     bool written; /* something waits for cc_table_finish */
     cc_log_ticket ticket;
@@ -183,7 +189,9 @@ typedef struct {
     size_t table_count;
     const cc_reason *reasons; /* TransactionCanceledException: one per action */
     size_t reason_count;
-    bool repeated; /* TransactWrite: an earlier call with this token did it */
+    bool repeated;          /* TransactWrite: an earlier call with this token did it */
+    cc_throttle *throttles; /* ThrottlingReasons */
+    size_t throttle_count;
 } cc_reply;
 
 typedef struct cc_tables cc_tables; /* the table layer over one store; schemas parsed from space meta */
@@ -194,6 +202,8 @@ CC_MUST_CHECK cc_status cc_tables_open(const char *dir, const cc_store_options *
 CC_MUST_CHECK cc_status cc_tables_close(cc_tables *tables, cc_error *error);
 /* Whose tables these are; ARNs of others are refused from then on. Before the first request. */
 void cc_tables_set_place(cc_tables *tables, cc_bytes account, cc_bytes region);
+/* Requests are held to the throughput of their tables from then on (throttle.h). Before the first request. */
+void cc_tables_enforce_throughput(cc_tables *tables);
 cc_store *cc_tables_store(cc_tables *tables);
 CC_MUST_CHECK cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description_json,
                                         cc_error *error);

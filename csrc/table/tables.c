@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "table/statement.h"
+#include "table/throttle.h"
 #include "table/vectors.h"
 
 cc_status(cc_no_memory)(cc_error *error) { return cc_fail(error, CC_ERR_NOMEM, "no memory for a request"); }
@@ -78,6 +79,8 @@ void cc_tables_set_place(cc_tables *tables, cc_bytes account, cc_bytes region) {
     memcpy(tables->account, account.data, account.size);
     memcpy(tables->region, region.data, region.size);
 }
+
+void cc_tables_enforce_throughput(cc_tables *tables) { tables->enforced = true; }
 
 cc_store *cc_tables_store(cc_tables *tables) { return tables->store; }
 
@@ -306,6 +309,8 @@ cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool lo
         if (!locked)
             cc_store_lock(tables->store);
         status = run_verb(&call);
+        if (CC_UNLIKELY(tables->owing != NULL))
+            cc_throttle_settle(tables, status == CC_OK);
         if (CC_UNLIKELY(request->metrics) && status == CC_OK)
             status = cc_call_collections(&call);
         if (!locked)

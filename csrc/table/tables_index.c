@@ -1,6 +1,7 @@
 /* tables_index.c: the life of a table's indexes: made with the table, at open, or beside running writers. */
 #include <sched.h>
 
+#include "table/throttle.h"
 #include "table/vectors.h"
 
 enum { FILL_SLICE = 512, FILL_VECTORS = 32 }; /* items put in per turn of the lock: about a millisecond */
@@ -124,6 +125,7 @@ static cc_status describe(cc_tables *tables, cc_bytes name, cc_bytes description
     for (size_t i = 0; i < schema->index_count; i++)
         cc_index_redefine(schema->indexes[i].entries, &schema->indexes[i]);
     cc_vectors_watch(space, schema);
+    cc_throttle_hand_over(old, schema);
     cc_space_attach(space, schema, cc_schema_free); /* frees the old one */
     return CC_OK;
 }

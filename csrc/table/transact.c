@@ -78,6 +78,10 @@ const char *cc_error_code(cc_status status, const cc_error *error) {
                                                                   : "ConditionalCheckFailed";
     if (status == CC_ERR_NOT_FOUND && strcmp(error->type, "ResourceNotFoundException") == 0)
         return "ResourceNotFound";
+    if (status == CC_ERR_LIMIT && strcmp(error->type, "ProvisionedThroughputExceededException") == 0)
+        return "ProvisionedThroughputExceeded";
+    if (status == CC_ERR_LIMIT && strcmp(error->type, "ThrottlingException") == 0)
+        return "ThrottlingError";
     return status == CC_ERR_VALIDATION ? "ValidationError" : NULL;
 }
 

@@ -1,5 +1,5 @@
 /* transact_get.c: TransactGetItems: up to 100 items as they are at one moment. */
-#include "table/internal.h"
+#include "table/throttle.h"
 
 enum { TRANSACTION_BYTES = 4 << 20 };
 
@@ -16,6 +16,9 @@ cc_status cc_transact_read(cc_call *call) {
     if (reply->items == NULL)
         return cc_no_memory(call->error);
     memset(reply->items, 0, request->action_count * sizeof *reply->items);
+    for (size_t i = 0; i < request->action_count; i++)
+        if (call->actions[i].status == CC_OK)
+            call->actions[i].status = cc_call_admit_read(&call->actions[i].call);
     CC_TRY(cc_transact_verdict(call));
     for (size_t i = 0; i < request->action_count; i++) {
         cc_transact_action *action = &call->actions[i];
@@ -26,6 +29,7 @@ cc_status cc_transact_read(cc_call *call) {
         if (found)
             bytes += size = cc_item_size(item);
         reply->table_consumed[request->action_tables[i]].table += 2 * cc_read_units(size, true);
+        cc_call_owe_read(&action->call, 2 * cc_read_units(size, true));
         if (!found)
             continue;
         CC_TRY(cc_call_add_item(&action->call, item, &action->call.projection));

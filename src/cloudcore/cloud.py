@@ -92,6 +92,7 @@ class Place:
                 root.clock,
                 root.addresses,
                 sinks=self._sink,
+                enforce_throughput=root.enforce_throughput,
             )
 
         return self._service("dynamodb", make)
@@ -344,7 +345,8 @@ class Cloud(Place):
     the configurations of delivery streams (docs/delivery_streams.md) and of tables are reached from here, by
     their beginnings: {"arn:aws:kinesis:": URL}. quotas: PutRecord and PutRecordBatch of delivery streams are
     held to AWS's default quotas. streams_bound: bytes that may wait in all streams together before puts are
-    refused; default 64 GiB, or half of the free disk, or 1 GiB in memory.
+    refused; default 64 GiB, or half of the free disk, or 1 GiB in memory. enforce_throughput: item operations
+    are held to the provisioned and maximum on-demand throughput of their tables and indexes.
     """
 
     def __init__(
@@ -360,10 +362,12 @@ class Cloud(Place):
         auth: str | os.PathLike[str] | None = None,
         reach: Mapping[str, str] | None = None,
         quotas: bool = False,
+        enforce_throughput: bool = False,
         streams_bound: int | None = None,
     ):
         super().__init__(self, account, region)
         self.reach, self.quotas = dict(reach or {}), quotas
+        self.enforce_throughput = enforce_throughput
         self._auth = auth
         self._secret = secrets.token_urlsafe(24) if auth is not None else "local"
         self.durability = durability

@@ -34,6 +34,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--reach", action="append", default=[], metavar="FROM=TO",
         help="where an address or an ARN of a delivery stream is reached from here; may be repeated",
     )  # fmt: skip
+    parser.add_argument(
+        "--enforce-throughput",
+        action="store_true",
+        help="hold item operations to the throughput of their tables",
+    )
     parser.add_argument("--quotas", action="store_true", help="hold puts into streams to AWS's quotas")
     parser.add_argument(
         "--streams-bound", type=int, metavar="BYTES",
@@ -67,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
                 objects="s3" if options.objects == "s3" else None,
                 auth=options.auth,
                 quotas=options.quotas,
+                enforce_throughput=options.enforce_throughput,
                 streams_bound=options.streams_bound,
                 reach={begin: to for begin, _, to in (each.partition("=") for each in options.reach)},
             )

@@ -2,7 +2,7 @@
 stored and what is shown.
 
 An index counts as a table here: its stored members with the table's BillingMode. Capacity is kept and
-shown as AWS shows it; nothing is throttled by it (docs/deviations.md).
+shown as AWS shows it; csrc/table/throttle.c holds requests to it where that is asked for.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ class DynamoDB:
     `directory` None keeps everything in memory. `durability` is "process" (default: an acknowledged
     item survives kill -9 of the process), "interval", "commit" (each write waits for the disk) or
     "memory". One process owns a directory: BusyError for a second one. A change of a table with a stream
-    can be read for `stream_retention_seconds`.
+    can be read for `stream_retention_seconds`. enforce_throughput: item operations are held to the
+    throughput of their tables and indexes, on the clock's time.
     """
 
     operations = frozenset(CONTROL) | ITEM
@@ -49,6 +50,7 @@ class DynamoDB:
         addresses: list[str] | None = None,
         stream_retention_seconds: float = DAY_SECONDS,
         sinks: Callable[[str], Sink] | None = None,
+        enforce_throughput: bool = False,
     ):
         self.account = account
         self.region = region
@@ -68,6 +70,7 @@ class DynamoDB:
             account=account,
             region=region,
             feed_retention_ms=int(stream_retention_seconds * 1000),
+            enforce_throughput=enforce_throughput,
         )
         self.clock.follow(lambda now_ms: set_time(self.tables, now_ms), self)
         self.catalogue = Catalogue(self.tables)
