@@ -148,6 +148,7 @@ class Place:
                 reach=self._root.reach,
                 quotas=self._root.quotas,
                 budget=self._root._budget(),
+                remote=lambda arn: self.remote.client(arn),
             )
             service.resume()  # what waited when the last process ended is delivered
             return service

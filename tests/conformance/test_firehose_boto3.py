@@ -230,7 +230,7 @@ def test_encryption(client: Any, service: Firehose, tmp_path: Path) -> None:
         DeliveryStreamEncryptionConfigurationInput={"KeyType": "AWS_OWNED_CMK"},
     )  # fmt: skip
     assert client.put_record(DeliveryStreamName="t", Record=record)["Encrypted"] is True
-    with pytest.raises(client.exceptions.InvalidArgumentException, match="not supported"):
+    with pytest.raises(client.exceptions.InvalidKMSResourceException, match="no endpoint for kms is configured"):
         client.start_delivery_stream_encryption(
             DeliveryStreamName="s", DeliveryStreamEncryptionConfigurationInput={
                 "KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": "arn:aws:kms:us-east-1:000000000000:key/k"},

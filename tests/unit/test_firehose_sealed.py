@@ -13,6 +13,7 @@ from test_firehose_pipeline import TRANSFORM, World, numbers, record
 
 from cloudcore.errors import CorruptError
 from cloudcore.firehose import Firehose
+from cloudcore.firehose.kms import KeyRing
 from cloudcore.firehose.sealed import KeyFile, with_new_key, without_key
 from cloudcore.objects import LocalObjects
 
@@ -23,7 +24,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def test_sealed_through_transform_backup_and_back(world: World, tmp_path: Any) -> None:
-    key_file = KeyFile(str(tmp_path / "key"))
+    key_file = KeyRing(KeyFile(str(tmp_path / "key")), None)
     stream = world.open(tmp_path / "s", **TRANSFORM, buffer_bytes=1 << 20, key_file=key_file)
     description = with_new_key(stream.description, key_file)
     stream.seal(description)
@@ -34,7 +35,7 @@ def test_sealed_through_transform_backup_and_back(world: World, tmp_path: Any) -
     ]
     assert waiting
     assert not [each for each in waiting if b'"n"' in each.payload]
-    stream = world.open(tmp_path / "s", description=description, key_file=KeyFile(str(tmp_path / "key")))
+    stream = world.open(tmp_path / "s", description=description, key_file=KeyRing(KeyFile(str(tmp_path / "key")), None))
     description = with_new_key(
         description, key_file
     )  # a second start: another key, the first one still reads
@@ -92,7 +93,7 @@ def test_without_the_key_nothing_is_read(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_changed_bytes_are_told(world: World, tmp_path: Any) -> None:
-    key_file = KeyFile(None)
+    key_file = KeyRing(KeyFile(None), None)
     stream = world.open(tmp_path, prefix="data/", key_file=key_file)
     stream.seal(with_new_key(stream.description, key_file))
     stream.put(b"x")
@@ -107,7 +108,7 @@ def test_killed_while_encryption_switches(tmp_path: Any, monkeypatch: pytest.Mon
     while True:
         at += 1
         world = World(monkeypatch)
-        key_file = KeyFile(None)
+        key_file = KeyRing(KeyFile(None), None)
         description: dict[str, Any] | None = None
         world.disk.faults = Faults(at)
         finished = False

@@ -44,5 +44,8 @@ class Catalogue:
         """A table's dumped schema. Raises ApiError InvalidArgumentException."""
         found = self._tables.get(database, {}).get(table)
         if found is None:
-            raise invalid(f"Table {table} of database {database} is not in the catalogue; define it first")
+            raise invalid(
+                f"Table {table} of database {database} is not in the catalogue; define it first, or name a "
+                "Glue endpoint (reach={'arn:aws:glue:': URL})"
+            )
         return found

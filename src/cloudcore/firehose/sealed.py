@@ -19,7 +19,7 @@ import struct
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from cloudcore.errors import CorruptError
 from cloudcore.firehose.checks import invalid
@@ -165,7 +165,13 @@ class SealedLog:
             yield self.sealer.open(self._name, record) if record.type & _SEALED else record
 
 
-def sealer_of(description: dict[str, Any], key_file: KeyFile) -> Sealer:
+class Keys(Protocol):
+    """Who keeps data keys: a KeyFile, or kms.KeyRing."""
+
+    def unwrap(self, text: Any, identity: str) -> bytes: ...
+
+
+def sealer_of(description: dict[str, Any], key_file: Keys) -> Sealer:
     """The keys that a stream's description holds."""
     found = description.get("Encryption") or {}
     identity = description["Identity"]
@@ -173,13 +179,17 @@ def sealer_of(description: dict[str, Any], key_file: KeyFile) -> Sealer:
     return Sealer(identity, keys, found.get("Current"))
 
 
-def with_new_key(description: dict[str, Any], key_file: KeyFile) -> dict[str, Any]:
-    """The description of the stream with a new data key, by which it seals from now on."""
+def with_new_key(
+    description: dict[str, Any], ring: Any, given: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The description of the stream with a new data key, by which it seals from now on: of kms.KeyRing, under
+    the key that DeliveryStreamEncryptionConfigurationInput names."""
     found = description.get("Encryption") or {}
     number = max(map(int, found.get("Keys", {})), default=0) + 1
-    wrapped = key_file.wrap(os.urandom(_KEY_BYTES), description["Identity"])
+    arn = (given or {}).get("KeyARN")
+    wrapped = ring.new(os.urandom(_KEY_BYTES), description["Identity"], arn)
     keys = {**found.get("Keys", {}), str(number): wrapped}
-    return {**description, "Encryption": {"Keys": keys, "Current": number}}
+    return {**description, "Encryption": {"Keys": keys, "Current": number, "KeyARN": arn}}
 
 
 def without_key(description: dict[str, Any]) -> dict[str, Any]:
@@ -189,12 +199,13 @@ def without_key(description: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_input(given: dict[str, Any] | None) -> None:
-    """Refuse keys that are not here: of KMS."""
+    """A customer managed key has an ARN, the service's own has none. Raises ApiError."""
     kind = (given or {}).get("KeyType", "AWS_OWNED_CMK")
-    if kind != "AWS_OWNED_CMK" or (given or {}).get("KeyARN"):
-        raise invalid(
-            f"KeyType {kind} with a KeyARN is not supported; use AWS_OWNED_CMK, the key of this service"
-        )
+    arn = (given or {}).get("KeyARN")
+    if kind == "CUSTOMER_MANAGED_CMK" and not arn:
+        raise invalid("KeyARN must be specified for KeyType CUSTOMER_MANAGED_CMK")
+    if kind == "AWS_OWNED_CMK" and arn:
+        raise invalid("KeyARN cannot be specified for KeyType AWS_OWNED_CMK")
 
 
 def _aes(key: bytes) -> Any:

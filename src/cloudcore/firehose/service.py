@@ -22,10 +22,11 @@ from typing import Any
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, CloudcoreError
-from cloudcore.firehose import library, operations, sealed
+from cloudcore.firehose import glue, library, operations, sealed
 from cloudcore.firehose.budget import Budget, waiting_max_of
 from cloudcore.firehose.catalogue import Catalogue
 from cloudcore.firehose.destinations import kinds
+from cloudcore.firehose.kms import KeyRing
 from cloudcore.firehose.quota import Quota
 from cloudcore.firehose.sealed import KeyFile
 from cloudcore.firehose.sources.feed import write_atomically
@@ -48,7 +49,8 @@ class Firehose:
     @key in the directory. `reach`: the beginnings of configured addresses, and where they are reached from
     here ({"https://search.example.com": "http://127.0.0.1:9200"}). `quotas`: PutRecord and PutRecordBatch are
     held to AWS's default quotas (quota.py); the library's own puts are not. `budget`: what all streams
-    together may have waiting and in flight (budget.py), where several services share one.
+    together may have waiting and in flight (budget.py), where several services share one. `remote`: boto3's
+    client of the service that an ARN names, for Glue and KMS; CloudcoreError where none is configured.
     """
 
     operations = frozenset(operations.TABLE)
@@ -66,6 +68,7 @@ class Firehose:
         reach: Mapping[str, str] | None = None,
         quotas: bool = False,
         budget: Budget | None = None,
+        remote: Callable[[str], Any] | None = None,
     ):
         self.directory = None if directory is None else os.fspath(directory)
         self.account, self.region = account, region
@@ -73,7 +76,8 @@ class Firehose:
         self.invoke = invoke or _no_invoke
         self.clock = clock or Clock()
         self.transition_seconds = transition_seconds
-        self.key_file = KeyFile(self._key_path(key_file))
+        self.keys = KeyRing(KeyFile(self._key_path(key_file)), remote)
+        self._remote = remote
         self.reach, self.quotas = dict(reach or {}), quotas
         self.budget = budget or Budget(waiting_max_of(self.directory))
         self.on_failed: Callable[[int, str, str, bytes], None] | None = None
@@ -259,10 +263,14 @@ class Firehose:
 
     def create(
         self, name: str, raw: dict[str, Any], ours: dict[str, Any] | None = None,
-        tags: dict[str, str] | None = None, source: dict[str, Any] | None = None, encrypted: bool = False,
+        tags: dict[str, str] | None = None, source: dict[str, Any] | None = None,
+        encryption: dict[str, Any] | None = None,
         kind: str = "ExtendedS3", stream_type: str = "DirectPut",
     ) -> dict[str, Any]:  # fmt: skip
         """Make a stream of a checked configuration. Raises ApiError ResourceInUseException."""
+        identity: dict[str, Any] = {"Identity": uuid.uuid4().hex}
+        if encryption is not None:  # KMS may take its time: not under the lock
+            identity = sealed.with_new_key(identity, self.keys, encryption)
         with self._lock:
             self._bury()
             if name in self._descriptions:
@@ -277,7 +285,7 @@ class Firehose:
                 "CreateTimestamp": now,
                 "LastUpdateTimestamp": now,
                 "State": "CREATING",
-                "Identity": uuid.uuid4().hex,
+                **identity,
                 "Type": stream_type,
                 "Kind": kind,
                 "Destination": raw,
@@ -285,8 +293,6 @@ class Firehose:
                 "Tags": tags or {},
                 "Source": source,
             }
-            if encrypted:
-                description = sealed.with_new_key(description, self.key_file)
             self._descriptions[name] = description
         path = self._path(name)
         try:
@@ -364,14 +370,19 @@ class Firehose:
         return local_catalog(self.directory or Around("", "", "", None, self.clock).scratch())
 
     def with_schema(self, raw: dict[str, Any], ours: dict[str, Any] | None) -> dict[str, Any] | None:
-        """`ours` with the schema of the table that the configuration names, if it names one."""
+        """`ours` with the schema of the table that the configuration names, if it names one: of Glue where an
+        endpoint is configured, else of the service's own catalogue."""
         from cloudcore.firehose.destinations.s3 import conversion
 
-        names = conversion.table_of(raw)
-        if names is None:
+        table = conversion.table_of(raw)
+        if table is None:
             return ours
+        client = glue.client_of(self._remote, table, self.account, self.region)
+        if client is not None:
+            return {**(ours or {}), "schema": glue.find(client, table)}
         with self._lock:
-            return {**(ours or {}), "schema": self.catalogue.find(*names)}
+            found = self.catalogue.find(table["DatabaseName"], table["TableName"])
+        return {**(ours or {}), "schema": found}
 
     def delete(self, name: str) -> None:
         """Stop a stream and remove it with everything that waits in it."""
@@ -414,7 +425,7 @@ class Firehose:
         name = description["DeliveryStreamName"]
         stream = Stream(
             description, self._path(name), self.region, self.objects, self.invoke, self.clock,
-            on_failed=lambda *told: self.on_failed(*told) if self.on_failed else None, key_file=self.key_file,
+            on_failed=lambda *told: self.on_failed(*told) if self.on_failed else None, key_file=self.keys,
             quota=Quota(self.region, self.clock) if self.quotas else None,
             budget=self.budget, reach=self.reach, embedded=self.directory,
         )  # fmt: skip

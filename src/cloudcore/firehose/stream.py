@@ -18,7 +18,7 @@ from cloudcore.firehose.destinations.sending import Around
 from cloudcore.firehose.pipeline import REJECT, Pipeline
 from cloudcore.firehose.processing.chain import Processing
 from cloudcore.firehose.records import split
-from cloudcore.firehose.sealed import KeyFile, SealedLog, sealer_of
+from cloudcore.firehose.sealed import KeyFile, Keys, SealedLog, sealer_of
 from cloudcore.firehose.sources.feed import Feed, write_atomically
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Stream:
         clock: Clock,
         *,
         on_failed: Callable[[int, str, str, bytes], None] | None = None,
-        key_file: KeyFile | None = None,
+        key_file: Keys | None = None,
         quota: Quota | None = None,
         budget: Budget | None = None,
         reach: Mapping[str, str] | None = None,
@@ -70,7 +70,7 @@ class Stream:
         self._clock, self._region, self._invoke, self._on_failed = clock, region, invoke, on_failed
         self._directory = directory
         self._put_lock = threading.Lock()
-        self._key_file = key_file or KeyFile(None)
+        self._key_file: Keys = key_file or KeyFile(None)
         self._sealer = sealer_of(description, self._key_file)
         self._logs = {"source": self._open_log("source", bound), "journal": self._open_log("journal")}
         staged = None if directory is None else os.path.join(directory, "staged")

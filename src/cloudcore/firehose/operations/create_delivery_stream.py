@@ -39,7 +39,7 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     if encryption is not None and stream_type != sources.DIRECT:
         raise invalid("DeliveryStreamEncryptionConfigurationInput is of DirectPut streams only")
     created = service.create(name, raw, ours, tags=tags.read(params), source=source,
-                             encrypted=encryption is not None, kind=kind.stored,
+                             encryption=encryption, kind=kind.stored,
                              stream_type=stream_type)  # fmt: skip
     return {"DeliveryStreamARN": created["DeliveryStreamARN"]}
 

@@ -37,4 +37,8 @@ def _encryption(found: dict[str, Any]) -> dict[str, Any]:
     encryption = found.get("Encryption")
     if not encryption:
         return {"Status": "DISABLED"}
-    return {"KeyType": "AWS_OWNED_CMK", "Status": "ENABLED" if encryption["Current"] else "DISABLED"}
+    status = "ENABLED" if encryption["Current"] else "DISABLED"
+    arn = encryption.get("KeyARN")
+    if arn is None:
+        return {"KeyType": "AWS_OWNED_CMK", "Status": status}
+    return {"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": arn, "Status": status}

@@ -8,12 +8,13 @@ from cloudcore.firehose import sealed
 
 
 def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Raises InvalidArgumentException, ResourceInUseException, ResourceNotFoundException. A second start
-    changes the key."""
+    """Raises InvalidArgumentException, InvalidKMSResourceException, ResourceInUseException,
+    ResourceNotFoundException. A second start changes the key."""
     name = params["DeliveryStreamName"]
     service.description(name)
-    sealed.check_input(params.get("DeliveryStreamEncryptionConfigurationInput"))
+    given = params.get("DeliveryStreamEncryptionConfigurationInput")
+    sealed.check_input(given)
     with service.updates(name):
         found = service.active(name)
-        service.seal(sealed.with_new_key(found, service.key_file))
+        service.seal(sealed.with_new_key(found, service.keys, given))
     return {}

@@ -95,19 +95,20 @@ def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Conversion | None:
     return found
 
 
-def table_of(raw: dict[str, Any]) -> tuple[str, str] | None:
-    """(database, table) that an enabled conversion names, if it does."""
+def table_of(raw: dict[str, Any]) -> dict[str, Any] | None:
+    """The SchemaConfiguration of an enabled conversion, with database and table, if it has one."""
     block = raw.get("DataFormatConversionConfiguration")
     table = block.get("SchemaConfiguration") if block is not None and enabled(block) else None
-    return None if table is None else _needed(table)
+    if table is not None:
+        _needed(table)
+    return table
 
 
-def _needed(table: dict[str, Any]) -> tuple[str, str]:
+def _needed(table: dict[str, Any]) -> None:
     """Database and table, which the model does not require."""
     for name in ("DatabaseName", "TableName"):
         if name not in table:
             raise failed(None, name[0].lower() + name[1:], "Member must not be null")
-    return table["DatabaseName"], table["TableName"]
 
 
 def _told(table: dict[str, Any] | None) -> dict[str, Any] | None:

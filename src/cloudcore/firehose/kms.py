@@ -1,0 +1,65 @@
+"""KMS: data keys of a stream under a customer managed key, and the ring of all keys a service can open.
+
+The endpoint is what `reach` names for the key's ARN, or AWS_ENDPOINT_URL_KMS; any server that speaks KMS's
+protocol does. stream.json keeps the data key as KMS encrypted it: without KMS the stream's records cannot be
+read.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from typing import Any
+
+from cloudcore.errors import ApiError, CloudcoreError
+from cloudcore.firehose.sealed import KeyFile
+
+
+class KeyRing:
+    """Wraps and opens data keys: by the service's key file, or by a key of KMS. Any thread."""
+
+    def __init__(self, key_file: KeyFile, remote: Callable[[str], Any] | None):
+        self._file, self._remote = key_file, remote
+
+    def new(self, data_key: bytes, identity: str, key_arn: str | None) -> str | dict[str, str]:
+        """What stream.json keeps of a new data key; a key of KMS makes its own. Raises ApiError
+        InvalidKMSResourceException."""
+        if key_arn is None:
+            return self._file.wrap(data_key, identity)
+        made = self._ask(key_arn, "generate_data_key_without_plaintext", identity, KeyId=key_arn,
+                         KeySpec="AES_256")  # fmt: skip
+        return {"KeyARN": key_arn, "Key": b64encode(made["CiphertextBlob"]).decode()}
+
+    def unwrap(self, kept: str | dict[str, str], identity: str) -> bytes:
+        """The data key. Raises CorruptError, ApiError InvalidKMSResourceException."""
+        if isinstance(kept, str):
+            return self._file.unwrap(kept, identity)
+        arn = kept["KeyARN"]
+        opened = self._ask(arn, "decrypt", identity, KeyId=arn, CiphertextBlob=b64decode(kept["Key"]))
+        key: bytes = opened["Plaintext"]
+        return key
+
+    def _ask(self, arn: str, operation: str, identity: str, **members: Any) -> dict[str, Any]:
+        try:
+            if self._remote is None:
+                raise CloudcoreError("no endpoint for kms is configured")
+            client = self._remote(arn)
+        except CloudcoreError as error:
+            raise _refused(arn, str(error)) from None
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer: dict[str, Any] = getattr(client, operation)(
+                EncryptionContext={"aws:firehose:stream": identity}, **members
+            )
+        except ClientError as error:
+            told = error.response["Error"]
+            raise _refused(arn, f"{told.get('Code')}: {told.get('Message')}", told.get("Code")) from None
+        except BotoCoreError as error:
+            raise _refused(arn, str(error)) from None
+        return answer
+
+
+def _refused(arn: str, why: str, code: str | None = None) -> ApiError:
+    fields = {"code": code} if code else {}
+    return ApiError("InvalidKMSResourceException", f"The key {arn} cannot be used: {why}", 400, fields)

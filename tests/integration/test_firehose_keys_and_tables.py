@@ -1,0 +1,150 @@
+"""Customer managed keys and tables of SchemaConfiguration at moto's KMS and Glue, as a cloud reaches them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pyarrow.parquet as pq
+import pytest
+
+import cloudcore
+
+ROLE = "arn:aws:iam::000000000000:role/firehose"
+BUCKET = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::lake"}
+KEYS = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+SECRET = b"a secret that no disk may show"
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    server = pytest.importorskip("moto.server", reason="pip install 'moto[server]'")
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+def reached(url: str) -> dict[str, str]:
+    return {"arn:aws:kms:": url, "arn:aws:glue:": url}
+
+
+def at_rest(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in path.rglob("*") if file.is_file() and "objects" not in file.parts)
+
+
+def managed(key: str) -> dict[str, Any]:
+    return {"DeliveryStreamEncryptionConfigurationInput": {"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": key}}
+
+
+def test_a_customer_managed_key_seals_a_stream(moto: str, tmp_path: Path) -> None:
+    kms = boto3.client("kms", endpoint_url=moto, **KEYS)
+    key, other = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+    with cloudcore.open(tmp_path / "c", reach=reached(moto)) as cloud:
+        client = cloud.client("firehose")
+        client.create_delivery_stream(
+            DeliveryStreamName="s", ExtendedS3DestinationConfiguration=BUCKET, **managed(key)
+        )
+        told = client.describe_delivery_stream(DeliveryStreamName="s")["DeliveryStreamDescription"]
+        assert told["DeliveryStreamEncryptionConfiguration"] == {
+            "KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": key, "Status": "ENABLED",
+        }  # fmt: skip
+        assert client.put_record(DeliveryStreamName="s", Record={"Data": SECRET})["Encrypted"] is True
+        client.start_delivery_stream_encryption(DeliveryStreamName="s", **managed(other))
+        client.put_record(DeliveryStreamName="s", Record={"Data": SECRET})
+        assert SECRET not in at_rest(tmp_path / "c")
+    with cloudcore.open(tmp_path / "c", reach=reached("http://127.0.0.1:9")) as cloud:
+        client = cloud.client("firehose")
+        with pytest.raises(client.exceptions.InvalidKMSResourceException, match="cannot be used: Could not connect"):
+            client.put_record(DeliveryStreamName="s", Record={"Data": b"x"})
+    with cloudcore.open(tmp_path / "c", reach=reached(moto)) as cloud:
+        client = cloud.client("firehose")
+        client.stop_delivery_stream_encryption(DeliveryStreamName="s")
+        assert client.put_record(DeliveryStreamName="s", Record={"Data": b"plain"})["Encrypted"] is False
+        assert cloud.firehose.get("s").flush(20)
+        (found,) = cloud.objects.list("lake")
+        assert cloud.objects.get("lake", found) == SECRET * 2 + b"plain"
+
+
+@pytest.mark.parametrize("reach", [None, {"arn:aws:kms:": "http://127.0.0.1:9"}], ids=["none", "down"])
+def test_a_key_that_cannot_be_had_is_refused(reach: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_KMS", raising=False)
+    key = "arn:aws:kms:us-east-1:000000000000:key/1"
+    with cloudcore.open(":memory:", reach=reach) as cloud:
+        client = cloud.client("firehose")
+        with pytest.raises(client.exceptions.InvalidKMSResourceException, match="cannot be used"):
+            client.create_delivery_stream(
+                DeliveryStreamName="s", ExtendedS3DestinationConfiguration=BUCKET, **managed(key)
+            )
+        assert client.list_delivery_streams()["DeliveryStreamNames"] == []
+        for wrong in ({"KeyType": "CUSTOMER_MANAGED_CMK"}, {"KeyType": "AWS_OWNED_CMK", "KeyARN": key}):
+            with pytest.raises(client.exceptions.InvalidArgumentException, match="KeyARN"):
+                client.create_delivery_stream(
+                    DeliveryStreamName="s", ExtendedS3DestinationConfiguration=BUCKET,
+                    DeliveryStreamEncryptionConfigurationInput=wrong,
+                )  # fmt: skip
+
+
+def converted(**table: Any) -> dict[str, Any]:
+    return {
+        **BUCKET, "BufferingHints": {"SizeInMBs": 128, "IntervalInSeconds": 900},
+        "DataFormatConversionConfiguration": {
+            "SchemaConfiguration": {"RoleARN": ROLE, "DatabaseName": "d", "TableName": "t", **table},
+            "InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
+            "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": {}}},
+        },
+    }  # fmt: skip
+
+
+def test_columns_come_from_glue(moto: str, tmp_path: Path) -> None:
+    glue = boto3.client("glue", endpoint_url=moto, **KEYS)
+    glue.create_database(DatabaseInput={"Name": "d"})
+
+    def table(*columns: tuple[str, str]) -> dict[str, Any]:
+        told = [{"Name": name, "Type": kind} for name, kind in columns]
+        return {"Name": "t", "StorageDescriptor": {"Columns": told}, "PartitionKeys": [{"Name": "day", "Type": "string"}]}
+
+    first = (("id", "bigint"), ("price", "decimal(9,2)"), ("tags", "array<struct<k:string,v:int>>"))
+    glue.create_table(DatabaseName="d", TableInput=table(*first))
+    glue.update_table(DatabaseName="d", TableInput=table(*first, ("seen", "timestamp")))
+    versions = [each["VersionId"] for each in glue.get_table_versions(DatabaseName="d", TableName="t")["TableVersions"]]
+    oldest = min(versions, key=int)
+    record = b'{"id": 1, "price": 2.5, "tags": [{"k": "a", "v": 3}], "seen": "2026-01-02 03:04:05", "day": "x"}'
+    with cloudcore.open(tmp_path / "c", reach=reached(moto)) as cloud:
+        client = cloud.client("firehose")
+        for name, given, columns in (
+            ("latest", {"VersionId": "LATEST"}, ["id", "price", "tags", "seen"]),
+            ("none", {}, ["id", "price", "tags", "seen"]),
+            ("first", {"VersionId": oldest}, ["id", "price", "tags"]),
+        ):
+            client.create_delivery_stream(DeliveryStreamName=name, ExtendedS3DestinationConfiguration=converted(**given))
+            client.put_record(DeliveryStreamName=name, Record={"Data": record})
+            client.put_record(DeliveryStreamName=name, Record={"Data": b'{"id": "no number"}'})
+            assert cloud.firehose.get(name).flush(20)
+            found = {key: cloud.objects.get("lake", key) for key in cloud.objects.list("lake") if f"{name}-1-" in key}
+            (data,) = (value for value in found.values() if value.startswith(b"PAR1"))
+            assert pq.read_table(io.BytesIO(data)).column_names == columns
+            (failed,) = (json.loads(value) for value in found.values() if not value.startswith(b"PAR1"))
+            assert failed["dataCatalogTable"]["versionId"] == given.get("VersionId")
+        for wrong, words in (
+            ({"TableName": "none"}, "d.none .*EntityNotFoundException"),
+            ({"VersionId": "77"}, "version 77.*EntityNotFoundException"),
+        ):
+            with pytest.raises(client.exceptions.InvalidArgumentException, match=words):
+                client.create_delivery_stream(DeliveryStreamName="w", ExtendedS3DestinationConfiguration=converted(**wrong))
+        glue.update_table(DatabaseName="d", TableInput=table(("x", "uniontype<int>")))
+        with pytest.raises(client.exceptions.InvalidArgumentException, match="cannot be used: schema"):
+            client.create_delivery_stream(DeliveryStreamName="w", ExtendedS3DestinationConfiguration=converted())
+        assert "w" not in client.list_delivery_streams()["DeliveryStreamNames"]
+
+
+def test_a_glue_that_does_not_answer_is_told_of() -> None:
+    with cloudcore.open(":memory:", reach={"arn:aws:glue:": "http://127.0.0.1:9"}) as cloud:
+        client = cloud.client("firehose")
+        with pytest.raises(client.exceptions.InvalidArgumentException, match="Glue could not be asked for the table"):
+            client.create_delivery_stream(DeliveryStreamName="s", ExtendedS3DestinationConfiguration=converted())
