@@ -46,8 +46,9 @@ cc_status(cc_parser_syntax)(const cc_parser *parser) {
         end = token[1].start + token[1].size;
     if (token->kind == CC_TOKEN_BAD)
         end = end < text.size ? end + 1 : end;
-    if (end - start > 120)
-        end = start + 120;
+    while (end < text.size && (text.data[end] & 0xc0) == 0x80)
+        end++; /* a character whole */
+    end = start + (uint32_t)cc_utf8_cut(cc_bytes_of(text.data + start, end - start), 120);
     bool at_end = token->kind == CC_TOKEN_END;
     return CC_INVALID(parser->error, "%sSyntax error; token: \"%.*s\", near: \"%.*s\"",
                       cc_expression_prefix(parser->program->kind),

@@ -75,6 +75,9 @@ uint32_t cc_tokenize(cc_bytes text, cc_token *tokens_out) {
             return count;
         }
         cc_token token = next_token(text, at);
+        while (token.kind == CC_TOKEN_BAD && token.start + token.size < size &&
+               (text.data[token.start + token.size] & 0xc0) == 0x80)
+            token.size++; /* a character whole */
         tokens_out[count++] = token;
         if (token.kind == CC_TOKEN_BAD)
             return count;
