@@ -15,8 +15,8 @@ struct cc_matrix {
     _Atomic uint32_t references;
     uint32_t dimensions, filter_count;
     cc_vector_distance distance;
-    size_t stride;     /* floats of a row */
-    size_t chunk_rows; /* a power of two */
+    size_t stride; /* floats of a row */
+    size_t chunk_rows;
     const cc_vector_kernels *kernels;
     pthread_rwlock_t lock;
     float **chunks;

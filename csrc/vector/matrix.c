@@ -2,18 +2,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/hash.h"
 #include "vector/internal.h"
 
-enum { CHUNK_BYTES = 1 << 20, ALIGNMENT = 64, ROWS_FIRST = 64, KEY_HEAD = 8, GARBAGE_MIN = 64 << 10 };
-
-static size_t power_of_two_below(size_t value) {
-    size_t power = 1;
-    while (power * 2 <= value)
-        power *= 2;
-    return power;
-}
+enum { CHUNK_BYTES = 2 << 20, ALIGNMENT = 64, ROWS_FIRST = 64, KEY_HEAD = 8, GARBAGE_MIN = 64 << 10 };
 
 /* ---- life ---- */
 
@@ -42,7 +36,7 @@ cc_matrix *cc_matrix_new(uint32_t dimensions, cc_vector_distance distance, uint3
     matrix->filter_count = filters;
     matrix->filters = columns;
     matrix->stride = ((size_t)dimensions + CC_VECTOR_STEP - 1) / CC_VECTOR_STEP * CC_VECTOR_STEP;
-    matrix->chunk_rows = power_of_two_below(CHUNK_BYTES / (matrix->stride * sizeof(float)));
+    matrix->chunk_rows = CHUNK_BYTES / (matrix->stride * sizeof(float));
     matrix->kernels = cc_vector_kernels_best();
     init_lock(&matrix->lock);
     return matrix;
@@ -156,6 +150,14 @@ static cc_status grow_rows(cc_matrix *matrix, size_t wanted) {
     return CC_OK;
 }
 
+/* Pages that no row touches cost nothing; from the second chunk on they are huge ones, where there are any. */
+static float *new_chunk(bool huge, size_t bytes) {
+    float *chunk = aligned_alloc(huge ? CHUNK_BYTES : ALIGNMENT, huge ? CHUNK_BYTES : bytes);
+    if (huge && chunk != NULL)
+        (void)madvise(chunk, CHUNK_BYTES, MADV_HUGEPAGE);
+    return chunk;
+}
+
 static cc_status grow_chunks(cc_matrix *matrix, size_t rows) {
     size_t bytes = matrix->chunk_rows * matrix->stride * sizeof(float);
     bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -165,7 +167,7 @@ static cc_status grow_chunks(cc_matrix *matrix, size_t rows) {
             CC_TRY(GROW(matrix->chunks, capacity));
             matrix->chunk_capacity = capacity;
         }
-        float *chunk = aligned_alloc(ALIGNMENT, bytes); /* pages that no row touches cost nothing */
+        float *chunk = new_chunk(matrix->chunk_count != 0, bytes);
         if (chunk == NULL)
             return CC_ERR_NOMEM;
         matrix->chunks[matrix->chunk_count++] = chunk;

@@ -2,7 +2,7 @@
  *
  * A row stays where it is until its item goes, and a new item takes a row that is free, so a search that goes
  * from row to row meets an item that is there all the time exactly once, whatever others write meanwhile. Rows lie
- * in chunks of about a megabyte that never move.
+ * in chunks of about two megabytes that never move.
  *
  * A row also has up to any number of filters, 64 bits each that stand for the value of an attribute; a search
  * may ask for some of them.
