@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 import cloudcore
 from cloudcore.errors import ApiError
 from cloudcore.firehose import Firehose
+from cloudcore.firehose.sources.aggregate import records_of
 from cloudcore.firehose.sources.feed import Feed, write_atomically
 from cloudcore.objects import LocalObjects
 
@@ -156,6 +158,84 @@ def test_a_kill_at_any_step_stores_each_record_once(tmp_path: Path) -> None:
             except Killed:
                 continue
         assert log == source, kill_at
+
+
+def test_an_append_that_is_cut_off_is_gone_on_with(tmp_path: Path) -> None:
+    """A large append is several batches of the log: a kill, or a full disk, between any two of them, while two shards
+    are read in turns, in portions that are others the next time."""
+    for kill_at in range(1, 60):
+        log: list[bytes] = []
+        steps = 0
+
+        def step(kill_at: int = kill_at) -> None:
+            nonlocal steps
+            steps += 1
+            if steps == kill_at:
+                raise Killed
+            if steps % 7 == 0:
+                raise ApiError("ServiceUnavailableException", "Slow down.", 503)
+
+        def append(records: list[bytes], log: list[bytes] = log) -> None:
+            for record in records:
+                step()
+                log.append(record)
+            step()
+
+        path = str(tmp_path / f"{kill_at}.json")
+        source = {shard: [b"%s%d" % (shard.encode(), n) for n in range(20)] for shard in "ab"}
+        for life in range(2):
+            feed = Feed("s", path, append, lambda log=log: len(log), write_atomically)
+            turn = 0
+            try:
+                while any(feed.positions.get(shard, 0) < 20 for shard in source):
+                    turn += 1
+                    shard = "ab"[turn % 2]
+                    at = feed.positions.get(shard, 0)
+                    size = 3 + (turn + life) % 5
+                    try:
+                        feed.store(source[shard][at : at + size], {shard: min(20, at + size)})
+                    except ApiError:
+                        continue
+            except Killed:
+                continue
+        for shard, wanted in source.items():
+            assert [each for each in log if each.startswith(shard.encode())] == wanted, (kill_at, shard)
+
+
+def aggregate(records: list[bytes]) -> bytes:
+    """As the Kinesis Producer Library makes it."""
+
+    def field(number: int, data: bytes) -> bytes:
+        size = len(data)
+        out = bytes([number << 3 | 2])
+        while size > 127:
+            out, size = out + bytes([size & 127 | 128]), size >> 7
+        return out + bytes([size]) + data
+
+    body = field(1, b"key-one") + field(1, b"key-two")
+    for number, record in enumerate(records):
+        body += field(3, b"\x08" + bytes([number % 2]) + field(3, record))
+    return b"\xf3\x89\x9a\xc2" + body + hashlib.md5(body).digest()
+
+
+def test_aggregates_of_the_producer_library_are_taken_apart(server: str, kinesis: Any, tmp_path: Path) -> None:
+    packed = aggregate([b"%d\n" % n for n in range(500)])
+    long = aggregate([b" " * 40_000 + b"500\n", b"501\n"])
+    broken = packed[:-1] + bytes([packed[-1] ^ 1])
+    assert records_of(packed) == [b"%d\n" % n for n in range(500)] and records_of(b"") == [b""]
+    assert records_of(broken) == [broken] and records_of(aggregate([])) == []
+    for cut in range(len(long)):  # never an error, whatever the bytes
+        body = long[4:cut]
+        assert records_of(long[:cut]) == [long[:cut]]
+        if cut % 997 == 0:
+            records_of(long[:4] + body + hashlib.md5(body).digest())
+    firehose = service(tmp_path, server)
+    stream = create(firehose)
+    for data in (packed, long, b"502\n"):
+        kinesis.put_record(StreamName="orders", Data=data, PartitionKey="k")
+    until(lambda: stream.last_sequence == 503)
+    assert stream.flush(30) and delivered(tmp_path) == list(range(503))
+    firehose.close()
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """Feed: records of a source into the stream's log, each once, whatever is killed in between.
 
 The positions that a batch leads to are written before the batch is appended, beside the sequence number that
-the append will reach: at the next open the log's own last sequence says which of the two holds. Only the
-reader appends to such a stream.
+the append will reach: at the next open the log's own last sequence says which of the two holds, or how many
+of the records are there when the append was cut off in the middle: these are skipped when they come again.
+Only the reader appends to such a stream.
 
-    {"sequence": 10, "at": {..}, "next": {"sequence": 20, "at": {..}}}
+    {"sequence": 10, "at": {..}, "skip": {..}, "next": null or the same, with the "key" of its shard}
 """
 
 from __future__ import annotations
@@ -32,27 +33,43 @@ class Feed:
         self.name = name
         self._path, self._put, self._last, self._write = path, put, last, write
         self.positions: dict[str, Any] = {}
+        self._skip: dict[str, int] = {}  # by shard: how many records behind its position are stored already
         if path is not None and os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 found = json.load(file)
-            reached = found["next"] is not None and last() >= found["next"]["sequence"]
-            self.positions = found["next"]["at"] if reached else found["at"]
+            following = found["next"]
+            if following is not None and last() >= following["sequence"]:
+                found = following
+            self.positions, self._skip = found["at"], found.get("skip", {})
+            if following is not None and found is not following:
+                self._stored(following.get("key"), last() - found["sequence"])
 
     def store(self, records: list[bytes], moved: dict[str, Any]) -> None:
-        """Append the records and go to the positions `moved`. Raises ApiError ServiceUnavailableException
-        when the stream's disk bound is reached: nothing is stored then."""
-        positions = {**self.positions, **moved}
+        """Append the records, all of one shard, and go to the positions `moved`. Raises ApiError
+        ServiceUnavailableException when the stream's bound is reached: what was stored until then is skipped
+        when it comes again."""
+        positions, skip, key = {**self.positions, **moved}, dict(self._skip), next(iter(moved), None)
+        there = min(skip.get(key or "", 0), len(records))
+        if there and key is not None:
+            records = records[there:]
+            skip[key] -= there
         sequence = self._last()
+        now = {"sequence": sequence, "at": self.positions, "skip": self._skip}
+        following = {"sequence": sequence + len(records), "at": positions, "skip": skip}
         if self._path is not None:
-            following = {"sequence": sequence + len(records), "at": positions} if records else None
-            self._write(
-                self._path,
-                json.dumps({"sequence": sequence, "at": self.positions if records else positions,
-                            "next": following}),
-            )  # fmt: skip
+            told = {**now, "next": {**following, "key": key}} if records else {**following, "next": None}
+            self._write(self._path, json.dumps(told))
         if records:
-            self._put(records)
-        self.positions = positions
+            try:
+                self._put(records)
+            except Exception:
+                self._stored(key, self._last() - sequence)
+                raise
+        self.positions, self._skip = positions, skip
+
+    def _stored(self, key: str | None, count: int) -> None:
+        if key is not None and count > 0:
+            self._skip = {**self._skip, key: self._skip.get(key, 0) + count}
 
 
 class Reader(threading.Thread):

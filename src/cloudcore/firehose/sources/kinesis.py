@@ -1,7 +1,7 @@
 """A Kinesis stream as the source, at any endpoint that boto3 would use, or that `reach` names for its ARN.
 
 Shards are read from the time the delivery stream was made; a shard that was split or merged is read to its
-end before its children.
+end before its children. Records that the Kinesis Producer Library aggregated are taken apart.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cloudcore.firehose.checks import invalid, only
+from cloudcore.firehose.sources.aggregate import records_of
 from cloudcore.firehose.sources.feed import Feed, Reader
 
 _LIMIT = 10_000  # records of one GetRecords; AWS's most
@@ -106,7 +107,8 @@ class KinesisReader(Reader):
         following = answer.get("NextShardIterator")
         if records or not following:
             position = records[-1]["SequenceNumber"] if following else END
-            self.feed.store([record["Data"] for record in records], {shard: position})
+            taken = [each for record in records for each in records_of(record["Data"])]
+            self.feed.store(taken, {shard: position})
         if following:
             self._iterators[shard] = following
         else:
