@@ -102,13 +102,13 @@ $(VENV)/.console-tools: $(VENV)/.test-tools
 test-console: $(VENV)/.installed $(VENV)/.console-tools ## the console, clicked through in Chromium
 	$(BIN)/python -m pytest -q -m browser tests/console
 
-test-crash: $(VENV)/.installed $(VENV)/.test-tools ## bounded kill -9 loops
+test-crash: $(VENV)/.installed $(VENV)/.destination-tools ## bounded kill -9 loops
 	$(BIN)/python -m pytest -q -m crash
 
 test-model: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 random operations on a table beside a dict
 	CLOUDCORE_MODEL_STEPS=1000000 $(BIN)/python -m pytest -q -s tests/property/test_table_model.py
 
-crash: $(VENV)/.installed $(VENV)/.test-tools ## the long kill -9 loops
+crash: $(VENV)/.installed $(VENV)/.destination-tools ## the long kill -9 loops
 	CLOUDCORE_CRASH_CYCLES=1000 $(BIN)/python -m pytest -q -m crash
 
 soak: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 invocations that leave nothing behind

@@ -25,12 +25,13 @@ def kill_and_check(
     *,
     cycles: int,
     least_s: float,
+    most_s: float = 1.2,
     arguments: tuple[str, ...] = (),
 ) -> None:
     """Make `cycles` kills, over as many directories as it takes; run each directory to its end and check it.
 
     `program HOME *arguments` prints "found N" (the sequence that it found), keeps what is acknowledged in
-    HOME/acknowledged, and prints the stream's status as JSON at its end. It is killed after `least_s` to 1.2 s.
+    HOME/acknowledged, and prints the stream's status as JSON at its end. It is killed after `least_s` to `most_s`.
     """
     dice = random.Random(SEED)
     kills = rounds = 0
@@ -47,7 +48,7 @@ def kill_and_check(
             )  # fmt: skip
             may_kill = kills < cycles and here < KILLS_PER_DIRECTORY
             try:
-                output, _ = process.communicate(timeout=dice.uniform(least_s, 1.2) if may_kill else 120)
+                output, _ = process.communicate(timeout=dice.uniform(least_s, most_s) if may_kill else 120)
                 killed = False
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
