@@ -1,4 +1,5 @@
 /* test_codec_number.c: the decimal against hand-picked edges and 200,000 random pairs. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -235,6 +236,44 @@ TEST(doubles_from_any_digits) {
     }
 }
 
+/* Read as strtof reads, from however many digits; given as the fewest digits that read back. */
+TEST(floats_from_any_digits_and_back) {
+    static const char *const halves[] = {"1.00000005960464477539062500000000001",
+                                         "1.000000059604644775390625",
+                                         "1.00000017881393432617187499999999999",
+                                         "3.40282356e38",
+                                         "3.4028236e38",
+                                         "1e-45",
+                                         "7e-46",
+                                         "1.1754942e-38"};
+    uint8_t number[CC_NUMBER_MAX];
+    size_t size;
+    for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++) {
+        size = parse(halves[i], number);
+        CHECK(cc_number_to_float(cc_bytes_of(number, size)) == strtof(halves[i], NULL));
+    }
+    srand(13);
+    for (int i = 0; i < 100000; i++) {
+        char text[64];
+        size_t at = 0;
+        if (i & 1)
+            text[at++] = '-';
+        for (int digit = 1 + rand() % 37; digit > 0; digit--)
+            text[at++] = (char)('1' + rand() % 9);
+        snprintf(text + at, sizeof text - at, "e%d", rand() % 100 - 90);
+        size = parse(text, number);
+        float value = strtof(text, NULL);
+        CHECK(size != 0 && cc_number_to_float(cc_bytes_of(number, size)) == value);
+        if (!isfinite(value))
+            continue;
+        CHECK_OK(cc_number_from_float(value, number, &size, NULL));
+        CHECK(cc_number_to_float(cc_bytes_of(number, size)) == value);
+        cc_decimal decimal;
+        cc_number_to_decimal(cc_bytes_of(number, size), &decimal);
+        CHECK(decimal.digits <= 9);
+    }
+}
+
 TEST(decimals_keep_every_digit) {
     static const char *const texts[] = {"0",
                                         "1",
@@ -280,6 +319,7 @@ int main(void) {
     RUN(precision_is_refused_not_rounded);
     RUN(doubles_read_back);
     RUN(doubles_from_any_digits);
+    RUN(floats_from_any_digits_and_back);
     RUN(decimals_keep_every_digit);
     return REPORT();
 }

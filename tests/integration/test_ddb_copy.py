@@ -307,3 +307,24 @@ def test_a_kept_connection_that_was_closed_is_not_used(tmp_path):
             assert again.url == endpoint.url
             assert remote("GET", "/_cloudcore/health", {}, b"")[0] == 200
         remote.close()
+
+
+def test_a_copy_has_the_vector_indexes():
+    keys = {
+        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": n, "AttributeType": "S"} for n in ("p", "lang")],
+    }
+    index = {
+        "IndexName": "vix",
+        "VectorAttribute": {"AttributeName": "v"},
+        "Dimensions": 2,
+        "DistanceFunction": "DOT_PRODUCT",
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+        "SearchSchema": [{"AttributeName": "lang", "SearchSchemaElementType": "INLINE_FILTER"}],
+    }
+    with cloudcore.open(":memory:") as cloud:
+        request = {"TableName": "one", "BillingMode": "PAY_PER_REQUEST", "VectorIndexes": [index]} | keys
+        cloud.dynamodb.call("CreateTable", request)
+        described = cloud.dynamodb.call("DescribeTable", {"TableName": "one"})["Table"]
+        assert creation(described, "one") == request
+        cloud.dynamodb.call("CreateTable", creation(described, "two"))

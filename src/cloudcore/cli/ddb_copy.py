@@ -258,6 +258,11 @@ def creation(described: dict[str, Any], name: str) -> dict[str, Any]:
         ]
         if indexes:
             params[member] = indexes
+    vectors = ("IndexName", "VectorAttribute", "SearchSchema", "Projection", "Dimensions", "DistanceFunction")
+    if described.get("VectorIndexes"):
+        params["VectorIndexes"] = [
+            {one: index[one] for one in vectors if one in index} for index in described["VectorIndexes"]
+        ]
     if described.get("StreamSpecification", {}).get("StreamEnabled"):
         params["StreamSpecification"] = described["StreamSpecification"]
     if "TableClassSummary" in described:

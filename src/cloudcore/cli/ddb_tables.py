@@ -66,6 +66,10 @@ def describe(options: argparse.Namespace, connection: Connection) -> int:
             key = ", ".join(key_of(index["KeySchema"], table))
             shown = f"{index['IndexName']} ({key}), {index['Projection']['ProjectionType']}"
             rows.append((word, f"{shown}, {index.get('ItemCount', 0):,} items"))
+    for index in table.get("VectorIndexes", []):
+        attribute, distance = index["VectorAttribute"]["AttributeName"], index["DistanceFunction"]
+        shown = f"{index['IndexName']} ({attribute}), {index['Dimensions']:,} dimensions, {distance}"
+        rows.append(("vectors", f"{shown}, {index.get('ItemCount', 0):,} items"))
     if table.get("StreamSpecification", {}).get("StreamEnabled"):
         rows.append(("stream", table["StreamSpecification"]["StreamViewType"]))
     ttl = connection.call("dynamodb", "DescribeTimeToLive", {"TableName": options.table})
