@@ -293,7 +293,7 @@ cdef extern from "table/table.h" nogil:
         cc_bytes table
         uint32_t *item_tables
         cc_consumed *table_consumed
-        const cc_batch_entry *unprocessed
+        cc_batch_entry *unprocessed
         size_t unprocessed_count
         bint written
         bint has_condition_item

@@ -49,17 +49,6 @@ static cc_status find_all(cc_call *call, cc_wanted *wanted, const cc_bound *boun
     return CC_OK;
 }
 
-static cc_status leave(cc_call *call, size_t at) {
-    const cc_request *request = call->request;
-    cc_reply *reply = call->reply;
-    if (reply->unprocessed == NULL)
-        reply->unprocessed = cc_arena_alloc(call->arena, request->batch_count * sizeof *reply->unprocessed);
-    if (reply->unprocessed == NULL)
-        return cc_no_memory(call->error);
-    ((cc_batch_entry *)(uintptr_t)reply->unprocessed)[reply->unprocessed_count++] = request->batch[at];
-    return CC_OK;
-}
-
 /* Whether the table of an entry has reads left; the call is on that table from here on. */
 static bool admits(cc_call *call, const cc_wanted *wanted) {
     call->space = wanted->space;
@@ -81,7 +70,7 @@ static cc_status read_all(cc_call *call, const cc_wanted *wanted, const cc_bound
             bytes += size = cc_item_size(item);
         if (bytes > CC_BATCH_REPLY_BYTES || !admits(call, &wanted[i])) {
             bytes -= bytes > CC_BATCH_REPLY_BYTES ? 0 : size;
-            CC_TRY(leave(call, i));
+            CC_TRY(cc_call_leave_entry(call, i));
             continue;
         }
         reply->table_consumed[request->batch[i].table].table += cc_read_units(size, table->consistent);

@@ -40,18 +40,6 @@ static bool duplicate(const cc_change *changes, size_t count) {
     return false;
 }
 
-/* Entry `at` is left for later; the caller's error says nothing of it. */
-static cc_status leave(cc_call *call, size_t at) {
-    const cc_request *request = call->request;
-    cc_reply *reply = call->reply;
-    if (reply->unprocessed == NULL)
-        reply->unprocessed = cc_arena_alloc(call->arena, request->batch_count * sizeof *reply->unprocessed);
-    if (reply->unprocessed == NULL)
-        return cc_no_memory(call->error);
-    ((cc_batch_entry *)(uintptr_t)reply->unprocessed)[reply->unprocessed_count++] = request->batch[at];
-    return CC_OK;
-}
-
 /* Writes the entries that are not left; `kept` has room for all. */
 static cc_status write_kept(cc_call *call, const cc_change *changes, const bool *left, cc_change *kept) {
     size_t count = 0;
@@ -78,7 +66,7 @@ cc_status cc_verb_batch_write(cc_call *call) {
         cc_status status = prepare(call, entry, &changes[i], &consumed[entry->table]);
         if (CC_UNLIKELY(status == CC_ERR_LIMIT)) {
             left[i] = true;
-            status = leave(call, i);
+            status = cc_call_leave_entry(call, i);
         }
         CC_TRY(status);
         if (duplicate(changes, i + 1))

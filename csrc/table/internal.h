@@ -64,6 +64,8 @@ CC_MUST_CHECK cc_status cc_call_add_item(cc_call *call, cc_bytes item, const cc_
 CC_MUST_CHECK cc_status cc_call_key_item(cc_call *call, cc_bytes item, cc_bytes *key_item_out);
 /* ConditionalCheckFailedException when the condition is false on `old` (size 0: no item). */
 CC_MUST_CHECK cc_status cc_call_check_condition(cc_call *call, cc_bytes old);
+/* Entry `at` of a batch goes to the reply's unprocessed ones. */
+CC_MUST_CHECK cc_status cc_call_leave_entry(cc_call *call, size_t at);
 CC_MUST_CHECK cc_status cc_call_write(cc_call *call, const cc_change *changes, size_t count);
 
 /* As cc_table_find, of a table that is being loaded too. */

@@ -169,12 +169,12 @@ typedef struct {
     double search_bytes; /* VectorSearchRequestBytes */
     bool has_item;       /* GetItem found one / Attributes present: items[0] */
     uint32_t count, scanned_count;
-    cc_bytes last_key;                 /* LastEvaluatedKey, encoded; data NULL when the end was reached */
-    cc_consumed consumed;              /* of the request's table */
-    cc_bytes table;                    /* resolved name */
-    uint32_t *item_tables;             /* BatchGet: parallel to items, index into request.tables */
-    cc_consumed *table_consumed;       /* batches: per table of the request */
-    const cc_batch_entry *unprocessed; /* of request.batch: what is past 16 MB or throttled */
+    cc_bytes last_key;           /* LastEvaluatedKey, encoded; data NULL when the end was reached */
+    cc_consumed consumed;        /* of the request's table */
+    cc_bytes table;              /* resolved name */
+    uint32_t *item_tables;       /* BatchGet: parallel to items, index into request.tables */
+    cc_consumed *table_consumed; /* batches: per table of the request */
+    cc_batch_entry *unprocessed; /* of request.batch: what is past 16 MB or throttled */
     size_t unprocessed_count;
     bool written; /* something waits for cc_table_finish */
     cc_log_ticket ticket;

@@ -411,6 +411,17 @@ cc_status cc_call_check_condition(cc_call *call, cc_bytes old) {
                        "The conditional request failed");
 }
 
+cc_status cc_call_leave_entry(cc_call *call, size_t at) {
+    const cc_request *request = call->request;
+    cc_reply *reply = call->reply;
+    if (reply->unprocessed == NULL)
+        reply->unprocessed = cc_arena_alloc(call->arena, request->batch_count * sizeof *reply->unprocessed);
+    if (reply->unprocessed == NULL)
+        return cc_no_memory(call->error);
+    reply->unprocessed[reply->unprocessed_count++] = request->batch[at];
+    return CC_OK;
+}
+
 cc_status cc_call_write(cc_call *call, const cc_change *changes, size_t count) {
     if (call->staged_change != NULL) { /* an action: the transaction writes */
         CC_ASSERT(count == 1);
