@@ -119,6 +119,8 @@ class Place:
                 hidden=(self._root.path,),
                 put_object=lambda bucket, key, data: self.objects.put(bucket, key, data),
                 put_record=lambda stream, data: self.firehose.get(stream).put(data),
+                tables=lambda operation, parameters: self.dynamodb.call(operation, parameters),
+                remote=lambda arn: self.remote.client(arn),
                 clock=self._root.clock,
                 secret=self._root._secret,
             )
@@ -222,7 +224,8 @@ class Place:
         """The function `name`; with `code` (see Function.deploy), or as a decorator, it is deployed first.
 
         Settings: handler ("module.function"), timeout (seconds, 1 to 900), memory (MB, 128 to 10240),
-        environment (dict), description.
+        environment (dict), description, runtime, layers, dead_letters (the ARN that is sent events
+        which failed).
         """
         from cloudcore.lambda_ import Function
 

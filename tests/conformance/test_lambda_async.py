@@ -212,7 +212,8 @@ def test_the_settings(functions: Any) -> None:
     [
         ("OnFailure", ARN, "You can't specify the function as a destination for itself."),
         ("OnFailure", ARN + "-none", f"The destination ARN {ARN}-none is invalid."),
-        ("OnFailure", "arn:aws:sqs:us-east-1:000000000000:q", "is not supported by this endpoint"),
+        ("OnFailure", "arn:aws:sqs:us-east-1:000000000000:q", "no endpoint for sqs is configured"),
+        ("OnFailure", "arn:aws:kinesis:us-east-1:000000000000:stream/s", "is not supported by this endpoint"),
         ("OnSuccess", "arn:aws:s3:::b", "a bucket is told of failures only"),
     ],
 )

@@ -4,8 +4,10 @@
                                                                  -> destinations.py
 
 A function's error is tried again after 1 and 2 minutes (MaximumRetryAttempts), a throttle or an error of
-this service after 1 s, 2 s, ... 5 min, both until the event is MaximumEventAgeInSeconds old. One thread keeps
-the times and adds workers while events wait; workers end when there is nothing to do.
+this service after 1 s, 2 s, ... 5 min, both until the event is MaximumEventAgeInSeconds old. What a
+destination did not take is sent again after the same waits, for six hours; an event whose records are not
+delivered when the process ends runs again. One thread keeps the times and adds workers while events wait;
+workers end when there is nothing to do.
 Source: AWS, "How Lambda handles errors and retries with asynchronous invocation".
 """
 
@@ -22,7 +24,7 @@ from typing import Any
 
 from cloudcore._channel import request_id
 from cloudcore.errors import ApiError, ClosedError
-from cloudcore.lambda_ import destinations
+from cloudcore.lambda_ import delivering, destinations
 from cloudcore.lambda_.events import Event, EventQueue
 from cloudcore.lambda_.metering import Result
 from cloudcore.lambda_.names import LATEST
@@ -64,6 +66,7 @@ class Asynchronous:
         now = self._clock.now()
         event = Event(0, name, qualifier, request_id(), now, now, client_context, trace)
         self._queue.accept(event, payload)
+        self._service.meter(name).add("async_received")
         with self._condition:
             self._ready.append(event)
             self._condition.notify_all()
@@ -130,6 +133,8 @@ class Asynchronous:
     # -- one event -------------------------------------------------------------------------------
 
     def _run(self, event: Event) -> None:
+        if event.outbox:
+            return self._deliver(event)
         record = self._service.registry.get(event.name)
         if record is None:
             return self._queue.finish(event)
@@ -138,6 +143,7 @@ class Asynchronous:
             return self._conclude(event, "EventAgeExceeded", None)
         if record.reserved == 0:
             return self._conclude(event, "ZeroReservedConcurrency", None)
+        self._service.meter(event.name).aged(1000 * (self._clock.now() - event.at))
         context = base64.b64decode(event.client_context) if event.client_context else None
         try:
             result = self._service.invoke(
@@ -176,28 +182,44 @@ class Asynchronous:
             if event.due - event.at > config.get("MaximumEventAgeInSeconds", AGE_MAX):
                 return self._conclude(event, "EventAgeExceeded", result)
             self._queue.note(event)
+        self._service.meter(event.name).add("async_retries")
+        self._wait(event)
+
+    def _wait(self, event: Event) -> None:
         with self._condition:
             heapq.heappush(self._later, event)
             self._condition.notify_all()
 
     def _conclude(self, event: Event, condition: str, result: Result | None) -> None:
-        """Tell the destination, if there is one, and be done with the event."""
-        record = self._service.registry.get(event.name)
-        config = record.events.get(event.qualifier or LATEST, {}) if record else {}
-        side = "OnSuccess" if condition == "Success" else "OnFailure"
-        target = config.get("DestinationConfig", {}).get(side, {}).get("Destination")
-        if target:
+        """Tell the destinations, if there are any, and be done with the event."""
+        event.outbox = destinations.messages(
+            self._service, event, self._queue.payload(event), condition, result
+        )
+        if condition != "Success":
+            self._service.meter(event.name).add("async_dropped")
+            if not event.outbox:
+                _log.warning("event %s of %s is dropped: %s", event.request_id, event.name, condition)
+        event.sent, event.due = 0, self._clock.now()
+        self._deliver(event)
+
+    def _deliver(self, event: Event) -> None:
+        """Send what the outbox holds; what is not taken is sent again later, or given up."""
+        left = []
+        for figure, target, message in event.outbox:
             try:
-                told = destinations.record(
-                    self._service, event, self._queue.payload(event), condition, result
-                )
-                destinations.send(self._service, target, event.name, told)
+                delivering.send(self._service, target, message)
             except ClosedError:
                 raise
             except Exception as error:
-                _log.warning(
-                    "event %s of %s: %s took no record: %s", event.request_id, event.name, target, error
-                )
-        elif condition != "Success":
-            _log.warning("event %s of %s is dropped: %s", event.request_id, event.name, condition)
-        self._queue.finish(event)
+                final = delivering.is_final(error) or self._clock.now() - message.at > AGE_MAX
+                said = "took no record" if final else "took no record, which is sent again"
+                _log.warning("event %s of %s: %s %s: %s", event.request_id, event.name, target, said, error)
+                self._service.meter(event.name).add(figure)
+                if not final:
+                    left.append((figure, target, message))
+        event.outbox = left
+        if not left:
+            return self._queue.finish(event)
+        event.sent += 1
+        event.due = self._clock.now() + min(_THROTTLED_MAX_S, 2.0 ** min(event.sent - 1, 10))
+        return self._wait(event)

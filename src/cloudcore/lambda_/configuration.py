@@ -15,7 +15,7 @@ from cloudcore.lambda_.runtimes.programs import check as check_runtime
 
 _HONOURED = (
     "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "DurableConfig",
-    "LoggingConfig", "EphemeralStorage",
+    "LoggingConfig", "EphemeralStorage", "DeadLetterConfig",
 )  # fmt: skip
 _RETENTION_DAYS, _EXECUTION_S = 14, 86_400
 _ONLY: dict[str, tuple[Any, ...]] = {
@@ -24,7 +24,6 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "TracingConfig": ({"Mode": "PassThrough"},),
     "SnapStart": ({"ApplyOn": "None"},),
     "VpcConfig": ({}, {"SubnetIds": [], "SecurityGroupIds": []}),
-    "DeadLetterConfig": ({}, {"TargetArn": ""}),
     "KMSKeyArn": ("",),
     "FileSystemConfigs": ([],),
 }
@@ -52,6 +51,8 @@ def merge(base: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
             if name == "Runtime":
                 check_runtime(value)
             changed[name] = _MADE[name](changed, value) if name in _MADE else value
+            if name == "DeadLetterConfig" and not value.get("TargetArn"):
+                del changed[name]  # none any more, and none is shown
         else:
             raise refused(f"{name} is not supported by this endpoint.")
     _check(changed)

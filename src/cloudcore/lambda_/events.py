@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cloudcore._log import Log
@@ -23,7 +23,9 @@ _HELD_MAX = 64 << 20  # bytes of payloads kept in memory; the rest is read again
 
 @dataclass(slots=True)
 class Event:
-    """One event. `at` and `due` in epoch seconds; `payload` None: read it with EventQueue.payload."""
+    """One event. `at` and `due` in epoch seconds; `payload` None: read it with EventQueue.payload.
+
+    `outbox`: it ran, and these destinations are to be told; so often that was tried, `sent`."""
 
     number: int
     name: str
@@ -36,6 +38,8 @@ class Event:
     attempts: int = 0
     throttles: int = 0
     payload: bytes | None = None
+    outbox: list[tuple[str, str, Any]] = field(default_factory=list)
+    sent: int = 0
 
     def __lt__(self, other: Event) -> bool:
         return (self.due, self.number) < (other.due, other.number)
@@ -106,8 +110,14 @@ class EventQueue:
             if record.type == ACCEPTED:
                 head = json.loads(record.payload.partition(b"\n")[0])
                 self.pending[record.first] = Event(
-                    record.first, head["f"], head["q"], head["i"], head["t"], head["t"],
-                    head.get("c"), head.get("x", ""),
+                    record.first,
+                    head["f"],
+                    head["q"],
+                    head["i"],
+                    head["t"],
+                    head["t"],
+                    head.get("c"),
+                    head.get("x", ""),
                 )
             elif record.type == DONE:
                 self.pending.pop(int(record.payload), None)

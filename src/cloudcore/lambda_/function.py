@@ -51,7 +51,7 @@ class Function:
     """
 
     def __init__(self, service: Any, name: str, **settings: Any):
-        unknown = sorted(set(settings) - set(_SETTINGS) - {"environment"})
+        unknown = sorted(set(settings) - set(_SETTINGS) - {"environment", "dead_letters"})
         if unknown:
             raise TypeError(f"a function has no setting {unknown[0]!r}")
         self.name = name
@@ -59,6 +59,8 @@ class Function:
         self._settings = {_SETTINGS[k]: v for k, v in settings.items() if k in _SETTINGS and v is not None}
         if settings.get("environment") is not None:
             self._settings["Environment"] = {"Variables": dict(settings["environment"])}
+        if settings.get("dead_letters") is not None:
+            self._settings["DeadLetterConfig"] = {"TargetArn": settings["dead_letters"]}
 
     def deploy(self, code: Callable[..., Any] | bytes | str | os.PathLike[str]) -> Function:
         """Make the function run `code`, creating it when it is not there yet.
@@ -86,6 +88,37 @@ class Function:
             raise FunctionError(value, result.log.decode("utf-8", "replace"))
         return value
 
+    def send(self, event: Any = None) -> str:
+        """Have it run later, at least once; the request id. The event is durable when this returns.
+
+        Raises ApiError as Invoke does.
+        """
+        accepted: str = self._service.accept(self.name, orjson.dumps(event))
+        return accepted
+
+    def on(
+        self,
+        *,
+        success: str | None = None,
+        failure: str | None = None,
+        retries: int | None = None,
+        max_age_s: int | None = None,
+    ) -> Function:
+        """Say who is told (ARNs) when an event that was sent has succeeded or finally failed, how often it is
+        tried again (0 to 2) and until which age (60 to 21600 s). Replaces what was said before.
+
+        Raises ApiError InvalidParameterValueException for a destination that is not there.
+        """
+        told = {"OnSuccess": success, "OnFailure": failure}
+        config = {
+            "DestinationConfig": {side: {"Destination": arn} for side, arn in told.items() if arn},
+            "MaximumRetryAttempts": retries,
+            "MaximumEventAgeInSeconds": max_age_s,
+        }
+        given = {name: value for name, value in config.items() if value is not None}
+        self._service.call("PutFunctionEventInvokeConfig", {"FunctionName": self.name, **given})
+        return self
+
     def schedule(
         self, expression: str, *, name: str | None = None, timezone: str = "UTC", input: Any = None
     ) -> dict[str, Any]:
@@ -106,7 +139,9 @@ class Function:
 
     def usage(self) -> dict[str, Any]:
         """Invocations, errors, throttles, cold_starts, init_ms, duration_ms, billed_ms, gb_seconds,
-        storage_gb_seconds and concurrency_peak since the cloud was opened."""
+        storage_gb_seconds and concurrency_peak since the cloud was opened; of events that were sent
+        async_received, async_retries, async_dropped, async_age_ms (summed at every attempt),
+        async_age_peak_ms, destination_failures and dead_letter_errors."""
         usage: dict[str, Any] = self._service.usage(self.name)
         return usage
 

@@ -18,7 +18,11 @@ _MB_MS_PER_GB_S = 1_024_000
 
 @dataclass
 class Meter:
-    """Of one function, since the service was opened."""
+    """Of one function, since the service was opened.
+
+    Of asynchronous events: accepted, run again, dropped, their ages when an attempt began, and how many
+    records destinations and dead-letter targets did not take.
+    """
 
     invocations: int = 0
     errors: int = 0
@@ -30,6 +34,13 @@ class Meter:
     gb_seconds: float = 0.0
     storage_gb_seconds: float = 0.0
     concurrency_peak: int = 0
+    async_received: int = 0
+    async_retries: int = 0
+    async_dropped: int = 0
+    async_age_ms: float = 0.0
+    async_age_peak_ms: float = 0.0
+    destination_failures: int = 0
+    dead_letter_errors: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count(
@@ -54,8 +65,18 @@ class Meter:
                 self.storage_gb_seconds += billed_ms * (storage_mb - _FREE_STORAGE_MB) / _MB_MS_PER_GB_S
 
     def throttle(self) -> None:
+        self.add("throttles")
+
+    def add(self, name: str, value: float = 1) -> None:
+        """Add to one figure."""
         with self._lock:
-            self.throttles += 1
+            setattr(self, name, getattr(self, name) + value)
+
+    def aged(self, age_ms: float) -> None:
+        """An asynchronous event is taken to be run, so long after it was accepted."""
+        with self._lock:
+            self.async_age_ms += age_ms
+            self.async_age_peak_ms = max(self.async_age_peak_ms, age_ms)
 
     def read(self) -> dict[str, Any]:
         """The figures by name."""
@@ -68,7 +89,7 @@ def total(figures: list[dict[str, Any]]) -> dict[str, Any]:
     made = Meter().read()
     for one in figures:
         for name, value in one.items():
-            made[name] = max(made[name], value) if name == "concurrency_peak" else made[name] + value
+            made[name] = max(made[name], value) if "_peak" in name else made[name] + value
     return made
 
 

@@ -18,7 +18,7 @@ from cloudcore.lambda_.code import merged_name
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.shelf import Shelf
 
-_NOT_SEEN = frozenset({"RevisionId", "LastModified", "Description"})
+_NOT_SEEN = frozenset({"RevisionId", "LastModified", "Description", "DeadLetterConfig"})
 """What a function's environments cannot tell."""
 
 

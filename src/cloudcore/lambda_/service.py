@@ -31,7 +31,7 @@ from typing import Any
 import orjson
 
 from cloudcore.clock import Clock
-from cloudcore.errors import ApiError, BusyError, ClosedError
+from cloudcore.errors import ApiError, BusyError, ClosedError, CloudcoreError
 from cloudcore.lambda_ import aliases, code, layers, lineage, names, operations
 from cloudcore.lambda_.asynchronous import Asynchronous
 from cloudcore.lambda_.capacity import Capacity
@@ -57,7 +57,8 @@ class Lambda:
 
     `endpoint_url()` gives the URL at which functions reach the other services, `listener()` the one that
     clients use; `read_object(bucket, key)` reads deployment packages from an object store; `put_object(
-    bucket, key, data)` and `put_record(stream, data)` write to destinations of asynchronous events; functions
+    bucket, key, data)`, `put_record(stream, data)` and `tables(operation, parameters)` write to destinations
+    of asynchronous events, as do boto3's clients that `remote(arn)` gives for services elsewhere; functions
     do not see the directories in `hidden`. Environments end after `idle_s` seconds without a call.
     One process owns a directory: BusyError for a second one.
     """
@@ -74,6 +75,8 @@ class Lambda:
         read_object: Callable[[str, str], bytes] | None = None,
         put_object: Callable[[str, str, bytes], None] | None = None,
         put_record: Callable[[str, bytes], object] | None = None,
+        tables: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
+        remote: Callable[[str], Any] | None = None,
         listener: Callable[[], str | None] = lambda: None,
         clock: Clock | None = None,
         idle_s: float = 300.0,
@@ -89,7 +92,8 @@ class Lambda:
         self.clock = clock or Clock()
         self.idle_s = idle_s
         self.endpoint_url, self.read_object, self.listener = endpoint_url, read_object, listener
-        self.put_object, self.put_record = put_object, put_record
+        self.put_object, self.put_record, self.tables = put_object, put_record, tables
+        self._remote = remote
         os.makedirs(os.path.join(self.directory, "logs"), exist_ok=True)
         self._owner = _own(self.directory)
         self.registry = Registry(self.directory)
@@ -420,6 +424,12 @@ class Lambda:
         scheme, _, host = (self.listener() or "http://localhost").partition("://")
         _, _, port = host.rpartition(":") if ":" in host else ("", "", "")
         return f"{scheme}://{url_id}.lambda-url.{self.region}.localhost{':' + port if port else ''}/"
+
+    def remote(self, arn: str) -> Any:
+        """boto3's client of the service elsewhere that an ARN names. Raises CloudcoreError without one."""
+        if self._remote is None:
+            raise CloudcoreError("no services elsewhere are configured")
+        return self._remote(arn)
 
     def reference(self, params: dict[str, Any]) -> names.Reference:
         """FunctionName and Qualifier of an operation."""

@@ -16,6 +16,8 @@ from typing import Any
 from cloudcore.errors import CloudcoreError
 
 TIMEOUT_SECONDS = 10.0
+_SDKS_NAMES = {"events": "eventbridge"}
+"""Services that SDKs call otherwise than ARNs do."""
 
 
 class NotConfigured(CloudcoreError):
@@ -34,7 +36,7 @@ class Remote:
         """boto3's client of the service and region that an ARN names. Raises NotConfigured."""
         service, region = arn.split(":", 5)[2:4]
         beginning = max((b for b in self._reach if arn.startswith(b)), key=len, default=None)
-        variable = "AWS_ENDPOINT_URL_" + service.upper()
+        variable = "AWS_ENDPOINT_URL_" + _SDKS_NAMES.get(service, service).upper()
         url = os.environ.get(variable) if beginning is None else self._reach[beginning]
         if not url:
             raise NotConfigured(

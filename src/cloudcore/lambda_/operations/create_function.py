@@ -9,6 +9,7 @@ from cloudcore.errors import ApiError
 from cloudcore.lambda_ import code_signing
 from cloudcore.lambda_ import layers as layering
 from cloudcore.lambda_.configuration import merge, refused
+from cloudcore.lambda_.destinations import check_dead_letters
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.operations.package import Package, package_of
 from cloudcore.lambda_.operations.tags import check_tags
@@ -38,6 +39,7 @@ def create_function(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     settings = {name: value for name, value in params.items() if name not in _OTHER}
     configuration = merge(defaults(), settings)
     check_tags(params.get("Tags", {}))
+    check_dead_letters(service, settings)
     signing = code_signing.named(service, params.get("CodeSigningConfigArn"))
     with package_of(service, params["Code"]) as package:
         return create(

@@ -58,13 +58,12 @@ def _set(service: Any, params: dict[str, Any], *, keep: bool) -> dict[str, Any]:
         raise refused("You must specify at least one of error handling or destination setting.")
     reference = service.reference(params)
     qualifier = reference.qualifier or LATEST
+    service.version(reference)
+    destinations.check(service, reference.name, given.get("DestinationConfig", {}))
     with service.edit(reference) as function:
         service.version(reference)
         if keep:
             _check_there(service, function, qualifier)
-        for side, target in given.get("DestinationConfig", {}).items():
-            if target.get("Destination"):
-                destinations.check(service, function.name, side, target["Destination"])
         held = function.events.get(qualifier, {}) if keep else {}
         function.events[qualifier] = held | given | {"LastModified": service.clock.now()}
         return _shown(service, function, qualifier)

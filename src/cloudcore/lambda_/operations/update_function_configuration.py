@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudcore.lambda_ import layers
 from cloudcore.lambda_.configuration import merge
+from cloudcore.lambda_.destinations import check_dead_letters
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.operations.update_function_code import check_revision
 from cloudcore.lambda_.registry import Version
@@ -18,6 +19,8 @@ def update_function_configuration(service: Any, params: dict[str, Any]) -> dict[
     """Change settings of $LATEST; the next call gets an environment that has them."""
     reference = service.reference(params)
     settings = {name: value for name, value in params.items() if name not in _OTHER}
+    service.function(reference)
+    check_dead_letters(service, settings)
     with service.lock:
         function = copy.deepcopy(service.function(reference))
         held = function.latest
