@@ -21,7 +21,7 @@ from collections.abc import Callable
 WAITING_MAX = 64 << 30
 WAITING_IN_MEMORY_MAX = 1 << 30
 BUFFERED_MAX = 4 << 30
-FLYING_MAX = 512 << 20
+FLYING_MAX = 128 << 20
 _TIMES_FREE = 4
 
 
