@@ -115,10 +115,11 @@ soak: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 invocations that leave
 	CLOUDCORE_INVOCATIONS=1000000 $(BIN)/python -m pytest -q -s -m crash tests/crash/test_function_kills.py
 
 bench: $(VENV)/.installed $(VENV)/.test-tools ## the benches, beside their peers
-	$(BIN)/pip install --quiet duckdb faiss-cpu lmdb ray
+	$(BIN)/pip install --quiet duckdb faiss-cpu lmdb rocksdict plyvel ray
 	test -x $(VENV)-peers/bin/ministack || $(PYTHON) -m venv $(VENV)-peers # it pins another botocore
-	$(VENV)-peers/bin/pip install --quiet ministack
-	PATH=$(CURDIR)/$(VENV)-peers/bin:$$PATH $(BIN)/python -m pytest -q bench --benchmark-only
+	$(VENV)-peers/bin/pip install --quiet ministack 'moto[server]'
+	command -v npm >/dev/null && npm install --silent --no-audit --no-fund --prefix $(VENV)-peers dynalite || true
+	PATH=$(CURDIR)/$(VENV)-peers/bin:$(CURDIR)/$(VENV)-peers/node_modules/.bin:$$PATH $(BIN)/python -m pytest -q bench --benchmark-only
 
 $(VENV)/.lint-tools: $(BIN)/python tools/lint-requirements.txt
 	$(BIN)/pip install --quiet -r tools/lint-requirements.txt

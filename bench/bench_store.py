@@ -1,4 +1,4 @@
-"""PutItem and GetItem in process, beside py-lmdb's and sqlite3's raw key-value calls (store_peers.py).
+"""PutItem and GetItem in process, beside the raw key-value calls of LMDB, RocksDB, LevelDB and SQLite (store_peers.py).
 
 CLOUDCORE_BENCH_ITEMS items (default 1,000,000), one thread, the same loop for all. A round makes CALLS keys
 and values, then times the calls alone: the caller's objects are as warm as those of a program that has just
@@ -15,14 +15,16 @@ import time
 
 import pytest
 
-from bench.store_peers import Cloudcore, Lmdb, Sqlite
+from bench.store_peers import Cloudcore, Level, Lmdb, Rocks, Sqlite
 
 ITEMS = int(os.environ.get("CLOUDCORE_BENCH_ITEMS", "1000000"))
 CALLS = 200
 ROUNDS = 300
 HOT = 100
 CASES = [
-    (peer, verb) for peer in (Cloudcore, Lmdb, Sqlite) for verb in (*(f"get {g}" for g in peer.gets), "put")
+    (peer, verb)
+    for peer in (Cloudcore, Lmdb, Sqlite, Rocks, Level)
+    for verb in (*(f"get {g}" for g in peer.gets), "put")
 ]
 
 
@@ -77,26 +79,26 @@ def test_point_operations(benchmark, stores, peer, verb, spread):
     print(f" {verb} {spread}: median {median:,.0f}, mean {benchmark.stats.stats.mean / CALLS * 1e9:,.0f} ns")
 
 
+BESIDE = {Lmdb: "get begin", Rocks: "get get", Level: "get get", Sqlite: "get select"}
+
+
 @pytest.mark.parametrize("spread", ["hot", "random"])
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        ("get dict", "get begin"),
-        ("get dict kept", "get begin kept"),
-        ("get view", "get begin"),
-        ("put", "put"),
-    ],
-)
-def test_beside_lmdb(benchmark, stores, ours, theirs, spread):
-    """Both in turn, round by round, so that what else the machine does meets both: the rows to compare."""
+@pytest.mark.parametrize("ours", ["get dict", "get dict kept", "get view", "get json", "put"])
+def test_beside(benchmark, stores, ours, spread):
+    """All in turn, round by round, so that what else the machine does meets each: the rows to compare."""
     rng = random.Random(f"{ours} {spread}")
     span = HOT if spread == "hot" else ITEMS
-    spent = {Cloudcore: [], Lmdb: []}
+    verbs = {Cloudcore: ours} | {
+        peer: "put" if ours == "put" else f"{get} kept" if ours.endswith("kept") and peer is Lmdb else get
+        for peer, get in BESIDE.items()
+        if peer is Lmdb or not ours.endswith("kept")
+    }
+    spent = {peer: [] for peer in verbs}
 
     def run():
         for round_ in range(ROUNDS):
             numbers = [rng.randrange(span) for _ in range(CALLS)]
-            for peer, verb in ((Cloudcore, ours), (Lmdb, theirs)):
+            for peer, verb in verbs.items():
                 store = stores(peer)
                 store.kept = None
                 store.prepare(numbers, round_)
@@ -108,8 +110,14 @@ def test_beside_lmdb(benchmark, stores, ours, theirs, spread):
                 call()
                 spent[peer].append((time.perf_counter_ns() - begin) / CALLS)
 
-    stores(Cloudcore), stores(Lmdb)
+    for peer in verbs:
+        stores(peer)
     benchmark.pedantic(run, rounds=1)
-    mine, other = statistics.median(spent[Cloudcore]), statistics.median(spent[Lmdb])
-    benchmark.extra_info.update(ours_ns=round(mine), lmdb_ns=round(other), ratio=round(other / mine, 2))
-    print(f" {ours} {spread}: {mine:,.0f} ns, lmdb {theirs} {other:,.0f} ns: {other / mine:.2f}x")
+    medians = {peer: statistics.median(times) for peer, times in spent.items()}
+    mine = medians.pop(Cloudcore)
+    benchmark.extra_info["cloudcore_ns"] = round(mine)
+    benchmark.extra_info.update({f"{peer.__name__.lower()}_ns": round(ns) for peer, ns in medians.items()})
+    others = ", ".join(
+        f"{peer.__name__.lower()} {ns:,.0f} ({ns / mine:.2f}x)" for peer, ns in medians.items()
+    )
+    print(f" {ours} {spread}: {mine:,.0f} ns; {others}")

@@ -19,7 +19,7 @@ import time
 import pytest
 
 from bench.conftest import item
-from bench.store_peers import PARTITIONS, Cloudcore, Lmdb, Sqlite
+from bench.store_peers import PARTITIONS, Cloudcore, Level, Lmdb, Rocks, Sqlite
 
 ITEMS = int(os.environ.get("CLOUDCORE_BENCH_ITEMS", "1000000"))
 SYNCED = 2000
@@ -118,9 +118,19 @@ def test_query(benchmark, loaded, form):
     print(f" Query of {each}, {form}: {benchmark.stats.stats.median / 20 * 1e6:.1f} us")
 
 
-@pytest.mark.parametrize("peer", [Cloudcore, Lmdb], ids=["cloudcore", "lmdb"])
-def test_load(benchmark, tmp_path, warm_machine, peer):
-    """Random order; ours one PutItem at a time, lmdb 1000 to a transaction. Making the values is not timed."""
+LOADS = [
+    (Cloudcore, "put"),
+    (Cloudcore, "put_many"),
+    (Lmdb, "put_many"),
+    (Rocks, "put_many"),
+    (Level, "put_many"),
+    (Sqlite, "put_many"),
+]
+
+
+@pytest.mark.parametrize(("peer", "way"), LOADS, ids=[f"{p.__name__.lower()}-{w}" for p, w in LOADS])
+def test_load(benchmark, tmp_path, warm_machine, peer, way):
+    """Random order; one PutItem at a time, or 1000 together (ours: Table.batch). Making the values is not timed."""
     store = peer(str(tmp_path))
     order = list(range(ITEMS))
     random.Random(1).shuffle(order)
@@ -130,13 +140,13 @@ def test_load(benchmark, tmp_path, warm_machine, peer):
         nonlocal spent
         for start in range(0, ITEMS, 1000):
             store.prepare(order[start : start + 1000])
-            spent += timed(getattr(store, "put_many", store.put))
+            spent += timed(getattr(store, way))
 
     benchmark.pedantic(run, rounds=1)
     store.check()
     store.close()
     benchmark.extra_info["us_per_item"] = round(spent / ITEMS * 1e6, 2)
-    print(f" load: {spent / ITEMS * 1e6:.2f} us/item")
+    print(f" load, {peer.__name__} {way}: {spent / ITEMS * 1e6:.2f} us/item")
 
 
 @pytest.mark.parametrize("items", [min(ITEMS, 100_000), ITEMS])
@@ -201,6 +211,8 @@ def test_one_sync_each(benchmark, tmp_path):
         "cloudcore": lambda d: Cloudcore(d, durability="commit"),
         "lmdb": lambda d: Lmdb(d, sync=True),
         "sqlite": lambda d: Sqlite(d, sync=True),
+        "rocksdb": lambda d: Rocks(d, sync=True),
+        "leveldb": lambda d: Level(d, sync=True),
     }
     for name in makers:
         (tmp_path / name).mkdir()
@@ -222,6 +234,39 @@ def test_one_sync_each(benchmark, tmp_path):
     for name, times in spent.items():
         median = statistics.median(times)
         print(f" one fdatasync each, {name}: {median * 1e6:.0f} us, {median / floor:.2f}x the floor")
+
+
+def test_durable_batches(benchmark, tmp_path):
+    """25 items that wait for the disk together, by one thread, beside the peers' batches, in turn."""
+    os.sync()
+    makers = {
+        "cloudcore": lambda d: Cloudcore(d, durability="commit"),
+        "lmdb": lambda d: Lmdb(d, sync=True),
+        "sqlite": lambda d: Sqlite(d, sync=True),
+        "rocksdb": lambda d: Rocks(d, sync=True),
+        "leveldb": lambda d: Level(d, sync=True),
+    }
+    for name in makers:
+        (tmp_path / name).mkdir()
+    stores = {name: make(str(tmp_path / name)) for name, make in makers.items()}
+    spent: dict[str, list[float]] = {name: [] for name in stores}
+    rng = random.Random(9)
+
+    def run():
+        for round_ in range(200):
+            numbers = rng.sample(range(100_000), 25)
+            for name, store in stores.items():
+                store.prepare(numbers, round_)
+                spent[name].append(timed(store.put_together))
+
+    benchmark.pedantic(run, rounds=1)
+    for store in stores.values():
+        store.check()
+        store.close()
+    ours = statistics.median(spent["cloudcore"])
+    for name, times in spent.items():
+        median = statistics.median(times)
+        print(f" durable batches of 25, {name}: {median / 25 * 1e6:.1f} us/item, {median / ours:.2f}x ours")
 
 
 @pytest.mark.parametrize("form", ["PutItem", "BatchWriteItem of 25"])

@@ -1,7 +1,8 @@
 """The item store and its peers behind the same few calls, for bench_store.py and bench_store_bulk.py.
 
 Peers move the same 400 bytes raw: no types, no conditions, no encoding. Every peer survives kill -9 and
-not a power cut, as our default does: lmdb without sync, sqlite3 in WAL mode without sync.
+not a power cut, as our default does: lmdb without sync, sqlite3 in WAL mode without sync, RocksDB
+(rocksdict) and LevelDB (plyvel) with their log and without sync. With `sync` each put waits for the disk.
 
 All are loaded one put at a time in random order. (lmdb loaded in transactions of 1000 takes three times as
 long for each single put afterwards: its list of free pages is then long.)
@@ -33,6 +34,11 @@ def dynamodb_key(number: int) -> dict:
     return {"pk": {"S": f"p{number % PARTITIONS:015d}"}, "sk": {"N": str(number)}}
 
 
+def plain(value: dict) -> dict:
+    """The item as native values."""
+    return {name: int(one["N"]) if "N" in one else next(iter(one.values())) for name, one in value.items()}
+
+
 class Cloudcore:
     gets = ("dict", "dict kept", "view", "json")
 
@@ -46,6 +52,7 @@ class Cloudcore:
     def prepare(self, numbers, round_=0):
         self.keys = [dynamodb_key(n) for n in numbers]
         self.values = [item(n, round_) for n in numbers]
+        self.plain = [plain(value) for value in self.values]
 
     def load(self):
         self.put()
@@ -54,6 +61,18 @@ class Cloudcore:
         put = self.tables.put_item
         for value in self.values:
             put("bench", value)
+
+    def put_together(self):
+        """All of them in one BatchWriteItem."""
+        puts = [{"PutRequest": {"Item": value}} for value in self.values]
+        assert (
+            self.tables.execute("BatchWriteItem", {"RequestItems": {"bench": puts}})["UnprocessedItems"] == {}
+        )
+
+    def put_many(self):
+        """As a program puts many: Table.batch."""
+        with self.cloud.table("bench").batch() as batch:
+            batch.extend(self.plain)
 
     def get_dict(self):
         get = self.tables.get_item
@@ -103,6 +122,8 @@ class Lmdb:
         with self.env.begin(write=True) as txn:
             for key, value in zip(self.keys, self.values, strict=True):
                 txn.put(key, value)
+
+    put_together = put_many
 
     def put(self):
         begin = self.env.begin
@@ -157,6 +178,11 @@ class Sqlite(Lmdb):
         for pair in zip(self.keys, self.values, strict=True):
             execute("INSERT OR REPLACE INTO kv VALUES (?, ?)", pair)
 
+    def put_many(self):
+        self.load()
+
+    put_together = put_many
+
     def get_select(self):
         execute = self.db.execute
         for key in self.keys:
@@ -168,3 +194,58 @@ class Sqlite(Lmdb):
 
     def close(self):
         self.db.close()
+
+
+class Rocks(Lmdb):
+    gets = ("get",)
+
+    def __init__(self, directory: str, sync: bool = False):
+        self.rocksdict = pytest.importorskip("rocksdict")
+        self.db = self.rocksdict.Rdict(directory, self.rocksdict.Options(raw_mode=True))
+        options = self.rocksdict.WriteOptions()
+        options.sync = sync
+        self.db.set_write_options(options)
+        self.options = options
+
+    def put(self):
+        put = self.db.put
+        for key, value in zip(self.keys, self.values, strict=True):
+            put(key, value)
+
+    def put_many(self):
+        batch = self.rocksdict.WriteBatch(raw_mode=True)
+        for key, value in zip(self.keys, self.values, strict=True):
+            batch.put(key, value)
+        self.db.write(batch, self.options)
+
+    put_together = put_many
+
+    def get_get(self):
+        get = self.db.get
+        for key in self.keys:
+            get(key)
+
+    def check(self):
+        assert all(self.db.get(k) == v for k, v in zip(self.keys, self.values, strict=True))
+
+    def close(self):
+        self.db.close()
+
+
+class Level(Rocks):
+    def __init__(self, directory: str, sync: bool = False):
+        plyvel = pytest.importorskip("plyvel")
+        self.db = plyvel.DB(directory, create_if_missing=True)
+        self.sync = sync
+
+    def put(self):
+        put, sync = self.db.put, self.sync
+        for key, value in zip(self.keys, self.values, strict=True):
+            put(key, value, sync=sync)
+
+    def put_many(self):
+        with self.db.write_batch(sync=self.sync) as batch:
+            for key, value in zip(self.keys, self.values, strict=True):
+                batch.put(key, value)
+
+    put_together = put_many

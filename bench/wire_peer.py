@@ -38,6 +38,7 @@ class Peer:
     process: subprocess.Popen[bytes]
     first_answer_seconds: float
     idle_bytes: int
+    keeps: bool = True  # False: it hears one request of a connection (moto's server)
 
     def ask(self, data: bytes) -> bytes:
         """The body of the answer; AssertionError unless its status is 200.
@@ -45,6 +46,9 @@ class Peer:
         A server may close a connection after a number of requests (MiniStack does after 1,000): then the
         request goes out once more on a new one.
         """
+        if not self.keeps:
+            self.sock.close()
+            self.sock = connect(self.port, self.process)
         try:
             self.sock.sendall(data)
             answer = self.sock.recv(65536)
@@ -80,14 +84,14 @@ def connect(port: int, process: subprocess.Popen[bytes]) -> socket.socket:
             time.sleep(0.001)
 
 
-def start(command: list[str], port: int, directory: Path, **environment: str) -> Peer:
+def start(command: list[str], port: int, directory: Path, keeps: bool = True, **environment: str) -> Peer:
     began = time.monotonic()
     process = subprocess.Popen(
         command, env={**os.environ, **environment}, cwd=directory,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     while True:
-        peer = Peer(connect(port, process), port, process, 0, 0)
+        peer = Peer(connect(port, process), port, process, 0, 0, keeps)
         try:
             peer.ask(request("ListTables", {}))
             break
