@@ -94,6 +94,7 @@ static void put(struct sock_filter *at, uint16_t code, uint32_t value, uint8_t y
 
 bool cc_forbid_calls(void) {
     struct sock_filter filter[FILTER_SIZE];
+    /* NOLINTNEXTLINE(misc-redundant-expression): some of these names are 0 alike. */
     const uint16_t load = BPF_LD | BPF_W | BPF_ABS, equal = BPF_JMP | BPF_JEQ | BPF_K,
                    answer = BPF_RET | BPF_K;
     const uint32_t number = offsetof(struct seccomp_data, nr), allow = HEAD + COUNT, deny = allow + 1,

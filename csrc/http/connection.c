@@ -181,7 +181,7 @@ static bool advance(cc_http_server *server, connection *c) {
             while (c->in.size >= 2 && memcmp(c->in.data, "\r\n", 2) == 0)
                 consume(c, 2); /* RFC 9112 2.2: an empty line before a request is ignored */
             /* A head that comes byte by byte is not read again before a line of it is whole. */
-            if (c->in.size == c->tried ||
+            if (c->in.data == NULL || c->in.size == c->tried ||
                 (c->in.size < CC_HTTP_HEAD_SIZE_MAX &&
                  memchr(c->in.data + c->tried, '\n', c->in.size - c->tried) == NULL))
                 return true;
