@@ -50,11 +50,13 @@ def handler(event, context):
         calling.start()
         link, _ = listener.accept()
         (tmp_path / "app.py").write_text(code + "VALUE = 22\n")
-        soon(lambda: True if function.invoke(0) == 22 else None)
+        (runner,) = cloud.lambda_._runners.values()
+        # A new environment has the new code even before the directory is looked at again; the old one is let go
+        # only then.
+        soon(lambda: True if function.invoke(0) == 22 and runner.pool()._generation else None)
         link.close()
         calling.join(20)
         assert seen == [1] and function.invoke(0) == 22
-        (runner,) = cloud.lambda_._runners.values()
         assert runner.pool().warm == 1  # the environment with the old code has gone
 
 
