@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-console test-crash test-model crash soak fuzz bench format lint clean
+.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-console test-crash test-model crash soak fuzz bench format lint clean docs
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -145,6 +145,13 @@ lint: $(VENV)/.installed $(VENV)/.lint-tools $(VENV)/.test-tools ## formatters a
 	$(BIN)/python tools/check_typing.py
 	$(BIN)/python -m mypy.stubtest $(addprefix cloudcore.,$(DOORS))
 	$(BIN)/python -m pytest -q tests/unit/test_tidy.py
+
+$(VENV)/.docs-tools: $(BIN)/python Makefile
+	$(BIN)/pip install --quiet sphinx furo myst-parser
+	@touch $@
+
+docs: $(VENV)/.installed $(VENV)/.docs-tools ## the site, in docs/_build/html
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 demo: $(VENV)/.installed $(VENV)/.demo-tools ## the main job on real flights
 	$(BIN)/python -m examples.flights

@@ -1,4 +1,4 @@
-"""Writes docs/reference/<service>.md: every operation with the members it takes, their types and limits.
+"""Writes docs/reference/: every operation with the members it takes, and every verb of the command line.
 
     python tools/make_reference.py [directory]
 
@@ -8,11 +8,14 @@ say of themselves, so the pages cannot drift from the code; `make docs` writes t
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
 from cloudcore import validation
+from cloudcore.cli import main
+from cloudcore.validation.model import member_shape
 from make_deviations import implemented, load, refused_members
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,15 +31,16 @@ def page(service: str) -> str:
     model = validation.load(service)
     have = implemented()[service]
     refused = refused_members() if service == "dynamodb" else {}
-    reasons = load()["refused"].get(service, [])
+    reasons: dict[str, str] = load().get("refused", {}).get(service, {})
     lines = [f"# {TITLES[service]}: operations", ""]
-    answered = f"{len(have)} of {len(model.operations)} operations"
-    lines.append(f"{answered} are answered, over HTTP and in process alike.")
+    lines.append(
+        f"{len(have)} of {len(model.operations)} operations are answered, over HTTP and in process alike."
+    )
     lines += ["What differs from AWS is on the page of [deviations](../deviations.md).", ""]
     missing = sorted(set(model.operations) - have)
     if missing:
         lines += ["## Refused by name", ""]
-        lines += [f"- {name}{_reason(name, reasons)}" for name in missing]
+        lines += [f"- {name}: {reasons.get(name, 'not built yet')}" for name in missing]
         lines.append("")
     for name in sorted(have & set(model.operations)):
         lines += [f"## {name}", ""]
@@ -47,29 +51,22 @@ def page(service: str) -> str:
         lines += ["| member | type | limits |", "|---|---|---|"]
         required = set(model.shapes[model.input(name) or ""].get("required", ()))
         for member, shape in members.items():
-            limits = _limits(model, validation.member_shape(shape))
+            limits = _limits(model, member_shape(shape))
             if member in refused.get(name, ()):
                 limits = "refused"
             mark = " *" if member in required else ""
-            lines.append(f"| `{member}`{mark} | {_type(model, validation.member_shape(shape))} | {limits} |")
+            lines.append(f"| `{member}`{mark} | {_type(model, member_shape(shape))} | {limits} |")
         lines.append("")
     return "\n".join(lines)
-
-
-def _reason(name: str, reasons: Any) -> str:
-    for row in reasons:
-        if isinstance(row, list) and name in row[0]:
-            return f": {row[-1]}"
-    return ""
 
 
 def _type(model: Any, name: str, depth: int = 0) -> str:
     shape = model.shapes.get(name, {})
     kind = shape.get("type", name)
     if kind == "list":
-        return f"list of {_type(model, validation.member_shape(shape['member']), depth + 1)}"
+        return f"list of {_type(model, member_shape(shape['member']), depth + 1)}"
     if kind == "map":
-        return f"map to {_type(model, validation.member_shape(shape['value']), depth + 1)}"
+        return f"map to {_type(model, member_shape(shape['value']), depth + 1)}"
     if kind == "structure":
         names = list(shape.get("members", {}))
         if depth >= _DEPTH_MAX or len(names) > 12:
@@ -85,23 +82,36 @@ def _limits(model: Any, name: str) -> str:
         values = shape["enum"]
         found.append(" ".join(f"`{value}`" for value in values[:16]) + (" ..." if len(values) > 16 else ""))
     if "min" in shape or "max" in shape:
-        unit = {"string": " characters", "list": " elements", "map": " entries", "blob": " bytes"}.get(
-            shape["type"], ""
-        )
-        low, high = shape.get("min", ""), shape.get("max", "")
-        if low != "" and high != "":
-            found.append(f"{low} to {high}{unit}")
-        else:
-            found.append(f"at least {low}{unit}" if low != "" else f"at most {high}{unit}")
+        found.append(_range(shape))
     if "pattern" in shape:
         pattern = shape["pattern"].replace("|", "\\|").replace("`", "'")
         found.append(f"`{pattern}`" if len(pattern) < 60 else "a pattern")
     return "; ".join(found)
 
 
+def cli() -> str:
+    """The page of the command line: every verb's own help."""
+    lines = ["# The command line", ""]
+    for verb, said in main.VERBS.items():
+        parser = main.verb_parser(verb)
+        parser.formatter_class = lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=100)
+        lines += [f"## cloudcore {verb}", "", f"{said[0].upper()}{said[1:]}.", "", "```text"]
+        lines += [parser.format_help().rstrip(), "```", ""]
+    return "\n".join(lines)
+
+
+def _range(shape: dict[str, Any]) -> str:
+    units = {"string": " characters", "list": " elements", "map": " entries", "blob": " bytes"}
+    unit = units.get(shape["type"], "")
+    if "min" in shape and "max" in shape:
+        return f"{shape['min']} to {shape['max']}{unit}"
+    return f"at least {shape['min']}{unit}" if "min" in shape else f"at most {shape['max']}{unit}"
+
+
 def write(directory: Path) -> None:
     """All pages and their index."""
     directory.mkdir(parents=True, exist_ok=True)
+    (directory / "cli.md").write_text(cli())
     for service in TITLES:
         (directory / f"{service}.md").write_text(page(service))
 
