@@ -47,6 +47,7 @@ class Web:
         self._timeout, self._answer_max = timeout_seconds, answer_max
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
+        self._closed = False
 
     def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """Send one request. Raises Unreachable, TimedOut, TooLarge."""
@@ -59,7 +60,7 @@ class Web:
                 answer, keep = self._exchange(connection, deadline, method, path, headers, body)
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
                 connection.close()
-                if kept is not None:  # the server let go of an idle connection
+                if kept is not None and not self._closed:  # the server let go of an idle connection
                     continue
                 raise Unreachable(f"the connection was closed ({error})") from None
             except TimeoutError:
@@ -82,6 +83,7 @@ class Web:
             return answer
 
     def close(self) -> None:
+        self._closed = True  # what is on its way is not sent again from here
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
