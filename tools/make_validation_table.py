@@ -51,11 +51,16 @@ RECORDED: dict[str, dict[str, Any]] = {
             "TagText": {"type": "string"},
             "TableClass": {"type": "string"},
             "TableArnToChange": {**TABLE_NAME, "name_after": ":table/"},
+            "TableArnAlone": {"type": "string", "min": 1, "max": 1024},
             "TableKeySchema": {"type": "list", "min": 1, "max": 2, "member": "KeySchemaElement"},
         },
         "members": {
             "CreateTableInput": {"TableName": "TableName", "KeySchema": "TableKeySchema"},
             "UpdateTableInput": {"TableName": "TableArnToChange"},
+            # Where no name will do, the ARN is checked as one.
+            "ExportTableToPointInTimeInput": {"TableArn": "TableArnAlone"},
+            "ListExportsInput": {"TableArn": "TableArnAlone"},
+            "ListImportsInput": {"TableArn": "TableArnAlone"},
         },
         # Optional in the model for the sake of replicas made from GlobalTableSourceArn only.
         "required": {"CreateTableInput": ["AttributeDefinitions", "KeySchema"]},

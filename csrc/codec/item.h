@@ -132,6 +132,8 @@ CC_MUST_CHECK cc_status cc_item_from_plain_json(cc_json_cursor *cursor, cc_buffe
                                                 cc_error *error);
 CC_MUST_CHECK cc_status cc_item_to_plain_json(cc_bytes item, cc_buffer *out);
 CC_MUST_CHECK cc_status cc_value_to_plain_json(cc_value value, cc_buffer *out);
+/* Ion text, {name:"..."}; item_ion.c says what becomes of which type. */
+CC_MUST_CHECK cc_status cc_item_to_ion(cc_bytes item, cc_buffer *out);
 /* The digits of a number encoding. */
 CC_MUST_CHECK cc_status cc_json_write_number(cc_buffer *out, cc_bytes number);
 

@@ -798,5 +798,6 @@ cdef const cc_name_pair *name_pairs(object names, Scratch *scratch) except? NULL
 
 include "table_door.pxi"
 include "load.pxi"
+include "export.pxi"
 include "feed.pxi"
 include "bulk.pxi"

@@ -182,9 +182,11 @@ cdef class ArchiveReader:
         self.release()
 
 
-def entries_of(bytes changes not None, uint64_t after, uint64_t until_ms):
-    """(entries, count, past): what load() needs of the changes behind the sequence `after`, up to the first
-    one later than `until_ms`; `past`: that one was met. Raises CorruptError."""
+def entries_of(bytes changes not None, uint64_t after, uint64_t until_ms, uint64_t since_ms=0,
+               bint stamped=False):
+    """(entries, count, past): what load() needs of the changes behind the sequence `after` and not earlier
+    than `since_ms`, up to the first one later than `until_ms`; `past`: that one was met. `stamped`: values
+    end with the time in ms, 8 bytes, and deletes have one too. Raises CorruptError."""
     cdef cc_buffer out
     cdef cc_error error
     cdef cc_archive_span span
@@ -192,7 +194,8 @@ def entries_of(bytes changes not None, uint64_t after, uint64_t until_ms):
     cdef cc_bytes c_changes = cc_bytes_of(PyBytes_AS_STRING(changes), <size_t>PyBytes_GET_SIZE(changes))
     out.data, out.size, out.capacity = NULL, 0, 0
     error.message[0] = error.type[0] = 0
-    span.after, span.until_ms, span.past, span.count = after, until_ms, False, 0
+    span.after, span.since_ms, span.until_ms = after, since_ms, until_ms
+    span.stamped, span.past, span.count = stamped, False, 0
     try:
         with nogil:
             status = cc_archive_entries(c_changes, &span, &out, &error)

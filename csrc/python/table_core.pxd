@@ -457,6 +457,8 @@ cdef extern from "store/snapshot.h" nogil:
 cdef extern from "table/load.h" nogil:
     cc_status cc_table_load(cc_tables *tables, cc_bytes name, cc_bytes entries, uint64_t *count_out,
                             cc_error *error)
+    cc_status cc_table_filter(cc_tables *tables, cc_bytes name, bint present, cc_bytes entries,
+                              cc_buffer *out, uint64_t *count, cc_error *error)
     cc_status cc_table_snapshot(cc_tables *tables, cc_bytes name, size_t memory_max,
                                 cc_snapshot **snapshot_out, cc_error *error)
 
@@ -474,7 +476,9 @@ cdef extern from "table/archive.h" nogil:
         uint64_t seen
     ctypedef struct cc_archive_span:
         uint64_t after
+        uint64_t since_ms
         uint64_t until_ms
+        bint stamped
         bint past
         uint64_t count
     cc_status cc_archive_open(cc_tables *tables, cc_bytes name, uint64_t after,
@@ -483,3 +487,17 @@ cdef extern from "table/archive.h" nogil:
     cc_status cc_archive_read(cc_archive_reader *reader, size_t size, cc_buffer *out,
                               cc_archive_page *page_out, cc_error *error)
     cc_status cc_archive_entries(cc_bytes changes, cc_archive_span *span, cc_buffer *out, cc_error *error)
+
+
+cdef extern from "table/export.h" nogil:
+    ctypedef struct cc_export
+    ctypedef struct cc_export_sum:
+        uint64_t lines
+        uint64_t bytes
+    cc_status cc_export_open(cc_tables *tables, bint ion, bint query, cc_bytes request,
+                             cc_export **export_out, cc_error *error)
+    void cc_export_close(cc_export *self)
+    cc_status cc_export_items(cc_export *self, cc_bytes entries, bint stamped, cc_buffer *out,
+                              cc_export_sum *sum, cc_error *error)
+    cc_status cc_export_changes(cc_export *self, cc_bytes entries, cc_tables *tables, cc_bytes old,
+                                uint32_t images, cc_buffer *out, cc_export_sum *sum, cc_error *error)

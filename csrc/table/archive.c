@@ -104,18 +104,29 @@ bool cc_archive_change(cc_bytes *changes, uint64_t *sequence_out, uint64_t *time
     return true;
 }
 
+static cc_status append_stamped(cc_buffer *out, cc_bytes entry, uint64_t time_ms) {
+    size_t at = out->size;
+    uint32_t size; /* of the value: what an entry begins with */
+    memcpy(&size, entry.data, sizeof size);
+    size = (size == CC_ENTRY_NO_VALUE ? 0 : size) + (uint32_t)sizeof time_ms;
+    CC_TRY(cc_buffer_append(out, entry.data, entry.size));
+    CC_TRY(cc_buffer_append(out, &time_ms, sizeof time_ms));
+    memcpy(out->data + at, &size, sizeof size);
+    return CC_OK;
+}
+
 cc_status cc_archive_entries(cc_bytes changes, cc_archive_span *span, cc_buffer *out, cc_error *error) {
     while (changes.size != 0 && !span->past) {
         uint64_t sequence, time_ms;
         cc_bytes entry;
         if (!cc_archive_change(&changes, &sequence, &time_ms, &entry))
             return cc_fail(error, CC_ERR_CORRUPT, "archived changes are cut short");
-        if (sequence <= span->after)
+        span->past = sequence > span->after && time_ms > span->until_ms;
+        if (span->past || sequence <= span->after || time_ms < span->since_ms)
             continue;
-        span->past = time_ms > span->until_ms;
-        if (span->past)
-            break;
-        if (cc_buffer_append(out, entry.data, entry.size) != CC_OK)
+        cc_status status = span->stamped ? append_stamped(out, entry, time_ms)
+                                         : cc_buffer_append(out, entry.data, entry.size);
+        if (status != CC_OK)
             return cc_no_memory(error);
         span->count++;
     }

@@ -31,10 +31,13 @@ CC_MUST_CHECK cc_status cc_archive_read(cc_archive_reader *reader, size_t size, 
 /* Takes the first change off; false at the end, and for bytes that are none. */
 bool cc_archive_change(cc_bytes *changes, uint64_t *sequence_out, uint64_t *time_ms_out, cc_bytes *entry_out);
 
-/* Which of the changes count: those behind sequence `after`, up to the first one later than `until_ms`. */
+/* Which of the changes count: those behind sequence `after` and not earlier than `since_ms`, up to the first
+ * one later than `until_ms`. `stamped`: values end with the time, a u64, and a delete's is the time alone, so that
+ * a table of them tells of every key what became of it last, and when. */
 typedef struct {
-    uint64_t after, until_ms;
-    bool past;      /* out: that one was met, and so nothing further counts */
+    uint64_t after, since_ms, until_ms;
+    bool stamped;
+    bool past;      /* out: a later one was met, and so nothing further counts */
     uint64_t count; /* out: added up */
 } cc_archive_span;
 /* The entries of the changes that count, appended, for cc_table_load. CC_ERR_CORRUPT: bytes that are no changes. */

@@ -15,6 +15,10 @@
 CC_MUST_CHECK cc_status cc_table_load(cc_tables *tables, cc_bytes name, cc_bytes entries, uint64_t *count_out,
                                       cc_error *error);
 
+/* Appends those entries whose keys a table has (`present`) or has not, and adds up their number. */
+CC_MUST_CHECK cc_status cc_table_filter(cc_tables *tables, cc_bytes name, bool present, cc_bytes entries,
+                                        cc_buffer *out, uint64_t *count, cc_error *error);
+
 /* A view of a table, to be read by cc_snapshot_read. CC_ERR_NOT_FOUND: no such table. */
 CC_MUST_CHECK cc_status cc_table_snapshot(cc_tables *tables, cc_bytes name, size_t memory_max,
                                           cc_snapshot **snapshot_out, cc_error *error);

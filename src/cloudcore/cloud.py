@@ -93,6 +93,7 @@ class Place:
                 root.addresses,
                 sinks=self._sink,
                 enforce_throughput=root.enforce_throughput,
+                objects=lambda: self.objects,
             )
 
         return self._service("dynamodb", make)

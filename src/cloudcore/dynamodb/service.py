@@ -23,6 +23,7 @@ from cloudcore.dynamodb.recovery.catalogue import Catalogue
 from cloudcore.dynamodb.recovery.continuous import Recovery
 from cloudcore.dynamodb.recovery.jobs import Jobs
 from cloudcore.dynamodb.streams import Streams
+from cloudcore.dynamodb.transfer import exports
 from cloudcore.errors import ApiError
 
 DAY_SECONDS = 24 * 3600.0
@@ -35,7 +36,8 @@ class DynamoDB:
     item survives kill -9 of the process), "interval", "commit" (each write waits for the disk) or
     "memory". One process owns a directory: BusyError for a second one. A change of a table with a stream
     can be read for `stream_retention_seconds`. enforce_throughput: item operations are held to the
-    throughput of their tables and indexes, on the clock's time.
+    throughput of their tables and indexes, on the clock's time. `objects` gives the object store
+    that tables are exported to; without it that is refused.
     """
 
     operations = frozenset(CONTROL) | ITEM
@@ -51,9 +53,11 @@ class DynamoDB:
         stream_retention_seconds: float = DAY_SECONDS,
         sinks: Callable[[str], Sink] | None = None,
         enforce_throughput: bool = False,
+        objects: Callable[[], Any] | None = None,
     ):
         self.account = account
         self.region = region
+        self._objects = objects
         self.clock = clock or Clock()
         self.updating = threading.Lock()
         """Held while a stored description is read, changed and written back."""
@@ -100,7 +104,8 @@ class DynamoDB:
         if operation in ITEM:
             return self.tables.call_json(operation, body)
         try:
-            return 200, json.dumps(self._control(operation, parse(body), wire=True)).encode()
+            answer = self._control(operation, parse(body), wire=True)
+            return 200, json.dumps(answer, default=validation.for_json).encode()
         except ApiError as error:
             return error.status, error_body(error)
 
@@ -114,6 +119,17 @@ class DynamoDB:
         if str(checked.get("TableName", "")).startswith("arn:"):
             arns.check_own(self, checked["TableName"], operation)
         return run(self, checked)
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether there is an object store."""
+        return self._objects is not None
+
+    def objects(self) -> Any:
+        """The object store. Raises ApiError ValidationException when there is none."""
+        if self._objects is None:
+            raise ApiError("ValidationException", "these tables were opened without an object store")
+        return self._objects()
 
     def files(self) -> str:
         """Where files beside the store go; tables in memory get a directory that goes with them."""
@@ -154,6 +170,7 @@ class DynamoDB:
             if b'"Loading"' in found[0]:
                 restores.resume(self, json.loads(found[0]))
         if self.catalogue:
+            exports.resume(self)
             self.recovery.sweep()
             backups.resume(self)
             self.destinations.resume()

@@ -5,7 +5,6 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Updat
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.dynamodb.description import load_backed, save
@@ -36,7 +35,7 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
             stored["Recovery"] = current | {"Days": days or current["Days"]}
             save(service, stored)
         elif enabled:
-            archive = f"{stored['TableId']}-{secrets.token_hex(4)}"
+            archive = continuous.new_archive(stored)
             stored["Recovery"] = {"Days": days or continuous.DAYS, "Archive": archive}
             save(service, feed_of(stored))
             service.recovery.begin(stored)

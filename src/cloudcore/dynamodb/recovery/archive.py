@@ -169,10 +169,12 @@ class Archive:
             if file["last"] > sequence:
                 yield from self._blocks(file)
 
-    def entries_between(self, base: Record, until_ms: int) -> Iterator[bytes]:
-        """The entries that bring a base's items to a moment."""
+    def entries_between(
+        self, base: Record, until_ms: int, since_ms: int = 0, stamped: bool = False
+    ) -> Iterator[bytes]:
+        """The entries that bring a base's items to a moment; those of changes from `since_ms` on."""
         for changes in self.changes_behind(base["sequence"]):
-            entries, count, past = entries_of(changes, base["sequence"], until_ms)
+            entries, count, past = entries_of(changes, base["sequence"], until_ms, since_ms, stamped)
             if count:
                 yield entries
             if past:

@@ -11,10 +11,12 @@ All of it runs on the service's clock, as the times in the log do.
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 from typing import TYPE_CHECKING, Any
 
 from cloudcore._table import ArchiveReader, Snapshot, hold_log, release_log
+from cloudcore.dynamodb.description import save
 from cloudcore.dynamodb.recovery.archive import KIND, Archive
 from cloudcore.errors import ClosedError, CloudcoreError
 
@@ -58,6 +60,8 @@ class Recovery:
                 del self._archives[archive.id]
                 archive = None
             if archive is None:
+                stored["Recovery"]["Archive"] = new_archive(stored)  # for whom the old one was, it is gone
+                save(self._service, stored)
                 self.begin(stored)
         if self._archives:
             self._start()
@@ -190,7 +194,8 @@ class Recovery:
 
     def _base(self, archive: Archive, snapshot: Snapshot, now: int) -> None:
         """`now` is taken after the snapshot: all that it holds was written by then."""
-        self._service.jobs.start(_job(archive), lambda: self._write_base(archive, snapshot, now))
+        work = lambda: self._write_base(archive, snapshot, now)  # noqa: E731
+        self._service.jobs.start(_job(archive), work, turn=False)  # restores and exports wait for it
 
     def _write_base(self, archive: Archive, snapshot: Snapshot, now: int) -> None:
         try:
@@ -244,6 +249,11 @@ class Recovery:
         self._readers.clear()
         for archive in self._archives.values():
             archive.close()
+
+
+def new_archive(stored: dict[str, Any]) -> str:
+    """An id for an archive of a table."""
+    return f"{stored['TableId']}-{secrets.token_hex(4)}"
 
 
 def _job(archive: Archive) -> str:

@@ -6,6 +6,7 @@ again at the next open.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -29,9 +30,14 @@ class Jobs:
         self._turns = threading.Semaphore(AT_ONCE)
         self._stopping = False
 
-    def start(self, name: str, work: Callable[[], None]) -> None:
-        """Run `work` soon; `name` is what wait() waits for. It calls check() now and then."""
-        thread = threading.Thread(target=self._run, args=(name, work), name=f"cloudcore-{name}", daemon=True)
+    def start(self, name: str, work: Callable[[], None], turn: bool = True) -> None:
+        """Run `work` soon; `name` is what wait() waits for. It calls check() now and then.
+
+        `turn` False: at once, beside those that take turns; what one of them waits for must run so.
+        """
+        thread = threading.Thread(
+            target=self._run, args=(name, work, turn), name=f"cloudcore-{name}", daemon=True
+        )
         with self._lock:
             if self._stopping:
                 raise ClosedError("the service is closed", "closed")
@@ -62,9 +68,9 @@ class Jobs:
         for thread in threads:
             thread.join()
 
-    def _run(self, name: str, work: Callable[[], None]) -> None:
+    def _run(self, name: str, work: Callable[[], None], turn: bool) -> None:
         try:
-            with self._turns:
+            with self._turns if turn else contextlib.nullcontext():
                 self.check()
                 work()
         except (Stopped, ClosedError):

@@ -151,7 +151,14 @@ def resume(service: DynamoDB, stored: Stored) -> None:
         service.restoring.add(backup)
         work, done = lambda: load_image(service, name, path), lambda: service.restoring.discard(backup)
     else:
-        archive = service.recovery.hold(source["Archive"])
+        try:
+            archive = service.recovery.hold(source["Archive"])
+        except KeyError:  # it went with the first base image, which kill -9 left unfinished
+            import logging
+
+            logging.getLogger("cloudcore.dynamodb").error("%s cannot be restored: its source is lost", name)
+            service.tables.drop(name)
+            return
         work = lambda: load_moment(service, name, archive, source["Moment"])  # noqa: E731
         done = lambda: service.recovery.release(archive)  # noqa: E731
     service.jobs.start(job_name(name), lambda: fill(service, stored, work, done))

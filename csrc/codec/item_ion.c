@@ -1,0 +1,146 @@
+/* item_ion.c: an item as Ion text (amzn.github.io/ion-docs), in the types that DynamoDB's exports use.
+ *
+ *   S "text"   N decimal 12.5, 103., 6d20   B {{base64}}   BOOL bool   NULL null   L [..]   M {..}
+ *   SS NS BS   $dynamodb_SS::[..]: a list under an annotation, as Ion has no sets */
+#include <stdio.h>
+
+#include "codec/item.h"
+#include "codec/number.h"
+
+enum { ZEROS_MAX = 6 /* behind a point, before an exponent is shorter to read */ };
+
+static bool is_letter(uint8_t c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$';
+}
+static bool is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
+
+/* Whether a name can stand without quotes: an identifier that is no keyword, and no "$" with digits, which is
+ * the number of a symbol. */
+static bool is_plain(cc_bytes name) {
+    static const char *const words[] = {"null", "true", "false", "nan"};
+    bool number = name.size > 1 && name.data[0] == '$';
+    if (name.size == 0 || !is_letter(name.data[0]))
+        return false;
+    for (size_t i = 1; i < name.size; i++) {
+        if (!is_letter(name.data[i]) && !is_digit(name.data[i]))
+            return false;
+        number = number && is_digit(name.data[i]);
+    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (cc_bytes_equal(name, cc_bytes_of(words[i], strlen(words[i]))))
+            return false;
+    return !number;
+}
+
+static cc_status put_name(cc_bytes name, cc_buffer *out) {
+    if (is_plain(name))
+        return cc_buffer_append(out, name.data, name.size);
+    CC_TRY(cc_buffer_append_byte(out, '\''));
+    for (size_t i = 0; i < name.size; i++) {
+        uint8_t c = name.data[i];
+        char text[8];
+        int size = 1;
+        if (c == '\'' || c == '\\')
+            size = snprintf(text, sizeof text, "\\%c", c);
+        else if (c < 0x20)
+            size = snprintf(text, sizeof text, "\\x%02x", c);
+        else
+            text[0] = (char)c;
+        CC_TRY(cc_buffer_append(out, text, (size_t)size));
+    }
+    return cc_buffer_append_byte(out, '\'');
+}
+
+/* A decimal always has a point or a `d`: without one it would be an integer, of another type. */
+static cc_status put_number(cc_bytes number, cc_buffer *out) {
+    cc_decimal decimal;
+    char text[CC_NUMBER_TEXT_MAX], tail[8];
+    cc_number_to_decimal(number, &decimal);
+    size_t size = cc_number_text(number, text), digits = (size_t)decimal.digits;
+    if (decimal.exponent < 0 && -decimal.exponent <= decimal.digits + ZEROS_MAX)
+        return cc_buffer_append(out, text, size);
+    if (decimal.exponent == 0) {
+        CC_TRY(cc_buffer_append(out, text, size));
+        return cc_buffer_append_byte(out, '.');
+    }
+    if (text[0] == '-')
+        CC_TRY(cc_buffer_append_byte(out, '-'));
+    const char *first = decimal.exponent > 0 ? text + (text[0] == '-') : text + size - digits;
+    CC_TRY(cc_buffer_append(out, first, digits));
+    size = (size_t)snprintf(tail, sizeof tail, "d%d", decimal.exponent);
+    return cc_buffer_append(out, tail, size);
+}
+
+static cc_status put_blob(cc_bytes data, cc_buffer *out) {
+    size_t size = cc_base64_encoded_size(data.size);
+    CC_TRY(cc_buffer_append_text(out, "{{"));
+    CC_TRY(cc_buffer_reserve(out, size));
+    cc_base64_encode(data, out->data + out->size);
+    out->size += size;
+    return cc_buffer_append_text(out, "}}");
+}
+
+static cc_status put_set(cc_value set, cc_buffer *out) {
+    size_t position = 0;
+    cc_bytes member;
+    CC_TRY(cc_buffer_append_text(out, "$dynamodb_"));
+    CC_TRY(cc_buffer_append_text(out, cc_type_name(set.type)));
+    CC_TRY(cc_buffer_append_text(out, "::["));
+    for (bool first = true; cc_set_next(set, &position, &member); first = false) {
+        if (!first)
+            CC_TRY(cc_buffer_append_byte(out, ','));
+        CC_TRY(set.type == CC_TYPE_NS   ? put_number(member, out)
+               : set.type == CC_TYPE_SS ? cc_json_write_string(out, member)
+                                        : put_blob(member, out));
+    }
+    return cc_buffer_append_byte(out, ']');
+}
+
+static cc_status put_value(cc_value value, cc_buffer *out);
+
+static cc_status put_list(cc_value list, cc_buffer *out) {
+    cc_value inner;
+    CC_TRY(cc_buffer_append_byte(out, '['));
+    for (uint32_t i = 0; cc_list_at(list, i, &inner); i++) {
+        if (i > 0)
+            CC_TRY(cc_buffer_append_byte(out, ','));
+        CC_TRY(put_value(inner, out));
+    }
+    return cc_buffer_append_byte(out, ']');
+}
+
+static cc_status put_value(cc_value value, cc_buffer *out) {
+    switch (value.type) {
+    case CC_TYPE_S: /* JSON's escapes are Ion's too */
+        return cc_json_write_string(out, cc_value_bytes(value));
+    case CC_TYPE_N:
+        return put_number(cc_value_bytes(value), out);
+    case CC_TYPE_B:
+        return put_blob(cc_value_bytes(value), out);
+    case CC_TYPE_BOOL:
+        return cc_buffer_append_text(out, cc_value_bool(value) ? "true" : "false");
+    case CC_TYPE_NULL:
+        return cc_buffer_append_text(out, "null");
+    case CC_TYPE_L:
+        return put_list(value, out);
+    case CC_TYPE_M:
+        return cc_item_to_ion(value.payload, out);
+    default:
+        return put_set(value, out);
+    }
+}
+
+cc_status cc_item_to_ion(cc_bytes item, cc_buffer *out) {
+    cc_bytes name;
+    cc_value value;
+    CC_TRY(cc_buffer_append_byte(out, '{'));
+    for (uint32_t i = 0; i < cc_item_count(item); i++) {
+        cc_item_at(item, i, &name, &value);
+        if (i > 0)
+            CC_TRY(cc_buffer_append_byte(out, ','));
+        CC_TRY(put_name(name, out));
+        CC_TRY(cc_buffer_append_byte(out, ':'));
+        CC_TRY(put_value(value, out));
+    }
+    return cc_buffer_append_byte(out, '}');
+}
