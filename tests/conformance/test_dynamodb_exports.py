@@ -12,6 +12,7 @@ from dynamodb_support import create, key, refused
 
 from cloudcore.clock import ManualClock
 from cloudcore.dynamodb import DynamoDB
+from cloudcore.errors import ApiError
 from cloudcore.objects import LocalObjects
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/tab"
@@ -451,3 +452,17 @@ def test_an_open_without_an_object_store_leaves_exports_alone(tmp_path, store, m
         assert db.jobs.wait(f"export-{arn.rpartition('/')[2]}", 60)
         done = db.call("DescribeExport", {"ExportArn": arn})["ExportDescription"]
         assert len(read(store, done)[1]) == 1
+
+
+def test_export_costs_a_table_none_of_its_throughput(store, clock):
+    with DynamoDB(clock=clock, objects=lambda: store, enforce_throughput=True) as db:
+        create(db, OnDemandThroughput={"MaxReadRequestUnits": 1})
+        recover(db)
+        put(db, 1, x={"S": "y" * 9000})
+        put(db, 2)
+        with pytest.raises(ApiError) as error:
+            for _ in range(2000):
+                db.call("Scan", {"TableName": "tab"})
+        assert error.value.code == "ThrottlingException"
+        described = export(db, FilterSpecification={"FilterExpression": "attribute_exists(x)"})
+        assert (described["ExportStatus"], described["ItemCount"]) == ("COMPLETED", 1)

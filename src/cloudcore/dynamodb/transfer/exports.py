@@ -7,10 +7,11 @@ A record: {"arn": of the table, "table_id", "table": its key schema, "asked": th
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from cloudcore import validation
-from cloudcore._table import Snapshot
+from cloudcore._table import Snapshot, Tables
 from cloudcore.dynamodb import description
 from cloudcore.dynamodb.recovery import arns, restores
 from cloudcore.dynamodb.transfer import records
@@ -48,7 +49,7 @@ def begin(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
             "status": "IN_PROGRESS",
         }
         when = _when(service, stored, params)
-        _check_filter(service, stored["TableName"], params.get("FilterSpecification"))
+        _check_filter(record["table"], params.get("FilterSpecification"))
         return _start(service, store, stored, record | when, live=not when)
 
 
@@ -165,17 +166,20 @@ def _window(service: DynamoDB, stored: Stored, window: dict[str, Any]) -> list[i
     return [since, until]
 
 
-def _check_filter(service: DynamoDB, table: str, wanted: dict[str, Any] | None) -> None:
+def _check_filter(table: Stored, wanted: dict[str, Any] | None) -> None:
+    """An empty table with the same keys is asked: the real one would be read, at its throughput's cost."""
     if wanted is None:
         return
     failed = "Invalid Request: Invalid FilterSpecification: "
     if not wanted:
         raise refuse(f"{failed}The specification can not be empty")
     verb = "Query" if "KeyConditionExpression" in wanted else "Scan"
-    try:
-        service.tables.execute(verb, {"TableName": table, "Limit": 1, **wanted})
-    except ApiError as error:
-        raise refuse(failed + error.message) from None
+    with Tables() as scratch:
+        scratch.create(table["TableName"], json.dumps(table).encode())
+        try:
+            scratch.execute(verb, {"TableName": table["TableName"], "Limit": 1, **wanted})
+        except ApiError as error:
+            raise refuse(failed + error.message) from None
 
 
 # ---- what is shown ----
