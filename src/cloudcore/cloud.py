@@ -122,6 +122,7 @@ class Place:
                 put_record=lambda stream, data: self.firehose.get(stream).put(data),
                 tables=lambda operation, parameters: self.dynamodb.call(operation, parameters),
                 remote=lambda arn: self.remote.client(arn),
+                follow=self._follow,
                 clock=self._root.clock,
                 secret=self._root._secret,
             )
@@ -282,6 +283,12 @@ class Place:
             return Remote(self._root.reach, self.account)
 
         return self._service("remote", make)
+
+    def _follow(self, arn: str) -> Any:
+        """A stream of a table here, for an event source mapping. Raises ApiError."""
+        from cloudcore.dynamodb.streams.following import Following
+
+        return Following(self.dynamodb.streams, arn)
 
     def _sink(self, arn: str) -> Sink:
         """Where a table sends its changes to: a delivery stream of this cloud, or a Kinesis stream elsewhere.

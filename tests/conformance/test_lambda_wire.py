@@ -67,7 +67,6 @@ def test_the_life_of_a_function(service):
         ("PATCH", FUNCTIONS, "UnknownOperationException"),
         ("GET", "/2015-03-31/nothing", "UnknownOperationException"),
         ("GET", "/2017-10-31/functions/fn/concurrency/more", "UnknownOperationException"),
-        ("GET", "/2015-03-31/event-source-mappings", "UnknownOperationException"),  # not served yet
     ],
 )
 def test_what_is_not_there(service, method, path, code):

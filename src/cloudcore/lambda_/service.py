@@ -8,6 +8,7 @@
     <directory>/async/                  events that are to run (events.py)
     <directory>/durable/                durable executions (durable/)
     <directory>/schedules/<name>.json   when functions are called (schedules/)
+    <directory>/event-sources/          streams that they are called with (event_sources/)
 
 Invoke: name and qualifier -> version -> a warm environment of its pool, or a new one -> result, log, meter.
 
@@ -36,6 +37,8 @@ from cloudcore.lambda_ import aliases, code, layers, lineage, names, operations
 from cloudcore.lambda_.asynchronous import Asynchronous
 from cloudcore.lambda_.capacity import Capacity
 from cloudcore.lambda_.durable.driver import Durable
+from cloudcore.lambda_.event_sources.mappings import Mappings
+from cloudcore.lambda_.event_sources.mappings import directory_of as sources_of
 from cloudcore.lambda_.function_log import FunctionLog
 from cloudcore.lambda_.meter import Meter, cost, prices, total
 from cloudcore.lambda_.metering import Result
@@ -58,8 +61,9 @@ class Lambda:
     `endpoint_url()` gives the URL at which functions reach the other services, `listener()` the one that
     clients use; `read_object(bucket, key)` reads deployment packages from an object store; `put_object(
     bucket, key, data)`, `put_record(stream, data)` and `tables(operation, parameters)` write to destinations
-    of asynchronous events, as do boto3's clients that `remote(arn)` gives for services elsewhere; functions
-    do not see the directories in `hidden`. Environments end after `idle_s` seconds without a call.
+    of asynchronous events, as do boto3's clients that `remote(arn)` gives for services elsewhere;
+    `follow(stream ARN)` opens a table's stream for an event source mapping; functions do not see
+    the directories in `hidden`. Environments end after `idle_s` seconds without a call.
     One process owns a directory: BusyError for a second one.
     """
 
@@ -77,6 +81,7 @@ class Lambda:
         put_record: Callable[[str, bytes], object] | None = None,
         tables: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         remote: Callable[[str], Any] | None = None,
+        follow: Callable[[str], Any] | None = None,
         listener: Callable[[], str | None] = lambda: None,
         clock: Clock | None = None,
         idle_s: float = 300.0,
@@ -94,6 +99,7 @@ class Lambda:
         self.endpoint_url, self.read_object, self.listener = endpoint_url, read_object, listener
         self.put_object, self.put_record, self.tables = put_object, put_record, tables
         self._remote = remote
+        self.follow = follow
         os.makedirs(os.path.join(self.directory, "logs"), exist_ok=True)
         self._owner = _own(self.directory)
         self.registry = Registry(self.directory)
@@ -113,6 +119,7 @@ class Lambda:
         self._asynchronous: Asynchronous | None = None
         self._durable: Durable | None = None
         self._schedules: Schedules | None = None
+        self._mappings: Mappings | None = None
         for name, record in self.registry.functions.items():
             self._provide(name, record)
         if os.path.isdir(os.path.join(self.directory, "async")):
@@ -121,6 +128,8 @@ class Lambda:
             self.durable  # noqa: B018 - so do executions
         if os.path.isdir(directory_of(self.directory)):
             self.schedules  # noqa: B018 - and schedules
+        if os.path.isdir(sources_of(self.directory)):
+            self.mappings  # noqa: B018 - and event source mappings
 
     # -- doors -----------------------------------------------------------------------------------
 
@@ -318,6 +327,16 @@ class Lambda:
                 self._schedules = Schedules(self, directory_of(self.directory))
             return self._schedules
 
+    @property
+    def mappings(self) -> Mappings:
+        """The event source mappings."""
+        with self.lock:
+            if self._mappings is None:
+                if self._closed:
+                    raise ClosedError("this service is closed", "closed")
+                self._mappings = Mappings(self, sources_of(self.directory))
+            return self._mappings
+
     def usage(self, function: str) -> dict[str, Any]:
         """What a function has cost since the service was opened: see Meter."""
         return self.meter(function).read()
@@ -393,6 +412,8 @@ class Lambda:
             self._schedules.close()
         if queue is not None:
             queue.stop()
+        if self._mappings is not None:
+            self._mappings.close()
         if self._durable is not None:
             self._durable.close()
         with self.lock:

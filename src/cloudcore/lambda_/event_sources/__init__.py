@@ -1,0 +1,1 @@
+"""Event source mappings: functions that are called with what a stream holds."""
