@@ -137,7 +137,7 @@ def open_stream(weed: Any, home: Path, bucket: str, **options: Any) -> tuple[Fir
 def test_a_server_that_dies_and_one_that_hangs(
     weed: Any, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cloudcore.firehose.pipeline._RETRY_MAX_S", 1.0)
+    monkeypatch.setattr("cloudcore.firehose.turning._RETRY_MAX_S", 1.0)
     service, stream = open_stream(weed, tmp_path, bucket)
     put = 0
 
