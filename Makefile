@@ -139,7 +139,7 @@ lint: $(VENV)/.installed $(VENV)/.lint-tools $(VENV)/.test-tools ## formatters a
 	cmake --preset dev -G Ninja >/dev/null
 	JOBS=$(JOBS) tools/run_clang_tidy.sh
 	cython-lint --max-line-length 110 csrc/python
-	codespell $(PROSE) csrc src tests bench tools examples
+	codespell --skip "docs/_build,docs/reference" $(PROSE) csrc src tests bench tools examples
 	PYTHONPATH=src lint-imports --no-cache --no-logo
 	mypy
 	$(BIN)/python tools/check_typing.py
