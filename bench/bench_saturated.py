@@ -16,12 +16,11 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 
 import pytest
 
 from .conftest import item
-from .wire_peer import Peer, connect, free_port, request, start
+from .wire_peer import Peer, connect, free_port, request, serve_words, start
 
 CONNECTIONS = 32
 SECONDS = 2
@@ -87,17 +86,7 @@ def rate(core: int, port: int, script: str) -> float:
 
 def test_saturated_beside_nginx(benchmark, cores, tmp_path):
     ours_port, nginx_port = free_port(), free_port()
-    words = [
-        sys.executable,
-        "-m",
-        "cloudcore.cli.main",
-        "serve",
-        "--port",
-        str(ours_port),
-        "--data",
-        ":memory:",
-    ]
-    ours: Peer = start(pinned(cores[0], *words), ours_port, tmp_path)
+    ours: Peer = start(pinned(cores[0], *serve_words(ours_port)), ours_port, tmp_path)
     nginx = None
     try:
         kinds = [{"AttributeName": n, "AttributeType": t} for n, t in (("pk", "S"), ("sk", "N"))]

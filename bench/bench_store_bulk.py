@@ -203,11 +203,10 @@ class Disk:
         os.close(self.descriptor)
 
 
-def test_one_sync_each(benchmark, tmp_path):
-    """PutItem that waits for the disk, beside the disk alone and the peers that wait too, write by write."""
-    os.sync()
+def waiting_stores(directory, **more):
+    """Stores whose writes wait for the disk, by name, each in a directory of its own; `more` come first."""
     makers = {
-        "disk": Disk,
+        **more,
         "cloudcore": lambda d: Cloudcore(d, durability="commit"),
         "lmdb": lambda d: Lmdb(d, sync=True),
         "sqlite": lambda d: Sqlite(d, sync=True),
@@ -215,8 +214,14 @@ def test_one_sync_each(benchmark, tmp_path):
         "leveldb": lambda d: Level(d, sync=True),
     }
     for name in makers:
-        (tmp_path / name).mkdir()
-    stores = {name: make(str(tmp_path / name)) for name, make in makers.items()}
+        (directory / name).mkdir()
+    return {name: make(str(directory / name)) for name, make in makers.items()}
+
+
+def test_one_sync_each(benchmark, tmp_path):
+    """PutItem that waits for the disk, beside the disk alone and the peers that wait too, write by write."""
+    os.sync()
+    stores = waiting_stores(tmp_path, disk=Disk)
     spent: dict[str, list[float]] = {name: [] for name in stores}
 
     def run():
@@ -239,16 +244,7 @@ def test_one_sync_each(benchmark, tmp_path):
 def test_durable_batches(benchmark, tmp_path):
     """25 items that wait for the disk together, by one thread, beside the peers' batches, in turn."""
     os.sync()
-    makers = {
-        "cloudcore": lambda d: Cloudcore(d, durability="commit"),
-        "lmdb": lambda d: Lmdb(d, sync=True),
-        "sqlite": lambda d: Sqlite(d, sync=True),
-        "rocksdb": lambda d: Rocks(d, sync=True),
-        "leveldb": lambda d: Level(d, sync=True),
-    }
-    for name in makers:
-        (tmp_path / name).mkdir()
-    stores = {name: make(str(tmp_path / name)) for name, make in makers.items()}
+    stores = waiting_stores(tmp_path)
     spent: dict[str, list[float]] = {name: [] for name in stores}
     rng = random.Random(9)
 

@@ -17,7 +17,6 @@ import os
 import random
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +25,7 @@ import pytest
 
 from .bench_firehose import record
 from .conftest import item
-from .wire_peer import Peer, connect, free_port, request, start
+from .wire_peer import Peer, connect, free_port, request, serve_words, start
 
 ITEMS = 1000
 SCORES = 100
@@ -36,17 +35,7 @@ FIREHOSE = "Firehose_20150804"
 def command_of(name: str, port: int) -> tuple[list[str], dict[str, str]]:
     """How a server is started on a port of the loopback interface, with nothing on disk: words, variables."""
     if name == "cloudcore":
-        words = [
-            sys.executable,
-            "-m",
-            "cloudcore.cli.main",
-            "serve",
-            "--port",
-            str(port),
-            "--data",
-            ":memory:",
-        ]
-        return words, {}
+        return serve_words(port), {}
     words = {
         "ministack": ["ministack"],
         "moto": ["moto_server", "-H", "127.0.0.1", "-p", str(port)],

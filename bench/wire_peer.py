@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,11 @@ def request(operation: str, body: dict[str, Any], target: str = "DynamoDB_201208
         f"Content-Length: {len(data)}\r\n\r\n"
     )
     return head.encode() + data
+
+
+def serve_words(port: int) -> list[str]:
+    """Our endpoint's command line, with nothing on disk."""
+    return [sys.executable, "-m", "cloudcore.cli.main", "serve", "--port", str(port), "--data", ":memory:"]
 
 
 @dataclass
