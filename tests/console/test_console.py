@@ -99,8 +99,6 @@ def test_text_of_items_is_never_markup(page: Any, cloud: cloudcore.Cloud) -> Non
 
 
 def test_partiql(page: Any, cloud: cloudcore.Cloud) -> None:
-    if "ExecuteStatement" not in cloud.dynamodb.operations:
-        pytest.skip("statements are not built yet")
     orders = cloud.table("orders", pk="customer:S")
     orders.put({"customer": "ann", "total": 9})
     page.goto("/_cloudcore/tables/orders/sql")
