@@ -68,14 +68,6 @@ ctypedef cc_status (*description_call)(cc_tables *tables, cc_bytes name, cc_byte
                                        cc_error *error) noexcept nogil
 
 
-cdef object counted(object error, cc_verb verb):
-    """A refusal of the request itself, as PutItem and UpdateItem word it: see cc_refusal_is_counted."""
-    if error.code != "ValidationException" or not cc_refusal_is_counted(verb, utf8_of(error.message)):
-        return error
-    message = "1 validation error detected: " + error.message
-    return _errors.ApiError(error.code, message, error.status, error.fields)
-
-
 cdef class Tables:
     """The tables of one directory (None: in memory only).
 

@@ -220,3 +220,11 @@ cdef dict single_object(const cc_request *request, const cc_reply *reply, int fo
     if request.capacity != CC_CAPACITY_NONE:
         result["ConsumedCapacity"] = units_object(request, reply.table, &reply.consumed)
     return result
+
+
+cdef object counted(object error, cc_verb verb):
+    """A refusal of the request itself, as PutItem and UpdateItem word it: see cc_refusal_is_counted."""
+    if error.code != "ValidationException" or not cc_refusal_is_counted(verb, utf8_of(error.message)):
+        return error
+    message = "1 validation error detected: " + error.message
+    return _errors.ApiError(error.code, message, error.status, error.fields)

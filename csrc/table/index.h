@@ -82,6 +82,8 @@ CC_MUST_CHECK cc_status cc_index_partition(const cc_key_shape *keys, const cc_va
 
 /* DynamoDB's size of what the index holds of an item. */
 size_t cc_table_index_size(const cc_table_index *index, cc_bytes item);
+/* Whether a projection shows the attribute `name`; `names` are its list unless it is ALL. */
+bool cc_projection_has(cc_projection_kind kind, const cc_bytes *names, size_t count, cc_bytes name);
 bool cc_table_index_projects(const cc_table_index *index, cc_bytes name);
 /* The projected attributes of an item, appended as an item. */
 CC_MUST_CHECK cc_status cc_table_index_project(const cc_table_index *index, cc_bytes item, cc_arena *arena,

@@ -1,13 +1,17 @@
 /* index_project.c: what an index shows of an item, how large that is, and what keeping it costs. */
 #include "table/internal.h"
 
-bool cc_table_index_projects(const cc_table_index *index, cc_bytes name) {
-    if (index->projection == CC_PROJECT_ALL)
+bool cc_projection_has(cc_projection_kind kind, const cc_bytes *names, size_t count, cc_bytes name) {
+    if (kind == CC_PROJECT_ALL)
         return true;
-    for (size_t i = 0; i < index->projected_count; i++)
-        if (cc_bytes_equal(index->projected[i], name))
+    for (size_t i = 0; i < count; i++)
+        if (cc_bytes_equal(names[i], name))
             return true;
     return false;
+}
+
+bool cc_table_index_projects(const cc_table_index *index, cc_bytes name) {
+    return cc_projection_has(index->projection, index->projected, index->projected_count, name);
 }
 
 size_t cc_table_index_size(const cc_table_index *index, cc_bytes item) {

@@ -243,12 +243,7 @@ static cc_status put_vector(cc_item_writer *writer, cc_value list, cc_error *err
 }
 
 static bool projects(const cc_vector_index *index, cc_bytes name) {
-    if (index->projection == CC_PROJECT_ALL)
-        return true;
-    for (size_t i = 0; i < index->projected_count; i++)
-        if (cc_bytes_equal(index->projected[i], name))
-            return true;
-    return false;
+    return cc_projection_has(index->projection, index->projected, index->projected_count, name);
 }
 
 cc_status cc_vector_project(const cc_vector_index *index, cc_bytes item, bool whole, cc_arena *arena,
