@@ -74,6 +74,8 @@ cdef class Tables:
     durability: "process" (default: survives kill -9 of the process), "interval", "commit" (each
     write waits for the disk) or "memory". With `account` (12 digits) and `region`, ARNs of others are
     refused. enforce_throughput: requests are held to the throughput of their tables.
+    checkpoint_bytes: a checkpoint is taken after so many bytes of log; 0: half of what is stored,
+    at least 64 MiB.
     """
     cdef cc_tables *tables
     cdef Scratch *spare
@@ -88,7 +90,8 @@ cdef class Tables:
 
     def __cinit__(self, directory=None, durability="process", uint32_t interval_ms=0,
                   uint64_t disk_bound=0, str account="", str region="",
-                  uint64_t feed_retention_ms=0, bint enforce_throughput=False):
+                  uint64_t feed_retention_ms=0, bint enforce_throughput=False,
+                  uint64_t checkpoint_bytes=0):
         cdef cc_store_options options
         cdef cc_error error
         cdef cc_status status
@@ -106,6 +109,7 @@ cdef class Tables:
         options.log.disk_bound = disk_bound
         options.feed_retention_ms = feed_retention_ms
         self.feeds = weakref.WeakSet()
+        options.checkpoint_bytes = checkpoint_bytes
         encoded = None if directory is None else os.fsencode(directory)
         if encoded is not None:
             path = PyBytes_AS_STRING(encoded)
@@ -390,21 +394,43 @@ cdef class Tables:
             self.leave(scratch)
 
     def info(self):
-        """The log under the tables: sequences, bytes on disk, segments, syncs, torn bytes.
+        """The log and the checkpoints under the tables.
 
-        All zero when nothing is logged (tables in memory).
+        first_sequence, last_sequence, synced_sequence, segments, disk_bytes, torn_bytes, syncs: of the log.
+        checkpoints, checkpoint_failures: since open; generation: of the newest checkpoint; page_file_bytes,
+        page_used_bytes: of the file that holds it; log_bytes: to replay if the process ended now;
+        fell_back: the newest checkpoint could not be read, open took the one before; memory_bytes. All zero
+        but memory_bytes when nothing is logged (tables in memory).
         """
         cdef Scratch *scratch = self.enter()
         cdef cc_log_info info
+        cdef cc_store_info store
         cdef cc_log *log
         try:
             memset(&info, 0, sizeof(info))
             log = cc_store_log(cc_tables_store(self.tables))
-            if log != NULL:
-                cc_log_info_get(log, &info)
+            with nogil:
+                if log != NULL:
+                    cc_log_info_get(log, &info)
+                cc_store_info_get(cc_tables_store(self.tables), &store)
             return {"first_sequence": info.first_sequence, "last_sequence": info.last_sequence,
                     "disk_bytes": info.disk_bytes, "synced_sequence": info.synced_sequence,
-                    "torn_bytes": info.torn_bytes, "segments": info.segments, "syncs": info.syncs}
+                    "torn_bytes": info.torn_bytes, "segments": info.segments, "syncs": info.syncs,
+                    "memory_bytes": store.memory_bytes, "checkpoints": store.checkpoints,
+                    "checkpoint_failures": store.checkpoint_failures, "generation": store.generation,
+                    "page_file_bytes": store.page_file_bytes, "page_used_bytes": store.page_used_bytes,
+                    "log_bytes": store.log_bytes, "fell_back": bool(store.fell_back)}
+        finally:
+            self.leave(scratch)
+
+    def checkpoint(self):
+        """Takes a checkpoint now, beside readers and writers; recycles the log before the last but one."""
+        cdef Scratch *scratch = self.enter()
+        cdef cc_status status
+        try:
+            with nogil:
+                status = cc_store_checkpoint(cc_tables_store(self.tables), &scratch.error)
+            check(status, &scratch.error)
         finally:
             self.leave(scratch)
 

@@ -93,6 +93,18 @@ cdef extern from "store/store.h" nogil:
         cc_log_options log
         uint64_t feed_retention_ms
         uint64_t feed_bytes_max
+        uint64_t checkpoint_bytes
+    ctypedef struct cc_store_info:
+        uint64_t memory_bytes
+        uint64_t checkpoints
+        uint64_t checkpoint_failures
+        uint64_t generation
+        uint64_t page_file_bytes
+        uint64_t page_used_bytes
+        uint64_t log_bytes
+        bint fell_back
+    void cc_store_info_get(cc_store *store, cc_store_info *info_out)
+    cc_status cc_store_checkpoint(cc_store *store, cc_error *error)
     ctypedef struct cc_space_info:
         uint64_t item_count
         uint64_t item_bytes

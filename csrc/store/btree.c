@@ -150,6 +150,7 @@ static void leaf_split(cc_leaf *leaf, cc_leaf *right, uint32_t slot, cc_head hea
                        cc_head *separator_out, cc_cell **separator_cell_out) {
     uint32_t keep = slot == CC_NODE_FANOUT ? CC_NODE_FANOUT : CC_NODE_FANOUT / 2;
     right->count = (uint16_t)(CC_NODE_FANOUT - keep);
+    leaf->flags |= CC_LEAF_DIRTY;
     memcpy(right->heads, leaf->heads + keep, right->count * sizeof(cc_head));
     memcpy(right->cells, leaf->cells + keep, right->count * sizeof(cc_cell *));
     leaf->count = (uint16_t)keep;
@@ -190,10 +191,10 @@ static void inner_split(cc_inner *inner, cc_inner *right, uint32_t at, cc_head *
     *cell = up_cell;
 }
 
-/* The nodes that a split needs, taken before anything changes: [0] a leaf, then inner nodes. */
-static cc_status take_nodes(cc_btree *tree, const cc_tree_path *path, void *nodes[CC_TREE_DEPTH_MAX + 2],
-                            uint32_t *count_out) {
-    uint32_t needed = 1, level = tree->height;
+/* The inner nodes that one more child of the path's last node needs, taken before anything changes. */
+static cc_status take_inners(cc_btree *tree, const cc_tree_path *path, void *nodes[CC_TREE_DEPTH_MAX + 1],
+                             uint32_t *count_out) {
+    uint32_t needed = 0, level = tree->height;
     while (level > 0 && path->node[level - 1]->count == CC_NODE_FANOUT) {
         needed++;
         level--;
@@ -202,8 +203,7 @@ static cc_status take_nodes(cc_btree *tree, const cc_tree_path *path, void *node
         needed++; /* a new root */
     CC_ASSERT(tree->height + 1 < CC_TREE_DEPTH_MAX);
     for (uint32_t i = 0; i < needed; i++) {
-        size_t size = i == 0 ? sizeof(cc_leaf) : sizeof(cc_inner);
-        nodes[i] = cc_heap_alloc(tree->heap, cc_cell_class(size));
+        nodes[i] = cc_heap_alloc(tree->heap, cc_cell_class(sizeof(cc_inner)));
         if (nodes[i] == NULL) {
             while (i > 0)
                 cc_heap_release(tree->heap, nodes[--i]);
@@ -214,21 +214,17 @@ static cc_status take_nodes(cc_btree *tree, const cc_tree_path *path, void *node
     return CC_OK;
 }
 
-static cc_status insert_splitting(cc_btree *tree, const cc_tree_path *path, uint32_t slot, cc_head head,
-                                  cc_cell *cell) {
-    void *nodes[CC_TREE_DEPTH_MAX + 2];
-    uint32_t taken = 0, used = 1, level = tree->height;
-    CC_TRY(take_nodes(tree, path, nodes, &taken));
-    cc_head separator;
-    cc_cell *separator_cell;
-    leaf_split(path->leaf, nodes[0], slot, head, cell, &separator, &separator_cell);
-    void *right = nodes[0];
+/* Hangs `right` behind the path's leaf. */
+static void push_up(cc_btree *tree, const cc_tree_path *path, void *right, cc_head separator,
+                    cc_cell *separator_cell, void **nodes, uint32_t taken) {
+    uint32_t used = 0, level = tree->height;
     while (level > 0) {
         cc_inner *inner = path->node[--level];
         uint32_t at = path->index[level];
         if (inner->count < CC_NODE_FANOUT) {
             inner_put(inner, at, separator, separator_cell, right);
-            return CC_OK;
+            CC_ASSERT(used == taken);
+            return;
         }
         CC_ASSERT(used < taken);
         inner_split(inner, nodes[used], at, &separator, &separator_cell, right);
@@ -241,6 +237,57 @@ static cc_status insert_splitting(cc_btree *tree, const cc_tree_path *path, uint
     inner_put(root, 0, separator, separator_cell, right);
     tree->root = root;
     tree->height++;
+}
+
+cc_leaf *cc_btree_leaf_new(cc_btree *tree) {
+    cc_leaf *leaf = cc_heap_alloc(tree->heap, cc_cell_class(sizeof *leaf));
+    if (leaf == NULL)
+        return NULL;
+    leaf->count = 0;
+    leaf->flags = CC_LEAF_DIRTY;
+    leaf->page = (cc_page_ref){0};
+    leaf->previous = leaf->next = NULL;
+    return leaf;
+}
+
+static cc_status insert_splitting(cc_btree *tree, const cc_tree_path *path, uint32_t slot, cc_head head,
+                                  cc_cell *cell) {
+    void *nodes[CC_TREE_DEPTH_MAX + 1];
+    uint32_t taken = 0;
+    cc_leaf *right = cc_btree_leaf_new(tree);
+    if (right == NULL)
+        return CC_ERR_NOMEM;
+    cc_status status = take_inners(tree, path, nodes, &taken);
+    if (status != CC_OK) {
+        cc_heap_release(tree->heap, right);
+        return status;
+    }
+    cc_head separator;
+    cc_cell *separator_cell;
+    leaf_split(path->leaf, right, slot, head, cell, &separator, &separator_cell);
+    push_up(tree, path, right, separator, separator_cell, nodes, taken);
+    return CC_OK;
+}
+
+cc_status cc_btree_append(cc_btree *tree, cc_leaf *leaf, cc_head separator, cc_cell *separator_cell) {
+    void *nodes[CC_TREE_DEPTH_MAX + 1];
+    uint32_t taken = 0;
+    cc_tree_path path;
+    if (tree->root == NULL) {
+        tree->root = leaf;
+        return CC_OK;
+    }
+    void *node = tree->root;
+    for (uint32_t level = 0; level < tree->height; level++) {
+        path.node[level] = node;
+        path.index[level] = path.node[level]->count - 1u;
+        node = path.node[level]->children[path.index[level]];
+    }
+    path.leaf = node;
+    CC_TRY(take_inners(tree, &path, nodes, &taken));
+    path.leaf->next = leaf;
+    leaf->previous = path.leaf;
+    push_up(tree, &path, leaf, separator, separator_cell, nodes, taken);
     return CC_OK;
 }
 
@@ -248,12 +295,9 @@ cc_status cc_btree_insert(cc_btree *tree, uint64_t hash, cc_cell *cell) {
     cc_key key = cc_cell_key(cell);
     cc_probe probe = {cc_head_of(hash, key.sort), key, tree->collided};
     if (CC_UNLIKELY(tree->root == NULL)) {
-        cc_leaf *leaf = cc_heap_alloc(tree->heap, cc_cell_class(sizeof *leaf));
-        if (leaf == NULL)
+        tree->root = cc_btree_leaf_new(tree);
+        if (tree->root == NULL)
             return CC_ERR_NOMEM;
-        leaf->count = 0;
-        leaf->previous = leaf->next = NULL;
-        tree->root = leaf;
     }
     cc_tree_path path;
     uint32_t slot;

@@ -1,7 +1,7 @@
 /* btree.h: the ordered index of a space: a B+tree over (partition hash, partition, sort).
  *
  *   inner  | count | separators: heads [63] | their cells [63] | children [64] |      2 KiB
- *   leaf   | count | previous, next | heads [64] | cells [64] |                       1.6 KiB
+ *   leaf   | count, flags | previous, next | heads [64] | cells [64] | page |         1.6 KiB
  *   head   { partition hash, first 8 bytes of the sort key, big-endian }: 16 bytes, packed apart
  *          from the pointers, compared as one 128-bit number
  *
@@ -36,11 +36,14 @@ typedef struct {
 typedef struct cc_leaf cc_leaf;
 struct cc_leaf {
     uint16_t count;
+    uint8_t flags; /* CC_LEAF_* */
     cc_leaf *previous, *next;
     uint64_t unused; /* keeps the heads on line boundaries of 16 */
     cc_head heads[CC_NODE_FANOUT];
     cc_cell *cells[CC_NODE_FANOUT];
+    cc_page_ref page; /* where the page file has it; current unless the leaf or one of its cells is dirty */
 };
+enum { CC_LEAF_DIRTY = 1 }; /* it lost or gained entries since `page` was written */
 
 typedef struct {
     uint16_t count; /* children */
@@ -82,6 +85,24 @@ void cc_btree_remove(cc_btree *tree, uint64_t hash, const cc_cell *cell);
 cc_place cc_btree_seek(const cc_btree *tree, uint64_t hash, cc_key key);
 cc_place cc_btree_seek_last(const cc_btree *tree, uint64_t hash, cc_key key);
 cc_place cc_btree_seek_hash(const cc_btree *tree, uint64_t hash);
+
+/* ---- leaf by leaf: how checkpoints are taken and restored ---- */
+/* What stands between two neighbouring leaves: a head, or a whole key; before the first leaf nothing. */
+typedef struct {
+    bool first, has_key;
+    cc_head head;
+    cc_key key;
+} cc_bound;
+/* The leaf that holds what comes first at or after `bound`, and its slot there (its count: the leaf ends
+ * before). False when the tree is empty. */
+bool cc_btree_locate(const cc_btree *tree, const cc_bound *bound, cc_place *place_out, cc_bound *upper_out,
+                     bool *last_out);
+/* An empty leaf that no tree knows; NULL when memory is out. */
+cc_leaf *cc_btree_leaf_new(cc_btree *tree);
+/* Hangs a leaf behind the last one. `separator_cell` (flagged CC_CELL_SEPARATOR) or NULL as in an inner node;
+ * both are looked at only when there is a leaf before. */
+CC_MUST_CHECK cc_status cc_btree_append(cc_btree *tree, cc_leaf *leaf, cc_head separator,
+                                        cc_cell *separator_cell);
 
 /* Walks every node and asserts the invariants; returns the number of entries. For tests. */
 uint64_t cc_btree_check(const cc_btree *tree);

@@ -41,6 +41,7 @@ static void join_leaves(cc_btree *tree, cc_inner *parent, uint32_t at) {
     memcpy(left->heads + left->count, right->heads, right->count * sizeof(cc_head));
     memcpy(left->cells + left->count, right->cells, right->count * sizeof(cc_cell *));
     left->count = (uint16_t)(left->count + right->count);
+    left->flags |= CC_LEAF_DIRTY;
     left->next = right->next;
     if (left->next != NULL)
         left->next->previous = left;
@@ -146,6 +147,7 @@ void cc_btree_remove(cc_btree *tree, uint64_t hash, const cc_cell *cell) {
     close_gap(leaf->heads, sizeof(cc_head), slot, leaf->count);
     close_gap(leaf->cells, sizeof(cc_cell *), slot, leaf->count);
     leaf->count--;
+    leaf->flags |= CC_LEAF_DIRTY;
     if (leaf->count < THIN)
         shrink_upwards(tree, &path);
     if (tree->height == 0 && ((cc_leaf *)tree->root)->count == 0) {

@@ -1,8 +1,19 @@
 /* cell.c: making, fitting and freeing the cells of items; see cell.h. */
 #include "store/cell.h"
 
+static inline size_t needed(size_t key_size, size_t value_size) {
+    size_t size = sizeof(cc_cell) + key_size + value_size;
+    if (CC_UNLIKELY(value_size > CC_VALUE_INLINE_MAX))
+        size += CC_CELL_REF;
+    return size;
+}
+
+static inline size_t room_of(const cc_cell *cell) {
+    return cell->cell_class == CC_CELL_LARGE ? cc_heap_large_size(cell) : cc_cell_size(cell->cell_class);
+}
+
 cc_cell *cc_cell_new(cc_heap *heap, cc_key key, size_t value_size) {
-    size_t size = sizeof(cc_cell) + key.partition.size + key.sort.size + value_size;
+    size_t size = needed(key.partition.size + key.sort.size, value_size);
     bool large = size > CC_CELL_MAX;
     uint32_t cell_class = large ? CC_CELL_LARGE : cc_cell_class(size);
     cc_cell *cell = large ? cc_heap_alloc_large(heap, size) : cc_heap_alloc(heap, cell_class);
@@ -26,15 +37,24 @@ void cc_cell_free(cc_heap *heap, cc_cell *cell) {
         cc_heap_release(heap, cell);
 }
 
-void cc_cell_drop_flag(cc_heap *heap, cc_cell *cell, uint8_t flag) {
-    cell->flags = (uint8_t)(cell->flags & ~flag);
+void cc_cell_drop_flag(cc_heap *heap, cc_cell *cell, uint16_t flag) {
+    cell->flags = (uint16_t)(cell->flags & ~flag);
     if ((cell->flags & (CC_CELL_LIVE | CC_CELL_SEPARATOR)) == 0)
         cc_cell_free(heap, cell);
 }
 
 bool cc_cell_fits(const cc_cell *cell, size_t value_size) {
-    size_t size = sizeof(cc_cell) + cell->partition_size + cell->sort_size + value_size;
-    size_t room = cell->cell_class == CC_CELL_LARGE ? cc_heap_large_size(cell)
-                                                    : cc_cell_size(cell->cell_class);
+    size_t size = needed((size_t)cell->partition_size + cell->sort_size, value_size);
+    size_t room = room_of(cell);
     return size <= room && (size >= room / 2 || room <= 64);
+}
+
+cc_page_ref cc_cell_ref(const cc_cell *cell) {
+    cc_page_ref ref;
+    memcpy(&ref, (const uint8_t *)cell + room_of(cell) - CC_CELL_REF, sizeof ref);
+    return ref;
+}
+
+void cc_cell_set_ref(cc_cell *cell, const cc_page_ref *ref) {
+    memcpy((uint8_t *)cell + room_of(cell) - CC_CELL_REF, ref, sizeof *ref);
 }

@@ -1,9 +1,12 @@
 /* cell.h: how one item lies in memory: key and value in one cell of the space's heap.
  *
- *   | u32 value_size | u16 partition_size | u16 sort_size | u8 class | u8 flags | u16 0 |
+ *   | u32 value_size | u16 partition_size | u16 sort_size | u8 class | u8 0 | u16 flags |
  *   | partition bytes | sort bytes | value bytes | slack of the size class |
  *
  * A point read therefore costs one miss for the hash slot and one run of lines for the item.
+ * Where the value is larger than CC_VALUE_INLINE_MAX, the last CC_CELL_REF bytes of the cell say where it lies
+ * in the page file (cc_cell_ref): it has an extent of its own there, so that writing the items beside it again
+ * does not write it again.
  * A cell that separates two leaves (see btree.h) outlives its item: CC_CELL_SEPARATOR keeps it. */
 #ifndef CC_STORE_CELL_H
 #define CC_STORE_CELL_H
@@ -16,10 +19,20 @@ typedef struct {
     uint16_t partition_size;
     uint16_t sort_size;
     uint8_t cell_class; /* CC_CELL_LARGE: a run of its own */
-    uint8_t flags;
-    uint16_t zero;
+    uint8_t zero;
+    uint16_t flags;
     uint8_t bytes[];
 } cc_cell;
+
+/* A page of the page file, as its parent names it; offset 0: none. */
+typedef struct {
+    uint64_t offset;
+    uint64_t generation; /* of the checkpoint it was written for */
+    uint32_t size;       /* bytes in use */
+    uint32_t crc;
+} cc_page_ref;
+
+enum { CC_VALUE_INLINE_MAX = 4096, CC_CELL_REF = sizeof(cc_page_ref) };
 
 enum {
     CC_CELL_LIVE = 1,      /* an item: the tree's leaf and the hash index point to it */
@@ -28,6 +41,7 @@ enum {
     CC_CELL_STAGED = 8,    /* a change of the batch being written has index work for it */
     CC_CELL_ABSENT = 16,   /* of a snapshot: there was no item */
     CC_CELL_FED = 32,      /* a change of the batch being written was looked at for the feed */
+    CC_CELL_DIRTY = 64,    /* the page that its leaf was written to last does not have its value */
 };
 
 static inline cc_key cc_cell_key(const cc_cell *cell) {
@@ -57,8 +71,12 @@ static inline int cc_cell_compare(const cc_cell *cell, cc_key key) {
 cc_cell *cc_cell_new(cc_heap *heap, cc_key key, size_t value_size);
 void cc_cell_free(cc_heap *heap, cc_cell *cell);
 /* Free unless something (a leaf, a separator) still needs it. */
-void cc_cell_drop_flag(cc_heap *heap, cc_cell *cell, uint8_t flag);
+void cc_cell_drop_flag(cc_heap *heap, cc_cell *cell, uint16_t flag);
 /* A value of `value_size` bytes fits, and would not waste more than half the cell. */
 bool cc_cell_fits(const cc_cell *cell, size_t value_size);
+/* Where the value of a cell lies in the page file, or lay before the cell became dirty; only of values over
+ * CC_VALUE_INLINE_MAX. */
+cc_page_ref cc_cell_ref(const cc_cell *cell);
+void cc_cell_set_ref(cc_cell *cell, const cc_page_ref *ref);
 
 #endif

@@ -7,6 +7,7 @@
 #include "store/feed.h"
 #include "store/hash_index.h"
 #include "store/index.h"
+#include "store/pager.h"
 #include "store/record.h"
 #include "store/snapshot.h"
 #include "store/store.h"
@@ -60,6 +61,20 @@ struct cc_store {
     size_t space_count, space_capacity;
     cc_space **by_id; /* by_id[id]: NULL once dropped */
     uint32_t next_id, id_capacity;
+    uint64_t last_sequence; /* of the log record applied last */
+    bool read_only;
+    bool poisoned; /* a sync of the page file failed: nothing is written any more */
+    /* ---- checkpoints (checkpoint.c, checkpointer.c) ---- */
+    cc_pager pager;
+    uint64_t logged_bytes;     /* since the last checkpoint began */
+    uint64_t checkpoint_due;   /* logged_bytes at which the next one is taken */
+    uint64_t checkpoint_bytes; /* the option */
+    uint64_t checkpoints, checkpoint_failures;
+    bool fell_back;     /* the newest checkpoint on disk could not be read */
+    bool checkpointing; /* one is being taken; whoever waits for it waits for checkpoint_changed */
+    bool has_checkpointer, checkpoint_wanted, checkpointer_stops;
+    pthread_t checkpointer;
+    cc_cond checkpoint_changed;
     cc_buffer scratch;    /* of a write of many changes: staging and log parts */
     cc_buffer index_work; /* of a write to spaces with indexes */
     cc_buffer index_keys[2];
@@ -130,9 +145,11 @@ CC_MUST_CHECK cc_status cc_space_new(cc_store *store, uint32_t id, cc_bytes name
 void cc_space_link(cc_store *store, cc_space *space);
 void cc_space_unlink(cc_store *store, cc_space *space);
 void cc_space_free(cc_space *space);
+cc_space *cc_space_by_id(const cc_store *store, uint32_t id); /* NULL: none */
 
 /* ---- recovery (recover.c) ---- */
-CC_MUST_CHECK cc_status cc_store_replay(cc_store *store, uint64_t *records_out, cc_error *error);
+/* What checkpoint and log hold; *new_out: neither holds anything. */
+CC_MUST_CHECK cc_status cc_store_recover(cc_store *store, bool *new_out, cc_error *error);
 /* One record onto the memory; only reads `payload`. */
 CC_MUST_CHECK cc_status cc_store_apply_record(cc_store *store, uint32_t type, cc_bytes payload,
                                               cc_error *error);

@@ -1,16 +1,14 @@
-/* recover.c: replaying the log into memory at open.
+/* recover.c: the newest checkpoint, then the log behind it, into memory at open.
  *
  * Each record goes through the same staging and committing as a live write, without the log.
  * A record that does not decode, names a space that is not there, or creates one out of turn stops
  * the open with CC_ERR_CORRUPT and its sequence as position. */
 #include "store/internal.h"
 
+#include "store/restore.h"
+
 static cc_status corrupt(cc_error *error, const char *what) {
     return cc_fail(error, CC_ERR_CORRUPT, "a store record cannot be replayed: %s", what);
-}
-
-static cc_space *space_by_id(const cc_store *store, uint32_t id) {
-    return id < store->next_id ? store->by_id[id] : NULL;
 }
 
 static cc_status apply_write(cc_store *store, cc_record *record, cc_error *error) {
@@ -18,7 +16,7 @@ static cc_status apply_write(cc_store *store, cc_record *record, cc_error *error
         cc_record_change decoded;
         CC_TRY(cc_record_next_change(record, &decoded, error));
         cc_change change = {.kind = (cc_change_kind)decoded.kind,
-                            .space = space_by_id(store, decoded.space_id),
+                            .space = cc_space_by_id(store, decoded.space_id),
                             .key = decoded.key,
                             .value = decoded.value};
         if (change.space == NULL)
@@ -52,7 +50,7 @@ cc_status cc_store_apply_record(cc_store *store, uint32_t type, cc_bytes payload
         return apply_write(store, &record, error);
     if (type == CC_RECORD_CREATE)
         return apply_create(store, &record, error);
-    cc_space *space = space_by_id(store, record.space_id);
+    cc_space *space = cc_space_by_id(store, record.space_id);
     if (space == NULL)
         return corrupt(error, "an unknown space");
     if (type == CC_RECORD_META) {
@@ -75,25 +73,54 @@ static cc_status replay_first(cc_store *store, const cc_log_record *record, cc_e
     return CC_OK;
 }
 
-cc_status cc_store_replay(cc_store *store, uint64_t *records_out, cc_error *error) {
+static cc_status replay(cc_store *store, uint64_t begin, cc_error *error) {
     cc_log_reader *reader = NULL;
     cc_log_record record = {0};
-    cc_error local = {0};
-    uint64_t records = 0;
-    if (error == NULL)
-        error = &local;
-    CC_TRY(cc_log_reader_open(store->log, 1, &reader, error));
+    CC_TRY(cc_log_reader_open(store->log, begin + 1, &reader, error));
     cc_status status;
     while ((status = cc_log_reader_next(reader, &record, error)) == CC_OK) {
-        status = records == 0 ? replay_first(store, &record, error)
-                              : cc_store_apply_record(store, record.type, record.payload, error);
+        status = store->last_sequence == 0 ? replay_first(store, &record, error)
+                                           : cc_store_apply_record(store, record.type, record.payload, error);
         if (status != CC_OK) {
             error->position = record.first;
             break;
         }
-        records++;
+        store->last_sequence = record.first;
+        store->logged_bytes += record.payload.size;
     }
     cc_log_reader_close(reader);
-    *records_out = records;
     return status == CC_ERR_NOT_FOUND ? CC_OK : status;
+}
+
+/* The log must begin where the checkpoint ends, and hold what its pages may hold. */
+static cc_status check_log(const cc_store *store, uint64_t begin, uint64_t end, const cc_error *why,
+                           cc_error *error) {
+    cc_log_info info;
+    cc_log_info_get(store->log, &info);
+    if (info.first_sequence > begin + 1)
+        return cc_fail(error, CC_ERR_CORRUPT,
+                       "the log begins at sequence %llu, but %llu is where replay must begin%s%.300s",
+                       (unsigned long long)info.first_sequence, (unsigned long long)begin + 1,
+                       why->message[0] == '\0' ? "" : ": ", why->message);
+    if (info.last_sequence < end)
+        return cc_fail(error, CC_ERR_CORRUPT,
+                       "the log ends at sequence %llu, but the checkpoint holds changes up to %llu",
+                       (unsigned long long)info.last_sequence, (unsigned long long)end);
+    return CC_OK;
+}
+
+cc_status cc_store_recover(cc_store *store, bool *new_out, cc_error *error) {
+    uint64_t begin = 0, end = 0;
+    cc_error why = {0}, local = {0};
+    if (error == NULL)
+        error = &local;
+    cc_status status = cc_restore(store, &begin, &end, &why);
+    if (status != CC_OK) {
+        *error = why;
+        return status;
+    }
+    CC_TRY(check_log(store, begin, end, &why, error));
+    CC_TRY(replay(store, begin, error));
+    *new_out = store->last_sequence == 0;
+    return CC_OK;
 }

@@ -96,6 +96,10 @@ void cc_space_unlink(cc_store *store, cc_space *space) {
 }
 
 /* ---- looking at spaces ---- */
+cc_space *cc_space_by_id(const cc_store *store, uint32_t id) {
+    return id < store->id_capacity ? store->by_id[id] : NULL;
+}
+
 cc_space *cc_space_find(cc_store *store, cc_bytes name) {
     if (*store->alive == 0)
         return NULL;

@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "store/checkpoint.h"
 #include "store/internal.h"
 #include "store/poison.h"
 
@@ -34,8 +35,22 @@ static cc_status store_new(cc_store **store_out, cc_error *error) {
     store->hash_mask = UINT64_MAX;
     cc_mutex_init(&store->mutex);
     cc_cond_init(&store->fed);
+    cc_cond_init(&store->checkpoint_changed);
     *store_out = store;
     return CC_OK;
+}
+
+static cc_status poisoned(cc_error *error) {
+    return cc_fail(error, CC_ERR_POISONED, "a sync failed earlier: the store is read-only");
+}
+
+static void count_logged(cc_store *store, const cc_bytes *parts, size_t part_count,
+                         const cc_log_ticket *ticket) {
+    store->last_sequence = ticket->last;
+    for (size_t i = 0; i < part_count; i++)
+        store->logged_bytes += parts[i].size;
+    if (CC_UNLIKELY(store->logged_bytes >= store->checkpoint_due))
+        cc_checkpointer_wake(store);
 }
 
 static cc_status submit(cc_store *store, uint32_t type, const cc_bytes *parts, size_t part_count,
@@ -43,14 +58,20 @@ static cc_status submit(cc_store *store, uint32_t type, const cc_bytes *parts, s
     *ticket_out = (cc_log_ticket){0};
     if (store->log == NULL)
         return CC_OK;
+    if (CC_UNLIKELY(store->poisoned))
+        return poisoned(error);
     cc_log_batch batch = {
         .type = type, .count = 1, .time_ms = store->time_ms, .parts = parts, .part_count = part_count};
-    return cc_log_submit(store->log, &batch, CC_LOG_ANY, ticket_out, error);
+    CC_TRY(cc_log_submit(store->log, &batch, CC_LOG_ANY, ticket_out, error));
+    count_logged(store, parts, part_count, ticket_out);
+    return CC_OK;
 }
 
 /* A record with marked changes, of spaces in the set `topics`. */
 static cc_status submit_feed(cc_store *store, const cc_bytes *parts, size_t part_count, uint64_t topics,
                              cc_log_ticket *ticket_out, cc_error *error) {
+    if (CC_UNLIKELY(store->poisoned))
+        return poisoned(error);
     cc_log_batch batch = {.type = CC_RECORD_FEED,
                           .count = 1,
                           .time_ms = store->time_ms,
@@ -61,8 +82,10 @@ static cc_status submit_feed(cc_store *store, const cc_bytes *parts, size_t part
     for (uint64_t left = topics; left != 0; left &= left - 1)
         store->feed_newest[__builtin_ctzll(left)] = ticket_out->last;
     cc_feed_signal(store, topics); /* they wake when the lock is released */
-    if (CC_LIKELY(store->log != NULL))
+    if (CC_LIKELY(store->log != NULL)) {
+        count_logged(store, parts, part_count, ticket_out);
         return CC_OK;
+    }
     uint64_t written = 0;
     for (size_t i = 0; i < part_count; i++)
         written += parts[i].size;
@@ -78,6 +101,56 @@ static cc_status write_init(cc_store *store, cc_error *error) {
     cc_record_init_encode(store->seed, record);
     cc_bytes part = cc_bytes_of(record, sizeof record);
     return submit(store, CC_RECORD_INIT, &part, 1, &ticket, error);
+}
+
+static cc_status open_directory(cc_store *store, const char *dir, const cc_store_options *options,
+                                cc_error *error) {
+    cc_fs *fs = options->log.fs != NULL ? options->log.fs : cc_fs_system();
+    bool read_only = options->log.read_only, is_new = false;
+    uint64_t cursor;
+    store->read_only = read_only;
+    store->checkpoint_bytes = read_only ? UINT64_MAX : options->checkpoint_bytes;
+    store->checkpoint_due = UINT64_MAX;
+    CC_TRY(cc_log_open(dir, &options->log, &store->log, error));
+    store->feed_log = store->log;
+    store->feed_synced = options->log.durability == CC_DURABILITY_COMMIT;
+    CC_TRY(cc_pager_open(&store->pager, fs, dir, read_only, error));
+    CC_TRY(cc_store_recover(store, &is_new, error));
+    if (read_only)
+        return CC_OK;
+    /* Whoever truncates the log, the store's part of it stays until a checkpoint has it. */
+    if (cc_log_cursor_get(store->log, CC_STORE_CURSOR, &cursor, NULL) != CC_OK)
+        CC_TRY(cc_log_cursor_set(store->log, CC_STORE_CURSOR, 0, error));
+    cc_checkpoint_schedule(store, true);
+    if (is_new)
+        CC_TRY(write_init(store, error));
+    for (size_t i = 0; i < CC_FEED_TOPICS; i++) /* which of them is not known: who waits looks once */
+        store->feed_newest[i] = cc_log_complete(store->log);
+    return CC_OK;
+}
+
+/* Everything but the log. In a forked child what others hold is left alone. */
+static void release(cc_store *store) {
+    bool ours = *store->alive != 0;
+    for (size_t i = 0; i < store->space_count; i++)
+        cc_space_free(store->spaces[i]);
+    if (ours)
+        cc_slab_arena_free(&store->arena);
+    free(store->spaces);
+    free(store->by_id);
+    cc_buffer_free(&store->scratch);
+    cc_buffer_free(&store->index_work);
+    cc_buffer_free(&store->index_keys[0]);
+    cc_buffer_free(&store->index_keys[1]);
+    if (store->log != NULL)
+        cc_pager_close(&store->pager);
+    if (ours) {
+        cc_cond_destroy(&store->checkpoint_changed);
+        cc_cond_destroy(&store->fed);
+        cc_mutex_destroy(&store->mutex);
+    }
+    (void)munmap((void *)(uintptr_t)store->alive, ALIVE_SIZE);
+    free(store);
 }
 
 cc_status cc_store_open(const char *dir, const cc_store_options *options, cc_store **store_out,
@@ -97,21 +170,16 @@ cc_status cc_store_open(const char *dir, const cc_store_options *options, cc_sto
     store->feed_bytes_max = options->feed_bytes_max != 0 ? options->feed_bytes_max
                             : logged                     ? UINT64_MAX
                                                          : MEMORY_FEED_MAX;
-    if (logged) {
-        uint64_t records = 0;
-        CC_TRY_GOTO(cc_log_open(dir, &options->log, &store->log, error));
-        store->feed_log = store->log;
-        store->feed_synced = options->log.durability == CC_DURABILITY_COMMIT;
-        CC_TRY_GOTO(cc_store_replay(store, &records, error));
-        if (records == 0 && !options->log.read_only)
-            CC_TRY_GOTO(write_init(store, error));
-        for (size_t i = 0; i < CC_FEED_TOPICS; i++) /* which of them is not known: who waits looks once */
-            store->feed_newest[i] = cc_log_complete(store->log);
-    }
+    if (options->hash_mask != 0)
+        store->hash_mask = options->hash_mask;
+    if (logged)
+        CC_TRY_GOTO(open_directory(store, dir, options, error));
     *store_out = store;
     return CC_OK;
 cleanup:
-    (void)!cc_store_close(store, NULL);
+    if (store->feed_log != NULL)
+        (void)!cc_log_close(store->feed_log, NULL);
+    release(store);
     return status;
 }
 
@@ -120,25 +188,15 @@ cc_status cc_store_close(cc_store *store, cc_error *error) {
         return CC_OK;
     if (store->snapshot_count != 0 && *store->alive != 0)
         return cc_fail(error, CC_ERR_BUSY, "%zu snapshots of the store are open", store->snapshot_count);
+    if (store->log != NULL && *store->alive != 0) {
+        cc_checkpointer_stop(store);
+        if (cc_checkpoint_worthwhile(store))
+            (void)!cc_checkpoint_take(store, NULL); /* the log has all of it */
+    }
     cc_status status = store->feed_log == NULL ? CC_OK : cc_log_close(store->feed_log, error);
     if (status == CC_ERR_BUSY) /* a reader of the log is open: nothing is closed yet */
         return status;
-    for (size_t i = 0; i < store->space_count; i++)
-        cc_space_free(store->spaces[i]);
-    if (*store->alive != 0)
-        cc_slab_arena_free(&store->arena);
-    free(store->spaces);
-    free(store->by_id);
-    cc_buffer_free(&store->scratch);
-    cc_buffer_free(&store->index_work);
-    cc_buffer_free(&store->index_keys[0]);
-    cc_buffer_free(&store->index_keys[1]);
-    if (*store->alive != 0) {
-        cc_cond_destroy(&store->fed);
-        cc_mutex_destroy(&store->mutex);
-    }
-    (void)munmap((void *)(uintptr_t)store->alive, ALIVE_SIZE);
-    free(store);
+    release(store);
     return status;
 }
 
@@ -167,6 +225,34 @@ void cc_store_set_time(cc_store *store, uint64_t time_ms) { store->time_ms = tim
 uint64_t cc_store_seed(const cc_store *store) { return store->seed; }
 size_t cc_store_memory_bytes(const cc_store *store) {
     return *store->alive == 0 ? 0 : cc_slab_arena_bytes(&store->arena);
+}
+
+void cc_store_info_get(cc_store *store, cc_store_info *info_out) {
+    *info_out = (cc_store_info){0};
+    if (*store->alive == 0)
+        return;
+    cc_store_lock(store);
+    *info_out = (cc_store_info){
+        .memory_bytes = cc_slab_arena_bytes(&store->arena),
+        .checkpoints = store->checkpoints,
+        .checkpoint_failures = store->checkpoint_failures,
+        .log_bytes = store->logged_bytes,
+        .fell_back = store->fell_back,
+    };
+    const cc_pager *pager = &store->pager;
+    if (pager->file != NULL) {
+        info_out->generation = pager->found_count == 0 ? 0 : pager->found[0].generation;
+        info_out->page_file_bytes = pager->extents.blocks * CC_BLOCK;
+        info_out->page_used_bytes = cc_extents_used(&pager->extents) * CC_BLOCK;
+    }
+    cc_store_unlock(store);
+}
+
+cc_status cc_store_checkpoint(cc_store *store, cc_error *error) {
+    CC_TRY(cc_store_check(store, error));
+    if (store->read_only)
+        return cc_fail(error, CC_ERR_ARGUMENT, "the store is open for reading only");
+    return store->log == NULL ? CC_OK : cc_checkpoint_take(store, error);
 }
 
 cc_status cc_store_wait(cc_store *store, const cc_log_ticket *ticket, cc_durability durability,
@@ -286,6 +372,7 @@ typedef struct {
     uint8_t *heads;       /* CC_RECORD_CHANGE_HEAD_MAX bytes a change */
     cc_feed_note *notes;  /* NULL: nobody follows any of the spaces */
     cc_index_work *works; /* of the changes whose space has indexes, in turn */
+    uint8_t count[4];     /* as the record has it */
 } write_memory;
 
 static cc_status scratch_memory(cc_store *store, size_t count, bool fed, write_memory *memory_out) {
@@ -312,16 +399,15 @@ static cc_status work_memory(cc_store *store, size_t count, cc_index_work **work
     return CC_OK;
 }
 
-static cc_status log_changes(cc_store *store, const cc_change *changes, size_t count,
-                             const write_memory *memory, cc_log_ticket *ticket_out, cc_error *error) {
+static cc_status log_changes(cc_store *store, const cc_change *changes, size_t count, write_memory *memory,
+                             cc_log_ticket *ticket_out, cc_error *error) {
     *ticket_out = (cc_log_ticket){0};
     if (store->log == NULL && memory->notes == NULL)
         return CC_OK;
-    uint8_t count_bytes[4];
     cc_bytes *part = memory->parts;
     uint64_t topics = 0;
-    cc_record_put_u32(count_bytes, (uint32_t)count);
-    *part++ = cc_bytes_of(count_bytes, sizeof count_bytes);
+    cc_record_put_u32(memory->count, (uint32_t)count);
+    *part++ = cc_bytes_of(memory->count, sizeof memory->count);
     for (size_t i = 0; i < count; i++) {
         const cc_change *change = &changes[i];
         uint8_t *head = memory->heads + i * CC_RECORD_CHANGE_HEAD_MAX;
@@ -349,7 +435,7 @@ static cc_status log_changes(cc_store *store, const cc_change *changes, size_t c
 
 static void undo(const cc_change *change, cc_staged *staged) {
     if (staged->cell != NULL)
-        staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_FED);
+        staged->cell->flags = (uint16_t)(staged->cell->flags & ~CC_CELL_FED);
     if (staged->works != NULL)
         cc_index_undo(change->space, staged);
     cc_change_undo(change, staged);
@@ -357,7 +443,7 @@ static void undo(const cc_change *change, cc_staged *staged) {
 
 static void commit(const cc_change *change, cc_staged *staged) {
     if (CC_UNLIKELY(change->space->feed != CC_FEED_OFF) && staged->cell != NULL)
-        staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_FED);
+        staged->cell->flags = (uint16_t)(staged->cell->flags & ~CC_CELL_FED);
     if (CC_UNLIKELY(staged->works != NULL))
         cc_index_commit(change->space, staged);
     const cc_watch *watch = change->space->watch;
@@ -455,7 +541,7 @@ cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count
         cc_feed_note note;
         cc_bytes parts[1 + CC_RECORD_PARTS_PER_CHANGE];
         uint8_t head[CC_RECORD_CHANGE_HEAD_MAX];
-        write_memory memory = {&staged, parts, head, fed ? &note : NULL, works};
+        write_memory memory = {&staged, parts, head, fed ? &note : NULL, works, {0}};
         return write_staged(store, changes, 1, &memory, ticket_out, error);
     }
     if (count == 0)

@@ -5,8 +5,10 @@
  * sort), so a partition is one run in sort order and a scan segment is a range of hashes. Values
  * live in an arena of size-classed slabs and are overwritten in place when they fit.
  *
- * Every change is one record of the store's log (csrc/log) before it is visible in memory; open
- * replays the log. One process owns a directory. `dir` NULL: nothing on disk.
+ * Every change is one record of the store's log (csrc/log) before it is visible in memory. Checkpoints
+ * bring what is in memory to a page file beside the log, on a thread of their own, so that the log can
+ * be recycled; open reads the last one and replays what the log has behind it. One process owns a
+ * directory. `dir` NULL: nothing on disk.
  *
  * Thread rule: every call between cc_store_lock and cc_store_unlock (the short shard lock; a door
  * that holds the GIL tries it and releases the GIL before it waits). Pointers to keys and values
@@ -31,7 +33,21 @@ typedef struct {
     cc_log_options log;
     uint64_t feed_retention_ms; /* how long followers find a change (feed.h); default 24 h */
     uint64_t feed_bytes_max; /* segments beyond this many bytes go earlier; default none, in memory 256 MiB */
+    uint64_t checkpoint_bytes; /* of log after which one is taken; 0: half of what is stored, at least 64 MiB;
+                                  UINT64_MAX: only on request */
+    uint64_t hash_mask;        /* 0: all bits of a hash; tests narrow it */
 } cc_store_options;
+
+typedef struct {
+    uint64_t memory_bytes;        /* mapped by the arena, used or not; spaces say what they use */
+    uint64_t checkpoints;         /* taken since open */
+    uint64_t checkpoint_failures; /* of those begun unasked */
+    uint64_t generation;          /* of the newest checkpoint; 0: there is none */
+    uint64_t page_file_bytes;     /* of the page file, */
+    uint64_t page_used_bytes;     /* and how much of it holds pages */
+    uint64_t log_bytes;           /* to be replayed if the process ended now */
+    bool fell_back;               /* open could not read the newest checkpoint and took the one before it */
+} cc_store_info;
 
 /* EXPIRE deletes as DELETE does; readers of the log see by it that nobody asked for the deletion. */
 typedef enum { CC_CHANGE_PUT = 1, CC_CHANGE_DELETE = 2, CC_CHANGE_EXPIRE = 3 } cc_change_kind;
@@ -68,6 +84,10 @@ void cc_store_set_time(cc_store *store, uint64_t time_ms);
 uint64_t cc_store_seed(const cc_store *store);
 /* Mapped by the store's arena, used or not; spaces say what they use. */
 size_t cc_store_memory_bytes(const cc_store *store);
+void cc_store_info_get(cc_store *store, cc_store_info *info_out); /* takes the lock itself */
+/* Takes a checkpoint now, without the lock, beside readers and writers; returns when it is on the disk and the
+ * log is recycled. Nothing to do without a log. A failure leaves the store as it was, but CC_ERR_POISONED. */
+CC_MUST_CHECK cc_status cc_store_checkpoint(cc_store *store, cc_error *error);
 
 /* Spaces: `name` 1-255 bytes; `meta` is the owner's (a table description as JSON), logged with it.
  */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECTOR = 512, NAMES_MAX = 64, PATH_BYTES = 64, CHANGES_MAX = 512 };
+enum { SECTOR = 512, NAMES_MAX = 256, PATH_BYTES = 64, CHANGES_MAX = 512 };
 
 typedef struct inode {
     struct inode *next;
