@@ -46,7 +46,7 @@ cdef class Log:
     """A durable, append-only log of batches."""
     cdef cc_log *log
     cdef int inside       # calls that run without the GIL
-    cdef set readers
+    cdef void *newest_reader  # a LogReader, borrowed: the list of those that are open
 
     def __cinit__(self, directory, *, str durability="process", uint32_t interval_ms=0, uint64_t disk_bound=0,
                   uint64_t retention_ms=0, uint64_t segment_min=0, uint64_t segment_max=0):
@@ -68,7 +68,6 @@ cdef class Log:
             import os
             path = os.fsencode(directory)
             where = path
-        self.readers = set()
         with nogil:
             status = cc_log_open(where, &options, &self.log, &error)
         check(status, &error)
@@ -237,11 +236,11 @@ cdef class Log:
         if log is NULL:
             return
         self.log = NULL
-        while self.inside:
-            time.sleep(0.0005)
-        for reader in list(self.readers):
-            (<LogReader>reader).release()
-        self.readers.clear()
+        while self.inside or self.newest_reader is not NULL:
+            if self.inside:
+                time.sleep(0.0005)
+            else:
+                (<LogReader>self.newest_reader).release()
         with nogil:
             status = cc_log_close(log, &error)
         check(status, &error)
@@ -254,10 +253,13 @@ cdef class Log:
 
 
 @cython.final
+@cython.no_gc_clear  # the owner is needed until the end
 cdef class LogReader:
-    """Iterates over the batches of a log."""
+    """Iterates over the batches of a log. One that nobody holds gives its segment and its memory back."""
     cdef Log owner
     cdef cc_log_reader *reader
+    cdef void *newer
+    cdef void *older
 
     def __cinit__(self, Log owner, uint64_t from_sequence):
         cdef cc_error error
@@ -266,20 +268,37 @@ cdef class LogReader:
         self.owner = owner
         with nogil:
             status = cc_log_reader_open(log, from_sequence, &self.reader, &error)
+        if status == CC_OK:
+            self.older = owner.newest_reader
+            if self.older is not NULL:
+                (<LogReader>self.older).newer = <void *>self
+            owner.newest_reader = <void *>self
         owner.inside -= 1
         check(status, &error)
-        owner.readers.add(self)
 
-    cdef void release(self):
-        if self.reader is not NULL:
-            cc_log_reader_close(self.reader)
-            self.reader = NULL
+    def __dealloc__(self):
+        self.release()
+
+    cdef void release(self) noexcept:
+        """The log waits for this in its close(): the reader leaves the list before the GIL goes."""
+        cdef cc_log_reader *reader = self.reader
+        if reader is NULL:
+            return
+        self.reader = NULL
+        if self.newer is NULL:
+            self.owner.newest_reader = self.older
+        else:
+            (<LogReader>self.newer).older = self.older
+        if self.older is not NULL:
+            (<LogReader>self.older).newer = self.newer
+        self.owner.inside += 1
+        with nogil:
+            cc_log_reader_close(reader)
+        self.owner.inside -= 1
 
     def close(self):
         """Give the segment back; the log closes open readers too."""
-        if self.owner.log is not NULL:
-            self.release()
-            self.owner.readers.discard(self)
+        self.release()
 
     def __iter__(self):
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import re
 import sys
@@ -16,7 +17,7 @@ import pytest
 
 import cloudcore
 from cloudcore.errors import ApiError
-from cloudcore.firehose import deliveries, to
+from cloudcore.firehose import budget, deliveries, retrying, to
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from http_receiver import BulkReceiver, HttpReceiver, running
@@ -47,7 +48,7 @@ class Store:
 
     def put(self, bucket: str, key: str, parts: Any, **_: Any) -> None:
         if self.error is not None:
-            raise self.error
+            raise OSError(*self.error.args)  # one of its own: an error that is raised again keeps every traceback
         self.objects[key] = b"".join(bytes(part) for part in parts)
 
 
@@ -77,6 +78,38 @@ def test_a_full_bucket_fills_a_bounded_disk_and_no_memory(tmp_path: Path) -> Non
         found = sorted(int(piece[-8:]) for piece in joined.split(b";")[:-1])
         assert len(found) == len(set(found)) == acknowledged == stream.status()["delivered"]
         stream.put(b"again")  # there is room
+
+
+def test_partitions_whose_bucket_is_down_fill_a_bounded_disk_and_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100 partitions: their records lie in small pieces all over the staged log, and are read anew for each try.
+    48 MiB may wait, 16 MiB be on their way; memory grows by little more than those 16, and what a delivery held
+    goes back to the system."""
+    monkeypatch.setattr(budget, "Budget", functools.partial(budget.Budget, flying_max=16 << 20))
+    monkeypatch.setattr(retrying, "MAX_S", 0.1)
+    store = Store()
+    store.error = OSError("down")
+    with cloudcore.open(tmp_path / "c", objects=store, streams_bound=48 << 20) as cloud:
+        stream = cloud.stream(
+            "s", bucket="b", query="{k: .k}", prefix="p/!{partitionKeyFromQuery:k}/", error_prefix="e/",
+            buffer_seconds=1, buffer_bytes=1 << 20, transform_buffer_seconds=0.1,
+        )  # fmt: skip
+        before, acknowledged, refused, most = anonymous_mib(), 0, 0, 0
+        while refused < 20 or stream.status()["retries"] < 1000:
+            try:
+                stream.put_batch([b'{"k":%d,"n":%d,"x":"%s"}' % (n % 100, acknowledged + n, b"x" * 400) for n in range(1000)])
+                acknowledged += 1000
+            except ApiError:
+                refused += 1
+                time.sleep(0.05)
+            most = max(most, anonymous_mib() - before)
+        print(f"acknowledged {acknowledged}, refused {refused}, retries {stream.status()['retries']}, memory +{most} MiB")
+        assert acknowledged > 50_000 and most < 72
+        store.error = None
+        assert stream.flush(120)
+        found = sorted(int(n) for n in re.findall(rb'"n":(\d+),', b"".join(store.objects.values())))
+        assert found == list(range(acknowledged))
 
 
 def test_workers_grow_with_the_backlog_and_go_when_idle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -173,3 +175,54 @@ def test_kill_nine_loses_nothing_acknowledged(tmp_path):
             assert sum(b.count for b in log.read(known + 1)) >= log.last_sequence - known
             known = log.last_sequence
     assert known > cycles
+
+
+def test_a_reader_that_is_left_holds_nothing(tmp_path):
+    """A loop over the log that is left before its end keeps no segment mapped, no memory, no disk."""
+    chunked = bytes(3 << 20)  # a batch in several chunks, which a reader joins in memory of its own
+
+    def mine() -> int:
+        return int(re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) >> 10
+
+    with Log(tmp_path / "log", segment_min=4 << 20, segment_max=4 << 20) as log:
+        for _ in range(8):
+            log.append(chunked)
+        before = mine()
+        for _ in range(100):
+            assert next(iter(log.read(5))).first == 5
+        kept = log.read(7)
+        assert next(kept).first == 7
+        assert mine() - before < 32  # of 300 MiB that were joined
+        log.cursor_set("all", 8)
+        log.truncate()
+        mapped = [line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if str(tmp_path) in line]
+        segments = {name for name in mapped if name.endswith(".seg") or "deleted" in name}
+        assert len(segments) <= 2  # the newest, and the one that `kept` stands in
+    with pytest.raises(StopIteration):  # close() closes it
+        next(kept)
+
+
+def test_readers_come_and_go_while_the_log_is_closed(tmp_path):
+    """Threads that leave readers behind, and a close() in the middle of it."""
+    for _ in range(20):
+        log = Log(tmp_path / "log")
+        log.append_records([b"x" * 100] * 100)
+        begun = threading.Barrier(4)
+
+        def read(log=log, begun=begun) -> None:
+            begun.wait()
+            held = []
+            try:
+                while True:
+                    held = [*held[-3:], log.read()]
+                    next(held[-1])
+            except (ClosedError, StopIteration):
+                pass
+
+        threads = [threading.Thread(target=read) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        log.close()
+        for thread in threads:
+            thread.join()

@@ -306,6 +306,8 @@ class Pipeline(Turning):
         ):
             try:
                 yield Outcome(plan, self.delivering.deliver(plan, each, schema, progress))
+            except OSError as error:  # its frames hold the object's bytes, and the error may be kept
+                yield Outcome(plan, error=error.with_traceback(None))
             except Exception as error:
                 yield Outcome(plan, error=error)
 
