@@ -421,6 +421,9 @@ cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_bytes body, cc_
         return cc_reply_to_json(&request, &reply, reply_out);
     }
     reply_out->size = start;
+    if (error.message[0] == '\0')
+        (void)!cc_fail(&error, status, "%s",
+                       status == CC_ERR_NOMEM ? "no memory for a request" : cc_status_name(status));
     error.status = status;
     return cc_error_to_json(&error, &reply, reply_out, http_status_out);
 }

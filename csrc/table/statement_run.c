@@ -137,7 +137,8 @@ static cc_status take_result(cc_call *call, size_t at, cc_status status, const c
     if (one->has_condition_item)
         result->failed = one->condition_item;
     if (status != CC_OK) {
-        result->code = cc_error_code(status, error);
+        const char *code = cc_error_code(status, error);
+        result->code = code != NULL ? code : "InternalServerError";
         return cc_call_copy(call, cc_bytes_text(error->message), &result->message);
     }
     if (one->has_item)
@@ -179,7 +180,8 @@ cc_status cc_verb_statement_batch(cc_call *call) {
         cc_reply one;
         cc_error error = {0};
         cc_status status = run_in_batch(call, i, &one, &error);
-        if (status != CC_OK && cc_error_code(status, &error) == NULL) { /* of more than this statement */
+        /* Of more than this statement; but once one has written, the caller must hear which. */
+        if (status != CC_OK && !reply->written && cc_error_code(status, &error) == NULL) {
             if (call->error != NULL)
                 *call->error = error;
             return status;

@@ -58,26 +58,35 @@ static uint64_t next_random(uint64_t *state) {
     return z ^ z >> 31;
 }
 
+/* Programs that make allocations fail (failing_memory.h) spare the disk. */
+__attribute__((weak)) void memory_spares(bool on);
+static void *disk_memory(void *old, size_t size) {
+    if (memory_spares != NULL)
+        memory_spares(true);
+    void *data = old != NULL ? realloc(old, size) : calloc(1, size);
+    if (memory_spares != NULL)
+        memory_spares(false);
+    CC_ASSERT(data != NULL);
+    return data;
+}
+
 /* ---- inodes and names ---- */
 
 static inode *node_new(fault_fs *disk, uint64_t capacity) {
-    inode *node = calloc(1, sizeof *node);
-    CC_ASSERT(node != NULL);
+    inode *node = disk_memory(NULL, sizeof *node);
     node->capacity = (capacity + SECTOR - 1) / SECTOR * SECTOR;
     if (node->capacity == 0)
         node->capacity = SECTOR;
-    node->live = calloc(1, node->capacity);
-    node->durable = calloc(1, node->capacity);
-    node->dirty = calloc(1, node->capacity / SECTOR);
-    CC_ASSERT(node->live != NULL && node->durable != NULL && node->dirty != NULL);
+    node->live = disk_memory(NULL, node->capacity);
+    node->durable = disk_memory(NULL, node->capacity);
+    node->dirty = disk_memory(NULL, node->capacity / SECTOR);
     node->next = disk->nodes;
     disk->nodes = node;
     return node;
 }
 
 static void *regrow(void *old, uint64_t from, uint64_t to) {
-    uint8_t *data = realloc(old, to);
-    CC_ASSERT(data != NULL);
+    uint8_t *data = disk_memory(old, to);
     memset(data + from, 0, to - from);
     return data;
 }
@@ -179,8 +188,7 @@ static cc_status fault_open(cc_fs *fs, const char *path, cc_open_mode mode, cc_f
     inode **slot = find(&disk->live, path);
     if (slot == NULL && mode != CC_OPEN_CREATE)
         return cc_fail(error, CC_ERR_NOT_FOUND, "no such file: %s", path);
-    cc_file *file = calloc(1, sizeof *file);
-    CC_ASSERT(file != NULL);
+    cc_file *file = disk_memory(NULL, sizeof *file);
     if (slot == NULL) {
         file->node = node_new(disk, 0);
         change_name(disk, path, file->node, false);
@@ -361,9 +369,9 @@ static cc_status fault_lock(cc_fs *fs, cc_file *file, cc_error *error) {
 /* ---- disks ---- */
 
 fault_fs *fault_fs_new(void) {
-    fault_fs *disk = calloc(1, sizeof *disk);
+    fault_fs *disk = disk_memory(NULL, sizeof *disk);
     CC_ASSERT(disk != NULL);
-    disk->changes = calloc(CHANGES_MAX, sizeof *disk->changes);
+    disk->changes = disk_memory(NULL, CHANGES_MAX * sizeof *disk->changes);
     CC_ASSERT(disk->changes != NULL);
     disk->table = (cc_fs){
         .context = disk,

@@ -1,0 +1,244 @@
+/* test_memory_verbs.c: every allocation of every item verb fails once, alone and with all that follow it.
+ *
+ * For each request: two copies of one small store, one before and one after the request. Then, for n = 1, 2, ...
+ * until the request needs fewer: a fresh store, the request with its n-th allocation failing, and
+ *   - the reply is that of the undisturbed request, and the store as after it (the allocation was not needed); or
+ *   - it is a 500 or CC_ERR_NOMEM, and the store as before it, or as after it (the reply alone had no memory);
+ *     of a batch of statements one may be done and the other have InternalServerError;
+ *   - in both trees and the hash index, in all indexes, and after it was opened again from its log;
+ *   - and where nothing was done, the same request then does it and gives its reply.
+ * Leaks are for AddressSanitizer to find (make test-sanitize). */
+#include <stdlib.h>
+
+#include "support/check.h"
+#include "support/failing_memory.h"
+#include "support/memory_world.h"
+
+#define LONG                                                                                                 \
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+#define LONGER LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG
+
+static const request_case writes[] = {
+    {"PutItem",
+     "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"c\"},\"s\":{\"N\":\"7\"},\"a\":{\"S\":\"z\"},"
+     "\"v\":{\"L\":[{\"N\":\"9\"},{\"N\":\"9\"}]},\"t\":{\"S\":\"" LONG "\"}},"
+     "\"ConditionExpression\":\"attribute_not_exists(p) OR size(t) > :n\","
+     "\"ExpressionAttributeValues\":{\":n\":{\"N\":\"3\"}},\"ReturnConsumedCapacity\":\"INDEXES\","
+     "\"ReturnItemCollectionMetrics\":\"SIZE\"}"},
+    {"PutItem",
+     "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"},\"a\":{\"S\":\"w\"},"
+     "\"t\":{\"S\":\"" LONGER LONGER LONGER LONGER LONGER LONGER "\"}},\"ReturnValues\":\"ALL_OLD\"}"},
+    {"UpdateItem",
+     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},\"UpdateExpression\":"
+     "\"SET #x.k[4] = list_append(x.k, :l), n = if_not_exists(q, n) + :i, a = :a ADD h :s "
+     "REMOVE v\",\"ConditionExpression\":\"n BETWEEN :i AND :j AND NOT contains(x.k, :a)\","
+     "\"ExpressionAttributeNames\":{\"#x\":\"x\"},\"ExpressionAttributeValues\":{\":l\":{\"L\":["
+     "{\"S\":\"" LONG "\"}]},\":i\":{\"N\":\"1\"},\":j\":{\"N\":\"9\"},\":a\":{\"S\":\"yy\"},"
+     "\":s\":{\"NS\":[\"3\",\"1\"]}},\"ReturnValues\":\"ALL_NEW\"}"},
+    {"UpdateItem",
+     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"b\"},\"s\":{\"N\":\"1\"}},\"AttributeUpdates\":{"
+     "\"n\":{\"Action\":\"ADD\",\"Value\":{\"N\":\"2\"}},\"t\":{\"Action\":\"DELETE\"}},"
+     "\"Expected\":{\"n\":{\"Exists\":false},\"t\":{\"ComparisonOperator\":\"BEGINS_WITH\","
+     "\"AttributeValueList\":[{\"S\":\"012\"}]}},\"ReturnValues\":\"UPDATED_OLD\"}"},
+    {"DeleteItem",
+     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"2\"}},\"ConditionExpression\":"
+     "\"a IN (:a, :b)\",\"ExpressionAttributeValues\":{\":a\":{\"S\":\"x\"},\":b\":{\"S\":\"y\"}},"
+     "\"ReturnValues\":\"ALL_OLD\"}"},
+    {"DeleteItem",
+     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},\"ConditionExpression\":"
+     "\"attribute_not_exists(p)\",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"}"},
+    {"BatchWriteItem",
+     "{\"RequestItems\":{\"tab\":[{\"PutRequest\":{\"Item\":{\"p\":{\"S\":\"d\"},\"s\":{\"N\":\"1\"},"
+     "\"a\":{\"S\":\"q\"}}}},{\"DeleteRequest\":{\"Key\":{\"p\":{\"S\":\"b\"},\"s\":{\"N\":\"1\"}}}}"
+     "]},\"ReturnConsumedCapacity\":\"INDEXES\",\"ReturnItemCollectionMetrics\":\"SIZE\"}"},
+    {"TransactWriteItems",
+     "{\"ClientRequestToken\":\"token\",\"TransactItems\":[{\"Put\":{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":"
+     "\"e\"},\"s\":{\"N\":\"1\"},\"a\":{\"S\":\"x\"}}}},{\"Update\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":"
+     "\"a\"},\"s\":{\"N\":\"1\"}},\"UpdateExpression\":\"ADD n :i\",\"ExpressionAttributeValues\":{\":i\":{\"N\":"
+     "\"1\"}}}},{\"Delete\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"2\"}}}},"
+     "{\"ConditionCheck\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"b\"},\"s\":{\"N\":\"1\"}},"
+     "\"ConditionExpression\":\"attribute_exists(t)\"}}],\"ReturnConsumedCapacity\":\"INDEXES\"}"},
+    {"TransactWriteItems",
+     "{\"TransactItems\":[{\"Put\":{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
+     "\"ConditionExpression\":\"attribute_not_exists(p)\",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"}},"
+     "{\"Delete\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"2\"}}}}]}"},
+    {"ExecuteStatement",
+     "{\"Statement\":\"INSERT INTO tab VALUE {'p':'f','s':1,'a':?,'l':[1,{'k':<<'v'>>}]}\","
+     "\"Parameters\":[{\"S\":\"x\"}]}"},
+    {"ExecuteStatement",
+     "{\"Statement\":\"UPDATE tab SET n=n+1 SET x.k[0]=set_add(x.k[0],<<'r'>>) REMOVE v WHERE "
+     "p='a' AND s=1 RETURNING ALL NEW *\"}"},
+    {"ExecuteStatement",
+     "{\"Statement\":\"DELETE FROM tab WHERE p='a' AND s=2 AND a='y' RETURNING ALL OLD *\"}"},
+    {"BatchExecuteStatement",
+     "{\"Statements\":[{\"Statement\":\"INSERT INTO tab VALUE {'p':'g','s':1}\"},"
+     "{\"Statement\":\"DELETE FROM tab WHERE p='b' AND s=1\"}]}",
+     "{\"Statements\":[{\"Statement\":\"INSERT INTO tab VALUE {'p':'g','s':1}\"}]}"},
+    {"ExecuteTransaction",
+     "{\"TransactStatements\":[{\"Statement\":\"INSERT INTO tab VALUE {'p':'g','s':1}\"},"
+     "{\"Statement\":\"UPDATE tab SET n=? WHERE p='b' AND s=1\",\"Parameters\":[{\"N\":\"3\"}]}"
+     "],\"ClientRequestToken\":\"other\"}"},
+};
+
+static const request_case reads[] = {
+    {"GetItem",
+     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},\"ProjectionExpression\":"
+     "\"x.k[1], n, #a\",\"ExpressionAttributeNames\":{\"#a\":\"a\"},\"ReturnConsumedCapacity\":\"TOTAL\"}"},
+    {"GetItem",
+     "{\"TableName\":\"arn:aws:dynamodb:us-east-1:000000000000:table/tab\",\"Key\":{\"p\":{\"S\":\"b\"},"
+     "\"s\":{\"N\":\"1\"}},\"AttributesToGet\":[\"t\"]}"},
+    {"Query", "{\"TableName\":\"tab\",\"KeyConditionExpression\":\"p = :p AND s BETWEEN :a AND :b\","
+              "\"FilterExpression\":\"attribute_type(a, :t) AND (begins_with(a, :x) OR size(v) = :b)\","
+              "\"ExpressionAttributeValues\":{\":p\":{\"S\":\"a\"},\":a\":{\"N\":\"1\"},\":b\":{\"N\":\"2\"},"
+              "\":t\":{\"S\":\"S\"},\":x\":{\"S\":\"x\"}},\"ScanIndexForward\":false,\"Limit\":1}"},
+    {"Query",
+     "{\"TableName\":\"tab\",\"IndexName\":\"gsi\",\"KeyConditions\":{\"a\":{\"ComparisonOperator\":\"EQ\","
+     "\"AttributeValueList\":[{\"S\":\"x\"}]}},\"QueryFilter\":{\"n\":{\"ComparisonOperator\":\"NULL\"}},"
+     "\"ReturnConsumedCapacity\":\"INDEXES\"}"},
+    {"Query",
+     "{\"TableName\":\"tab\",\"IndexName\":\"lsi\",\"KeyConditionExpression\":\"p = :p AND a > :a\","
+     "\"ExpressionAttributeValues\":{\":p\":{\"S\":\"a\"},\":a\":{\"S\":\"a\"}},\"ExclusiveStartKey\":"
+     "{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"},\"a\":{\"S\":\"x\"}}}"},
+    {"Scan",
+     "{\"TableName\":\"tab\",\"ScanFilter\":{\"t\":{\"ComparisonOperator\":\"NOT_NULL\"}},\"Segment\":1,"
+     "\"TotalSegments\":2}"},
+    {"BatchGetItem", "{\"RequestItems\":{\"tab\":{\"Keys\":[{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
+                     "{\"p\":{\"S\":\"z\"},\"s\":{\"N\":\"1\"}}],\"ProjectionExpression\":\"x, n\"}},"
+                     "\"ReturnConsumedCapacity\":\"TOTAL\"}"},
+    {"TransactGetItems",
+     "{\"TransactItems\":[{\"Get\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":"
+     "{\"N\":\"1\"}},\"ProjectionExpression\":\"s\"}}],\"ReturnConsumedCapacity\":\"TOTAL\"}"},
+    {"ExecuteStatement", "{\"Statement\":\"SELECT p, x.k[0] FROM tab.gsi WHERE a IN ['x','y'] AND s > 0\"}"},
+    {"ExecuteStatement",
+     "{\"Statement\":\"SELECT * FROM tab WHERE contains(t, '012') OR n = 5\",\"Limit\":1}"},
+    {"BatchExecuteStatement", "{\"Statements\":[{\"Statement\":\"SELECT * FROM tab WHERE p='a' AND s=1\"},"
+                              "{\"Statement\":\"SELECT * FROM none WHERE p='a' AND s=1\"}]}"},
+    {"SearchVectors",
+     "{\"TableName\":\"tab\",\"IndexName\":\"vix\",\"SearchVector\":[{\"N\":\"1\"},{\"N\":\"-0.5\"}],"
+     "\"TopK\":3,\"SearchConditionExpression\":\"p = :p\",\"ExpressionAttributeValues\":{\":p\":"
+     "{\"S\":\"a\"}},\"ReturnConsumedCapacity\":\"INDEXES\"}"},
+    {"Query", "{\"TableName\":\"tab\",\"KeyConditionExpression\":\"p = q\"}"},
+    {"PutItem", "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"N\":\"1\"}}}"},
+};
+
+static bool same(const cc_buffer *a, const cc_buffer *b) {
+    return cc_bytes_equal(cc_buffer_bytes(a), cc_buffer_bytes(b));
+}
+
+/* ---- the sweep ---- */
+static struct {
+    uint64_t points, unneeded, untold;
+    int shown;
+} sum;
+
+static void complain(const request_case *request, uint64_t nth, const char *what, const answer *got) {
+    check.failures_here++;
+    if (sum.shown++ < 20)
+        fprintf(stderr, "%s %.90s\n  allocation %llu: %s: %s %d %.*s\n", request->operation, request->body,
+                (unsigned long long)nth, what, cc_status_name(got->status), got->http, (int)got->text.size,
+                (const char *)got->text.data);
+}
+
+/* Of the request, or of one of its parts. */
+static bool is_internal_error(const request_case *request, const answer *got) {
+    static const char start[] =
+        "{\"__type\":\"com.amazonaws.dynamodb.v20120810#InternalServerError\",\"message\":\"";
+    if (got->status != CC_OK)
+        return got->status == CC_ERR_NOMEM;
+    if (request->half != NULL && got->http == 200)
+        return memmem(got->text.data, got->text.size, "\"InternalServerError\"", 21) != NULL;
+    return got->http == 500 && got->text.size > sizeof start + 2 &&
+           memcmp(got->text.data, start, sizeof start - 1) == 0;
+}
+
+typedef struct {
+    cc_buffer before, between, after;
+    answer reply;
+} expectation;
+
+/* False: the request needs fewer allocations than `nth`. */
+static bool fail_one(const request_case *request, const expectation *expected, uint64_t nth, bool sticky) {
+    world w = world_new();
+    answer got = {0};
+    cc_buffer now = {0}, again = {0};
+    memory_fails(nth, sticky);
+    world_call(w.tables, request, &got);
+    bool reached = memory_works() >= nth;
+    bool told = got.status == CC_OK && got.http == expected->reply.http &&
+                same(&got.text, &expected->reply.text);
+    world_dump(w.tables, &now);
+    bool done = same(&now, &expected->after), undone = same(&now, &expected->before);
+    bool half = same(&now, &expected->between);
+    if (!told && !is_internal_error(request, &got))
+        complain(request, nth, "an answer that is neither", &got);
+    if (told ? !done : !done && !undone && !half)
+        complain(request, nth, "a store that is neither", &got);
+    if (!told && undone) {
+        world_call(w.tables, request, &got);
+        if (!same(&got.text, &expected->reply.text) || got.http != expected->reply.http)
+            complain(request, nth, "later another answer", &got);
+        world_dump(w.tables, &now);
+        if (!same(&now, &expected->after))
+            complain(request, nth, "later another store", &got);
+    }
+    world_reopen(&w);
+    world_dump(w.tables, &again);
+    if (!same(&now, &again))
+        complain(request, nth, "another store when it was opened again", &got);
+    sum.points += reached;
+    sum.unneeded += reached && told;
+    sum.untold += reached && !told && done && !undone;
+    world_end(&w);
+    cc_buffer_free(&got.text);
+    cc_buffer_free(&now);
+    cc_buffer_free(&again);
+    return reached;
+}
+
+static void sweep(const request_case *request, bool writing) {
+    expectation expected = {0};
+    world w = world_new();
+    world_dump(w.tables, &expected.before);
+    world_call(w.tables, request, &expected.reply);
+    world_dump(w.tables, &expected.after);
+    world_end(&w);
+    if (request->half != NULL) {
+        request_case half = {request->operation, request->half, NULL};
+        answer got = {0};
+        w = world_new();
+        world_call(w.tables, &half, &got);
+        world_dump(w.tables, &expected.between);
+        world_end(&w);
+        cc_buffer_free(&got.text);
+    }
+    CHECK_OK(expected.reply.status);
+    CHECK(expected.reply.http == 200 || expected.reply.http == 400);
+    CHECK(!writing || expected.reply.http == 400 || !same(&expected.before, &expected.after));
+    for (int sticky = 0; sticky < 2; sticky++)
+        for (uint64_t nth = 1; fail_one(request, &expected, nth, sticky != 0); nth++)
+            ;
+    cc_buffer_free(&expected.before);
+    cc_buffer_free(&expected.between);
+    cc_buffer_free(&expected.after);
+    cc_buffer_free(&expected.reply.text);
+}
+
+TEST(writes) {
+    for (size_t i = 0; i < sizeof writes / sizeof *writes; i++)
+        sweep(&writes[i], true);
+}
+
+TEST(reads_and_refusals) {
+    for (size_t i = 0; i < sizeof reads / sizeof *reads; i++)
+        sweep(&reads[i], false);
+}
+
+int main(void) {
+    RUN(writes);
+    RUN(reads_and_refusals);
+    printf("failed allocations: %llu in %zu requests; %llu not needed, %llu done but not told\n",
+           (unsigned long long)sum.points, (sizeof writes + sizeof reads) / sizeof *writes,
+           (unsigned long long)sum.unneeded, (unsigned long long)sum.untold);
+    CHECK(sum.points > 700);
+    return REPORT();
+}
