@@ -131,15 +131,16 @@ def test_what_always_fails_goes_to_the_destination(handler: str) -> None:
             assert sum(one.count("a") for one in calls) == 1  # done behind the checkpoint
 
 
-def test_what_is_not_built_is_refused() -> None:
+def test_what_no_stream_of_a_table_takes_is_refused() -> None:
     with cloudcore.open(":memory:") as cloud:
         _, arn = begin(cloud)
         for settings in (
-            {"ParallelizationFactor": 2},
-            {"TumblingWindowInSeconds": 5},
+            {"ScalingConfig": {"MaximumConcurrency": 2}},
             {"MaximumRecordAgeInSeconds": 59},
-            {"StartingPosition": "AT_TIMESTAMP"},
-            {"EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:q"},
+            {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": 1},
+            {"StartingPositionTimestamp": 1},
+            {"EventSourceArn": "arn:aws:mq:us-east-1:000000000000:broker:b"},
+            {"EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/nowhere"},
             {"FilterCriteria": {"Filters": [{"Pattern": '{"a": 1}'}]}},
         ):
             with pytest.raises(ClientError) as refused:
@@ -226,12 +227,16 @@ def test_records_that_are_too_old_reach_a_bucket_with_their_payload() -> None:
         assert record["dynamodb"]["Keys"] == {"id": {"S": "old"}}
 
 
-def test_a_window_fills_a_batch() -> None:
-    with cloudcore.open(":memory:") as cloud:
+def test_a_window_fills_a_batch_and_the_clock_ends_it() -> None:
+    clock = ManualClock()
+    with cloudcore.open(":memory:", clock=clock) as cloud:
         table, arn = begin(cloud)
         connect(cloud, arn, MaximumBatchingWindowInSeconds=300, BatchSize=3)
         for name in ("a", "b", "c", "d"):
             table.put({"id": name})
-            time.sleep(0.05)
         wait_for(lambda: events(cloud))
         assert events(cloud) == [["a", "b", "c"]]  # and d waits for its window
+        clock.advance(299)
+        assert events(cloud) == [["a", "b", "c"]]
+        wait_for(lambda: clock.advance(1) or events(cloud)[1:])
+        assert events(cloud) == [["a", "b", "c"], ["d"]]

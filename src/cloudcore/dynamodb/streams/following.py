@@ -29,8 +29,12 @@ class Following:
 
     def shard(self, number: str) -> str:
         """The id of the shard that a SequenceNumber lies in."""
-        shards, place = self._stream.shards, sequence_place(number) or (0, 0)
+        shards, place = self._stream.shards, self.place(number)
         return next((one.id for one in reversed(shards) if one.start <= place[0]), shards[0].id)
+
+    def place(self, number: str) -> Place:
+        """Where the record with a SequenceNumber is."""
+        return sequence_place(number) or (0, 0)
 
     def read(self, place: Place, limit: int) -> tuple[list[bytes], Place, bool]:
         """(records, place behind them, whether the stream has ended there); what retention took is passed."""

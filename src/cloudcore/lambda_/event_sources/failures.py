@@ -14,10 +14,11 @@ from typing import Any
 from cloudcore.errors import ClosedError
 from cloudcore.lambda_ import delivering
 from cloudcore.lambda_.delivering import Message, stamp
+from cloudcore.lambda_.event_sources.record import Record
 
-_log = logging.getLogger("cloudcore.lambda")
+log = logging.getLogger("cloudcore.lambda")
 _PAUSES = (0.2, 30.0)
-Records = list[dict[str, Any]]
+Records = list[Record]
 
 
 def tell(
@@ -27,7 +28,7 @@ def tell(
     target = held.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
     condition = told["requestContext"]["condition"]
     if not target:
-        _log.warning("%d records of %s are dropped: %s", len(part), held["EventSourceArn"], condition)
+        log.warning("%d records of %s are dropped: %s", len(part), held["EventSourceArn"], condition)
         return True
     pause = _PAUSES[0]
     while True:
@@ -38,7 +39,7 @@ def tell(
             raise
         except Exception as error:
             final = delivering.is_final(error)
-            _log.warning("%s took no record of a failure: %s%s", target, error, "" if final else "; again")
+            log.warning("%s took no record of a failure: %s%s", target, error, "" if final else "; again")
             if final:
                 return True
         if stopping.wait(pause):
@@ -50,9 +51,9 @@ def _send(service: Any, held: dict[str, Any], target: str, told: dict[str, Any],
     """A bucket gets the records too; others where they are."""
     at = service.clock.now()
     if delivering.service_of(target) == "s3":
-        body = json.dumps(told | {"payload": json.dumps({"Records": part})}).encode()
+        body = json.dumps(told | {"payload": json.dumps({"Records": [one.event for one in part]})}).encode()
         when = time.strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S", time.gmtime(at))
-        shard = told["DDBStreamBatchInfo"]["shardId"]
+        shard = next(value["shardId"] for name, value in told.items() if name.endswith("BatchInfo"))
         key = f"aws/lambda/{held['UUID']}/{shard}/{when}-{uuid.uuid4()}"
         service.put_object(target.rpartition(":")[2], key, body)
         return
@@ -62,10 +63,12 @@ def _send(service: Any, held: dict[str, Any], target: str, told: dict[str, Any],
 
 
 def record(
-    held: dict[str, Any], part: Records, condition: str, attempts: int, result: Any, shard: str, at: float
-) -> dict[str, Any]:
-    """What a destination is told. `at`: epoch seconds; `result`: of the last call, if there was one."""
-    first, last = part[0]["dynamodb"], part[-1]["dynamodb"]
+    held: dict[str, Any], info: str, part: Records, condition: str, attempts: int, result: Any, shard: str,
+    at: float,
+) -> dict[str, Any]:  # fmt: skip
+    """What a destination is told. `info`: Source.info; `at`: epoch seconds; `result`: of the last call, if
+    there was one."""
+    first, last = part[0], part[-1]
     told: dict[str, Any] = {
         "requestContext": {
             "requestId": str(uuid.uuid4()),
@@ -80,12 +83,12 @@ def record(
     return told | {
         "version": "1.0",
         "timestamp": stamp(at),
-        "DDBStreamBatchInfo": {
+        info: {
             "shardId": shard,
-            "startSequenceNumber": first["SequenceNumber"],
-            "endSequenceNumber": last["SequenceNumber"],
-            "approximateArrivalOfFirstRecord": stamp(first["ApproximateCreationDateTime"]),
-            "approximateArrivalOfLastRecord": stamp(last["ApproximateCreationDateTime"]),
+            "startSequenceNumber": first.number,
+            "endSequenceNumber": last.number,
+            "approximateArrivalOfFirstRecord": stamp(first.at),
+            "approximateArrivalOfLastRecord": stamp(last.at),
             "batchSize": len(part),
             "streamArn": held["EventSourceArn"],
         },

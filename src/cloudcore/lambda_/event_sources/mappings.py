@@ -1,7 +1,7 @@
 """Mappings: what event source mappings there are, kept durably, and the threads that run them.
 
     <directory>/event-sources/<uuid>.json          what a mapping is
-    <directory>/event-source-places/<uuid>.json    {"place": [sequence, index]}, the next record's
+    <directory>/event-source-places/<uuid>.json    {"shards": {shard: place}, "windows": {shard: {lane: ..}}}
 
 A place is written when a batch is done, so what a kill cuts short is sent again. Thread rule: any thread.
 """
@@ -13,12 +13,14 @@ import threading
 from typing import Any
 
 from cloudcore.errors import ApiError, ClosedError
+from cloudcore.lambda_.event_sources.opening import poller
 from cloudcore.lambda_.event_sources.poller import Poller
 from cloudcore.lambda_.shelf import Shelf
 
 
 class Mappings:
-    """The mappings of a Lambda service; `service.follow(arn)` opens a stream."""
+    """The mappings of a Lambda service; `service.follow(arn)` opens a table's stream, `service.remote(arn)`
+    reaches others."""
 
     def __init__(self, service: Any, directory: str):
         self._service = service
@@ -45,11 +47,11 @@ class Mappings:
     def result(self, uuid: str) -> str:
         """LastProcessingResult."""
         with self._lock:
-            poller = self._pollers.get(uuid)
-        return poller.result if poller is not None else "No records processed"
+            found = self._pollers.get(uuid)
+        return found.result if found is not None else "No records processed"
 
-    def create(self, held: dict[str, Any], place: tuple[int, int]) -> None:
-        """Keep and start a mapping whose first record is at `place`."""
+    def create(self, held: dict[str, Any], kept: dict[str, Any]) -> None:
+        """Keep and start a mapping that begins where `kept` says (opening.py)."""
         with self._lock:
             if self._closed:
                 raise ClosedError("this service is closed", "closed")
@@ -62,7 +64,7 @@ class Mappings:
                         f'(" {one["FunctionArn"].split(":")[6]} ") already exists. Please update or delete '
                         f"the existing mapping with UUID {one['UUID']}", 409,
                     )  # fmt: skip
-            self._places.save(held["UUID"], {"place": list(place)})
+            self._places.save(held["UUID"], kept)
             self._shelf.save(held["UUID"], held)
             self._start(held["UUID"])
 
@@ -86,26 +88,25 @@ class Mappings:
         with self._lock:
             self._closed = True
             pollers, self._pollers = list(self._pollers.values()), {}
-        for poller in pollers:
-            poller.stop()
-        for poller in pollers:
-            poller.join()
+        for one in pollers:
+            one.stop()
+        for one in pollers:
+            one.join()
 
     def _start(self, uuid: str) -> None:
         held = self._shelf.documents[uuid]
         if held["State"] == "Enabled" and not self._closed:
-            place = self._places.documents[uuid]["place"]
-            self._pollers[uuid] = Poller(
-                self._service, held, (place[0], place[1]),
-                lambda moved: self._places.save(uuid, {"place": list(moved)}),
-            )  # fmt: skip
+            kept = self._places.documents[uuid]
+            self._pollers[uuid] = poller(
+                self._service, held, kept, lambda moved: self._places.save(uuid, moved)
+            )
             self._pollers[uuid].start()
 
     def _stop(self, uuid: str) -> None:
-        poller = self._pollers.pop(uuid, None)
-        if poller is not None:
-            poller.stop()
-            poller.join()
+        found = self._pollers.pop(uuid, None)
+        if found is not None:
+            found.stop()
+            found.join()
 
 
 def directory_of(service_directory: str) -> str:

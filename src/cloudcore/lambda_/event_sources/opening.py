@@ -1,0 +1,44 @@
+"""Opening: the thread that runs a mapping, by the kind of its source, and where a new one begins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from cloudcore.lambda_.configuration import refused
+from cloudcore.lambda_.event_sources.kinesis import KinesisSource
+from cloudcore.lambda_.event_sources.poller import Poller
+from cloudcore.lambda_.event_sources.settings import kind
+from cloudcore.lambda_.event_sources.tables import TableSource
+
+Keep = Callable[[dict[str, Any]], None]
+
+
+def begin(service: Any, held: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a mapping that has done nothing yet. Raises ApiError when its source is not there."""
+    arn = held["EventSourceArn"]
+    if kind(arn) == "dynamodb":
+        if service.follow is None:
+            raise refused(f"The event source {arn} is not supported here: there are no tables.")
+        return {"shards": {"": list(service.follow(arn).first(held["StartingPosition"]))}}
+    try:
+        service.remote(arn).describe_stream_summary(StreamName=arn.rpartition("/")[2])
+    except Exception as error:  # of ours or botocore's
+        raise refused(f"The event source {arn} cannot be read: {error}") from None
+    # The stream's own clock is the machine's, whatever ours says.
+    since = {"LATEST": time.time(), "AT_TIMESTAMP": held.get("StartingPositionTimestamp")}
+    return {"shards": {}, "since": since.get(held["StartingPosition"])}
+
+
+def poller(service: Any, held: dict[str, Any], kept: dict[str, Any], keep: Keep) -> Poller:
+    """The mapping's thread, not started."""
+    if "place" in kept:  # of an earlier build
+        kept = {"shards": {"": kept["place"]}}
+    if kind(held["EventSourceArn"]) == "dynamodb":
+        return Poller(service, held, lambda: TableSource(service, held), "", kept, keep)
+    since = kept.get("since")
+    return Poller(
+        service, held, lambda: KinesisSource(service, held, since), "data", kept,
+        lambda moved: keep(moved | {"since": since}),
+    )  # fmt: skip
