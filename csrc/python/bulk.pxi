@@ -69,6 +69,22 @@ def page_of_lines(data, str form="dynamodb-json"):
     return page
 
 
+def page_of_items(items, bint floats=False):
+    """Mappings of native values as a Page, encoded. Raises UnsupportedValue, and ApiError for what no item may hold."""
+    cdef Page page = Page.__new__(Page)
+    cdef cc_arena arena
+    cdef cc_error error
+    error.message[0] = error.type[0] = 0
+    cc_arena_init(&arena, 1 << 12)
+    try:
+        for item in items:
+            encode_native(item, floats, &page.data, &arena, &error)
+            page.count += 1
+    finally:
+        cc_arena_free(&arena)
+    return page
+
+
 @cython.final
 cdef class Loader:
     """Puts and deletes of one table, stored many at a time; see cloudcore.dynamodb.load.

@@ -1,5 +1,18 @@
 # table_door.pxi: TableDoor, the point operations of one table on native values, without a request between.
 
+def key_of(str table, tuple keys, tuple key):
+    """The key of a table as a dict, from its values in order or one mapping with the attributes `keys`."""
+    if len(key) == 1 and isinstance(key[0], Mapping):
+        missing = [name for name in keys if name not in key[0]]
+        if missing:
+            raise TypeError(f"table {table!r} has the key ({', '.join(keys)}): {', '.join(missing)} is missing")
+        return {name: key[0][name] for name in keys}
+    if len(key) != len(keys):
+        raise TypeError(f"table {table!r} has the key ({', '.join(keys)}): "
+                        f"{len(keys)} value{'s' if len(keys) > 1 else ''}, not {len(key)}")
+    return dict(zip(keys, key))
+
+
 cdef class TableDoor:
     """The verbs of one item that need no request: what Table (dynamodb/table.py) stands on.
 
@@ -15,16 +28,7 @@ cdef class TableDoor:
 
     def key_of(self, tuple key):
         """The key as a dict, from its values in order or one mapping with the key's attributes."""
-        if len(key) == 1 and isinstance(key[0], Mapping):
-            missing = [name for name in self.keys if name not in key[0]]
-            if missing:
-                raise TypeError(f"table {self.name!r} has the key ({', '.join(self.keys)}): "
-                                f"{', '.join(missing)} is missing")
-            return {name: key[0][name] for name in self.keys}
-        if len(key) != len(self.keys):
-            raise TypeError(f"table {self.name!r} has the key ({', '.join(self.keys)}): "
-                            f"{len(self.keys)} value{'s' if len(self.keys) > 1 else ''}, not {len(key)}")
-        return dict(zip(self.keys, key))
+        return key_of(self.name, self.keys, key)
 
     cdef bint find(self, tuple key, Scratch *scratch, cc_bytes *item_out) except -1:
         cdef KeyParts parts

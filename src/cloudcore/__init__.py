@@ -26,11 +26,13 @@ __all__ = [
     "lt",
     "mock",
     "open",
+    "table",
 ]
 
 if TYPE_CHECKING:
     from cloudcore.cloud import Cloud
     from cloudcore.dynamodb.expressions import attr, begins_with, between, ge, gt, le, lt
+    from cloudcore.endpoint.table import RemoteTable
     from cloudcore.lambda_ import FunctionError
     from cloudcore.testing import mock
 
@@ -48,6 +50,21 @@ def open(path: str, **options: Any) -> Cloud:
     from cloudcore.cloud import Cloud
 
     return Cloud(path, **options)
+
+
+def table(url: str, pk: str | None = None, sk: str | None = None, *, floats: bool = False) -> RemoteTable:
+    """The table at a URL, with the methods of `Cloud.table`; of any endpoint that speaks DynamoDB's protocol.
+
+        cloudcore.table("http://127.0.0.1:4566/orders")
+        cloudcore.table("https://dynamodb.eu-west-1.amazonaws.com/orders", pk="customer:S")
+
+    With `pk` the table is made if absent. Credentials are found where an SDK would find them; the region is
+    the endpoint's own, or ?region= says it. Raises ApiError, OSError when nobody answers, ValueError for a
+    URL that names no table.
+    """
+    from cloudcore.endpoint.table import RemoteTable
+
+    return RemoteTable(url, pk, sk, floats)
 
 
 def __getattr__(name: str) -> Any:

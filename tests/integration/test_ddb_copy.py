@@ -22,7 +22,7 @@ import pytest
 import cloudcore
 from cloudcore.cli import main as cli
 from cloudcore.cli.ddb_copy import creation, place_of
-from cloudcore.cli.remote import Remote, region_of
+from cloudcore.endpoint.transport import Remote, region_of
 
 moto_server = pytest.importorskip("moto.server", reason="pip install 'moto[server]'")
 ITEMS = 900
@@ -178,11 +178,11 @@ def copied(tmp_path) -> int:
 
 def test_throttled_and_broken_connections_are_asked_again(run, source, tmp_path, monkeypatch):
     """Every third request is throttled, every fourth batch half done, every fifth connection lost."""
-    from cloudcore.cli import ddb_wire
     from cloudcore.cli.connection import Connection
+    from cloudcore.endpoint import patience
     from cloudcore.errors import ApiError
 
-    monkeypatch.setattr(ddb_wire, "WAIT_SECONDS", 0.0001)
+    monkeypatch.setattr(patience, "WAIT_SECONDS", 0.0001)
     call, count, lock = Connection.call, [0], threading.Lock()
 
     def faulty(self, service, operation, params=None):

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from cloudcore.cli.remote import Remote, region_of
-from cloudcore.errors import ApiError, CloudcoreError
+from cloudcore.endpoint.transport import Remote, parsed, region_of, scope
+from cloudcore.errors import CloudcoreError
 
 ADDRESS = "endpoint.json"
 _TARGETS = {
@@ -88,12 +88,11 @@ class Connection:
         return answer
 
     def _scope(self, target: str, headers: dict[str, str]) -> str:
-        """Whose data is meant, in the form in which SDKs say it; a remote with keys has it signed."""
         named = headers.get("x-amz-target", "")
         service = "firehose" if named.startswith("Firehose") else "dynamodb" if named else "lambda"
         if not named and not target.startswith("/20"):
             service = "s3"
-        return f"Credential={self._account or 'cli'}/0/{self._region or 'us-east-1'}/{service}/aws4_request"
+        return scope(self._region, self._account, service)
 
     def call(self, service: str, operation: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         """One operation of a JSON service, in the wire's form. Raises ApiError when it is refused."""
@@ -102,20 +101,20 @@ class Connection:
             "x-amz-target": f"{prefix}.{operation}",
             "content-type": f"application/x-amz-json-{version}",
         }
-        return _read(*self.request("POST", "/", headers, json.dumps(params or {}).encode()))
+        return parsed(*self.request("POST", "/", headers, json.dumps(params or {}).encode()))
 
     def post(self, target: str, params: dict[str, Any], method: str = "POST") -> dict[str, Any]:
         """A JSON document sent, and the one that comes back. Raises ApiError when it is refused."""
         headers = {"content-type": "application/json", "x-cloudcore": "cli"}
-        return _read(*self.request(method, target, headers, json.dumps(params).encode()))
+        return parsed(*self.request(method, target, headers, json.dumps(params).encode()))
 
     def delete(self, target: str) -> dict[str, Any]:
         """One of Lambda's REST deletions."""
-        return _read(*self.request("DELETE", target))
+        return parsed(*self.request("DELETE", target))
 
     def get(self, target: str) -> dict[str, Any]:
         """A JSON document: Lambda's REST reads, or the endpoint's own under /_cloudcore/."""
-        return _read(*self.request("GET", target))
+        return parsed(*self.request("GET", target))
 
 
 @contextlib.contextmanager
@@ -172,17 +171,3 @@ def served_at(directory: str) -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return str(found["url"]) if status == 200 and b'"cloudcore"' in body else None
-
-
-def _read(status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
-    try:
-        answer: dict[str, Any] = json.loads(body) if body else {}
-    except ValueError:
-        if status >= 500:
-            raise ApiError("InternalFailure", f"the answer is no JSON: {body[:80]!r}", status) from None
-        raise CloudcoreError(f"the answer is no JSON: {body[:80]!r}") from None
-    if status >= 400:
-        code = headers.get("x-amzn-errortype") or str(answer.get("__type", status))
-        message = answer.get("message") or answer.get("Message") or ""
-        raise ApiError(code.rsplit("#", 1)[-1].partition(":")[0], str(message), status)
-    return answer

@@ -16,13 +16,13 @@ import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
 
 from cloudcore._table import page_of_lines
 from cloudcore.cli.connection import Connection, Refusal, connect
 from cloudcore.cli.ddb_state import CopyState, Segment
 from cloudcore.cli.ddb_wire import Item, WireTable, lines_of
 from cloudcore.dynamodb.progress import Progress
+from cloudcore.endpoint.transport import address_of
 
 ACTIVE_WAIT_SECONDS = 900.0
 MASK = (1 << 64) - 1
@@ -38,21 +38,20 @@ class Place(NamedTuple):
 
 def place_of(text: str) -> Place:
     """The place that a word of the command line names."""
-    data, endpoint, table, query = text, None, "", ""
     if "://" in text:
-        parts = urlsplit(text)
-        endpoint, query, table = f"{parts.scheme}://{parts.netloc}", parts.query, parts.path.strip("/")
-        if "/" in table:
-            raise Refusal(f"{text} names no table", "an endpoint and a table: http://127.0.0.1:4566/orders")
+        try:
+            endpoint, table, region, account = address_of(text)
+        except ValueError as error:
+            message, _, hint = str(error).partition("; ")
+            raise Refusal(message, hint) from None
+        data = text
     else:
+        data, endpoint, table, account = text, None, None, None
+        region = os.environ.get("AWS_REGION")
         if ":" in text and not os.path.isdir(text):
             data, _, table = text.rpartition(":")
         data = os.path.abspath(data)
-    asked = {name: values[-1] for name, values in parse_qs(query).items()}
-    if unknown := asked.keys() - {"region", "account"}:
-        raise Refusal(f"{text} says {', '.join(unknown)}", "region and account are what a place can say")
-    region = asked.get("region") or (None if endpoint else os.environ.get("AWS_REGION"))
-    options = argparse.Namespace(data=data, endpoint=endpoint, region=region, account=asked.get("account"))
+    options = argparse.Namespace(data=data, endpoint=endpoint, region=region, account=account)
     return Place(options, table or None, endpoint or data)
 
 

@@ -1,39 +1,25 @@
 """Many items over the wire: Scan, BatchWriteItem and BatchGetItem of one table, with patience.
 
-What is throttled, left unprocessed or lost on the way is asked again, ever more slowly, TRIES times.
+What is throttled, left unprocessed or lost on the way is asked again (endpoint/patience.py).
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from cloudcore.cli.connection import Connection
+from cloudcore.endpoint.patience import TRIES, Patience, wait
 from cloudcore.errors import ApiError, CloudcoreError
 
 PUTS = 25
 """Items of one BatchWriteItem."""
 GETS = 100
 """Keys of one BatchGetItem."""
-TRIES = 10
-WAIT_SECONDS = 0.05
-WAIT_MAX_SECONDS = 20.0
-PASSING = (
-    "ProvisionedThroughputExceededException",
-    "ThrottlingException",
-    "RequestLimitExceeded",
-    "InternalServerError",
-    "InternalFailure",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-    "TransactionInProgressException",
-    "ExpiredTokenException",
-)
 Item = dict[str, Any]
 
 
@@ -59,26 +45,11 @@ class WireTable:
     def __init__(self, connection: Connection, name: str, rate: float | None = None):
         self.connection, self.name = connection, name
         self._pace = Pace(rate)
-        self._answers = False
+        self._patience = Patience()
 
     def ask(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """One operation; raises what is still wrong after so many tries."""
-        for waited in itertools.count():
-            try:
-                found = self.connection.call("dynamodb", operation, params)
-                self._answers = True
-                return found
-            except (ApiError, OSError) as error:
-                if waited == TRIES or not self._passes(error):
-                    raise
-            _wait(waited)
-        raise AssertionError
-
-    def _passes(self, error: ApiError | OSError) -> bool:
-        """Whether waiting may help; whoever never answered will not."""
-        if isinstance(error, ApiError):
-            return error.status >= 500 or error.code in PASSING
-        return self._answers
+        return self._patience.ask(lambda: self.connection.call("dynamodb", operation, params))
 
     def describe(self) -> dict[str, Any] | None:
         """DescribeTable's answer, or None where there is no such table."""
@@ -135,12 +106,7 @@ class WireTable:
                     f"{operation} on {self.name} leaves items unprocessed, after {TRIES} tries"
                 )
             rest = left
-            _wait(waited)
-
-
-def _wait(waited: int) -> None:
-    """Longer each time, and never two clients at once."""
-    time.sleep(min(WAIT_SECONDS * 2**waited, WAIT_MAX_SECONDS) * (0.5 + random.random() / 2))
+            wait(waited)
 
 
 def lines_of(items: list[Item]) -> bytes:

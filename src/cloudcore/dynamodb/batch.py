@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cloudcore._table import Loader
 from cloudcore.errors import ApiError
 
 if TYPE_CHECKING:
-    from cloudcore.dynamodb.table import Table
+    from cloudcore.dynamodb.verbs import Verbs
 
 
 class Batch:
@@ -20,9 +19,9 @@ class Batch:
     that the table refuses when it is stored: ApiError of the first one; all others are stored.
     """
 
-    def __init__(self, table: Table):
+    def __init__(self, table: Verbs):
         self._table = table
-        self._loader = Loader(table.tables, table.name, table.floats)
+        self._loader = table.loader()
 
     def put(self, item: Mapping[str, Any]) -> None:
         """Store an item."""

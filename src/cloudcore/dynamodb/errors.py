@@ -7,9 +7,7 @@ from typing import Any
 
 from cloudcore.errors import ApiError
 
-_CORAL_SERVICE = frozenset(
-    ("AccessDeniedException", "SerializationException", "UnknownOperationException")
-)
+_CORAL_SERVICE = frozenset(("AccessDeniedException", "SerializationException", "UnknownOperationException"))
 
 
 def error_body(error: ApiError) -> bytes:

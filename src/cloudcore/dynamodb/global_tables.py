@@ -19,6 +19,4 @@ def unavailable() -> ApiError:
 
 def not_found(name: str, head: str = "Global table not found: ") -> ApiError:
     """GlobalTableNotFoundException; raise what this returns."""
-    return ApiError(
-        "GlobalTableNotFoundException", f"{head}Global table with name: '{name}' does not exist."
-    )
+    return ApiError("GlobalTableNotFoundException", f"{head}Global table with name: '{name}' does not exist.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.rows import Rows
-    from cloudcore.dynamodb.table import Table
+    from cloudcore.dynamodb.verbs import Verbs
 
 ROWS, COLUMNS, CHARACTERS = 10, 12, 80
 """What is shown of a table or of rows, and of one value."""
@@ -45,12 +45,11 @@ def rows_html(rows: Rows) -> str:
     return grid(found[:ROWS], rows.table.keys, more)
 
 
-def table_html(table: Table) -> str:
+def table_html(table: Verbs) -> str:
     """Name, key, size, and the first rows."""
     info, kinds = table.info(), table.key_types()
     key = ", ".join(f"{name}: {kinds.get(name, '?')}" for name in table.keys)
-    head = (
-        f"<p><b>{text(table.name)}</b> ({text(key)}): {info['items']:,} items, {info['bytes']:,} bytes, "
-        f"{info['memory_bytes']:,} in memory</p>"
+    head = f"<p><b>{text(table.name)}</b> ({text(key)}): {info['items']:,} items, {info['bytes']:,} bytes" + (
+        f", {info['memory_bytes']:,} in memory</p>" if "memory_bytes" in info else "</p>"
     )
     return head + (rows_html(table.scan()) if info["items"] else "")

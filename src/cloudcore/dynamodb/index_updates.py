@@ -42,9 +42,7 @@ def apply(
     return result
 
 
-def _change_vectors(
-    stored: dict[str, Any], kind: str, index: dict[str, Any], params: dict[str, Any]
-) -> None:
+def _change_vectors(stored: dict[str, Any], kind: str, index: dict[str, Any], params: dict[str, Any]) -> None:
     if kind == "Create":
         vector_indexes.create(stored, index, params)
         indexes.check_projected(_every(stored))

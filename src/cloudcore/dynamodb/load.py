@@ -17,13 +17,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from cloudcore._table import Loader
 from cloudcore.dynamodb.progress import Progress
 from cloudcore.dynamodb.rows import Rows
 from cloudcore.errors import ApiError, UnsupportedValue
 
 if TYPE_CHECKING:
-    from cloudcore.dynamodb.table import Table
+    from cloudcore.dynamodb.verbs import Verbs
 
 LINES = {"json": "json", "jsonl": "json", "ndjson": "json"}
 LINE_FORMATS = ("json", "dynamodb-json", "dynamodb-export")
@@ -64,7 +63,7 @@ class _Load:
 
     def __init__(
         self,
-        table: Table,
+        table: Verbs,
         types: Mapping[str, str],
         nulls: str,
         errors: str,
@@ -75,7 +74,7 @@ class _Load:
         if errors not in ("raise", "skip"):
             raise ValueError(f'errors is "raise" or "skip", not {errors!r}')
         self.table, self.types, self.keep_nulls, self.skip = table, types, nulls == "keep", errors == "skip"
-        self.loader = Loader(table.tables, table.name, table.floats)
+        self.loader = table.loader()
         self.report = Loaded()
         self.progress = Progress(progress, f"loading {table.name}")
 
@@ -148,7 +147,7 @@ def _share(file: IO[bytes], read: int, size: int | None) -> float | None:
 
 
 def load(
-    table: Table,
+    table: Verbs,
     source: Any,
     *,
     format: str | None = None,

@@ -9,7 +9,7 @@ from cloudcore.dynamodb import arrow
 
 if TYPE_CHECKING:
     from cloudcore._table import Item, Page
-    from cloudcore.dynamodb.table import Table
+    from cloudcore.dynamodb.verbs import Verbs
 
 
 class Rows:
@@ -26,7 +26,7 @@ class Rows:
     """
 
     def __init__(
-        self, table: Table, operation: str, params: dict[str, Any], limit: int | None, page: int | None
+        self, table: Verbs, operation: str, params: dict[str, Any], limit: int | None, page: int | None
     ):
         if limit is not None and limit < 0:
             raise ValueError(f"a limit is not negative: {limit}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.dynamodb.expressions import Aliases, projection
-from cloudcore.dynamodb.table import key_action, put_action, update_action
+from cloudcore.dynamodb.verbs import key_action, put_action, update_action
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB

@@ -55,9 +55,7 @@ def _check_members(kind: str, params: dict[str, Any]) -> None:
             )
 
 
-def _by_number(
-    streams: Streams, stream: Stream, shard: Shard, number: Any, kind: str
-) -> tuple[int, int]:
+def _by_number(streams: Streams, stream: Stream, shard: Shard, number: Any, kind: str) -> tuple[int, int]:
     place = sequence_place(number)
     end = stream.shard_end(shard)
     if place is None or place[0] < shard.start or (end is not None and place[0] > max(end, shard.start)):

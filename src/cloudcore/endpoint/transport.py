@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import os
 import re
 import select
 import time
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from cloudcore.errors import ApiError, CloudcoreError
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
@@ -17,6 +20,51 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 910  # a function's longest call and then some
 _REGION = re.compile(r"[.-]([a-z]{2}(?:-[a-z]+)+-\d)\.(?:amazonaws\.com|api\.aws)")
 Answer = tuple[int, dict[str, str], bytes]
+
+
+class Address(NamedTuple):
+    """What a URL says: the endpoint, the table if it names one, and whose data is meant where."""
+
+    endpoint: str
+    table: str | None
+    region: str | None
+    account: str | None
+
+
+def address_of(url: str) -> Address:
+    """The parts of URL[/TABLE][?region=..&account=..]. Raises ValueError."""
+    parts = urlsplit(url)
+    table = parts.path.strip("/")
+    if "/" in table:
+        raise ValueError(f"{url} names no table; an endpoint and a table: http://127.0.0.1:4566/orders")
+    asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if unknown := asked.keys() - {"region", "account"}:
+        raise ValueError(f"{url} says {', '.join(sorted(unknown))}; region and account are what it can say")
+    endpoint = f"{parts.scheme}://{parts.netloc}"
+    return Address(endpoint, table or None, asked.get("region") or region_of(endpoint), asked.get("account"))
+
+
+def scope(region: str | None, account: str | None, service: str) -> str:
+    """Whose data is meant, in the form in which SDKs say it; a Remote with keys has it signed."""
+    return f"Credential={account or 'cli'}/0/{region or 'us-east-1'}/{service}/aws4_request"
+
+
+def parsed(status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
+    """The JSON of an answer. Raises ApiError for a refusal, with its further members as `fields`."""
+    try:
+        answer: dict[str, Any] = json.loads(body) if body else {}
+    except ValueError:
+        if status >= 500:
+            raise ApiError("InternalFailure", f"the answer is no JSON: {body[:80]!r}", status) from None
+        raise CloudcoreError(f"the answer is no JSON: {body[:80]!r}") from None
+    if status >= 400:
+        code = headers.get("x-amzn-errortype") or str(answer.get("__type", status))
+        message = answer.get("message") or answer.get("Message") or ""
+        fields = {
+            name: value for name, value in answer.items() if name not in ("__type", "message", "Message")
+        }
+        raise ApiError(code.rsplit("#", 1)[-1].partition(":")[0], str(message), status, fields)
+    return answer
 
 
 def region_of(url: str) -> str | None:

@@ -1,0 +1,1 @@
+"""Tables at an endpoint: ours, or any that speaks DynamoDB's protocol, with the methods of Table."""
