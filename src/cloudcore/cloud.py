@@ -29,6 +29,7 @@ from cloudcore.clock import Clock
 
 if TYPE_CHECKING:
     from cloudcore.client import Client
+    from cloudcore.cluster import Node
     from cloudcore.dynamodb import DynamoDB, Streams, Table, Transaction
     from cloudcore.dynamodb.kinesis import Sink
     from cloudcore.firehose import Firehose, Stream
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
+CLUSTERED = ("nats://", "tls://")
+"""How the address of a cluster begins."""
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"(?!objects$)[A-Za-z0-9_-]{1,31}")  # it becomes a directory beside objects/
 
@@ -59,6 +62,13 @@ def delivery(
     from cloudcore.objects import LocalObjects
 
     return Firehose(directory, objects=LocalObjects(objects), invoke=invoke)
+
+
+def _refuse_on_cluster(**asked: bool) -> None:
+    """Options that mean nothing on a cluster, or do not work there yet. Raises ValueError."""
+    for option, given in asked.items():
+        if given:
+            raise ValueError(f"{option} does not work on a cluster")
 
 
 class Place:
@@ -140,6 +150,15 @@ class Place:
         """The Firehose-compatible service."""
 
         def make() -> Firehose:
+            if self._root.node is not None:
+                return self._root.node.firehose(
+                    account=self.account,
+                    region=self.region,
+                    objects=self.objects,
+                    clock=self._root.clock,
+                    quotas=self._root.quotas,
+                    remote=lambda arn: self.remote.client(arn),
+                )
             from cloudcore.firehose import Firehose
 
             service = Firehose(
@@ -323,8 +342,9 @@ class Place:
         with self._root._lock:
             if name not in self._services:
                 self._root._check_open()
-                self._services[name] = make()
-                if name == "dynamodb":
+                node = self._root.node
+                self._services[name] = make() if node is None else node.service(name, make)
+                if name == "dynamodb" and node is None:
                     self._root._tables_opened(self)
             service: T = self._services[name]
             return service
@@ -344,7 +364,8 @@ class _DeliverySink:
 
 
 class Cloud(Place):
-    """All services, over the directory `path` or ":memory:".
+    """All services, over the directory `path` or ":memory:", or as the node NAME of the cluster
+    "nats://a,b,c/NAME", which has delivery streams only and delivers to S3 or to a store that is given.
 
     `account` and `region` are meant where a call or a request names none; `at` gives the others.
     durability: "process" (default: what was acknowledged survives kill -9), "interval", "commit", "memory";
@@ -389,7 +410,15 @@ class Cloud(Place):
         self.shared = shared
         self._objects = objects
         self._stores: dict[str, Any] = {}
-        self.in_memory = os.fspath(path) == ":memory:"
+        self.node: Node | None = None
+        """What runs here of a cluster, where `path` names one."""
+        address = os.fspath(path)
+        clustered = address.startswith(CLUSTERED)
+        if clustered:
+            _refuse_on_cluster(durability=durability != "process", streams_bound=streams_bound is not None,
+                               enforce_throughput=enforce_throughput)  # fmt: skip
+            self._objects = "s3" if objects is None else objects
+        self.in_memory = clustered or address == ":memory:"
         self._scratch = tempfile.mkdtemp(prefix="cloudcore-") if self.in_memory else None
         self.path = self._scratch or os.path.abspath(os.fspath(path))
         self._places: dict[tuple[str, str], Place] = {(account, region): self}
@@ -399,13 +428,24 @@ class Cloud(Place):
         self._inner: Endpoint | None = None
         self._lock = threading.RLock()
         self._closed = False
+        if clustered:
+            from cloudcore.cluster import Node
+
+            try:
+                self.node = Node(address, self._objects_of, self.clock)
+            except BaseException:
+                self.close()
+                raise
 
     def serve(self, port: int = 0, host: str = "127.0.0.1", *, console: str | None = "") -> Endpoint:
         """Serve this cloud over HTTP; closing the cloud closes it too.
 
         `host` is a loopback address, or with `auth` any. `console`: "write", "read", or None for none; by
-        default it can be written to on loopback alone. Raises ValueError, OSError.
+        default it can be written to on loopback alone; a cluster has none. Raises ValueError, OSError.
         """
+        if self.node is not None:
+            _refuse_on_cluster(console=bool(console))
+            console = None
         # Streams of an earlier run go on delivering, asynchronous events and provisioned functions go on too.
         for place in self.kept():
             for service in ("firehose", "lambda_", "dynamodb"):
@@ -414,6 +454,8 @@ class Cloud(Place):
         with self._lock:
             endpoint = self._listen(host, port, self._guard(), console)
             self._endpoints.append(endpoint)
+        if self.node is not None:
+            self.node.url = endpoint.url
         return endpoint
 
     def metrics(self) -> dict[str, Any]:
@@ -492,6 +534,8 @@ class Cloud(Place):
             stack.callback(limit.cancel)
             if self._scratch is not None:
                 stack.callback(shutil.rmtree, self._scratch, ignore_errors=True)
+            if self.node is not None:
+                stack.callback(self.node.close)
             for name in ("dynamodb", "inner", "lambda", "firehose"):
                 for closed in [inner] if name == "inner" else [place._services.get(name) for place in places]:
                     if closed is not None:
@@ -587,7 +631,7 @@ class Cloud(Place):
         self.dynamodb  # noqa: B018 - a directory that another process owns is refused here
         endpoint = Endpoint(self, host, port, guard=guard, console=console)
         for place in self.places():
-            if "dynamodb" in place._services:
+            if "dynamodb" in place._services and self.node is None:
                 endpoint.answer_items_of(place)
         return endpoint
 

@@ -27,6 +27,7 @@ VERBS = {
     "ingest": "write NDJSON or CSV as Parquet or JSON objects",
     "tail": "follow files and put their lines into a delivery stream",
     "firehose": "show or replay the failed records of a delivery stream",
+    "cluster": "show the nodes, streams and lag of a cluster",
     "doctor": "say what this machine gives functions",
     "schedule": "call functions at times",
     "completion": "print the completion script of a shell",

@@ -21,9 +21,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="where everything is kept, or :memory: (default: $CLOUDCORE_DATA or cloudcore.d)",
     )  # fmt: skip
     parser.add_argument(
-        "--objects", choices=("local", "s3"), default="local",
-        help="streams deliver to files below DIR, or to the S3 endpoint that boto3 would use",
+        "--objects", choices=("local", "s3"),
+        help="streams deliver to files below DIR, or to the S3 endpoint of boto3 (on a cluster always)",
     )  # fmt: skip
+    parser.add_argument(
+        "--cluster", metavar="nats://a,b,c", default=os.environ.get("CLOUDCORE_CLUSTER"),
+        help="be a node of this cluster, in the place of a directory (default: $CLOUDCORE_CLUSTER)",
+    )  # fmt: skip
+    parser.add_argument("--node", metavar="NAME", help="the name of the node, which no other has")
     parser.add_argument(
         "--account", default="000000000000", help="of requests whose access key is not 12 digits"
     )
@@ -54,10 +59,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _opened(options: argparse.Namespace) -> str:
+    """The directory, or the address of the cluster with the node's name. Raises ValueError."""
+    if options.cluster is None:
+        if options.node is not None:
+            raise ValueError("--node is of a cluster: give --cluster nats://a,b,c too")
+        return str(options.data)
+    if options.node is None:
+        raise ValueError("a node needs a name: --node NAME")
+    if options.objects == "local":
+        raise ValueError("the nodes of a cluster deliver to S3: a node's own files are no place for them")
+    return f"{options.cluster.rstrip('/')}/{options.node}"
+
+
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; 2 when it cannot start."""
     import cloudcore
 
+    data = _opened(options)
     console = {None: "", "off": None}.get(options.console, options.console)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         cloud = stack.enter_context(
             cloudcore.open(
-                options.data,
+                data,
                 account=options.account,
                 region=options.region,
                 shared=options.shared,

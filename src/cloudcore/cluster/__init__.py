@@ -1,0 +1,31 @@
+"""A node of a cluster: delivery streams whose logs are NATS JetStream's, on as many machines as there are.
+
+    address.py    nats://a,b,c/NAME
+    link.py       the connection, and reading a stream of JetStream
+    layout.py     what is where in JetStream
+    catalogue.py  the delivery streams that the nodes share
+    leases.py     who is there, and who leads what
+    cutter.py     which batches become one object
+    leading.py    a stream's planner: its log -> plans, on one node at a time
+    carrying.py   plans -> objects, on every node
+    stream.py     a delivery stream as its producers see it
+    service.py    Firehose over the shared catalogue
+    absent.py     the services that do not work on a cluster yet
+    node.py       what runs in one process
+    status.py     what `cloudcore cluster status` prints
+
+JetStream replicates and keeps; no protocol of our own does. What makes delivery exact whatever is killed:
+  * a put is acknowledged when JetStream has its batch on most replicas; a repeat has the same message id;
+  * a plan (which batches, which key) is in JetStream before the first byte leaves, appended with the
+    sequence that its planner knows as the last: two planners cannot both cut, whatever they believe;
+  * any node delivers a plan, and acknowledges it afterwards: a redelivery writes the same bytes under the
+    same key;
+  * the log drops a batch only when every plan up to its own is acknowledged, and a plan of which a batch is
+    gone was delivered by somebody else, so it is never written in part.
+
+The extra `cloudcore[cluster]` is nats-py.
+"""
+
+from cloudcore.cluster.node import Node
+
+__all__ = ["Node"]

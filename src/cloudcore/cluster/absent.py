@@ -1,0 +1,62 @@
+"""What does not work on a cluster yet, refused in every form in which it can be asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cloudcore.errors import ApiError
+
+_WORDS = {"dynamodb": "Tables do", "lambda": "Functions do"}
+CODE = "UnsupportedOperationException"
+
+
+class Absent:
+    """The place of a service that a cluster does not have yet."""
+
+    operations: frozenset[str] = frozenset()
+
+    def __init__(self, service: str):
+        self._text = f"{_WORDS[service]} not work on a cluster yet; open a directory for them."
+
+    @property
+    def streams(self) -> Absent:
+        """DynamoDB Streams of tables."""
+        return self
+
+    def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Raises ApiError."""
+        raise self._refusal()
+
+    def call_json(self, operation: str, body: bytes) -> tuple[int, bytes]:
+        """The refusal in the wire's form."""
+        return 400, json.dumps({"__type": CODE, "message": self._text}).encode()
+
+    def handle(self, *request: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        """The refusal in Lambda's form."""
+        told = [("Content-Type", "application/json"), ("x-amzn-ErrorType", CODE)]
+        return 400, told, json.dumps({"message": self._text}).encode()
+
+    handle_url = handle_schedules = handle
+
+    def has_url(self, url_id: str) -> bool:
+        """No function, no URL."""
+        return False
+
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """Nothing to count."""
+        return {}
+
+    def interrupt(self) -> None:
+        """Nothing runs."""
+
+    def close(self, grace_s: float = 0) -> None:
+        """Nothing is open."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise self._refusal()
+
+    def _refusal(self) -> ApiError:
+        return ApiError(CODE, self._text)

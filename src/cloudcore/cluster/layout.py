@@ -1,0 +1,53 @@
+"""What is where in JetStream. `ID` is a delivery stream's identity, 32 hexadecimal digits of its own.
+
+    cc-ID-log       subject cloudcore.log.ID: a message is a batch of framed records (firehose/records.py),
+                    its header Cc-Count says how many. Sequences have no holes.
+    cc-ID-plans     subject cloudcore.plans.ID: a message is a Plan; all nodes have the consumer "deliver"
+    KV_cloudcore_catalogue  <account>.<region>.<name> -> the description of a delivery stream
+    KV_cloudcore_leases     node.<NAME>, lead.<ID>; each goes by itself when it is not renewed
+    cloudcore.flush.ID      without JetStream: asks whoever leads a stream to cut now
+"""
+
+from __future__ import annotations
+
+COUNT = "Cc-Count"
+CONSUMER = "deliver"
+CATALOGUE, LEASES = "cloudcore_catalogue", "cloudcore_leases"
+LEASE_S = 3.0
+"""How long a lease lasts that is not renewed: what a fail-over waits for at most."""
+ACK_WAIT_S = 5.0
+"""How long a plan is a node's that says nothing: then another node gets it."""
+PLACE_BITS = 20
+"""A record's sequence number is its message's, times 2**20, plus its place in it."""
+
+
+def log_of(identity: str) -> str:
+    return f"cc-{identity}-log"
+
+
+def log_subject(identity: str) -> str:
+    return f"cloudcore.log.{identity}"
+
+
+def plans_of(identity: str) -> str:
+    return f"cc-{identity}-plans"
+
+
+def plans_subject(identity: str) -> str:
+    return f"cloudcore.plans.{identity}"
+
+
+def flush_subject(identity: str) -> str:
+    return f"cloudcore.flush.{identity}"
+
+
+def catalogue_key(account: str, region: str, name: str) -> str:
+    """A key of the catalogue. A stream's name may have dots, at its ends too, where a key may have none; a
+    slash it has never."""
+    return f"{account}.{region}.{name.replace('.', '/')}"
+
+
+def of_catalogue_key(key: str) -> tuple[str, str, str]:
+    """The inverse: account, region, name."""
+    account, region, name = key.split(".", 2)
+    return account, region, name.replace("/", ".")

@@ -1,0 +1,212 @@
+"""Node: what one process of a cluster runs: its own lease, the catalogue, for every delivery stream of the
+cluster a carrier, and a planner for each stream that it leads.
+
+Thread rule: made and closed from any thread but the link's; coroutines on the link's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+from cloudcore.clock import Clock
+from cloudcore.cluster import address
+from cloudcore.cluster.absent import Absent
+from cloudcore.cluster.carrying import Carrier
+from cloudcore.cluster.catalogue import Catalogue, Place
+from cloudcore.cluster.cutter import load
+from cloudcore.cluster.layout import LEASE_S, plans_of, plans_subject
+from cloudcore.cluster.leading import Planner
+from cloudcore.cluster.leases import Lease, Leases
+from cloudcore.cluster.link import Link, is_transient
+from cloudcore.cluster.service import ClusterFirehose
+from cloudcore.errors import CloudcoreError
+
+logger = logging.getLogger("cloudcore.cluster")
+_TEND_S = 1.0
+_TURN_S = 0.5  # between those who might lead a stream that nobody leads
+_PLACES = 4  # plans that a node delivers at once
+_BURY_S = 15.0
+
+
+class Node:
+    """A node of the cluster at `text` (address.py), which delivers until close().
+
+    `objects` gives the store of an account. Raises ValueError, ImportError, and CloudcoreError when no server
+    answers or when a node of that name is there.
+    """
+
+    def __init__(self, text: str, objects: Callable[[str], Any], clock: Clock, node: str | None = None):
+        found = address.parse(text, node)
+        if not found.node:
+            raise ValueError("a node needs a name: nats://SERVERS/NAME, or --node NAME")
+        self.name = found.node
+        self._key = f"node.{self.name}"
+        self.counters: dict[str, int] = {}
+        self.url: str | None = None
+        self._objects, self._clock = objects, clock
+        self.link = Link(found.servers, self.name)
+        self.catalogue, self.leases = Catalogue(self.link), Leases(self.link)
+        self._lease: Lease | None = None
+        self._carriers: dict[str, asyncio.Task[None]] = {}
+        self._planners: dict[str, asyncio.Task[None]] = {}
+        self._leaderless: dict[str, float] = {}
+        self._places = asyncio.Semaphore(_PLACES)
+        self._closed = False
+        try:
+            self.link.run(self._join())
+        except BaseException:
+            self.link.close()
+            raise
+        self._tending = self.link.start(self._tend())
+
+    def service(self, kind: str, make: Callable[[], Any]) -> Any:
+        """What make() makes, or the refusal of a service that a cluster does not have yet."""
+        return Absent(kind) if kind in ("dynamodb", "lambda") else make()
+
+    def firehose(self, **settings: Any) -> ClusterFirehose:
+        """The delivery streams of an account in a region; settings as Firehose takes them."""
+        return ClusterFirehose(self, **settings)
+
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return self._clock.now()
+
+    def close(self) -> None:
+        """Leave: leases are given up, so that others take over at once. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(Exception):
+            self.link.run(self._leave(), 10)
+        self.link.close()
+
+    # -- on the loop ---------------------------------------------------------------------------------
+
+    async def _join(self) -> None:
+        await self.leases.open()
+        await self.link.made(self.catalogue.open, 15)
+        end = self.link.now() + LEASE_S + 3
+        while self._lease is None:  # of a node that was killed it lasts a few seconds more
+            self._lease = await self.link.until(
+                lambda: self.leases.take(f"node.{self.name}", self._told()), 15
+            )
+            if self._lease is None and self.link.now() > end:
+                raise CloudcoreError(f"a node {self.name!r} is in the cluster already")
+            if self._lease is None:
+                await asyncio.sleep(0.3)
+
+    async def _leave(self) -> None:
+        self._tending.cancel()
+        tasks = [*self._planners.values(), *self._carriers.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._lease is not None:
+            await self._lease.give_up()
+
+    def _told(self) -> dict[str, Any]:
+        """What this node says of itself to the others."""
+        return {
+            "instance": self.link.instance, "pid": os.getpid(), "url": self.url,
+            **{name: self.counters.get(name, 0) for name in ("objects", "bytes_out", "retries")},
+            "failed": self.counters.get("conversion_failed", 0), "expired": self.counters.get("expired", 0),
+        }  # fmt: skip
+
+    async def _tend(self) -> None:
+        while True:
+            for step in (self._stay, self._look):
+                try:
+                    await step()
+                except Exception as error:
+                    if not is_transient(error):
+                        logger.exception("the node %s goes on in a second", self.name)
+            await asyncio.sleep(_TEND_S)
+
+    async def _stay(self) -> None:
+        """Renew the node's lease; one that was lost, because the servers or this process stood still, is
+        taken again."""
+        if self._lease is None or not await self._lease.renew(self._told()):
+            self._lease = await self.leases.take(self._key, self._told())
+
+    async def _look(self) -> None:
+        """Take up the streams that are there, let go of those that are not, lead those that nobody leads."""
+        await self.catalogue.refresh()
+        held = await self.leases.read()
+        nodes = sorted(key.partition(".")[2] for key in held if key.startswith("node."))
+        active: dict[str, Place] = {}
+        for place, description in self.catalogue.all().items():
+            if description["State"] == "ACTIVE":
+                active[description["Identity"]] = place
+            elif self.wall() > description["DeletedAt"] + _BURY_S:  # whoever deleted it was killed
+                await self.catalogue.remove(place, description)
+        for identity, place in active.items():
+            if identity not in self._carriers:
+                await self._take_up(identity, place)
+            if identity not in self._planners and f"lead.{identity}" not in held:
+                await self._stand_for(identity, place, nodes)
+            else:
+                self._leaderless.pop(identity, None)
+        for tasks in (self._carriers, self._planners):
+            for identity in tasks.keys() - active.keys():
+                tasks.pop(identity).cancel()
+
+    async def _take_up(self, identity: str, place: Place) -> None:
+        """Carry plans of a stream, of which its maker may have been killed before everything was made."""
+        from nats.js.errors import NotFoundError
+
+        try:
+            await self.link.js.consumer_info(plans_of(identity), "deliver")
+        except NotFoundError:
+            found = await self.catalogue.ask(place)
+            if found is None or found["Identity"] != identity or found["State"] != "ACTIVE":
+                return
+            await self.catalogue.ensure(found)
+
+        async def described(version: int) -> dict[str, Any] | None:
+            found = self.catalogue.find(place)
+            if found is None or int(found["VersionId"]) < version:
+                found = await self.catalogue.ask(place)
+            return found if found is not None and found["Identity"] == identity else None
+
+        carrier = Carrier(self.link, place, identity, described, self._objects(place[0]), self._places,
+                          self.wall, self.counters)  # fmt: skip
+        self._carriers[identity] = asyncio.create_task(carrier.run())
+
+    async def _stand_for(self, identity: str, place: Place, nodes: list[str]) -> None:
+        """Lead a stream that nobody leads, when it is this node's turn: each stream has an order of its own,
+        so that streams spread over the nodes."""
+        since = self._leaderless.setdefault(identity, self.link.now())
+        order = sorted(nodes, key=lambda node: hashlib.sha256(f"{identity}/{node}".encode()).digest())
+        turn = order.index(self.name) if self.name in order else len(order)
+        if self.link.now() < since + turn * _TURN_S:
+            return
+
+        def described() -> dict[str, Any]:
+            found = self.catalogue.find(place)
+            return found if found is not None and found["Identity"] == identity else last[0]
+
+        last = [self.catalogue.all()[place]]
+        planner = Planner(self.link, place, described, self.name, self.wall)
+        lease = await self.leases.take(f"lead.{identity}", planner.told())
+        if lease is None:
+            return
+        task = self._planners[identity] = asyncio.create_task(planner.run(lease))
+
+        def ended(done: asyncio.Task[None]) -> None:
+            if self._planners.get(identity) is done:
+                del self._planners[identity]
+
+        task.add_done_callback(ended)
+        self._leaderless.pop(identity, None)
+
+    async def planned(self, identity: str, batch: int) -> int:
+        """The sequence of the last plan, if it is of this batch or of later ones; else 0."""
+        message = await self.link.newest(plans_of(identity), plans_subject(identity))
+        return message.seq if message and load(json.loads(message.data)).last >= batch else 0

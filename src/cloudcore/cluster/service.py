@@ -1,0 +1,146 @@
+"""ClusterFirehose: Firehose over the shared catalogue. What does not work on a cluster yet is refused."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from cloudcore.cluster.absent import CODE
+from cloudcore.cluster.link import Lost
+from cloudcore.cluster.stream import ClusterStream
+from cloudcore.errors import ApiError, StaleError
+from cloudcore.firehose.destinations import kinds
+from cloudcore.firehose.destinations.config import Config
+from cloudcore.firehose.quota import Quota
+from cloudcore.firehose.service import Firehose
+
+if TYPE_CHECKING:
+    from cloudcore.cluster.catalogue import Place
+    from cloudcore.cluster.node import Node
+
+
+class ClusterFirehose(Firehose):
+    """The delivery streams of one account in one region of a cluster, on any node."""
+
+    def __init__(self, node: Node, **settings: Any):
+        super().__init__(None, **settings)
+        self._node = node
+        self._open_streams: dict[str, ClusterStream] = {}
+
+    def names(self) -> list[str]:
+        return sorted(
+            name for (account, region, name), found in self._node.catalogue.all().items()
+            if (account, region) == (self.account, self.region) and found["State"] == "ACTIVE"
+        )  # fmt: skip
+
+    def description(self, name: str) -> dict[str, Any]:
+        """The shared description; asked for when it is not in memory. Raises ResourceNotFoundException."""
+        found = self._node.catalogue.find(self._place(name))
+        if found is None or found["State"] != "ACTIVE":
+            found = self._ask(self._node.catalogue.ask(self._place(name)))
+        if found is None or found["State"] != "ACTIVE":
+            raise self._missing(name)
+        return found
+
+    def get(self, name: str) -> Any:
+        """The stream of that name. Raises ApiError ResourceNotFoundException."""
+        found = self.description(name)
+        stream = self._open_streams.get(name)
+        if stream is None or stream.identity != found["Identity"]:
+            quota = Quota(self.region, self.clock) if self.quotas else None
+            stream = ClusterStream(self._node, self._place(name), found, self.objects, quota)
+            self._open_streams[name] = stream
+        return stream
+
+    def create(
+        self, name: str, raw: dict[str, Any], ours: dict[str, Any] | None = None,
+        tags: dict[str, str] | None = None, source: dict[str, Any] | None = None,
+        encryption: dict[str, Any] | None = None,
+        kind: str = "ExtendedS3", stream_type: str = "DirectPut",
+    ) -> dict[str, Any]:  # fmt: skip
+        """Make a stream for all nodes. Raises ApiError ResourceInUseException, and for what does not work
+        there UnsupportedOperationException."""
+        if encryption is not None:
+            raise _unsupported("Encryption of delivery streams does")
+        if source is not None:
+            raise _unsupported("Sources of delivery streams but direct puts do")
+        now = self.clock.now()
+        description = {
+            "DeliveryStreamName": name, "DeliveryStreamARN": self.arn(name), "VersionId": "1",
+            "CreateTimestamp": now, "LastUpdateTimestamp": now, "State": "ACTIVE",
+            "Identity": uuid.uuid4().hex, "Type": stream_type, "Kind": kind, "Destination": raw, "Ours": ours,
+            "Tags": tags or {}, "Source": None,
+        }  # fmt: skip
+        _refuse(kinds.parse(description), ours or {})
+        try:
+            stored = self._ask(self._node.catalogue.store(self._place(name), description))
+        except StaleError:
+            raise ApiError(
+                "ResourceInUseException", f"Firehose {name} under accountId {self.account} already exists"
+            ) from None
+        self._ask(self._node.catalogue.ensure(stored))
+        return stored
+
+    def store(self, description: dict[str, Any]) -> None:
+        """Make a changed description everybody's. Raises ApiError when another node changed it meanwhile."""
+        name = description["DeliveryStreamName"]
+        try:
+            self._ask(self._node.catalogue.store(self._place(name), description))
+        except StaleError:
+            words = f"Firehose {name} was changed at the same time, please try again."
+            raise ApiError("ConcurrentModificationException", words) from None
+
+    def delete(self, name: str) -> None:
+        """Remove a stream and everything that waits in it, for all nodes."""
+        place = self._place(name)
+        with self.updates(name):
+            found = {**self.description(name), "State": "DELETING", "DeletedAt": self.clock.now()}
+            try:
+                found = self._ask(self._node.catalogue.store(place, found))
+            except StaleError:
+                words = f"Firehose {name} was changed at the same time, please try again."
+                raise ApiError("ConcurrentModificationException", words) from None
+            self._open_streams.pop(name, None)
+            self._ask(self._node.catalogue.remove(place, found))
+
+    def update(self, description: dict[str, Any]) -> None:
+        raise _unsupported("UpdateDestination does")
+
+    def seal(self, description: dict[str, Any]) -> None:
+        raise _unsupported("Encryption of delivery streams does")
+
+    def define_table(self, database: str, table: str, schema: Any) -> None:
+        raise _unsupported("Tables of the local catalogue do")
+
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """ClusterStream.status() of every stream that was used here."""
+        return {name: stream.status() for name, stream in dict(self._open_streams).items()}
+
+    def _place(self, name: str) -> Place:
+        return self.account, self.region, name
+
+    def _ask(self, work: Any) -> Any:
+        try:
+            return self._node.link.run(work)
+        except Lost as error:
+            raise ApiError("ServiceUnavailableException", str(error), 503) from None
+
+
+def _refuse(config: Config, ours: dict[str, Any]) -> None:
+    """Refuse what a cluster's streams cannot do yet. Raises ApiError UnsupportedOperationException."""
+    if config.endpoint is not None:
+        raise _unsupported("Destinations of delivery streams but S3 do")
+    if config.processed:
+        raise _unsupported("Processors of delivery streams but the delimiter do")
+    if config.partitioned:
+        raise _unsupported("Dynamic partitioning does")
+    if config.backup is not None:
+        raise _unsupported("Backup of source records does")
+    if config.conversion is not None and config.conversion.schema == "infer":
+        raise _unsupported("Conversion by an inferred schema does")
+    if ours.get("retention_seconds") is not None:
+        raise _unsupported("retention_seconds does")
+
+
+def _unsupported(what: str) -> ApiError:
+    return ApiError(CODE, f"{what} not work on a cluster yet.")

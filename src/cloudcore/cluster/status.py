@@ -1,0 +1,121 @@
+"""Status: what a cluster says of itself, to one who may be no node of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cloudcore.cluster import address
+from cloudcore.cluster.catalogue import Catalogue
+from cloudcore.cluster.cutter import Numbered, load
+from cloudcore.cluster.layout import CONSUMER, log_of, plans_of, plans_subject
+from cloudcore.cluster.leases import Leases
+from cloudcore.cluster.link import Link
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a delivery stream is. Records and bytes; `leader` None: nobody plans now.
+    `undelivered`: plans that are not acknowledged."""
+
+    leader: str | None
+    records_in: int
+    delivered: int
+    objects: int
+    waiting_bytes: int
+    undelivered: int
+    oldest_seconds: float | None
+    log_leader: str | None
+    replicas: int
+    replicas_current: int
+
+
+async def progress(link: Link, leases: Leases, identity: str, now: float) -> Progress:
+    """Of one stream. `now`: seconds since 1970."""
+    lease = (await leases.read()).get(f"lead.{identity}", {})
+    log = await link.until(lambda: link.js.stream_info(log_of(identity)), 10)
+    info = await link.until(lambda: link.js.consumer_info(plans_of(identity), CONSUMER), 10)
+    floor = info.ack_floor.stream_seq if info.ack_floor else 0
+    message = await link.newest(plans_of(identity), plans_subject(identity))
+    newest = load(json.loads(message.data)) if message else None
+    done = await _plan_at(link, identity, floor) if floor else None
+    waits = done.plan.id < newest.plan.id if done and newest else newest is not None
+    total = newest.total if newest else 0
+    unplanned = lease if lease.get("records", 0) > total else {}  # a lease is some seconds old
+    oldest = unplanned.get("oldest_ms")
+    if waits:
+        first = await _plan_at(link, identity, floor + 1)
+        oldest = first.plan.time_ms if first else oldest
+    members = log.cluster.replicas or [] if log.cluster else []
+    return Progress(
+        leader=lease.get("node"),
+        records_in=max(lease.get("records", 0), total),
+        delivered=done.total if done else 0,
+        objects=done.plan.id if done else 0,
+        waiting_bytes=_size(newest, done, unplanned, log),
+        undelivered=(newest.plan.id if newest else 0) - (done.plan.id if done else 0),
+        oldest_seconds=None if oldest is None else max(0.0, now - oldest / 1000),
+        log_leader=log.cluster.leader if log.cluster else None,
+        replicas=len(members) + 1,
+        replicas_current=1 + sum(1 for member in members if member.current and not member.offline),
+    )
+
+
+def _size(newest: Numbered | None, done: Numbered | None, unplanned: dict[str, Any], log: Any) -> int:
+    """Bytes that are not delivered: what the planner has waiting when all plans are done, else the log."""
+    if (newest.plan.id if newest else 0) == (done.plan.id if done else 0):
+        return int(unplanned.get("waiting", 0))
+    return int(log.state.bytes)
+
+
+async def _plan_at(link: Link, identity: str, sequence: int) -> Numbered | None:
+    from nats.js.errors import NotFoundError
+
+    try:
+        message = await link.until(lambda: link.js.get_msg(plans_of(identity), sequence), 10)
+    except NotFoundError:
+        return None
+    return load(json.loads(message.data))
+
+
+def report(servers: str) -> dict[str, Any]:
+    """The whole cluster: servers, nodes, streams, each a list of dicts. Raises CloudcoreError, ValueError."""
+    import time
+
+    link = Link(address.parse(servers).servers, "")
+    try:
+        return link.run(_report(link, time.time()), 60)
+    finally:
+        link.close()
+
+
+async def _report(link: Link, now: float) -> dict[str, Any]:
+    from nats.js.errors import NotFoundError
+
+    leases, catalogue = Leases(link), Catalogue(link)
+    await leases.open()
+    await catalogue.open()
+    held = await leases.read()
+    nodes = [
+        {"node": key.partition(".")[2], **value}
+        for key, value in sorted(held.items())
+        if key.startswith("node.")
+    ]
+    leads = [value["node"] for key, value in held.items() if key.startswith("lead.")]
+    for node in nodes:
+        node["leads"] = leads.count(node["node"])
+    streams = []
+    for (account, region, name), description in sorted(catalogue.all().items()):
+        entry = {"account": account, "region": region, "name": name, "state": description["State"]}
+        try:
+            found = asdict(await progress(link, leases, description["Identity"], now))
+        except NotFoundError:  # it is being made, or deleted
+            found = {}
+        streams.append({**entry, **found})
+    return {
+        "servers": sorted(url.netloc.rpartition("@")[2] for url in link.nc.servers),
+        "replicas": link.replicas,
+        "nodes": nodes,
+        "streams": streams,
+    }

@@ -1,0 +1,165 @@
+"""ClusterStream: a delivery stream whose log is JetStream's, as its producers see it, on any node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cloudcore.cluster.layout import COUNT, PLACE_BITS, flush_subject, log_of, log_subject, plans_of
+from cloudcore.cluster.link import Lost
+from cloudcore.cluster.status import progress
+from cloudcore.errors import ApiError, FullError
+from cloudcore.firehose.destinations import kinds
+from cloudcore.firehose.destinations.config import Config
+from cloudcore.firehose.door import Door
+from cloudcore.firehose.records import frame, split
+
+if TYPE_CHECKING:
+    from cloudcore.cluster.catalogue import Place
+    from cloudcore.cluster.node import Node
+    from cloudcore.firehose.quota import Quota
+
+_BATCH_BYTES = (1 << 20) - 8192
+_SOON_S, _AT_LAST_S = 3.0, 17.0
+
+
+class ClusterStream(Door):
+    """A delivery stream of a cluster. Made by Cloud.stream() or Firehose.stream(), not directly.
+
+    A put that returned is on most replicas of the stream's log. Sequence numbers rise in the order of the log
+    and have gaps: a batch's times 2**20, plus the record's place in it.
+    """
+
+    fed = False
+    encrypted = False
+
+    def __init__(
+        self, node: Node, place: Place, description: dict[str, Any], objects: Any, quota: Quota | None
+    ):
+        self._node, self._place, self._objects, self.quota = node, place, objects, quota
+        self.name = place[2]
+        self.arn: str = description["DeliveryStreamARN"]
+        self.identity: str = description["Identity"]
+        self._bytes_in = self._slowed = 0
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """As the node knows it now. Raises ApiError ResourceNotFoundException."""
+        found = self._node.catalogue.find(self._place)
+        if found is None or found["Identity"] != self.identity:
+            raise self._missing()
+        return found
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return kinds.parse(self.description)
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence number of the newest batch's first record; 0 before the first."""
+        info = self._run(self._node.link.js.stream_info(log_of(self.identity)))
+        return int(info.state.last_seq) << PLACE_BITS
+
+    def put_framed(self, payload: bytes, count: int) -> tuple[int, int]:
+        """Store `count` records that are framed already (the wire's way); as put_batch otherwise."""
+        if len(payload) > _BATCH_BYTES:
+            return self._append(split(payload), 1)
+        return self._put([(payload, count)])
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Deliver all that was put so far without waiting for the hints; False when `timeout` s passed."""
+        return self._run(self._flush(timeout))
+
+    def status(self) -> dict[str, Any]:
+        """What the cluster says of the stream: records_in (as its leader said some seconds ago), delivered
+        (records of objects that are written, those that would not convert too), objects, waiting_bytes,
+        oldest_seconds (None when nothing waits); and of this process: bytes_in, slowed."""
+        found = self._run(progress(self._node.link, self._node.leases, self.identity, self._node.wall()))
+        return {
+            "records_in": found.records_in,
+            "delivered": found.delivered,
+            "objects": found.objects,
+            "waiting_bytes": found.waiting_bytes,
+            "oldest_seconds": found.oldest_seconds,
+            "bytes_in": self._bytes_in,
+            "slowed": self._slowed,
+        }
+
+    def close(self) -> None:
+        """Nothing of it is open: the node's workers go on."""
+
+    def _append(self, records: Sequence[bytes], kind: int) -> tuple[int, int]:
+        return self._put(_batches(records))
+
+    def _put(self, batches: Any) -> tuple[int, int]:
+        first = last = size = 0
+        for payload, count in batches:
+            sequence = self._run(self._publish(payload, count))
+            first = first or sequence << PLACE_BITS
+            last = (sequence << PLACE_BITS) + count - 1
+            size += len(payload) - 4 * count
+        self._bytes_in += size
+        return first, last
+
+    async def _publish(self, payload: bytes, count: int) -> int:
+        """Append a batch; the same message id for as long as it takes."""
+        link = self._node.link
+        headers = {COUNT: str(count), "Nats-Msg-Id": link.message_id()}
+        try:
+            try:
+                return await link.append(log_subject(self.identity), payload, headers, _SOON_S)
+            except Lost:
+                found = await self._node.catalogue.ask(self._place)
+                if found is None or found["Identity"] != self.identity or found["State"] != "ACTIVE":
+                    raise self._missing() from None
+                return await link.append(log_subject(self.identity), payload, headers, _AT_LAST_S)
+        except FullError:
+            self._slowed += 1
+            raise ApiError("ServiceUnavailableException", "Slow down.", 503) from None
+        except Lost as error:
+            self._slowed += 1
+            raise ApiError(
+                "ServiceUnavailableException", f"{error}; the records may be stored", 503
+            ) from None
+
+    async def _flush(self, timeout: float | None) -> bool:
+        link = self._node.link
+        end = None if timeout is None else link.now() + timeout
+        info = await link.until(lambda: link.js.stream_info(log_of(self.identity)), 20)
+        target = int(info.state.last_seq)
+        covered = 0  # the sequence of a plan that reaches the target
+        while end is None or link.now() < end:
+            await link.nc.publish(flush_subject(self.identity), str(target).encode())
+            if not covered:
+                covered = await self._node.planned(self.identity, target)
+            if covered or not target:
+                info = await link.until(lambda: link.js.consumer_info(plans_of(self.identity), "deliver"), 20)
+                floor = info.ack_floor.stream_seq if info.ack_floor else 0
+                if floor >= covered:
+                    return True
+            await asyncio.sleep(0.1)
+        return False
+
+    def _run(self, work: Any) -> Any:
+        try:
+            return self._node.link.run(work)
+        except Lost as error:
+            raise ApiError("ServiceUnavailableException", str(error), 503) from None
+
+    def _missing(self) -> ApiError:
+        words = f"Firehose {self.name} under account {self._place[0]} not found."
+        return ApiError("ResourceNotFoundException", words)
+
+
+def _batches(records: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Records in framed batches that fit a message."""
+    start = 0
+    while start < len(records):
+        end, size = start, 0
+        while end < len(records) and (end == start or size + len(records[end]) + 4 <= _BATCH_BYTES):
+            size += len(records[end]) + 4
+            end += 1
+        yield frame(records[start:end]), end - start
+        start = end

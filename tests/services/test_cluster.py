@@ -1,0 +1,296 @@
+"""Delivery streams on a real NATS JetStream server, and on three: two nodes in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster_support import Servers, stream_to, until
+
+import cloudcore
+from cloudcore.errors import ApiError, CloudcoreError
+from cloudcore.objects import LocalObjects
+
+pytest.importorskip("nats", reason="pip install nats-py") if os.environ.get("CI") != "true" else __import__(
+    "nats"
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    servers = Servers(tmp_path_factory.mktemp("nats"), 1)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture
+def nodes(server: Servers, tmp_path: Path) -> Iterator[Any]:
+    """Makes nodes by name, all with the objects below tmp_path."""
+    store = LocalObjects(tmp_path / "objects")
+    with contextlib.ExitStack() as stack:
+        yield lambda name: stack.enter_context(cloudcore.open(f"{server.url}/{name}", objects=store))
+        with cloudcore.open(f"{server.url}/sweeper", objects=store) as cloud:
+            for name in cloud.firehose.names():
+                cloud.firehose.delete(name)
+
+
+def test_any_node_makes_puts_describes_and_deletes(nodes: Any) -> None:
+    a, b = nodes("a"), nodes("b")
+    first, second = a.client("firehose"), b.client("firehose")
+    first.create_delivery_stream(
+        DeliveryStreamName=".a-b_c.", ExtendedS3DestinationConfiguration=stream_to("lake", CompressionFormat="GZIP"),
+        Tags=[{"Key": "k", "Value": "v"}],
+    )  # fmt: skip
+    described = second.describe_delivery_stream(DeliveryStreamName=".a-b_c.")["DeliveryStreamDescription"]
+    assert described["DeliveryStreamStatus"] == "ACTIVE"
+    with pytest.raises(second.exceptions.ResourceInUseException):
+        second.create_delivery_stream(
+            DeliveryStreamName=".a-b_c.", ExtendedS3DestinationConfiguration=stream_to("lake")
+        )
+    ids = [
+        client.put_record_batch(
+            DeliveryStreamName=".a-b_c.", Records=[{"Data": b"%d\n" % n} for n in numbers]
+        )
+        for client, numbers in ((first, range(3)), (second, range(3, 5)))
+    ]
+    told = [each["RecordId"] for answer in ids for each in answer["RequestResponses"]]
+    assert told == sorted(set(told))
+    second.tag_delivery_stream(DeliveryStreamName=".a-b_c.", Tags=[{"Key": "more", "Value": "x"}])
+    until(
+        "the tag is everywhere",
+        lambda: len(first.list_tags_for_delivery_stream(DeliveryStreamName=".a-b_c.")["Tags"]) == 2,
+    )
+    stream = b.firehose.get(".a-b_c.")
+    assert stream.flush(60)
+    found = b"".join(gzip.decompress(b.objects.get("lake", key)) for key in stream.delivered_keys())
+    assert found == b"0\n1\n2\n3\n4\n"
+    second.delete_delivery_stream(DeliveryStreamName=".a-b_c.")
+    with pytest.raises(second.exceptions.ResourceNotFoundException):
+        second.put_record(DeliveryStreamName=".a-b_c.", Record={"Data": b"x"})
+    until("it is gone everywhere", lambda: first.list_delivery_streams()["DeliveryStreamNames"] == [])
+    with pytest.raises(first.exceptions.ResourceNotFoundException):
+        first.put_record(DeliveryStreamName=".a-b_c.", Record={"Data": b"x"})
+
+
+def test_large_batches_parquet_and_a_new_reader(nodes: Any) -> None:
+    a = nodes("a")
+    stream = a.stream(
+        "rows",
+        bucket="lake",
+        prefix="rows/",
+        format="parquet",
+        schema="id int, text string",
+        buffer_seconds=900,
+    )
+    rows = [json.dumps({"id": n, "text": "x" * 5000}).encode() for n in range(900)]
+    rows[7] = b"{broken"
+    first, last = stream.put_batch(rows)  # several messages
+    assert last > first and stream.last_sequence <= last
+    with pytest.raises(ApiError, match="ValidationException"):
+        stream.put(b"x" * 1_024_001)
+    stream.put(b'{"id": 900, "text": "%s"}' % (b"y" * 1_023_000))
+    assert stream.flush(60)
+    table = stream.read()
+    assert sorted(table["id"].to_pylist()) == [n for n in range(901) if n != 7]
+    status = stream.status()
+    assert (status["records_in"], status["delivered"], status["waiting_bytes"]) == (901, 901, 0)
+    errors = [key for key in a.objects.list("lake") if "format-conversion-failed" in key]
+    assert len(errors) == 1 and a.objects.get("lake", errors[0]).count(b"\n") == 1
+    assert stream.flush(60) and len(stream.delivered_keys()) == status["objects"]
+
+
+def test_time_cuts_without_a_flush_and_delivered_batches_leave_the_log(nodes: Any, server: Servers) -> None:
+    a = nodes("a")
+    stream = a.stream("clicks", bucket="lake", prefix="c/", buffer_seconds=1)
+    for number in range(5):
+        stream.put(b"%d\n" % number)
+    until("it is delivered", lambda: stream.status()["delivered"] == 5)
+    assert b"".join(a.objects.get("lake", key) for key in stream.delivered_keys()) == b"0\n1\n2\n3\n4\n"
+    until(
+        "its log is empty",
+        lambda: a.node.link.run(a.node.link.js.stream_info(f"cc-{stream.identity}-log")).state.messages == 0,
+    )
+    stream.put(b"5\n")  # sequences go on behind what was dropped
+    assert stream.flush(60)
+    assert b"".join(a.objects.get("lake", key) for key in stream.delivered_keys()) == b"0\n1\n2\n3\n4\n5\n"
+
+
+def test_a_store_that_is_down_holds_records_until_it_is_back(server: Servers, tmp_path: Path) -> None:
+    class Down(LocalObjects):
+        down = True
+        tried = 0
+
+        def put(self, *arguments: Any, **more: Any) -> None:
+            self.tried += 1
+            if self.down:
+                raise OSError("the store is down")
+            super().put(*arguments, **more)
+
+    store = Down(tmp_path / "objects")
+    with cloudcore.open(f"{server.url}/a", objects=store) as a:
+        stream = a.stream("held", bucket="lake", prefix="h/", buffer_seconds=0.1)
+        stream.put(b"kept\n")
+        until("it was tried again", lambda: store.tried >= 2)
+        assert stream.status()["delivered"] == 0 and stream.status()["oldest_seconds"] > 0
+        store.down = False
+        assert stream.flush(60)
+        assert [a.objects.get("lake", key) for key in stream.delivered_keys()] == [b"kept\n"]
+        a.firehose.delete("held")
+
+
+def test_the_disk_bound_refuses_puts_and_loses_nothing(server: Servers, tmp_path: Path) -> None:
+    with cloudcore.open(f"{server.url}/a", objects=LocalObjects(tmp_path)) as a:
+        stream = a.stream(
+            "small", bucket="lake", buffer_seconds=900, buffer_bytes=64 << 20, disk_bound=1 << 20
+        )
+        taken = 0
+        with pytest.raises(ApiError, match="ServiceUnavailableException: Slow down"):
+            while taken < 100:
+                stream.put(b"%07d" % taken + b"x" * 100_000)
+                taken += 1
+        assert 5 < taken < 12 and stream.status()["slowed"] == 1
+        assert stream.flush(60)
+        found = b"".join(a.objects.get("lake", key) for key in stream.delivered_keys())
+        assert [int(found[at : at + 7]) for at in range(0, len(found), 100_007)] == list(range(taken))
+        until(
+            "there is room again",
+            lambda: (
+                a.node.link.run(a.node.link.js.stream_info(f"cc-{stream.identity}-log")).state.messages == 0
+            ),
+        )
+        stream.put(b"more")
+        a.firehose.delete("small")
+
+
+def test_what_does_not_work_yet_is_refused(nodes: Any, server: Servers, tmp_path: Path, monkeypatch: Any) -> None:
+    a = nodes("a")
+    firehose = a.client("firehose")
+
+    def refused(**configuration: Any) -> str:
+        with pytest.raises(firehose.exceptions.ClientError) as told:
+            firehose.create_delivery_stream(
+                DeliveryStreamName="no", ExtendedS3DestinationConfiguration=stream_to("lake", **configuration)
+            )
+        assert told.value.response["Error"]["Code"] == "UnsupportedOperationException"
+        return str(told.value)
+
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+    lambda_ = {"Type": "Lambda", "Parameters": [{"ParameterName": "LambdaArn", "ParameterValue": arn}]}
+    assert "Processors" in refused(ProcessingConfiguration={"Enabled": True, "Processors": [lambda_]})
+    backup = {"RoleARN": "arn:aws:iam::000000000000:role/r", "BucketARN": "arn:aws:s3:::lake"}
+    assert "Backup" in refused(S3BackupMode="Enabled", S3BackupConfiguration=backup)
+    with pytest.raises(ApiError, match="inferred schema"):
+        a.stream("no", bucket="lake", format="parquet")
+    with pytest.raises(ApiError, match="Tables do not work on a cluster yet"):
+        a.table("t", pk="id:S")
+    with pytest.raises(ApiError, match="Functions do not work on a cluster yet"):
+        a.function("f", lambda event, context: event)
+    assert a.firehose.names() == []
+    with pytest.raises(ValueError, match="durability does not work on a cluster"):
+        cloudcore.open(f"{server.url}/z", durability="commit")
+    monkeypatch.setattr("cloudcore.cluster.node.LEASE_S", -2.0)  # who is refused waits no longer for it
+    monkeypatch.setattr("cloudcore.cluster.link._JOIN_S", 4.0)
+    with pytest.raises(CloudcoreError, match="a node 'a' is in the cluster already"):
+        cloudcore.open(f"{server.url}/a", objects=LocalObjects(tmp_path))
+    with pytest.raises(CloudcoreError, match="no NATS server with JetStream answers"):
+        cloudcore.open("nats://127.0.0.1:1/a", objects=LocalObjects(tmp_path))
+
+
+def test_over_http_and_what_status_prints(nodes: Any, server: Servers) -> None:
+    import boto3
+    from botocore.exceptions import ClientError
+
+    a, b = nodes("a"), nodes("b")
+    with a.serve() as one, b.serve() as other:
+
+        def client(service: str, url: str) -> Any:
+            return boto3.client(service, endpoint_url=url, region_name="eu-west-1", aws_access_key_id="111122223333", aws_secret_access_key="y")  # fmt: skip
+
+        firehose = client("firehose", one.url)
+        firehose.create_delivery_stream(
+            DeliveryStreamName="web", ExtendedS3DestinationConfiguration=stream_to("lake")
+        )
+        answer = client("firehose", other.url).put_record(
+            DeliveryStreamName="web", Record={"Data": b"over http\n"}
+        )
+        assert answer["RecordId"].startswith("49")
+        for service, call in (
+            ("dynamodb", "list_tables"),
+            ("lambda", "list_functions"),
+            ("dynamodbstreams", "list_streams"),
+        ):
+            with pytest.raises(ClientError, match="UnsupportedOperationException"):
+                getattr(client(service, other.url), call)()
+        assert a.at("eu-west-1", "111122223333").firehose.get("web").flush(60)
+        until("both have said who they are", lambda: all(node["url"] for node in _report(server)["nodes"]))
+        command = [sys.executable, "-m", "cloudcore.cli.main", "cluster", "status", server.url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (
+            f"node     a  {one.url}" in done.stdout
+            and "1 records in, 1 delivered in 1 objects, lag 0" in done.stdout
+        )
+        found = json.loads(
+            subprocess.run([*command, "--json"], capture_output=True, check=True, timeout=60).stdout
+        )
+        assert sum(node["leads"] for node in found["nodes"]) == 1 and found["streams"][0]["leader"] in (
+            "a",
+            "b",
+        )
+    a.at("eu-west-1", "111122223333").firehose.delete("web")
+
+
+def _report(server: Servers) -> dict[str, Any]:
+    from cloudcore.cluster import status
+
+    return status.report(server.url)
+
+
+def test_two_planners_at_once_cut_nothing_twice(nodes: Any) -> None:
+    """Whoever believes to lead: leases are taken away under puts, so that planners overlap."""
+    a, b = nodes("a"), nodes("b")
+    stream = a.stream("fenced", bucket="lake", prefix="f/", buffer_seconds=0.05)
+    until("the other knows it", lambda: b.firehose.names() == ["fenced"])
+    stop = threading.Event()
+
+    def steal() -> None:
+        while not stop.is_set():
+            for cloud in (a, b):
+                cloud.node.link.run(_take_away(cloud.node, stream.identity))
+            time.sleep(0.1)
+
+    thief = threading.Thread(target=steal)
+    thief.start()
+    try:
+        for number in range(300):
+            stream.put(b"%d\n" % number)
+    finally:
+        stop.set()
+        thief.join()
+    assert stream.flush(60)
+    found = b"".join(a.objects.get("lake", key) for key in stream.delivered_keys())
+    assert sorted(map(int, found.split())) == list(range(300))
+
+
+async def _take_away(node: Any, identity: str) -> None:
+    """Two planners of one stream on this node, whatever the lease says."""
+    import asyncio
+
+    from cloudcore.cluster.leading import Planner
+
+    place = next(place for place, found in node.catalogue.all().items() if found["Identity"] == identity)
+    rogue = Planner(node.link, place, lambda: node.catalogue.find(place), "rogue", node.wall)
+    planning = asyncio.create_task(rogue._plan_again())
+    await asyncio.sleep(0.3)
+    planning.cancel()
+    await asyncio.gather(planning, return_exceptions=True)
