@@ -91,18 +91,22 @@ cdef class Loader:
 
     Every method that stores gives [(where, code, message)] of what was refused: the number that the caller
     gave or counts by. All else is stored, as durable as the store's mode when the method returns.
+    loading: the table may be one that an import fills. counts: `bytes` and `units` are kept.
     """
     cdef Tables tables
     cdef readonly str name
     cdef readonly bint floats
     cdef readonly uint64_t stored  # items, deletes among them
+    cdef readonly uint64_t bytes, units  # of the items stored, as DynamoDB counts them
+    cdef bint loading, counts
     cdef cc_buffer items, deletes, numbers  # encoded; a byte each; a uint64_t each
     cdef cc_rows *rows
     cdef object schema
     cdef bint busy
 
-    def __init__(self, Tables tables, str name, bint floats=False):
+    def __init__(self, Tables tables, str name, bint floats=False, bint loading=False, bint counts=False):
         self.tables, self.name, self.floats = tables, name, floats
+        self.loading, self.counts = loading, counts
 
     def __dealloc__(self):
         cc_buffer_free(&self.items)
@@ -148,6 +152,7 @@ cdef class Loader:
         cdef const uint8_t *deletes = self.deletes.data if self.deletes.size != 0 else NULL
         cdef uint64_t number
         memset(&bulk, 0, sizeof(bulk))
+        bulk.loading, bulk.counts = self.loading, self.counts
         while bulk.position < items.size:
             with nogil:
                 while status == CC_OK and bulk.position < items.size:
@@ -162,6 +167,8 @@ cdef class Loader:
                 self.stored -= 1
                 status = CC_OK
         self.stored += bulk.index
+        self.bytes += bulk.bytes
+        self.units += bulk.units
         with nogil:
             status = cc_table_bulk_finish(self.tables.tables, &bulk, &scratch.error)
         return check(status, &scratch.error)
@@ -216,8 +223,11 @@ cdef class Loader:
             self.release(scratch)
         return refused
 
-    def lines(self, data, str form="json", uint64_t first_line=1):
-        """Store NDJSON, an item a line: "json", "dynamodb-json" or "dynamodb-export" (ingest/lines.h)."""
+    def lines(self, data, str form="json", uint64_t first_line=1, bint stop=False):
+        """Store NDJSON, an item a line: "json", "dynamodb-json" or "dynamodb-export" (ingest/lines.h).
+
+        stop: the first line that is none of the form (SerializationException) is the last one looked at.
+        """
         cdef cc_lines_form c_form
         cdef cc_lines lines
         cdef cc_bytes text
@@ -240,6 +250,8 @@ cdef class Loader:
                                                &self.numbers, &scratch.error)
                     if status != CC_OK:
                         self.note(refused, lines.line, status, &scratch.error)
+                        if stop and status == CC_ERR_SERIALIZATION:
+                            break
                     elif self.items.size != 0:
                         self.store(scratch, cc_buffer_bytes(&self.items), refused)
                         self.forget()

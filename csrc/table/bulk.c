@@ -36,6 +36,11 @@ static size_t gather(const cc_table_schema *schema, cc_space *space, cc_bytes it
         *refused_out = prepare(schema, space, is_delete, item, arena, &changes[count], error);
         if (CC_UNLIKELY(*refused_out != CC_OK))
             break;
+        if (bulk->counts && !is_delete) {
+            size_t counted = cc_item_size(item);
+            bulk->bytes += counted;
+            bulk->units += (counted + 1023) / 1024;
+        }
         bytes += size;
         count++;
     }
@@ -52,7 +57,8 @@ cc_status cc_table_bulk(cc_tables *tables, cc_bytes name, cc_bytes items, const 
         return cc_no_memory(error);
     cc_status refused = CC_OK;
     cc_store_lock(tables->store);
-    cc_status status = cc_table_find(tables, name, &space, &schema, error);
+    cc_status status = bulk->loading ? cc_table_find_any(tables, name, &space, &schema, error)
+                                     : cc_table_find(tables, name, &space, &schema, error);
     if (status == CC_OK) {
         const cc_table_schema *whole = (const cc_table_schema *)schema;
         size_t count = gather(whole, space, items, deletes, bulk, arena, changes, &refused, error);
@@ -68,6 +74,8 @@ cc_status cc_table_bulk(cc_tables *tables, cc_bytes name, cc_bytes items, const 
     if (status != CC_OK) {
         bulk->position = before.position;
         bulk->index = before.index;
+        bulk->bytes = before.bytes;
+        bulk->units = before.units;
         return status;
     }
     return refused;

@@ -23,7 +23,7 @@ from cloudcore.dynamodb.recovery.catalogue import Catalogue
 from cloudcore.dynamodb.recovery.continuous import Recovery
 from cloudcore.dynamodb.recovery.jobs import Jobs
 from cloudcore.dynamodb.streams import Streams
-from cloudcore.dynamodb.transfer import exports
+from cloudcore.dynamodb.transfer import exports, imports
 from cloudcore.errors import ApiError
 
 DAY_SECONDS = 24 * 3600.0
@@ -168,9 +168,11 @@ class DynamoDB:
             if b'"TimeToLive"' in found[0]:
                 self.expiry.watch(name, json.loads(found[0]).get("TimeToLive"))
             if b'"Loading"' in found[0]:
-                restores.resume(self, json.loads(found[0]))
+                stored = json.loads(found[0])
+                (imports.tidy if "Import" in stored else restores.resume)(self, stored)
         if self.catalogue:
             exports.resume(self)
+            imports.resume(self)
             self.recovery.sweep()
             backups.resume(self)
             self.destinations.resume()

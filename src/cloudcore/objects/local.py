@@ -119,6 +119,10 @@ class LocalObjects:
             fields = {}
         return ObjectHead(key, stat.st_size, stat.st_mtime, **fields)
 
+    def has_bucket(self, bucket: str) -> bool:
+        """Whether a bucket was made, by a request or by the first object in it."""
+        return os.path.isdir(self._bucket(bucket))
+
     def list(self, bucket: str, prefix: str = "") -> Iterator[str]:
         """Keys of a bucket that start with `prefix`, in key order. An absent bucket is empty."""
         keys = (_key(segments) for segments in _walk(self._bucket(bucket), ()))

@@ -44,12 +44,32 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
 
     Raises ApiError: ValidationException, ResourceInUseException, SerializationException.
     """
+    stored = planned(service, params)
+    view = specification.created(params)
+    if view is not None:
+        stored = service.streams.registry.enable(stored, view, stored["CreationDateTime"])
+    create(service, stored)
+    if view is not None:
+        service.streams.registry.enabled(stored)
+    return {"TableDescription": describe(service, stored, "CREATING", 0, 0)}
+
+
+def create(service: DynamoDB, stored: dict[str, Any]) -> None:
+    """Make the table of a stored description. Raises ApiError ResourceInUseException."""
+    try:
+        service.tables.create(stored["TableName"], json.dumps(stored).encode())
+    except FileExistsError:
+        raise taken(service, stored["TableName"]) from None
+
+
+def planned(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
+    """What is stored with the table asked for, but its stream. Raises ApiError ValidationException."""
     now = round(service.clock.now(), 3)
     billing = capacity.created(params, now)
     _check_keys(params)
     vector_indexes.check(params)
     indexes.check(params)
-    view = specification.created(params)
+    specification.created(params)
     honoured("CreateTable", params, HONOURED)
     settings.check_table_class(params)
     stored = {
@@ -72,18 +92,11 @@ def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     if params.get("ResourcePolicy") is not None:
         policies.check(params["ResourcePolicy"])
         stored["Policy"] = policies.stored(params["ResourcePolicy"], now, None)
-    if view is not None:
-        stored = service.streams.registry.enable(stored, view, now)
-    try:
-        service.tables.create(params["TableName"], json.dumps(stored).encode())
-    except FileExistsError:
-        raise _taken(service, params["TableName"]) from None
-    if view is not None:
-        service.streams.registry.enabled(stored)
-    return {"TableDescription": describe(service, stored, "CREATING", 0, 0)}
+    return stored
 
 
-def _taken(service: DynamoDB, name: str) -> ApiError:
+def taken(service: DynamoDB, name: str) -> ApiError:
+    """ResourceInUseException for a name that a table has; raise what this returns."""
     found = service.tables.describe(name)
     loading = found is not None and json.loads(found[0]).get("Loading")
     words = "Table is being used" if loading else "Table already exists"

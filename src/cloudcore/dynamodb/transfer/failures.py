@@ -15,6 +15,7 @@ _CODE = re.compile(r"\((?P<code>\w+)\)")
 _CODES = {
     "NoSuchBucket": ("S3NoSuchBucket", "The specified bucket does not exist", 404),
     "InvalidBucketName": ("S3NoSuchBucket", "The specified bucket does not exist", 404),
+    "NoSuchKey": ("S3NoSuchKey", "The specified key does not exist", 404),
     "AccessDenied": ("S3AccessDenied", "Access Denied", 403),
 }
 
@@ -25,7 +26,7 @@ def of(error: Exception) -> tuple[str, str]:
     code = error.code if isinstance(error, ApiError) else found["code"] if found else ""
     if code in _CODES:
         name, words, status = _CODES[code]
-        shown = "NoSuchBucket" if name == "S3NoSuchBucket" else code
+        shown = "NoSuchBucket" if code == "InvalidBucketName" else code
         return name, f"{words} (Service: Amazon S3; Status Code: {status}; Error Code: {shown})"
     logging.getLogger("cloudcore.dynamodb").error("a transfer failed", exc_info=error)
     if isinstance(error, OSError):

@@ -19,6 +19,8 @@ EXPORT, IMPORT, BULK = "export", "import", "bulk"
 TOKEN_SECONDS = 8 * 3600
 LISTED_SECONDS = 90 * 86_400
 PAGE = 10
+TOKEN_BYTES = 56
+"""Of a NextToken before it is hexadecimal: ListImports takes 112 digits at least, in groups of 16."""
 
 
 def plain(params: Any) -> Any:
@@ -83,17 +85,20 @@ def listed(
     """
     since = service.clock.now() - LISTED_SECONDS
     found = [one for one in reversed(service.catalogue.all(word)) if one[1]["start"] >= since]
-    if table_arn is not None:
+    if table_arn is not None and word == IMPORT:  # one that failed may have left no table
+        found = [one for one in found if one[1]["arn"] == table_arn]
+    elif table_arn is not None:
         table = service.tables.describe(table_arn.rpartition("/")[2])
         id_ = None if table is None else json.loads(table[0]).get("TableId")
         found = [one for one in found if one[1]["arn"] == table_arn and one[1]["table_id"] == id_]
     if token is not None:
         try:
-            kind, _, last = bytes.fromhex(token).decode().partition(" ")
+            kind, _, last = bytes.fromhex(token).decode().rstrip().partition(" ")
         except ValueError:
             kind = ""
         if kind != word:
             raise refuse(f"Invalid Request: Provided nextToken is invalid: {token}")
         found = [one for one in found if one[0] < last]
-    more = f"{word} {found[limit - 1][0]}".encode().hex() if len(found) > limit else None
-    return found[:limit], more
+    if len(found) <= limit:
+        return found, None
+    return found[:limit], f"{word} {found[limit - 1][0]}".ljust(TOKEN_BYTES).encode().hex()
