@@ -74,9 +74,10 @@ static cc_status read_format(const char *format, column *out, cc_error *error) {
 
 /* Whether a field's metadata (u32 pairs, then each u32 size, key, u32 size, value) say cloudcore = json. */
 static bool says_json(const char *metadata) {
-    uint32_t pairs = 0, size;
-    if (metadata != NULL)
-        memcpy(&pairs, metadata, 4);
+    uint32_t pairs, size;
+    if (metadata == NULL)
+        return false;
+    memcpy(&pairs, metadata, 4);
     const char *at = metadata + 4;
     for (uint32_t i = 0; i < pairs; i++) {
         memcpy(&size, at, 4);
