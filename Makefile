@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-thread test-services test-clients test-console test-crash test-model crash crash-cluster soak fuzz bench format lint clean docs
+.PHONY: help build demo test test-c test-python test-sanitize test-fuzz test-thread test-services test-clients test-console test-crash test-model crash crash-cluster soak fuzz bench format lint clean docs
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -80,6 +80,23 @@ $(CLIENTS)/%/.npm: tests/clients/environments/%.npm
 	mkdir -p $(@D)
 	npm install --silent --no-audit --no-fund --prefix $(@D) $$(cat $<)
 	@touch $@
+
+FUZZ_SECONDS ?= 600
+
+# libFuzzer comes with Debian's clang. Where it cannot be installed the gate fails, and anyone else is told.
+build/fuzz/.built: $(VENV)/.test-tools $(shell find csrc -name '*.[ch]' -not -path 'csrc/tests/test_*') csrc/CMakeLists.txt
+	command -v clang >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq clang >/dev/null; }
+	@command -v clang >/dev/null || { echo "NOT FUZZED: there is no clang (apt-get install clang)" >&2; exit 1; }
+	cmake --preset fuzz -G Ninja >/dev/null
+	cmake --build --preset fuzz -j $(JOBS) --target fuzzers
+	@touch $@
+
+test-fuzz: ## libFuzzer on every decoder and parser, a few seconds each
+	@if $(MAKE) build/fuzz/.built; then tools/fuzz.sh 4; else test "$$CI" != true; fi
+
+fuzz: build/fuzz/.built ## the long form: FUZZ_SECONDS each
+	tools/fuzz.sh $(FUZZ_SECONDS)
 
 test-clients: $(VENV)/.installed $(VENV)/.test-tools $(CLIENT_STAMPS) ## unmodified clients of others, by environment variables
 	$(BIN)/python -m pytest -q -m clients tests/clients

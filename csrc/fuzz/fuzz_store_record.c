@@ -3,7 +3,7 @@
  * Input: records, each u8 type | u16 size | payload, little-endian; what does not fill a record is
  * its payload cut short. Whatever comes, the store keeps its invariants, and a record that was
  * refused as corrupt does not stop later ones from being tried. */
-#include "store/internal.h"
+#include "fuzz/check_store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,20 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                   status == CC_ERR_NOMEM);
         at += 3 + payload.size;
     }
-    for (size_t i = 0; i < store->space_count; i++) {
-        cc_space *space = store->spaces[i];
-        CC_ASSERT(cc_btree_check(&space->tree) == space->item_count);
-        cc_space_cursor cursor;
-        uint64_t bytes = 0;
-        for (bool more = cc_space_seek_hash(space, 0, &cursor); more; more = cc_space_next(&cursor)) {
-            cc_key key;
-            cc_bytes value, found;
-            cc_space_entry(&cursor, NULL, &key, &value);
-            CC_ASSERT(cc_space_get(space, key, &found) && found.data == value.data);
-            bytes += value.size;
-        }
-        CC_ASSERT(bytes == space->item_bytes);
-    }
+    check_store(store);
     CC_ASSERT(cc_store_close(store, NULL) == CC_OK);
     return 0;
 }
