@@ -70,7 +70,7 @@ def page_of_lines(data, str form="dynamodb-json"):
 
 
 def page_of_items(items, bint floats=False):
-    """Mappings of native values as a Page, encoded. Raises UnsupportedValue, and ApiError for what no item may hold."""
+    """Mappings of native values as a Page, encoded. Raises UnsupportedValue, ApiError."""
     cdef Page page = Page.__new__(Page)
     cdef cc_arena arena
     cdef cc_error error

@@ -5,7 +5,8 @@ def key_of(str table, tuple keys, tuple key):
     if len(key) == 1 and isinstance(key[0], Mapping):
         missing = [name for name in keys if name not in key[0]]
         if missing:
-            raise TypeError(f"table {table!r} has the key ({', '.join(keys)}): {', '.join(missing)} is missing")
+            raise TypeError(f"table {table!r} has the key ({', '.join(keys)}): "
+                            f"{', '.join(missing)} is missing")
         return {name: key[0][name] for name in keys}
     if len(key) != len(keys):
         raise TypeError(f"table {table!r} has the key ({', '.join(keys)}): "

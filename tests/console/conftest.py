@@ -53,7 +53,7 @@ def page(browser: Any, cloud: cloudcore.Cloud, request: pytest.FixtureRequest) -
     """A page on the console's first page; errors of its script, and answers of 500, fail the test."""
     endpoint = cloud.serve()
     context = browser.new_context(viewport={"width": 1240, "height": 900}, base_url=endpoint.url)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(120_000)
     made = context.new_page()
     wrong: list[str] = []
     made.on("pageerror", lambda error: wrong.append(str(error)))
