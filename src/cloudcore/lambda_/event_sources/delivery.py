@@ -136,11 +136,10 @@ class Delivery:
         return failures.tell(self._service, self._held, told, part, self._stopping)
 
     def _event(self, part: list[Record], final: bool = False) -> bytes:
-        event: dict[str, Any] = {"Records": [record.event for record in part]}
-        if self._window:
-            shard = self._source.shard_id(self._shard, part[0]) if part else self._shard
-            event |= self._window.members(shard, self._held["EventSourceArn"], final=final)
-        return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
+        if not self._window:
+            return encoded(part)
+        shard = self._source.shard_id(self._shard, part[0]) if part else self._shard
+        return encoded(part, self._window.members(shard, self._held["EventSourceArn"], final=final))
 
     def _fresh(self) -> None:
         self._attempts, self._pause = 0, RETRY_SECONDS[0]
@@ -148,6 +147,12 @@ class Delivery:
     def _wait(self) -> None:
         self._stopping.wait(self._pause)
         self._pause = min(2 * self._pause, RETRY_SECONDS[1])
+
+
+def encoded(part: list[Record], more: dict[str, Any] | None = None) -> bytes:
+    """The event of a call."""
+    event = {"Records": [record.event for record in part]} | (more or {})
+    return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def reported(held: dict[str, Any], payload: bytes) -> list[str] | None:

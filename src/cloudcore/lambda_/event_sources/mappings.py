@@ -15,6 +15,7 @@ from typing import Any
 from cloudcore.errors import ApiError, ClosedError
 from cloudcore.lambda_.event_sources.opening import poller
 from cloudcore.lambda_.event_sources.poller import Poller
+from cloudcore.lambda_.event_sources.queues import QueuePoller
 from cloudcore.lambda_.shelf import Shelf
 
 
@@ -27,7 +28,7 @@ class Mappings:
         self._shelf = Shelf(directory)
         self._places = Shelf(directory_of_places(service.directory))
         self._lock = threading.RLock()
-        self._pollers: dict[str, Poller] = {}
+        self._pollers: dict[str, Poller | QueuePoller] = {}
         self._closed = False
         for uuid in self._shelf.documents:
             self._start(uuid)

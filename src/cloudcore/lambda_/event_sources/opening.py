@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from cloudcore.lambda_ import names
 from cloudcore.lambda_.configuration import refused
 from cloudcore.lambda_.event_sources.kinesis import KinesisSource
 from cloudcore.lambda_.event_sources.poller import Poller
+from cloudcore.lambda_.event_sources.queues import QueuePoller, find
 from cloudcore.lambda_.event_sources.settings import kind
 from cloudcore.lambda_.event_sources.tables import TableSource
 
@@ -22,6 +24,9 @@ def begin(service: Any, held: dict[str, Any]) -> dict[str, Any]:
         if service.follow is None:
             raise refused(f"The event source {arn} is not supported here: there are no tables.")
         return {"shards": {"": list(service.follow(arn).first(held["StartingPosition"]))}}
+    if kind(arn) == "sqs":
+        _check_queue(service, held)
+        return {}
     try:
         service.remote(arn).describe_stream_summary(StreamName=arn.rpartition("/")[2])
     except Exception as error:  # of ours or botocore's
@@ -31,8 +36,10 @@ def begin(service: Any, held: dict[str, Any]) -> dict[str, Any]:
     return {"shards": {}, "since": since.get(held["StartingPosition"])}
 
 
-def poller(service: Any, held: dict[str, Any], kept: dict[str, Any], keep: Keep) -> Poller:
+def poller(service: Any, held: dict[str, Any], kept: dict[str, Any], keep: Keep) -> Poller | QueuePoller:
     """The mapping's thread, not started."""
+    if kind(held["EventSourceArn"]) == "sqs":
+        return QueuePoller(service, held)
     if "place" in kept:  # of an earlier build
         kept = {"shards": {"": kept["place"]}}
     if kind(held["EventSourceArn"]) == "dynamodb":
@@ -42,3 +49,17 @@ def poller(service: Any, held: dict[str, Any], kept: dict[str, Any], keep: Keep)
         service, held, lambda: KinesisSource(service, held, since), "data", kept,
         lambda moved: keep(moved | {"since": since}),
     )  # fmt: skip
+
+
+def _check_queue(service: Any, held: dict[str, Any]) -> None:
+    try:
+        client, url = find(service, held["EventSourceArn"])
+        asked = client.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+    except Exception as error:  # of ours or botocore's
+        raise refused(f"The event source {held['EventSourceArn']} cannot be read: {error}") from None
+    hidden = int(asked.get("Attributes", {}).get("VisibilityTimeout", 30))
+    timeout = service.version(names.parse(held["FunctionArn"])).configuration["Timeout"]
+    if hidden < timeout:
+        raise refused(
+            f"Queue visibility timeout: {hidden} seconds is less than Function timeout: {timeout} seconds"
+        )

@@ -18,11 +18,13 @@ STREAM = {
     "MaximumRetryAttempts": -1,
     "TumblingWindowInSeconds": 0,
 }
-DEFAULTS: dict[str, dict[str, Any]] = {"dynamodb": STREAM, "kinesis": STREAM}
+QUEUE = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0}
+DEFAULTS: dict[str, dict[str, Any]] = {"dynamodb": STREAM, "kinesis": STREAM, "sqs": QUEUE}
 _ALWAYS = {"FunctionName", "EventSourceArn", "Enabled", "UUID", "FilterCriteria", "FunctionResponseTypes"}
 _MORE = {
     "dynamodb": {"StartingPosition", "DestinationConfig"},
     "kinesis": {"StartingPosition", "StartingPositionTimestamp", "DestinationConfig"},
+    "sqs": {"ScalingConfig"},
 }
 _POSITIONS = {
     "dynamodb": ("TRIM_HORIZON", "LATEST"),
@@ -41,21 +43,25 @@ def kind(arn: str) -> str:
     fits = {
         "dynamodb": len(path) == 4 and path[2] == "stream",
         "kinesis": len(path) == 2 and path[0] == "stream",
+        "sqs": len(path) == 1 and ":" not in path[0],
     }
     if not fits.get(found):
         raise refused(
-            f"The event source {arn} is not supported by this endpoint: streams of tables and of Kinesis are."
+            f"The event source {arn} is not supported by this endpoint: streams of tables, Kinesis streams "
+            "and queues are."
         )
     return found
 
 
 def position(arn: str, params: dict[str, Any], now: float) -> dict[str, Any]:
-    """StartingPosition of a stream, and StartingPositionTimestamp in epoch seconds."""
+    """StartingPosition of a stream, and StartingPositionTimestamp in epoch seconds; a queue has none."""
     wanted, at = params.get("StartingPosition"), params.get("StartingPositionTimestamp")
+    if kind(arn) == "sqs" and wanted is None and at is None:
+        return {}
     if wanted is None:
         raise refused("1 validation error detected: Value null at 'startingPosition' failed to satisfy "
                       "constraint: Member must not be null.")  # fmt: skip
-    if wanted not in _POSITIONS[kind(arn)]:
+    if wanted not in _POSITIONS.get(kind(arn), ()):
         raise refused(f"Unsupported starting position for arn type: {arn}")
     if (wanted == "AT_TIMESTAMP") is (at is None):
         raise refused("StartingPositionTimestamp goes with StartingPosition AT_TIMESTAMP, and only with it.")
@@ -83,6 +89,19 @@ def settings(service: Any, arn: str, params: dict[str, Any]) -> dict[str, Any]:
         given["FilterCriteria"] = _filters(given["FilterCriteria"])
     _check_destination(service, given)
     return given
+
+
+def check_batches(arn: str, held: dict[str, Any]) -> None:
+    """Refuse batches that a queue does not have."""
+    if kind(arn) != "sqs":
+        return
+    size, window = held["BatchSize"], held["MaximumBatchingWindowInSeconds"]
+    if arn.endswith(".fifo") and (window or size > 10):
+        raise refused("A FIFO queue has batches of at most 10 messages and no batching window.")
+    if size > 10 and not window:
+        raise refused(
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
+        )
 
 
 def _filters(criteria: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from cloudcore.lambda_.paging import page
 
 
 def create_event_source_mapping(service: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Call a function with what a stream holds."""
+    """Call a function with what a stream or a queue holds."""
     arn = params.get("EventSourceArn") or ""
     kind = settings.kind(arn)
     given = settings.settings(service, arn, params)
@@ -26,6 +26,7 @@ def create_event_source_mapping(service: Any, params: dict[str, Any]) -> dict[st
         "State": "Enabled" if params.get("Enabled", True) else "Disabled",
         "LastModified": service.clock.now(),
     }
+    settings.check_batches(arn, held)
     service.mappings.create(held, opening.begin(service, held))
     return _shown(service, held, "Creating")
 
@@ -54,6 +55,7 @@ def update_event_source_mapping(service: Any, params: dict[str, Any]) -> dict[st
     held = service.mappings.get(params["UUID"])
     given = settings.settings(service, held["EventSourceArn"], params)
     changed = held | given | {"LastModified": service.clock.now()}
+    settings.check_batches(held["EventSourceArn"], changed)
     state = "Updating"
     if params.get("FunctionName"):
         changed["FunctionArn"] = _function(service, params)
@@ -81,9 +83,12 @@ def _function(service: Any, params: dict[str, Any]) -> str:
 
 
 def _shown(service: Any, held: dict[str, Any], state: str | None = None) -> dict[str, Any]:
-    shown = {"DestinationConfig": {"OnFailure": {}}, "FunctionResponseTypes": []} | held
-    if not shown.get("FilterCriteria"):
-        shown.pop("FilterCriteria", None)
+    shown = {"FunctionResponseTypes": []} | held
+    if settings.kind(held["EventSourceArn"]) != "sqs":
+        shown = {"DestinationConfig": {"OnFailure": {}}} | shown
+    for name in ("FilterCriteria", "ScalingConfig"):
+        if not shown.get(name):
+            shown.pop(name, None)
     arn = f"arn:aws:lambda:{service.region}:{service.account}:event-source-mapping:{held['UUID']}"
     return shown | {
         "EventSourceMappingArn": arn,
