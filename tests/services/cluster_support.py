@@ -126,11 +126,11 @@ class Nodes:
         return (self.home / f"{name}.log").read_text(errors="replace")[-4000:]
 
     def client(self, name: str, service: str = "firehose", **more: Any) -> Any:
-        """boto3's client of a node, which sends every request once."""
+        """boto3's client of a node, which sends every request once; `more` is of its Config."""
         import boto3
         from botocore.config import Config
 
-        once = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, **more)
+        once = Config(**{"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_timeout": 30, **more})
         return boto3.client(
             service, endpoint_url=self.urls[name], region_name="us-east-1", aws_access_key_id="x",
             aws_secret_access_key="y", config=once,

@@ -95,7 +95,7 @@ def test_large_batches_parquet_and_a_new_reader(nodes: Any) -> None:
     rows = [json.dumps({"id": n, "text": "x" * 5000}).encode() for n in range(900)]
     rows[7] = b"{broken"
     first, last = stream.put_batch(rows)  # several messages
-    assert last > first and stream.last_sequence <= last
+    assert first < last <= stream.last_sequence
     with pytest.raises(ApiError, match="ValidationException"):
         stream.put(b"x" * 1_024_001)
     stream.put(b'{"id": 900, "text": "%s"}' % (b"y" * 1_023_000))
@@ -107,6 +107,48 @@ def test_large_batches_parquet_and_a_new_reader(nodes: Any) -> None:
     errors = [key for key in a.objects.list("lake") if "format-conversion-failed" in key]
     assert len(errors) == 1 and a.objects.get("lake", errors[0]).count(b"\n") == 1
     assert stream.flush(60) and len(stream.delivered_keys()) == status["objects"]
+
+
+def test_an_update_holds_for_what_is_put_after_it(nodes: Any) -> None:
+    a, b = nodes("a"), nodes("b")
+    firehose = a.client("firehose")
+    firehose.create_delivery_stream(
+        DeliveryStreamName="moved", ExtendedS3DestinationConfiguration=stream_to("lake", BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": 900})
+    )
+    stream = a.firehose.get("moved")
+    stream.put(b"first\n")
+    assert stream.flush(60)
+    update = {"Prefix": "second/", "CompressionFormat": "GZIP"}
+    other = b.client("firehose")
+    until("the other knows it", lambda: "moved" in other.list_delivery_streams()["DeliveryStreamNames"])
+    told = {"DeliveryStreamName": "moved", "CurrentDeliveryStreamVersionId": "1", "DestinationId": "destinationId-000000000001"}
+    other.update_destination(**told, ExtendedS3DestinationUpdate=update)
+    with pytest.raises(other.exceptions.ConcurrentModificationException):
+        other.update_destination(**told, ExtendedS3DestinationUpdate=update)
+    until("both know it", lambda: {cloud.node.catalogue.find(("000000000000", "us-east-1", "moved"))["VersionId"] for cloud in (a, b)} == {"2"})
+    stream.put(b"second\n")
+    assert stream.flush(60)
+    assert [a.objects.get("lake", key) for key in a.objects.list("lake", "data/")] == [b"first\n"]
+    (key,) = a.objects.list("lake", "second/")
+    assert gzip.decompress(a.objects.get("lake", key)) == b"second\n" and "moved-2-" in key
+    lambda_ = {"Type": "Lambda", "Parameters": [{"ParameterName": "LambdaArn", "ParameterValue": "arn:aws:lambda:us-east-1:000000000000:function:f"}]}
+    with pytest.raises(other.exceptions.ClientError, match="UnsupportedOperationException"):
+        other.update_destination(
+            **{**told, "CurrentDeliveryStreamVersionId": "2"},
+            ExtendedS3DestinationUpdate={"ProcessingConfiguration": {"Enabled": True, "Processors": [lambda_]}},
+        )
+
+
+def test_records_can_be_looked_at_while_they_wait(nodes: Any) -> None:
+    a = nodes("a")
+    stream = a.stream("tapped", bucket="lake", buffer_seconds=900)
+    first, last = stream.put_batch([b"%d" % number for number in range(10)])
+    stream.put(b"more")
+    found = list(stream.records(first + 3, 5))
+    assert [(number, data) for number, _, data in found] == [(first + number, b"%d" % number) for number in range(3, 8)]
+    assert [data for _, _, data in stream.records(last, 100)] == [b"9", b"more"]
+    assert abs(found[0][1] / 1000 - time.time()) < 3600
+    assert list(stream.records(stream.last_sequence + 1, 5)) == []
 
 
 def test_time_cuts_without_a_flush_and_delivered_batches_leave_the_log(nodes: Any, server: Servers) -> None:

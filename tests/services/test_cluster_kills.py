@@ -1,5 +1,5 @@
-"""kill -9 of any NATS server and any node of a cluster of three and three, under load: nothing that was
-acknowledged is lost, nothing is in the objects twice.
+"""kill -9 of any NATS server and any node of a cluster of three and three, and nodes that stand still and go on,
+under load: nothing that was acknowledged is lost, nothing is in the objects twice.
 
 CLOUDCORE_CLUSTER_KILLS bounds the loop (make crash-cluster is the long form), CLOUDCORE_CRASH_SEED repeats one.
 """
@@ -10,6 +10,7 @@ import collections
 import itertools
 import os
 import random
+import signal
 import statistics
 import threading
 import time
@@ -45,7 +46,7 @@ class Producer(threading.Thread):
             name = NAMES[turn % len(NAMES)]
             url = self.nodes.urls[name]
             if clients.get(name, ("", None))[0] != url:
-                clients[name] = url, self.nodes.client(name)
+                clients[name] = url, self.nodes.client(name, read_timeout=5)
             numbers = [next(self.numbers) for _ in range(BATCH)]
             records = [{"Data": b"%d %s\n" % (number, b"x" * (number % 300))} for number in numbers]
             self.put += BATCH
@@ -136,30 +137,34 @@ def test_nothing_is_lost_or_doubled(weed: Any, tmp_path: Path) -> None:
 
 
 def _kill_one(dice: random.Random, turn: int, servers: Servers, nodes: Nodes, watch: Watch) -> tuple[float, float, str]:
-    """kill -9 of one process; how long until every node that is left takes puts again and until what the log
-    had is delivered; then it is begun again."""
-    node = turn % 2 == 0  # in turn, so that a short run has both
-    victim = dice.choice(NAMES) if node else str(dice.randrange(3))
+    """End one process; how long until every node that is left takes puts again and until what the log had is
+    delivered; then it is begun again. A node that stands still does so for longer than its leases last."""
+    kind = ("node", "server", "stalled node", "server")[turn % 4]  # in turn, so that a short run has all
+    victim = str(dice.randrange(3)) if kind == "server" else dice.choice(NAMES)
     time.sleep(dice.uniform(0.2, 1.5))  # somewhere in a buffer, a plan or a delivery
     last = watch.newest_batch()
     began = time.monotonic()
-    if node:
-        nodes.signal(victim)
-    else:
+    if kind == "server":
         servers.signal(int(victim))
+    else:
+        nodes.signal(victim, signal.SIGKILL if kind == "node" else signal.SIGSTOP)
     for name in NAMES:
-        if not (node and name == victim):
+        if name != victim:
             _puts_again(nodes, name)
     put_s = time.monotonic() - began
     until("what was put before is delivered", lambda: watch.delivered_to() >= last)
     delivery_s = time.monotonic() - began
-    if node:
+    if kind == "server":
+        servers.start(int(victim))
+        until("the server has caught up", lambda: servers.healthy(int(victim)))
+    elif kind == "node":
         nodes.start(victim)
         nodes.wait(victim)
     else:
-        servers.start(int(victim))
-        until("the server has caught up", lambda: servers.healthy(int(victim)))
-    return put_s, delivery_s, f"node {victim}" if node else f"server {victim}"
+        time.sleep(max(0.0, 6.0 - delivery_s))
+        nodes.signal(victim, signal.SIGCONT)
+        _puts_again(nodes, victim)
+    return put_s, delivery_s, f"{kind} {victim}"
 
 
 def _puts_again(nodes: Nodes, name: str) -> None:

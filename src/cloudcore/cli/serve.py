@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=4566, help="0 for any free one (default 4566)")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument(
-        "--data", default=os.environ.get("CLOUDCORE_DATA", "cloudcore.d"), metavar="DIR",
+        "--data", metavar="DIR",
         help="where everything is kept, or :memory: (default: $CLOUDCORE_DATA or cloudcore.d)",
     )  # fmt: skip
     parser.add_argument(
@@ -64,7 +64,9 @@ def _opened(options: argparse.Namespace) -> str:
     if options.cluster is None:
         if options.node is not None:
             raise ValueError("--node is of a cluster: give --cluster nats://a,b,c too")
-        return str(options.data)
+        return str(options.data or os.environ.get("CLOUDCORE_DATA") or "cloudcore.d")
+    if options.data is not None:
+        raise ValueError("a node of a cluster keeps nothing in a directory: --data or --cluster, not both")
     if options.node is None:
         raise ValueError("a node needs a name: --node NAME")
     if options.objects == "local":
@@ -101,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
             publish(cloud.path, endpoint.url, cloud.region)
             stack.callback(retract, cloud.path)
         print("export " + " ".join(f"{k}={v}" for k, v in variables(endpoint.url, cloud.region).items()))
-        if console is not None:
+        if console is not None and cloud.node is None:
             print(f"console: {endpoint.url}/_cloudcore/")
         if options.auth is None:
             print("signatures are not checked: loopback only", flush=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.cutter import load
 from cloudcore.cluster.layout import ACK_WAIT_S, CONSUMER, COUNT, PLACE_BITS, log_of, plans_of
-from cloudcore.cluster.link import Link, Lost, Reader, is_transient
+from cloudcore.cluster.link import Link, Lost, Reader, is_transient, time_of
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.s3 import deliver as s3
 from cloudcore.firehose.journal import Plan
@@ -104,8 +104,8 @@ class Carrier:
 
     async def _deliver(self, plan: Plan) -> dict[str, int]:
         description = await self._described(plan.version)
-        if description is None:
-            raise Gone
+        if description is None:  # only a log that has moved on says that a plan is done
+            raise Lost("the stream is not in the catalogue")
         config = kinds.parse(_version_of(description, plan.version))
         pieces = await self._pieces(plan)
         schema = self._schema(config)
@@ -196,13 +196,15 @@ def _piece(message: Any) -> Piece:
     first = message.metadata.sequence.stream << PLACE_BITS
     count = int(message.headers[COUNT])
     return Piece(
-        message.data, range(first, first + count), int(message.metadata.timestamp.timestamp() * 1000)
+        message.data, range(first, first + count), time_of(message)
     )
 
 
 def _version_of(description: dict[str, Any], version: int) -> dict[str, Any]:
-    """The configuration of a version. Raises KeyError, when it is none that the description knows."""
+    """The configuration of a version. Raises OSError when the description no longer knows it."""
     if int(description["VersionId"]) == version:
         return description
-    earlier: dict[str, Any] = description["Earlier"][str(version)]
+    earlier: dict[str, Any] | None = description.get("Earlier", {}).get(str(version))
+    if earlier is None:
+        raise OSError(f"version {version} of its configuration is not known any more")
     return earlier

@@ -26,7 +26,7 @@ from cloudcore.cluster.layout import (
     plans_subject,
 )  # fmt: skip
 from cloudcore.cluster.leases import Lease
-from cloudcore.cluster.link import Link, Lost, Reader, is_transient
+from cloudcore.cluster.link import Link, Lost, Reader, is_transient, time_of
 from cloudcore.errors import StaleError
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.s3.deliver import object_key
@@ -154,7 +154,7 @@ class Planner:
         )  # fmt: skip
 
     def _add(self, cutter: Cutter, head: Any) -> None:
-        count, time_ms = int(head.headers[COUNT]), int(head.metadata.timestamp.timestamp() * 1000)
+        count, time_ms = int(head.headers[COUNT]), time_of(head)
         size = int(head.headers["Nats-Msg-Size"])
         age = min(max(0.0, self._wall() - time_ms / 1000), cutter.seconds)  # the clocks are two machines'
         try:

@@ -271,6 +271,11 @@ class Reader:
         return taken
 
 
+def time_of(message: Any) -> int:
+    """When JetStream stored a message, in ms since 1970."""
+    return int(message.metadata.timestamp.timestamp() * 1000)
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether asking again may help: no answer, no leader, no room for the moment."""
     from nats import errors

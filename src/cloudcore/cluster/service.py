@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cloudcore.cluster.catalogue import Place
     from cloudcore.cluster.node import Node
 
+_VERSIONED = ("Kind", "Destination", "Ours")
+_KEPT_S = 90_000.0  # of an earlier version; a plan of it that is older is past its retention
+
 
 class ClusterFirehose(Firehose):
     """The delivery streams of one account in one region of a cluster, on any node."""
@@ -104,7 +107,15 @@ class ClusterFirehose(Firehose):
             self._ask(self._node.catalogue.remove(place, found))
 
     def update(self, description: dict[str, Any]) -> None:
-        raise _unsupported("UpdateDestination does")
+        """A stream goes on by a new version, as soon as its planner knows of it; plans keep the one they were
+        made by. Raises ApiError as create() and store() do."""
+        _refuse(kinds.parse(description), description.get("Ours") or {})
+        now, found = self.clock.now(), self.description(description["DeliveryStreamName"])
+        earlier = {
+            number: each for number, each in found.get("Earlier", {}).items() if each["Until"] > now - _KEPT_S
+        }
+        earlier[found["VersionId"]] = {**{member: found.get(member) for member in _VERSIONED}, "Until": now}
+        self.store({**description, "Earlier": earlier})
 
     def seal(self, description: dict[str, Any]) -> None:
         raise _unsupported("Encryption of delivery streams does")

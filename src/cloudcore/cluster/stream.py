@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.layout import COUNT, PLACE_BITS, flush_subject, log_of, log_subject, plans_of
-from cloudcore.cluster.link import Lost
+from cloudcore.cluster.link import Lost, Reader, time_of
 from cloudcore.cluster.status import progress
 from cloudcore.errors import ApiError, FullError
 from cloudcore.firehose.destinations import kinds
@@ -58,9 +58,10 @@ class ClusterStream(Door):
 
     @property
     def last_sequence(self) -> int:
-        """The sequence number of the newest batch's first record; 0 before the first."""
-        info = self._run(self._node.link.js.stream_info(log_of(self.identity)))
-        return int(info.state.last_seq) << PLACE_BITS
+        """The highest sequence number that a record of the newest batch can have."""
+        link = self._node.link
+        info = self._run(link.until(lambda: link.js.stream_info(log_of(self.identity)), 20))
+        return (int(info.state.last_seq) + 1 << PLACE_BITS) - 1
 
     def put_framed(self, payload: bytes, count: int) -> tuple[int, int]:
         """Store `count` records that are framed already (the wire's way); as put_batch otherwise."""
@@ -86,6 +87,11 @@ class ClusterStream(Door):
             "bytes_in": self._bytes_in,
             "slowed": self._slowed,
         }
+
+    def records(self, first: int, count: int) -> Iterator[tuple[int, int, bytes]]:
+        """Up to `count` records that were put, from sequence `first` on, as far as the log still holds them:
+        (sequence, time of arrival in ms since 1970, bytes)."""
+        return iter(self._run(self._records(first, count)))
 
     def close(self) -> None:
         """Nothing of it is open: the node's workers go on."""
@@ -123,6 +129,23 @@ class ClusterStream(Door):
             raise ApiError(
                 "ServiceUnavailableException", f"{error}; the records may be stored", 503
             ) from None
+
+    async def _records(self, first: int, count: int) -> list[tuple[int, int, bytes]]:
+        from nats.js.api import DeliverPolicy
+
+        found: list[tuple[int, int, bytes]] = []
+        async with Reader(
+            self._node.link, log_of(self.identity), deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=max(1, first >> PLACE_BITS),
+        ) as reader:  # fmt: skip
+            left = reader.pending
+            while left and len(found) < count:
+                for message in await reader.next(min(left, 16), 2.0):
+                    left -= 1
+                    at, time_ms = message.metadata.sequence.stream << PLACE_BITS, time_of(message)
+                    records = enumerate(split(message.data), at)
+                    found += [(number, time_ms, bytes(data)) for number, data in records if number >= first]
+        return found[:count]
 
     async def _flush(self, timeout: float | None) -> bool:
         link = self._node.link
