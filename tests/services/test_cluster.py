@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -302,7 +303,9 @@ def test_two_planners_at_once_cut_nothing_twice(nodes: Any) -> None:
     """Whoever believes to lead: leases are taken away under puts, so that planners overlap."""
     a, b = nodes("a"), nodes("b")
     stream = a.stream("fenced", bucket="lake", prefix="f/", buffer_seconds=0.05)
-    until("the other knows it", lambda: b.firehose.names() == ["fenced"])
+    assert b.stream("fenced", bucket="lake", prefix="f/", buffer_seconds=0.05).identity == stream.identity
+    with pytest.raises(ApiError, match="exists with another configuration"):
+        b.stream("fenced", bucket="lake", prefix="f/", buffer_seconds=2)
     stop = threading.Event()
 
     def steal() -> None:
@@ -322,6 +325,14 @@ def test_two_planners_at_once_cut_nothing_twice(nodes: Any) -> None:
     assert stream.flush(60)
     found = b"".join(a.objects.get("lake", key) for key in stream.delivered_keys())
     assert sorted(map(int, found.split())) == list(range(300))
+
+
+def test_both_nodes_make_the_same_stream_at_once(nodes: Any) -> None:
+    clouds = [nodes("a"), nodes("b")]
+    with ThreadPoolExecutor(2) as pool:
+        for turn in range(5):
+            one, other = pool.map(lambda cloud, name: cloud.stream(name, bucket="b"), clouds, [f"s{turn}"] * 2)
+            assert one.identity == other.identity
 
 
 async def _take_away(node: Any, identity: str) -> None:

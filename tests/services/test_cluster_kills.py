@@ -1,5 +1,5 @@
-"""kill -9 of any NATS server and any node of a cluster of three and three, and nodes that stand still and go on,
-under load: nothing that was acknowledged is lost, nothing is in the objects twice.
+"""kill -9 of any NATS server and any node of a cluster of three and three, and servers and nodes that stand still
+and go on, under load: nothing that was acknowledged is lost, nothing is in the objects twice.
 
 CLOUDCORE_CLUSTER_KILLS bounds the loop (make crash-cluster is the long form), CLOUDCORE_CRASH_SEED repeats one.
 """
@@ -137,33 +137,38 @@ def test_nothing_is_lost_or_doubled(weed: Any, tmp_path: Path) -> None:
 
 
 def _kill_one(dice: random.Random, turn: int, servers: Servers, nodes: Nodes, watch: Watch) -> tuple[float, float, str]:
-    """End one process; how long until every node that is left takes puts again and until what the log had is
-    delivered; then it is begun again. A node that stands still does so for longer than its leases last."""
-    kind = ("node", "server", "stalled node", "server")[turn % 4]  # in turn, so that a short run has all
-    victim = str(dice.randrange(3)) if kind == "server" else dice.choice(NAMES)
+    """End or stop one process; how long until every node that is left takes puts again and until what the log
+    had is delivered; then it goes on. What stands still does so for longer than leases and elections last."""
+    kind = ("node", "server", "stalled node", "stalled server")[turn % 4]  # in turn: a short run has all
+    victim = str(dice.randrange(3)) if "server" in kind else dice.choice(NAMES)
+    number = signal.SIGSTOP if "stalled" in kind else signal.SIGKILL
     time.sleep(dice.uniform(0.2, 1.5))  # somewhere in a buffer, a plan or a delivery
     last = watch.newest_batch()
     began = time.monotonic()
-    if kind == "server":
-        servers.signal(int(victim))
+    if "server" in kind:
+        servers.signal(int(victim), number)
     else:
-        nodes.signal(victim, signal.SIGKILL if kind == "node" else signal.SIGSTOP)
+        nodes.signal(victim, number)
     for name in NAMES:
         if name != victim:
             _puts_again(nodes, name)
     put_s = time.monotonic() - began
     until("what was put before is delivered", lambda: watch.delivered_to() >= last)
     delivery_s = time.monotonic() - began
-    if kind == "server":
-        servers.start(int(victim))
-        until("the server has caught up", lambda: servers.healthy(int(victim)))
-    elif kind == "node":
+    if "stalled" in kind:
+        time.sleep(max(0.0, 6.0 - delivery_s))
+    if kind == "node":
         nodes.start(victim)
         nodes.wait(victim)
-    else:
-        time.sleep(max(0.0, 6.0 - delivery_s))
+    elif kind == "stalled node":
         nodes.signal(victim, signal.SIGCONT)
         _puts_again(nodes, victim)
+    else:
+        if kind == "server":
+            servers.start(int(victim))
+        else:
+            servers.signal(int(victim), signal.SIGCONT)
+        until("the server has caught up", lambda: servers.healthy(int(victim)))
     return put_s, delivery_s, f"{kind} {victim}"
 
 

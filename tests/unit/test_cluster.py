@@ -77,8 +77,10 @@ def test_a_cut_comes_by_size_by_time_or_by_flush():
     cutter.add(1, 1, 99, 5, 0.0, 0.0)
     assert cutter.due() == 10.0
     assert cutter.take(9.9) is None and cutter.take(9.9, flush_to=0) is None
+    assert cutter.take(0.0, flush_to=2) is None  # the batch to flush to is still to come, and goes with this one
     assert cutter.take(0.0, flush_to=1).last == 1
     cutter.add(2, 1, 99, 5, 0.0, 0.0)
+    assert cutter.take(0.0, flush_to=1) is None
     cutter.add(3, 1, 1, 6, 0.0, 0.0)
     assert (span := cutter.take(0.0)).size == 100 and (span.first, span.last) == (2, 3)
     cutter.add(4, 1, 1, 5, 0.0, 100.0)  # read late: it gathers others for half of the time

@@ -51,11 +51,11 @@ class Cutter:
         return None if span is None else max(span.opened + self.seconds, span.seen + self.seconds / 2)
 
     def take(self, now: float, flush_to: int = 0) -> Span | None:
-        """What is to be planned now: it is large enough, or old enough, or begins at or before `flush_to`."""
+        """What is to be planned now: it is large enough, or old enough, or it holds the batch `flush_to`."""
         span, due = self.waiting, self.due()
         if span is None or due is None:
             return None
-        if span.size < self.size and now < due and span.first > flush_to:
+        if span.size < self.size and now < due and not span.first <= flush_to <= span.last:
             return None
         self.waiting = None
         return span

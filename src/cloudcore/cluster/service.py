@@ -36,12 +36,16 @@ class ClusterFirehose(Firehose):
             if (account, region) == (self.account, self.region) and found["State"] == "ACTIVE"
         )  # fmt: skip
 
-    def description(self, name: str) -> dict[str, Any]:
-        """The shared description; asked for when it is not in memory. Raises ResourceNotFoundException."""
+    def find(self, name: str) -> dict[str, Any] | None:
+        """The shared description of a stream; asked for when it is not in memory."""
         found = self._node.catalogue.find(self._place(name))
         if found is None or found["State"] != "ACTIVE":
             found = self._ask(self._node.catalogue.ask(self._place(name)))
-        if found is None or found["State"] != "ACTIVE":
+        return None if found is None or found["State"] != "ACTIVE" else found
+
+    def description(self, name: str) -> dict[str, Any]:
+        found = self.find(name)
+        if found is None:
             raise self._missing(name)
         return found
 

@@ -182,10 +182,15 @@ class Firehose:
         options = {option: value for option, value in locals().items() if option != "self"}
         kind, raw, ours = library.configuration(**options, service=self)
         with self._lock:
-            found = self._descriptions.get(name)
+            found = self.find(name)
             if found is None:
-                self.create(name, raw, ours, kind=kind)
-            elif (kinds.of(found).name, found["Destination"], found.get("Ours")) != (kind, raw, ours):
+                try:
+                    self.create(name, raw, ours, kind=kind)
+                except ApiError as error:
+                    found = self.find(name)  # another node of a cluster may have been faster
+                    if error.code != "ResourceInUseException" or found is None:
+                        raise
+            if found and (kinds.of(found).name, found["Destination"], found.get("Ours")) != (kind, raw, ours):
                 raise ApiError(
                     "ResourceInUseException",
                     f"Firehose {name} exists with another configuration; delete it first or open it as it is",
@@ -215,6 +220,10 @@ class Firehose:
         with self._lock:
             self._bury()
             return sorted(self._descriptions)
+
+    def find(self, name: str) -> dict[str, Any] | None:
+        """The description of a stream, in whatever state; None when there is none."""
+        return self._descriptions.get(name)
 
     def description(self, name: str) -> dict[str, Any]:
         """What stream.json holds. Raises ApiError ResourceNotFoundException."""
