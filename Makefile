@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-fuzz test-thread test-services test-clients test-console test-crash test-model crash crash-cluster soak fuzz bench format lint clean docs
+.PHONY: help build demo test test-c test-python test-sanitize test-fuzz test-thread test-services test-clients test-console test-crash test-model crash crash-cluster soak fuzz coverage bench format lint clean docs
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -102,6 +102,19 @@ test-fuzz: build/fuzz/.clang ## libFuzzer on every decoder and parser, a few sec
 
 fuzz: build/fuzz/.built ## the long form: FUZZ_SECONDS each
 	tools/fuzz.sh $(FUZZ_SECONDS)
+
+# The tests in Python take the doors of build/coverage-site in front of those installed.
+coverage: $(VENV)/.installed $(VENV)/.test-tools ## branches of the engine that the tests take; build/branches.txt lists the others
+	cmake --preset coverage -G Ninja >/dev/null
+	cmake --build --preset coverage -j $(JOBS)
+	rm -rf build/coverage-site
+	$(BIN)/pip install --quiet --no-deps --target build/coverage-site -Cbuild-dir=build/coverage-doors \
+		-Ccmake.build-type=Debug -Ccmake.define.CC_COVERAGE=ON .
+	find build/coverage build/coverage-doors -name '*.gcda' -delete
+	ctest --test-dir build/coverage -j $(JOBS) --output-on-failure -E 'speed|bench|http|channel|vector'
+	PYTHONPATH=build/coverage-site $(BIN)/python -m pytest -q -m 'not crash and not services and not clients and not browser' \
+		tests/conformance/test_dynamodb_*.py tests/unit/test_table*.py tests/unit/test_*_door.py tests/unit/test_native_values.py tests/property
+	$(BIN)/python tools/coverage.py build/coverage build/coverage-doors --list build/branches.txt
 
 test-clients: $(VENV)/.installed $(VENV)/.test-tools $(CLIENT_STAMPS) ## unmodified clients of others, by environment variables
 	$(BIN)/python -m pytest -q -m clients tests/clients

@@ -204,7 +204,7 @@ static void fill(cc_store *store) {
         cc_change change = {.kind = i % 9 == 8 ? CC_CHANGE_DELETE : CC_CHANGE_PUT,
                             .space = spaces[i % 5 == 4],
                             .key = {{&partition, 1}, {&sort, i % 7 == 0 ? 0 : 1}},
-                            .value = {value, i == 50 ? 9000 : i % 6}};
+                            .value = {value, i == 50 ? CC_VALUE_INLINE_MAX + 1 : i % 6}};
         CC_ASSERT(cc_store_write(store, &change, 1, &ticket, NULL) == CC_OK);
     }
 }

@@ -1,6 +1,10 @@
 /* replay_main.c: runs a fuzz entry point over every file of a corpus folder, without libFuzzer,
- * so that the gate replays all inputs that ever mattered under any compiler and sanitizer. */
+ * so that the gate replays all inputs that ever mattered under any compiler and sanitizer.
+ *
+ * replay_NAME CHANGES FOLDER...: then also each input with one byte changed, in four ways, byte after byte; when that
+ * makes more than CHANGES runs a folder, only of every n-th byte. */
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,55 +12,85 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int replay_file(const char *path) {
+typedef struct {
+    uint64_t size;    /* bytes of all inputs */
+    uint64_t changes; /* runs with a changed byte that are allowed */
+    uint64_t files, runs;
+} replay;
+
+/* An exact-size copy, so that a sanitizer sees a read past the end. */
+static uint8_t *read_file(const char *path, size_t *size_out) {
     FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return -1;
-    size_t size = 0, capacity = 4096;
-    uint8_t *data = malloc(capacity);
-    while (data != NULL) {
-        size_t got = fread(data + size, 1, capacity - size, file);
-        if (got == 0)
-            break;
-        size += got;
-        if (size == capacity)
-            data = realloc(data, capacity *= 2);
+    long size = -1;
+    if (file != NULL && fseek(file, 0, SEEK_END) == 0)
+        size = ftell(file);
+    uint8_t *data = size < 0 ? NULL : malloc(size != 0 ? (size_t)size : 1);
+    if (data != NULL &&
+        (fseek(file, 0, SEEK_SET) != 0 || fread(data, 1, (size_t)size, file) != (size_t)size)) {
+        free(data);
+        data = NULL;
     }
-    fclose(file);
-    if (data == NULL)
-        return -1;
-    /* An exact-size copy, so that a sanitizer sees a read past the end. */
-    uint8_t *exact = malloc(size ? size : 1);
-    if (exact != NULL && size != 0)
-        memcpy(exact, data, size);
-    if (exact != NULL)
-        (void)LLVMFuzzerTestOneInput(exact, size);
-    free(exact);
+    if (file != NULL)
+        fclose(file);
+    *size_out = size < 0 ? 0 : (size_t)size;
+    return data;
+}
+
+static void change_bytes(replay *self, uint8_t *data, size_t size) {
+    uint64_t step = self->changes == 0 ? 0 : (4 * self->size + self->changes - 1) / self->changes;
+    for (size_t at = 0; step != 0 && at < size; at += step) {
+        const uint8_t was = data[at];
+        const uint8_t others[4] = {(uint8_t)(was + 1), (uint8_t)(was ^ 0x80), 0, 0xff};
+        for (int i = 0; i < 4; i++) {
+            data[at] = others[i];
+            (void)LLVMFuzzerTestOneInput(data, size);
+        }
+        data[at] = was;
+        self->runs += 4;
+    }
+}
+
+static bool replay_file(replay *self, const char *path, bool count_only) {
+    size_t size;
+    uint8_t *data = read_file(path, &size);
+    if (data == NULL) {
+        fprintf(stderr, "cannot read %s\n", path);
+        return false;
+    }
+    if (count_only) {
+        self->size += size;
+    } else {
+        (void)LLVMFuzzerTestOneInput(data, size);
+        change_bytes(self, data, size);
+        self->files++;
+    }
     free(data);
-    return exact != NULL ? 0 : -1;
+    return true;
+}
+
+static bool replay_folder(replay *self, const char *name, bool count_only) {
+    DIR *folder = opendir(name);
+    bool good = folder != NULL;
+    if (!good)
+        fprintf(stderr, "no corpus folder %s\n", name);
+    for (struct dirent *entry; good && (entry = readdir(folder)) != NULL;) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", name, entry->d_name);
+        good = entry->d_name[0] == '.' || replay_file(self, path, count_only);
+    }
+    if (folder != NULL)
+        closedir(folder);
+    return good;
 }
 
 int main(int argc, char **argv) {
-    int replayed = 0;
-    for (int i = 1; i < argc; i++) {
-        DIR *folder = opendir(argv[i]);
-        if (folder == NULL) {
-            fprintf(stderr, "no corpus folder %s\n", argv[i]);
-            return 1;
-        }
-        for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-            if (entry->d_name[0] == '.')
-                continue;
-            char path[4096];
-            snprintf(path, sizeof path, "%s/%s", argv[i], entry->d_name);
-            if (replay_file(path) != 0) {
-                fprintf(stderr, "cannot read %s\n", path);
-                return 1;
-            }
-            replayed++;
-        }
-        closedir(folder);
+    replay self = {.changes = argc > 1 ? strtoull(argv[1], NULL, 10) : 0};
+    bool good = argc > 2;
+    for (int i = 2; i < argc && good; i++) {
+        self.size = 0;
+        good = replay_folder(&self, argv[i], true) && replay_folder(&self, argv[i], false);
     }
-    printf("%d inputs replayed\n", replayed);
-    return replayed == 0;
+    printf("%llu inputs replayed, and %llu changes of one byte\n", (unsigned long long)self.files,
+           (unsigned long long)self.runs);
+    return good && self.files != 0 ? 0 : 1;
 }
