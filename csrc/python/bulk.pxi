@@ -91,13 +91,13 @@ cdef class Loader:
 
     Every method that stores gives [(where, code, message)] of what was refused: the number that the caller
     gave or counts by. All else is stored, as durable as the store's mode when the method returns.
-    loading: the table may be one that an import fills. counts: `bytes` and `units` are kept.
+    loading: the table may be one that an import fills. counts: `units` is kept.
     """
     cdef Tables tables
     cdef readonly str name
     cdef readonly bint floats
     cdef readonly uint64_t stored  # items, deletes among them
-    cdef readonly uint64_t bytes, units  # of the items stored, as DynamoDB counts them
+    cdef readonly uint64_t units  # write units of the items stored
     cdef bint loading, counts
     cdef cc_buffer items, deletes, numbers  # encoded; a byte each; a uint64_t each
     cdef cc_rows *rows
@@ -167,7 +167,6 @@ cdef class Loader:
                 self.stored -= 1
                 status = CC_OK
         self.stored += bulk.index
-        self.bytes += bulk.bytes
         self.units += bulk.units
         with nogil:
             status = cc_table_bulk_finish(self.tables.tables, &bulk, &scratch.error)

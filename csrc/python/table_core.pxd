@@ -262,7 +262,7 @@ cdef extern from "table/table.h" nogil:
         size_t position
         uint64_t index
         bint written, loading, counts
-        uint64_t bytes, units
+        uint64_t units
     cc_status cc_table_bulk(cc_tables *tables, cc_bytes name, cc_bytes items, const uint8_t *deletes,
                             cc_bulk *bulk, cc_arena *arena, cc_error *error)
     cc_status cc_table_bulk_finish(cc_tables *tables, cc_bulk *bulk, cc_error *error)

@@ -36,11 +36,8 @@ static size_t gather(const cc_table_schema *schema, cc_space *space, cc_bytes it
         *refused_out = prepare(schema, space, is_delete, item, arena, &changes[count], error);
         if (CC_UNLIKELY(*refused_out != CC_OK))
             break;
-        if (bulk->counts && !is_delete) {
-            size_t counted = cc_item_size(item);
-            bulk->bytes += counted;
-            bulk->units += (counted + 1023) / 1024;
-        }
+        if (bulk->counts && !is_delete)
+            bulk->units += (cc_item_size(item) + 1023) / 1024;
         bytes += size;
         count++;
     }
@@ -74,7 +71,6 @@ cc_status cc_table_bulk(cc_tables *tables, cc_bytes name, cc_bytes items, const 
     if (status != CC_OK) {
         bulk->position = before.position;
         bulk->index = before.index;
-        bulk->bytes = before.bytes;
         bulk->units = before.units;
         return status;
     }

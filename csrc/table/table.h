@@ -258,9 +258,8 @@ typedef struct {
     uint64_t index;  /* items done */
     bool written;    /* something waits for cc_table_bulk_finish */
     bool loading;    /* a table that a restore or an import fills is found too */
-    bool counts;     /* bytes and units are wanted */
-    uint64_t bytes;  /* of the items stored, as DynamoDB counts them */
-    uint64_t units;  /* write units of them: a whole one for each KB begun */
+    bool counts;     /* units are wanted */
+    uint64_t units;  /* write units of the items stored: a whole one for each KB begun */
     cc_log_ticket ticket;
 } cc_bulk;
 /* One turn of the lock: stores some of `items` from bulk->position on; those with a byte that is not 0 in

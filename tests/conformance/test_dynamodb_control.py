@@ -547,7 +547,7 @@ def test_global_tables_of_2017_are_gone(db, operation, more, code, message):
 
 
 def test_an_operation_that_is_not_there_yet_is_named(db):
-    refused(db, "StartBulkPutItems", {}, "StartBulkPutItems is not supported by cloudcore", "UnknownOperationException")
+    refused(db, "UpdateContributorInsights", {}, "UpdateContributorInsights is not supported by cloudcore", "UnknownOperationException")
     refused(db, "Nonsense", {}, "", "UnknownOperationException")
 
 

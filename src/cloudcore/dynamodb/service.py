@@ -23,7 +23,7 @@ from cloudcore.dynamodb.recovery.catalogue import Catalogue
 from cloudcore.dynamodb.recovery.continuous import Recovery
 from cloudcore.dynamodb.recovery.jobs import Jobs
 from cloudcore.dynamodb.streams import Streams
-from cloudcore.dynamodb.transfer import exports, imports
+from cloudcore.dynamodb.transfer import bulk_puts, exports, imports
 from cloudcore.errors import ApiError
 
 DAY_SECONDS = 24 * 3600.0
@@ -173,6 +173,7 @@ class DynamoDB:
         if self.catalogue:
             exports.resume(self)
             imports.resume(self)
+            bulk_puts.resume(self)
             self.recovery.sweep()
             backups.resume(self)
             self.destinations.resume()

@@ -4,6 +4,7 @@ Item operations have no module here: they are C (csrc/table), one file per verb.
 """
 
 from cloudcore.dynamodb.operations import (
+    cancel_bulk_operation,
     create_backup,
     create_global_table,
     create_table,
@@ -11,6 +12,7 @@ from cloudcore.dynamodb.operations import (
     delete_resource_policy,
     delete_table,
     describe_backup,
+    describe_bulk_operation,
     describe_continuous_backups,
     describe_endpoints,
     describe_export,
@@ -27,6 +29,7 @@ from cloudcore.dynamodb.operations import (
     get_resource_policy,
     import_table,
     list_backups,
+    list_bulk_operations,
     list_exports,
     list_global_tables,
     list_imports,
@@ -35,6 +38,7 @@ from cloudcore.dynamodb.operations import (
     put_resource_policy,
     restore_table_from_backup,
     restore_table_to_point_in_time,
+    start_bulk_put_items,
     tag_resource,
     untag_resource,
     update_continuous_backups,
@@ -46,6 +50,7 @@ from cloudcore.dynamodb.operations import (
 )
 
 CONTROL = {
+    "CancelBulkOperation": cancel_bulk_operation.run,
     "CreateBackup": create_backup.run,
     "CreateGlobalTable": create_global_table.run,
     "CreateTable": create_table.run,
@@ -53,6 +58,7 @@ CONTROL = {
     "DeleteResourcePolicy": delete_resource_policy.run,
     "DeleteTable": delete_table.run,
     "DescribeBackup": describe_backup.run,
+    "DescribeBulkOperation": describe_bulk_operation.run,
     "DescribeContinuousBackups": describe_continuous_backups.run,
     "DescribeEndpoints": describe_endpoints.run,
     "DescribeExport": describe_export.run,
@@ -69,6 +75,7 @@ CONTROL = {
     "GetResourcePolicy": get_resource_policy.run,
     "ImportTable": import_table.run,
     "ListBackups": list_backups.run,
+    "ListBulkOperations": list_bulk_operations.run,
     "ListExports": list_exports.run,
     "ListGlobalTables": list_global_tables.run,
     "ListImports": list_imports.run,
@@ -77,6 +84,7 @@ CONTROL = {
     "PutResourcePolicy": put_resource_policy.run,
     "RestoreTableFromBackup": restore_table_from_backup.run,
     "RestoreTableToPointInTime": restore_table_to_point_in_time.run,
+    "StartBulkPutItems": start_bulk_put_items.run,
     "TagResource": tag_resource.run,
     "UntagResource": untag_resource.run,
     "UpdateContinuousBackups": update_continuous_backups.run,

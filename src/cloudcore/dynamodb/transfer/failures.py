@@ -28,6 +28,8 @@ def of(error: Exception) -> tuple[str, str]:
         name, words, status = _CODES[code]
         shown = "NoSuchBucket" if code == "InvalidBucketName" else code
         return name, f"{words} (Service: Amazon S3; Status Code: {status}; Error Code: {shown})"
+    if isinstance(error, ApiError):
+        return error.code, error.message
     logging.getLogger("cloudcore.dynamodb").error("a transfer failed", exc_info=error)
     if isinstance(error, OSError):
         return "S3Error", str(error)

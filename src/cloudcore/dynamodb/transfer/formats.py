@@ -13,9 +13,8 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from cloudcore._table import Loader
 from cloudcore.dynamodb.transfer import ion
 from cloudcore.dynamodb.transfer.inputs import Input, Malformed
 from cloudcore.errors import ApiError
@@ -36,11 +35,23 @@ class Step(NamedTuple):
     refused: list[tuple[int, str]]
 
 
-Source = Callable[[Input, Loader, int], Iterator[Step]]
+class Store(Protocol):
+    """What is done with what was read: a Loader, or the Puts of conditional.py."""
+
+    @property
+    def stored(self) -> int: ...
+    def lines(
+        self, data: bytes, form: str, first_line: int, stop: bool
+    ) -> list[tuple[int, str, str]]: ...
+    def put(self, item: Mapping[str, Any], number: int) -> bool: ...
+    def flush(self) -> list[tuple[int, str, str]]: ...
+
+
+Source = Callable[[Input, Store, int], Iterator[Step]]
 """(content, loader, place to begin at) -> steps."""
 
 
-def lines(content: Input, loader: Loader, place: int, piece: int = 0) -> Iterator[Step]:
+def lines(content: Input, loader: Store, place: int, piece: int = 0) -> Iterator[Step]:
     """{"Item": ..} on each line; encoded in C. `piece` bytes make a step, PIECE when none are said."""
     at, end = 0, False
     kept: list[bytes] = []
@@ -72,9 +83,9 @@ def lines(content: Input, loader: Loader, place: int, piece: int = 0) -> Iterato
         at += count
 
 
-def _put_lines(loader: Loader, data: bytes, first: int, after: int) -> Step:
+def _put_lines(loader: Store, data: bytes, first: int, after: int) -> Step:
     stored = loader.stored
-    refused = loader.lines(data, "dynamodb-export", first + 1, stop=True)
+    refused = loader.lines(data, "dynamodb-export", first + 1, True)
     broken = any(code == BROKEN for _, code, _ in refused)
     found = [(number - 1, message) for number, _, message in refused]
     return Step(-1 if broken else after, loader.stored - stored + len(found), found)
@@ -95,7 +106,7 @@ def _ended(place: int, error: Exception) -> Step:
 def rows(types: Mapping[str, str], delimiter: str, header: list[str] | None) -> Source:
     """CSV; columns of `types` are of these DynamoDB types, the others strings."""
 
-    def read(content: Input, loader: Loader, place: int) -> Iterator[Step]:
+    def read(content: Input, loader: Store, place: int) -> Iterator[Step]:
         csv.field_size_limit(max(csv.field_size_limit(), LINE_BYTES))
         text = io.TextIOWrapper(io.BufferedReader(content, PIECE), "utf-8-sig", newline="")
         reader = csv.reader(text, delimiter=delimiter, strict=True)
@@ -130,13 +141,15 @@ def _value(kind: str, text: str) -> Any:
     raise ApiError("ValidationException", words)
 
 
-def structs(content: Input, loader: Loader, place: int) -> Iterator[Step]:
+def structs(
+    content: Input, loader: Store, place: int, item_of: Callable[[Any], dict[str, Any]] = ion.item_of
+) -> Iterator[Step]:
     """Ion, text or binary, a struct with an Item each."""
-    yield from _put(loader, place, ion.values(io.BufferedReader(content, PIECE)), ion.item_of)
+    yield from _put(loader, place, ion.values(io.BufferedReader(content, PIECE)), item_of)
 
 
 def _put(
-    loader: Loader, place: int, records: Iterator[Any], item_of: Callable[[Any], Mapping[str, Any]]
+    loader: Store, place: int, records: Iterator[Any], item_of: Callable[[Any], Mapping[str, Any]]
 ) -> Iterator[Step]:
     """Store what `item_of` makes of each record. It raises ApiError for one that is no item."""
     at, ended, broken = 0, False, False

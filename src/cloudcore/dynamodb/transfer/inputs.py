@@ -25,14 +25,15 @@ class Malformed(Exception):
 
 
 class Input(io.RawIOBase):
-    """An object's content, unpacked, from its beginning; `count` bytes of it were read.
+    """An object's content, unpacked, from its beginning; `count` bytes of it were read, made of
+    `packed` bytes of the object.
 
     Raises Malformed for content that is not packed as `compression` says, ApiError and OSError of the store.
     """
 
     def __init__(self, store: Any, bucket: str, key: str, compression: str):
         self._raw = _open(store, bucket, key)
-        self._file, self.count = _unpacked(self._raw, compression), 0
+        self._file, self.count, self.packed = _unpacked(self._raw, compression), 0, 0
 
     def readable(self) -> bool:
         """It is."""
@@ -50,12 +51,8 @@ class Input(io.RawIOBase):
             raise Malformed(str(error)) from error
         buffer[: len(data)] = data
         self.count += len(data)
+        self.packed = self._raw.tell()
         return len(data)
-
-    @property
-    def packed(self) -> int:
-        """Bytes of the object itself that were read."""
-        return self._raw.tell()
 
     def close(self) -> None:
         """Close the file below. Idempotent."""

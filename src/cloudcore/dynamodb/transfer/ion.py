@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -37,10 +38,33 @@ def item_of(record: Any) -> dict[str, Any]:
     Raises ApiError: SerializationException for what is no such struct, ValidationException for a value
     that has no type in DynamoDB.
     """
-    item = record.get("Item") if isinstance(record, Mapping) else None
-    if not isinstance(item, Mapping):
+    item: dict[str, Any] = record_of(record)["Item"]
+    return item
+
+
+def record_of(record: Any) -> dict[str, Any]:
+    """All members of such a struct, of Python values. Raises as item_of()."""
+    if not isinstance(record, Mapping) or not isinstance(record.get("Item"), Mapping):
         raise ApiError("SerializationException", "the value is no struct with an Item")
-    return {str(name): _value(value) for name, value in item.items()}
+    return {str(name): _value(value) for name, value in record.items()}
+
+
+def wire(value: Any) -> dict[str, Any]:
+    """One of these Python values as the wire has it: {"S": "text"}."""
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, Mapping):
+        return {"M": {name: wire(inner) for name, inner in value.items()}}
+    if isinstance(value, list):
+        return {"L": [wire(inner) for inner in value]}
+    if isinstance(value, set):
+        members = [next(iter(wire(member).items())) for member in value]
+        return {f"{members[0][0]}S": [text for _, text in members]}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, bytes):
+        return {"B": base64.b64encode(value).decode()}
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}
 
 
 def _value(value: Any) -> Any:

@@ -5,6 +5,7 @@ The record of the job says how many bytes of it count: what a killed process wro
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -28,6 +29,13 @@ class Spool:
         with open(self.path, "ab") as file:
             file.write(text)
         self.size += len(text)
+
+    def remove(self) -> None:
+        """Forget them all."""
+        self.size = 0
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+            os.rmdir(os.path.dirname(self.path))
 
     def lines(self) -> Iterator[bytes]:
         """The lines, with their ends."""
