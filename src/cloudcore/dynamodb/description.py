@@ -4,9 +4,10 @@ Stored (JSON, the meta of the table's space): TableName, TableId, CreationDateTi
 KeySchema, AttributeDefinitions; of capacity.py BillingMode, ReadCapacityUnits, WriteCapacityUnits,
 OnDemandSince, OnDemandThroughput, WarmThroughput, LastIncrease, LastDecrease, Decreases; TableClass and
 TableClassSince, DeletionProtectionEnabled, Tags, Policy, TimeToLive (the attribute's name); of streams
-Streams (streams/registry.py) and LatestStreamLabel; Kinesis (the ARN that changes are sent to); Recovery
-(Days, Archive); Feed, what the engine tells those who follow the table; Loading and Restore while
-recovery/restores.py fills it. What is missing has its default.
+Streams (streams/registry.py) and LatestStreamLabel; Insights (insights.py); Kinesis (the ARN that changes
+are sent to); Recovery (Days, Archive); Feed, what the engine tells those who follow the table; Loading, with
+Restore while recovery/restores.py fills it or Import while transfer/importing.py does. What is missing has
+its default.
 Statuses, counts and ARNs are made when they are asked for.
 """
 

@@ -197,6 +197,9 @@ def _delete(stored: dict[str, Any], index: dict[str, Any], params: dict[str, Any
     stored["GlobalSecondaryIndexes"] = left
     if not left:
         del stored["GlobalSecondaryIndexes"]
+    if "Insights" in stored:
+        kept = {name: value for name, value in stored["Insights"].items() if name != index["IndexName"]}
+        stored["Insights"] = kept
     _set_definitions(stored, stored["AttributeDefinitions"])
 
 
