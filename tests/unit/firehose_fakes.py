@@ -126,6 +126,11 @@ class MemoryObjects:
         self.puts += 1
         self.disk.faults.after()
 
+    def get(self, bucket: str, key: str) -> bytes:
+        if self.down:
+            raise OSError("the store is down")
+        return self.objects[bucket, key]
+
 
 @dataclass
 class Reply:

@@ -50,6 +50,7 @@ class World:
         run: bool = False,
         description: dict[str, Any] | None = None,
         budget: Any = None,
+        embedded: str | None = None,
         **options: Any,
     ) -> Any:
         from cloudcore.firehose import library
@@ -72,11 +73,13 @@ class World:
             self.clock,
             key_file=key_file,
             budget=budget,
+            embedded=embedded,
             run=run,
         )
 
-    def to(self, tmp_path: Any, kind: str, raw: dict[str, Any], **ours: Any) -> Any:
-        """A stream to another destination than S3, by its members; its bucket is b, with no prefix."""
+    def to(self, tmp_path: Any, kind: str, raw: dict[str, Any], embedded: str | None = None, **ours: Any) -> Any:
+        """A stream to another destination than S3, by its members; its bucket is b, with no prefix. `embedded`: the
+        directory of the service, for destinations that are files."""
         self.objects.content = _content
         bucket = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::b"}
         description = {
@@ -84,7 +87,7 @@ class World:
             "Identity": "id", "Kind": kind, "Destination": {"S3Configuration": bucket, **raw},
             "Ours": {"buffer_bytes": 200, "buffer_seconds": 60, "backup_bytes": 300, **ours},
         }  # fmt: skip
-        return self.open(tmp_path, description=description)
+        return self.open(tmp_path, description=description, embedded=embedded)
 
     def turn(self, stream: Any, seconds: float = 0) -> None:
         """Everything that is due now, and everything that is due `seconds` from now."""

@@ -80,6 +80,11 @@ class Deliveries:
         """Whether the plan waits for others to end, and not for a time."""
         return plan.id in self._held_back
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether any plan does."""
+        return bool(self._held_back)
+
     def jobs_of(self, plans: Iterable[Plan]) -> Iterator[list[Plan]]:
         """What of these plans can begin now, in jobs; submit each before asking for the next."""
         self._held_back = set()

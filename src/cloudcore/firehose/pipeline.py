@@ -125,6 +125,7 @@ class Pipeline(Turning):
         if any(done):
             self._commit()
             moved = True
+        moved = moved or (bool(done) and self.deliveries.holds_back)  # there is a place for another one now
         self._tell_share()
         if caught_up and not self.journal.open and not self.buffers.open:
             self._commit()
@@ -323,8 +324,8 @@ class Pipeline(Turning):
         now = self.clock.monotonic()
         if outcome.moved is not None:
             self._retrying.ended(plan.id)
-            if config.endpoint is None or not is_data(plan.lane):
-                self._retrying.recovered(now)
+            if self._goes_to_bucket(plan):
+                self._retrying.recovered(now, lambda other: self._goes_to_bucket(self.journal.open[other]))
             self._latency_s = max(0.0, self.clock.now() - plan.time_ms / 1000)
             self.journal.done(plan, outcome.moved)
             return True
@@ -332,9 +333,7 @@ class Pipeline(Turning):
             if outcome.error.status == "stopping":
                 return False
             raise outcome.error
-        if self.clock.now_ms() - plan.time_ms >= self._retention_ms and (
-            config.endpoint is None or plan.redirected or not is_data(plan.lane)
-        ):
+        if self.clock.now_ms() - plan.time_ms >= self._retention_ms and self._goes_to_bucket(plan):
             self._retrying.ended(plan.id)
             logger.error("%s: %d records are past their retention and lost: %s could not be written (%s)",
                          self.name, plan.records, plan.key, outcome.error)  # fmt: skip
@@ -348,6 +347,9 @@ class Pipeline(Turning):
         self._retries += 1
         self._tell_retry(plan, outcome.error, pause, now)
         return False
+
+    def _goes_to_bucket(self, plan: Plan) -> bool:
+        return self.configs[plan.version].endpoint is None or plan.redirected or not is_data(plan.lane)
 
     def _redirect(self, plan: Plan, error: BaseException | None) -> None:
         code = error.code if isinstance(error, Later) else "Delivery.Failed"

@@ -6,7 +6,7 @@ Pauses are 1 s and then twice as long each time, up to 2 minutes. Thread rule: t
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from cloudcore.firehose.destinations.config import Retry
@@ -57,10 +57,11 @@ class Retrying:
         if tried is not None:
             tried.due, tried.pause, tried.waits = 0.0, FIRST_S, False
 
-    def recovered(self, now: float) -> None:
-        """The destination works again: the others need not wait long."""
-        for tried in self._tried.values():
-            tried.due = min(tried.due, now + _RECOVERED_S)
+    def recovered(self, now: float, goes_there: Callable[[int], bool]) -> None:
+        """A place works again: the other plans that go there need not wait long."""
+        for plan, tried in self._tried.items():
+            if tried.waits and tried.due > now + _RECOVERED_S and goes_there(plan):
+                tried.due = now + _RECOVERED_S
 
     def failed(self, plan: int, retry: Retry | None, now: float) -> float | None:
         """How long to wait before the next attempt; None when the plan's time is over."""
