@@ -246,7 +246,8 @@ class Place:
 
         Settings: handler ("module.function"), timeout (seconds, 1 to 900), memory (MB, 128 to 10240),
         environment (dict), description, runtime, layers, dead_letters (the ARN that is sent events
-        which failed).
+        which failed), on (the table, or the ARN of the stream or queue, or several in a list, whose records
+        it is called with: see Function.connect).
         """
         from cloudcore.lambda_ import Function
 

@@ -156,6 +156,26 @@ def test_apply_does_what_is_missing_and_no_more(here: Path, data: str, capsys: p
     assert "a table's keys cannot change" in capsys.readouterr().err
 
 
+def test_apply_connects_functions(here: Path, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "enrich").mkdir()
+    (here / "enrich" / "app.py").write_text("def lambda_handler(event, context):\n    return event\n")
+    config = '[tables.orders]\npartition_key = "id:S"\n[functions.enrich]\non = "orders"\n'
+    (here / "cloudcore.toml").write_text(config)
+    assert json.loads(said(capsys, "apply", "--json", "--data", data)) == [
+        "table orders", "function enrich", "function enrich: on orders",
+    ]  # fmt: skip
+    assert "nothing to do" in said(capsys, "apply", "--data", data)
+    more = config.replace('"orders"\n', '[{ source = "orders", batch = 7, filters = [{ eventName = ["INSERT"] }] }]\n')
+    (here / "cloudcore.toml").write_text(more)
+    assert json.loads(said(capsys, "apply", "--json", "--data", data)) == [
+        "function enrich: on orders: batchsize, filtercriteria",
+    ]  # fmt: skip
+    assert "nothing to do" in said(capsys, "apply", "--data", data)
+    (here / "cloudcore.toml").write_text(more.replace("batch = 7", "batches = 7"))
+    run("apply", "--data", data, status=2)
+    assert "did you mean 'batch'?" in capsys.readouterr().err
+
+
 def test_tap_a_table_and_a_stream(here: Path, data: str, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "enrich").mkdir()
     (here / "enrich" / "app.py").write_text("def handler(event, context):\n    return event\n")

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 import cloudcore
 from cloudcore.clock import ManualClock
+from cloudcore.errors import ApiError
 from cloudcore.lambda_.code import pack
 from cloudcore.lambda_.event_sources import patterns
 
@@ -240,3 +241,33 @@ def test_a_window_fills_a_batch_and_the_clock_ends_it() -> None:
         assert events(cloud) == [["a", "b", "c"]]
         wait_for(lambda: clock.advance(1) or events(cloud)[1:])
         assert events(cloud) == [["a", "b", "c"], ["d"]]
+
+
+def test_a_function_is_connected_in_one_line_and_again_to_no_effect() -> None:
+    with cloudcore.open(":memory:") as cloud:
+        orders = cloud.table("orders", pk="id:S")
+        fn = cloud.function("fn", pack({"h.py": CODE}), handler="h.handler", timeout=20, on=orders)
+        orders.put({"id": "a"})
+        wait_for(lambda: events(cloud) == [["a"]])
+        (made,) = cloud.lambda_.mappings.all()
+        uuid, changed = made["UUID"], fn.connect(
+            "orders", batch=7, window_s=1, parallel=2, tumbling_s=30, retries=3, max_age_s=60, bisect=True,
+            partial=True, enabled=False, filters=[{"eventName": ["INSERT"]}],
+        )  # fmt: skip
+        assert changed["UUID"] == uuid and changed["State"] == "Disabling"
+        for member, value in {
+            "BatchSize": 7, "MaximumBatchingWindowInSeconds": 1, "ParallelizationFactor": 2,
+            "TumblingWindowInSeconds": 30, "MaximumRetryAttempts": 3, "MaximumRecordAgeInSeconds": 60,
+            "BisectBatchOnFunctionError": True, "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "FilterCriteria": {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]},
+        }.items():  # fmt: skip
+            assert changed[member] == value
+        modified = cloud.lambda_.mappings.get(uuid)["LastModified"]
+        same = fn.connect(orders, batch=7, enabled=False)
+        assert same["State"] == "Disabled" and cloud.lambda_.mappings.get(uuid)["LastModified"] == modified
+        with pytest.raises(TypeError, match="no setting 'batches'"):
+            fn.connect(orders, batches=1)
+        with pytest.raises(TypeError, match="its own setting transform"):
+            fn.connect(cloud.stream("clicks", bucket="lake"))
+        with pytest.raises(ApiError, match="not found"):
+            fn.connect("nothing")

@@ -13,6 +13,8 @@
     timeout = 10
     memory = 256
     environment = { TABLE = "orders" }
+    on = "orders"                           # a table, or the ARN of a stream or a queue; or with settings:
+                                            # on = [{ source = "orders", batch = 10, window_s = 5 }]
 
     [streams.clicks]                        # the options of cloud.stream()
     bucket = "lake"
@@ -44,11 +46,13 @@ from cloudcore.cli.connection import Connection, Refusal, add_target, connect
 from cloudcore.cli.packing import default_handler, package
 from cloudcore.cli.status import names
 from cloudcore.errors import ApiError
+from cloudcore.lambda_.event_sources import connecting
 
+_MAPPINGS = "/2015-03-31/event-source-mappings"
 _KINDS = ("tables", "functions", "streams")
 _TABLE = {"partition_key", "sort_key", "ttl", "stream", "indexes", "read_units", "write_units"}
 _INDEX = {"partition_key", "sort_key", "projection", "attributes"}
-_FUNCTION = {"code", "handler", "runtime", "timeout", "memory", "environment", "description"}
+_FUNCTION = {"code", "handler", "runtime", "timeout", "memory", "environment", "description", "on"}
 
 
 @dataclass
@@ -112,6 +116,7 @@ def plan(connection: Connection, wanted: dict[str, Any], directory: str) -> list
         steps += _table_steps(connection, name, entry, name in there["tables"])
     for name, entry in wanted.get("functions", {}).items():
         steps += _function_steps(connection, name, entry, directory, name in there["functions"])
+        steps += _connections(connection, name, entry, name in there["functions"], there["tables"])
     for name, entry in wanted.get("streams", {}).items():
         if name not in there["streams"]:
             target = f"/_cloudcore/stream/{quote(name, safe='')}?{connection.place}"
@@ -231,6 +236,53 @@ def _function_steps(
     changed += [] if found["CodeSha256"] == code else ["code"]
     step.what += f": {', '.join(member.lower() for member in changed)}"
     return [step] if changed else []
+
+
+def _connections(
+    connection: Connection, name: str, entry: dict[str, Any], there: bool, tables: list[str]
+) -> list[Step]:
+    """What a function is called with: those that are missing or have other settings."""
+    on = entry.get("on", [])
+    held = _connected(connection, name) if there else []
+    steps = []
+    for one in on if isinstance(on, list) else [on]:
+        settings = {"source": one} if isinstance(one, str) else dict(one)
+        _known(settings, {"source", *connecting.WORDS}, f"functions.{name}.on")
+        source = str(settings.pop("source", ""))
+        if not source:
+            raise Refusal(f"functions.{name}.on needs a source: a table, or the ARN of a stream or a queue")
+        arn = source if source.startswith("arn:") else _stream(connection, source) if source in tables else ""
+        found = next((mapping for mapping in held if mapping["EventSourceArn"] == arn), None)
+        if found is None:
+            do = partial(_connect, connection, name, source, settings)
+            steps.append(Step(f"function {name}: on {source}", do))
+        elif changed := connecting.changes(found, connecting.members(arn, settings)):
+            what = f"function {name}: on {source}: {', '.join(member.lower() for member in changed)}"
+            steps.append(Step(what, partial(connection.post, f"{_MAPPINGS}/{found['UUID']}", changed, "PUT")))
+    return steps
+
+
+def _connected(connection: Connection, function: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = connection.get(f"{_MAPPINGS}/?FunctionName={quote(function)}")[
+        "EventSourceMappings"
+    ]
+    return found
+
+
+def _connect(connection: Connection, function: str, source: str, settings: dict[str, Any]) -> None:
+    arn = source
+    if not source.startswith("arn:"):
+        arn = connecting.stream_of(partial(connection.call, "dynamodb"), source)
+    asked = connecting.members(arn, settings) | {"FunctionName": function}
+    if "StartingPositionTimestamp" in asked:  # a time of TOML
+        asked["StartingPositionTimestamp"] = asked["StartingPositionTimestamp"].timestamp()
+    connection.post(f"{_MAPPINGS}/", asked)
+
+
+def _stream(connection: Connection, table: str) -> str:
+    told = connection.call("dynamodb", "DescribeTable", {"TableName": table})["Table"]
+    on = told.get("StreamSpecification", {}).get("StreamEnabled")
+    return str(told["LatestStreamArn"]) if on else ""
 
 
 def _known(found: Any, members: set[str], where: str) -> None:

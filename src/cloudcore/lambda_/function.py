@@ -48,14 +48,18 @@ class Function:
             return {"hello": event["name"]}
 
         greet.invoke({"name": "ann"})
+
+    With `on` it is called with what a source holds, or several in a list: see connect.
     """
 
     def __init__(self, service: Any, name: str, **settings: Any):
-        unknown = sorted(set(settings) - set(_SETTINGS) - {"environment", "dead_letters"})
+        unknown = sorted(set(settings) - set(_SETTINGS) - {"environment", "dead_letters", "on"})
         if unknown:
             raise TypeError(f"a function has no setting {unknown[0]!r}")
         self.name = name
         self._service = service
+        on = settings.pop("on", None)
+        self._on = on if isinstance(on, list | tuple) else [] if on is None else [on]
         self._settings = {_SETTINGS[k]: v for k, v in settings.items() if k in _SETTINGS and v is not None}
         if settings.get("environment") is not None:
             self._settings["Environment"] = {"Variables": dict(settings["environment"])}
@@ -76,6 +80,8 @@ class Function:
         if "Handler" not in settings:
             raise ValueError("code that is no callable needs handler='module.function'")
         self._service.deploy(self.name, source, settings)
+        for source_ in self._on:
+            self.connect(source_)
         return self
 
     __call__ = deploy
@@ -118,6 +124,20 @@ class Function:
         given = {name: value for name, value in config.items() if value is not None}
         self._service.call("PutFunctionEventInvokeConfig", {"FunctionName": self.name, **given})
         return self
+
+    def connect(self, source: Any, **settings: Any) -> dict[str, Any]:
+        """Have it called with what a source holds, each record at least once; the event source mapping.
+
+        source: a table or its name (whose stream begins now if it has none), or the ARN of a table's stream,
+        of a Kinesis stream or of a queue (elsewhere: where `reach` says). Settings: batch (records), window_s
+        (0 to 300), start ("TRIM_HORIZON" unless it is given, "LATEST", or a time), filters (patterns as
+        dicts), parallel (1 to 10), tumbling_s (0 to 900), retries, max_age_s, bisect, partial (the function
+        answers with batchItemFailures), failure (an ARN), concurrency (of a queue, from 2), enabled. A source
+        that is connected already takes the settings that are given. Raises TypeError, ApiError.
+        """
+        from cloudcore.lambda_.event_sources import connecting
+
+        return connecting.connect(self._service, self.name, source, settings)
 
     def schedule(
         self, expression: str, *, name: str | None = None, timezone: str = "UTC", input: Any = None
