@@ -33,6 +33,19 @@ cc_status cc_records_append(cc_buffer *payload, cc_bytes record) {
     return CC_OK;
 }
 
+uint64_t cc_records_units(cc_bytes payload, uint32_t unit) {
+    uint64_t units = 0;
+    for (size_t at = 0; payload.size - at >= 4;) {
+        uint32_t size;
+        memcpy(&size, payload.data + at, 4);
+        units += ((uint64_t)size + unit - 1) / unit;
+        if (payload.size - at - 4 < size)
+            break;
+        at += 4 + (size_t)size;
+    }
+    return units;
+}
+
 cc_status cc_records_concat(cc_bytes payload, cc_bytes delimiter, cc_buffer *out, cc_error *error) {
     size_t position = 0;
     bool more;

@@ -15,6 +15,8 @@
 CC_MUST_CHECK cc_status cc_records_next(cc_bytes payload, size_t *position, cc_bytes *record_out,
                                         bool *more_out, cc_error *error);
 CC_MUST_CHECK cc_status cc_records_append(cc_buffer *payload, cc_bytes record);
+/* How many units of `unit` bytes all records take, each rounded up; a batch that is cut short: up to there. */
+uint64_t cc_records_units(cc_bytes payload, uint32_t unit);
 /* Appends every record to `out`, `delimiter` behind each. */
 CC_MUST_CHECK cc_status cc_records_concat(cc_bytes payload, cc_bytes delimiter, cc_buffer *out,
                                           cc_error *error);

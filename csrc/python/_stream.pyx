@@ -40,6 +40,7 @@ cdef extern from "ingest/records.h" nogil:
     cc_status cc_records_next(cc_bytes payload, size_t *position, cc_bytes *out, c_bool *more,
                               cc_error *error)
     cc_status cc_records_append(cc_buffer *payload, cc_bytes record)
+    uint64_t cc_records_units(cc_bytes payload, uint32_t unit)
     cc_status cc_records_concat(cc_bytes payload, cc_bytes delimiter, cc_buffer *out, cc_error *error)
     cc_status cc_records_from_put_json(cc_bytes body, cc_arena *arena, cc_buffer *payload, cc_bytes *stream,
                                        uint32_t *count, cc_error *error)
@@ -116,6 +117,23 @@ def concat(payload, bytes delimiter=b""):
     finally:
         cc_buffer_free(&out)
         PyBuffer_Release(&view)
+
+
+def measure(records, Py_ssize_t unit):
+    """(bytes, units of `unit` bytes, each record rounded up) of many records."""
+    cdef uint64_t size = 0, units = 0
+    cdef Py_ssize_t length
+    for record in records:
+        length = len(record)
+        size += <uint64_t>length
+        units += <uint64_t>((length + unit - 1) // unit)
+    return size, units
+
+
+def framed_units(bytes payload, uint32_t unit):
+    """Units of `unit` bytes, each record rounded up, of a framed batch."""
+    cdef const char *text = payload
+    return cc_records_units(cc_bytes_of(text, <size_t>len(payload)), unit)
 
 
 def decode_put_records(bytes body):

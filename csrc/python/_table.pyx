@@ -73,7 +73,7 @@ cdef class Tables:
 
     durability: "process" (default: survives kill -9 of the process), "interval", "commit" (each
     write waits for the disk) or "memory". With `account` (12 digits) and `region`, ARNs of others are
-    refused. enforce_throughput: requests are held to the throughput of their tables.
+    refused. enforce_throughput: requests are held to the throughput of their tables. meter: count units.
     checkpoint_bytes: a checkpoint is taken after so many bytes of log; 0: half of what is stored,
     at least 64 MiB.
     """
@@ -91,7 +91,7 @@ cdef class Tables:
     def __cinit__(self, directory=None, durability="process", uint32_t interval_ms=0,
                   uint64_t disk_bound=0, str account="", str region="",
                   uint64_t feed_retention_ms=0, bint enforce_throughput=False,
-                  uint64_t checkpoint_bytes=0):
+                  uint64_t checkpoint_bytes=0, bint meter=True):
         cdef cc_store_options options
         cdef cc_error error
         cdef cc_status status
@@ -117,6 +117,7 @@ cdef class Tables:
             status = cc_tables_open(path, &options, &self.tables, &error)
         check(status, &error)
         cc_tables_set_place(self.tables, utf8_of(account), utf8_of(region))
+        cc_tables_meter(self.tables, meter)
         self.enforced = enforce_throughput
         if enforce_throughput:
             cc_tables_enforce_throughput(self.tables)
@@ -497,6 +498,9 @@ cdef class Tables:
                     plain = plain_key(schema, key, &scratch.arena, &c_key, &scratch.error)
                 if plain:
                     present = cc_space_get(space, c_key, &found)
+                    if not present:
+                        found.size = 0
+                    cc_table_count_get(self.tables, schema, found)
                     recalled = present and address_out != NULL and self.recalls(found)
                     if recalled:
                         item_out.data = NULL
@@ -819,3 +823,4 @@ include "load.pxi"
 include "export.pxi"
 include "feed.pxi"
 include "bulk.pxi"
+include "meter.pxi"

@@ -327,6 +327,12 @@ cdef extern from "table/table.h" nogil:
     cc_verb cc_verb_from_name(cc_bytes operation)
     bint cc_refusal_is_counted(cc_verb verb, cc_bytes message)
     void cc_tables_enforce_throughput(cc_tables *tables)
+    void cc_tables_meter(cc_tables *tables, bint on)
+    ctypedef struct cc_table_taken:
+        double read_units
+        double write_units
+    cc_table_taken cc_table_taken_of(const cc_space *space)
+    void cc_table_count_get(const cc_tables *tables, const cc_key_schema *schema, cc_bytes item)
     void cc_tables_set_place(cc_tables *tables, cc_bytes account, cc_bytes region)
     cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_tables **tables_out,
                              cc_error *error)

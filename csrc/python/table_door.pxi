@@ -49,7 +49,7 @@ cdef class TableDoor:
         """
         cdef Scratch *scratch
         cdef cc_bytes item
-        if projection is not None or names is not None:
+        if consistent or projection is not None or names is not None:
             return self._get_with(key, projection, names, consistent)
         scratch = self.tables.enter()
         try:

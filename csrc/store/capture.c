@@ -98,6 +98,6 @@ cc_status cc_capture_leaf(cc_space *space, cc_leaf *leaf, uint32_t from, cc_capt
     leaf->page = capture->ref;
     leaf->flags = (uint8_t)(leaf->flags & ~CC_LEAF_DIRTY);
     for (uint32_t i = 0; i < leaf->count; i++)
-        leaf->cells[i]->flags = (uint16_t)(leaf->cells[i]->flags & ~CC_CELL_DIRTY);
+        leaf->cells[i]->flags = (uint8_t)(leaf->cells[i]->flags & ~CC_CELL_DIRTY);
     return CC_OK;
 }

@@ -37,8 +37,8 @@ void cc_cell_free(cc_heap *heap, cc_cell *cell) {
         cc_heap_release(heap, cell);
 }
 
-void cc_cell_drop_flag(cc_heap *heap, cc_cell *cell, uint16_t flag) {
-    cell->flags = (uint16_t)(cell->flags & ~flag);
+void cc_cell_drop_flag(cc_heap *heap, cc_cell *cell, uint8_t flag) {
+    cell->flags = (uint8_t)(cell->flags & ~flag);
     if ((cell->flags & (CC_CELL_LIVE | CC_CELL_SEPARATOR)) == 0)
         cc_cell_free(heap, cell);
 }

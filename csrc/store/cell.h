@@ -1,8 +1,9 @@
 /* cell.h: how one item lies in memory: key and value in one cell of the space's heap.
  *
- *   | u32 value_size | u16 partition_size | u16 sort_size | u8 class | u8 0 | u16 flags |
+ *   | u32 value_size | u16 partition_size | u16 sort_size | u8 class | u8 flags | u16 note |
  *   | partition bytes | sort bytes | value bytes | slack of the size class |
  *
+ * The note is the owner's, of the value as it is; 0 when it was written without one. It is not logged.
  * A point read therefore costs one miss for the hash slot and one run of lines for the item.
  * Where the value is larger than CC_VALUE_INLINE_MAX, the last CC_CELL_REF bytes of the cell say where it lies
  * in the page file (cc_cell_ref): it has an extent of its own there, so that writing the items beside it again
@@ -19,8 +20,8 @@ typedef struct {
     uint16_t partition_size;
     uint16_t sort_size;
     uint8_t cell_class; /* CC_CELL_LARGE: a run of its own */
-    uint8_t zero;
-    uint16_t flags;
+    uint8_t flags;
+    uint16_t note;
     uint8_t bytes[];
 } cc_cell;
 
@@ -71,7 +72,7 @@ static inline int cc_cell_compare(const cc_cell *cell, cc_key key) {
 cc_cell *cc_cell_new(cc_heap *heap, cc_key key, size_t value_size);
 void cc_cell_free(cc_heap *heap, cc_cell *cell);
 /* Free unless something (a leaf, a separator) still needs it. */
-void cc_cell_drop_flag(cc_heap *heap, cc_cell *cell, uint16_t flag);
+void cc_cell_drop_flag(cc_heap *heap, cc_cell *cell, uint8_t flag);
 /* A value of `value_size` bytes fits, and would not waste more than half the cell. */
 bool cc_cell_fits(const cc_cell *cell, size_t value_size);
 /* Where the value of a cell lies in the page file, or lay before the cell became dirty; only of values over

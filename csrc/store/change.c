@@ -48,7 +48,7 @@ static cc_status stage_put(cc_space *space, const cc_change *change, cc_cell *fo
     if (found == NULL)
         return stage_insert(space, change, staged);
     if (CC_UNLIKELY((found->flags & CC_CELL_DELETING) != 0)) {
-        found->flags = (uint16_t)(found->flags & ~CC_CELL_DELETING);
+        found->flags = (uint8_t)(found->flags & ~CC_CELL_DELETING);
         staged->was_deleting = true;
     }
     staged->cell = found;
@@ -102,7 +102,7 @@ void cc_change_undo(const cc_change *change, cc_staged *staged) {
         return;
     }
     if (staged->marked)
-        staged->cell->flags = (uint16_t)(staged->cell->flags & ~CC_CELL_DELETING);
+        staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_DELETING);
     if (staged->old != NULL) {
         cc_hash_index_replace(&space->index, staged->key_hash, staged->cell, staged->old);
         cc_btree_replace(&space->tree, staged->partition_hash, staged->cell, staged->old);
@@ -118,7 +118,7 @@ void cc_change_commit(const cc_change *change, cc_staged *staged) {
     cc_cell *cell = staged->cell;
     if (change->kind != CC_CHANGE_PUT) {
         if (staged->marked && !staged->cancelled) {
-            cell->flags = (uint16_t)(cell->flags & ~CC_CELL_DELETING);
+            cell->flags = (uint8_t)(cell->flags & ~CC_CELL_DELETING);
             take_out(space, staged, cell);
         }
         return;
@@ -127,6 +127,7 @@ void cc_change_commit(const cc_change *change, cc_staged *staged) {
     space->item_bytes -= staged->old != NULL ? staged->old->value_size : cell->value_size;
     cell->value_size = (uint32_t)change->value.size;
     cell->flags |= CC_CELL_DIRTY;
+    cell->note = change->note;
     if (change->value.size != 0)
         memmove(cc_cell_value_data(cell), change->value.data, change->value.size);
     if (CC_UNLIKELY(change->value.size > CC_VALUE_INLINE_MAX))

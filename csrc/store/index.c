@@ -248,11 +248,11 @@ cc_status cc_index_stage(const cc_change *changes, cc_staged *staged, size_t at,
 void cc_index_undo(const cc_space *space, cc_staged *staged) {
     for (uint32_t k = 0; k < space->index_count; k++)
         undo_one(space->indexes[k], &staged->works[k]);
-    staged->cell->flags = (uint16_t)(staged->cell->flags & ~CC_CELL_STAGED);
+    staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_STAGED);
 }
 
 void cc_index_commit(const cc_space *space, cc_staged *staged) {
-    staged->cell->flags = (uint16_t)(staged->cell->flags & ~CC_CELL_STAGED);
+    staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_STAGED);
     for (uint32_t k = 0; k < space->index_count; k++) {
         cc_space *index = space->indexes[k];
         const cc_index_work *work = &staged->works[k];

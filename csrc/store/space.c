@@ -277,6 +277,12 @@ void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *k
         *value_out = cc_cell_value(cell);
 }
 
+uint16_t *cc_space_note(const cc_space_cursor *cursor) {
+    const cc_leaf *leaf = cursor->leaf;
+    cc_cell *cell = leaf->cells[cursor->slot];
+    return cursor->space->base != NULL ? &cc_index_item(cell)->note : &cell->note;
+}
+
 int cc_space_compare(const cc_space_cursor *cursor, uint64_t hash, cc_key key) {
     const cc_leaf *leaf = cursor->leaf;
     cc_head own = leaf->heads[cursor->slot], head = cc_head_of(hash, key.sort);

@@ -435,7 +435,7 @@ static cc_status log_changes(cc_store *store, const cc_change *changes, size_t c
 
 static void undo(const cc_change *change, cc_staged *staged) {
     if (staged->cell != NULL)
-        staged->cell->flags = (uint16_t)(staged->cell->flags & ~CC_CELL_FED);
+        staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_FED);
     if (staged->works != NULL)
         cc_index_undo(change->space, staged);
     cc_change_undo(change, staged);
@@ -443,7 +443,7 @@ static void undo(const cc_change *change, cc_staged *staged) {
 
 static void commit(const cc_change *change, cc_staged *staged) {
     if (CC_UNLIKELY(change->space->feed != CC_FEED_OFF) && staged->cell != NULL)
-        staged->cell->flags = (uint16_t)(staged->cell->flags & ~CC_CELL_FED);
+        staged->cell->flags = (uint8_t)(staged->cell->flags & ~CC_CELL_FED);
     if (CC_UNLIKELY(staged->works != NULL))
         cc_index_commit(change->space, staged);
     const cc_watch *watch = change->space->watch;

@@ -56,6 +56,7 @@ typedef struct {
     cc_space *space;
     cc_key key;
     cc_bytes value; /* PUT; not looked at otherwise */
+    uint16_t note;  /* PUT: something its owner wants to know of the value at a glance; in memory alone */
 } cc_change;
 
 typedef struct {
@@ -146,5 +147,7 @@ int cc_space_compare(const cc_space_cursor *cursor, uint64_t hash, cc_key key);
 bool cc_space_in_partition(const cc_space_cursor *cursor, uint64_t hash, cc_bytes partition);
 /* What is not wanted may be NULL; the item's bytes are not touched. */
 void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *key_out, cc_bytes *value_out);
+/* What the owner noted of the value, which it may do later too; 0: nothing. */
+uint16_t *cc_space_note(const cc_space_cursor *cursor);
 
 #endif

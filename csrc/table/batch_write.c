@@ -20,8 +20,10 @@ static cc_status prepare(cc_call *call, const cc_batch_entry *entry, cc_change *
             *call->error = inner;
         CC_TRY(status);
         change->value = entry->item;
-        if (cc_item_size(entry->item) > CC_ITEM_SIZE_LIMIT)
+        size_t size = cc_item_size(entry->item);
+        if (size > CC_ITEM_SIZE_LIMIT)
             return CC_INVALID(call->error, "Item size has exceeded the maximum allowed size");
+        change->note = cc_size_note(entry->item, size);
         CC_TRY(cc_call_check_indexes(call, entry->item, (cc_bytes){NULL, 0}));
     }
     cc_bytes old;

@@ -2,7 +2,7 @@
  *
  * One turn of the lock takes some of them, as one log record, and lets others in between. Each item is checked
  * as PutItem checks it; one that is refused ends the turn, and all in front of it are stored. */
-#include "table/internal.h"
+#include "table/throttle.h"
 
 enum { TURN_ITEMS = 128, TURN_BYTES = 256 << 10 };
 
@@ -13,8 +13,7 @@ static cc_status prepare(const cc_table_schema *schema, cc_space *space, bool is
     if (is_delete)
         return cc_key_from_key_item(&schema->key, item, arena, &change->key, error);
     CC_TRY(cc_key_from_item(&schema->key, item, arena, &change->key, error));
-    /* What is stored is never smaller than what DynamoDB counts. */
-    if (item.size > CC_ITEM_SIZE_LIMIT && cc_item_size(item) > CC_ITEM_SIZE_LIMIT)
+    if (cc_size_within(item, CC_ITEM_SIZE_LIMIT) > CC_ITEM_SIZE_LIMIT)
         return CC_INVALID(error, "Item size has exceeded the maximum allowed size");
     if (CC_LIKELY((schema->index_count | schema->vector_count) == 0))
         return CC_OK;
@@ -63,6 +62,8 @@ cc_status cc_table_bulk(cc_tables *tables, cc_bytes name, cc_bytes items, const 
             cc_error inner = {0};
             status = cc_store_write(tables->store, changes, count, &bulk->ticket, &inner);
             bulk->written = bulk->written || status == CC_OK;
+            for (size_t i = 0; status == CC_OK && i < count; i++)
+                cc_table_count_put(tables, whole, (cc_bytes){NULL, 0}, changes[i].value);
             if (status != CC_OK && error != NULL)
                 *error = inner;
         }

@@ -10,6 +10,10 @@ double cc_write_units(size_t old_size, size_t new_size) {
     return (double)blocks(old_size > new_size ? old_size : new_size, 1024);
 }
 
+size_t cc_size_within(cc_bytes item, size_t block) {
+    return item.size <= block ? item.size : cc_item_size(item);
+}
+
 double cc_consumed_total(const cc_consumed *consumed) {
     double total = consumed->table;
     for (size_t i = 0; i < consumed->index_count; i++)
@@ -53,33 +57,37 @@ cc_status cc_consumed_add(cc_call *call, cc_consumed *into, const cc_consumed *f
     return CC_OK;
 }
 
-/* Puts what a write costs on the buckets of its table and indexes, or refuses when one of them is spent. */
-static cc_status owe_write(cc_call *call, const cc_consumed *cost) {
+static bool throttled(const cc_index_units *used) { return used->global && !used->vector; }
+
+/* Whether the buckets of the table or of an index that the write reaches are spent. */
+static bool refuses(cc_call *call, const cc_consumed *cost) {
     const cc_table_schema *schema = (const cc_table_schema *)call->schema;
-    double factor = call->staged_change != NULL ? 2 : 1; /* the table's part of a transaction */
     bool refused = cc_throttle_refuses(call, schema, NULL, true);
     for (size_t i = 0; i < cost->index_count; i++)
-        if (cost->indexes[i].global && !cost->indexes[i].vector)
+        if (throttled(&cost->indexes[i]))
             refused |= cc_throttle_refuses(call, schema, cc_table_index_find(schema, cost->indexes[i].name),
                                            true);
-    if (refused)
-        return cc_throttle_refusal(call);
+    return refused;
+}
+
+/* Puts what a write costs on the buckets of its table and indexes. */
+static void owe_write(cc_call *call, const cc_consumed *cost) {
+    const cc_table_schema *schema = (const cc_table_schema *)call->schema;
+    double factor = call->staged_change != NULL ? 2 : 1; /* the table's part of a transaction */
     double local = 0;
     for (size_t i = 0; i < cost->index_count; i++) {
         const cc_index_units *used = &cost->indexes[i];
-        if (used->global && !used->vector)
+        if (throttled(used))
             cc_throttle_owe(call, schema, cc_table_index_find(schema, used->name), true, used->units);
         else if (!used->global)
             local += used->units;
     }
     cc_throttle_owe(call, schema, NULL, true, factor * cost->table + local);
-    return CC_OK;
 }
 
 static cc_status add_write(cc_call *call, cc_consumed *consumed, cc_bytes old, cc_bytes item) {
     const cc_table_schema *schema = (const cc_table_schema *)call->schema;
-    consumed->table += cc_write_units(old.size != 0 ? cc_item_size(old) : 0,
-                                      item.size != 0 ? cc_item_size(item) : 0);
+    consumed->table += cc_write_units(cc_size_within(old, 1024), cc_size_within(item, 1024));
     for (size_t i = 0; i < schema->index_count; i++) {
         const cc_table_index *index = &schema->indexes[i];
         double units = cc_table_index_write_units(index, old, item);
@@ -96,10 +104,11 @@ static cc_status add_write(cc_call *call, cc_consumed *consumed, cc_bytes old, c
 cc_status cc_call_charge_write(cc_call *call, cc_consumed *consumed, cc_bytes old, cc_bytes item) {
     if (!cc_call_metered(call))
         return CC_OK;
-    if (CC_LIKELY(!call->tables->enforced))
-        return add_write(call, consumed, old, item);
     cc_consumed cost = {0};
     CC_TRY(add_write(call, &cost, old, item));
-    CC_TRY(owe_write(call, &cost));
-    return cc_consumed_add(call, consumed, &cost, 1);
+    if (CC_UNLIKELY(call->tables->enforced) && refuses(call, &cost))
+        return cc_throttle_refusal(call);
+    if (call->tables->metered)
+        owe_write(call, &cost);
+    return call->request->capacity == CC_CAPACITY_NONE ? CC_OK : cc_consumed_add(call, consumed, &cost, 1);
 }

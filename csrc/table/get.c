@@ -11,7 +11,7 @@ cc_status cc_verb_get(cc_call *call) {
     size_t size = 0;
     if (cc_space_get(call->space, key, &item)) {
         if (cc_call_metered(call))
-            size = cc_item_size(item);
+            size = cc_size_within(item, 4096);
         CC_TRY(cc_call_add_item(call, item, &call->projection));
         call->reply->has_item = true;
     }

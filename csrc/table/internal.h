@@ -11,7 +11,8 @@ struct cc_tables {
     cc_store *store;
     cc_text_cache *programs; /* of expressions and statements */
     cc_durability durability;
-    bool enforced;                /* throughput is; before the first request */
+    bool metered;                 /* what requests take is counted; before the first one */
+    bool enforced;                /* and held to the throughput of tables */
     struct cc_bucket *owing;      /* what the running request owes: throttle.h */
     char account[13], region[32]; /* empty: any ARN will do */
 };
@@ -79,6 +80,14 @@ CC_MUST_CHECK cc_status cc_table_fill_locked(cc_space *space, cc_table_schema *s
 /* Indexes are not logged: open makes them again out of the items. */
 CC_MUST_CHECK cc_status cc_tables_build_indexes(cc_tables *tables, cc_error *error);
 
+/* What the store notes of an item whose cc_item_size is `size`; 0: too much for a note. */
+static inline uint16_t cc_size_note(cc_bytes item, size_t size) {
+    size_t less = item.size - size;
+    return less <= UINT16_MAX ? (uint16_t)less : 0;
+}
+/* cc_item_size, or less than `block` when it is less: units of an item that fits one need no walk.
+ * What is stored is never smaller than what DynamoDB counts: an attribute's entry alone takes ten bytes. */
+size_t cc_size_within(cc_bytes item, size_t block);
 double cc_read_units(size_t size, bool consistent);      /* ceil(size / 4 KB), halved when eventual */
 double cc_write_units(size_t old_size, size_t new_size); /* ceil(max / 1 KB), at least 1 */
 
@@ -144,7 +153,8 @@ CC_MUST_CHECK cc_status cc_token_check(cc_call *call, const cc_digest *digest, b
 CC_MUST_CHECK cc_status cc_consumed_add(cc_call *call, cc_consumed *into, const cc_consumed *from,
                                         double factor);
 
-/* Adds what a write of one item of call's table costs, its indexes included, when the request asks. */
+/* Counts what a write of one item of call's table costs, its indexes included, and says it when the request asks.
+ * Refuses it when throughput is enforced and spent. */
 CC_MUST_CHECK cc_status cc_call_charge_write(cc_call *call, cc_consumed *consumed, cc_bytes old,
                                              cc_bytes item);
 /* Refuses index keys that do not fit; nothing to do for a table without indexes. */
@@ -190,18 +200,14 @@ CC_MUST_CHECK cc_status cc_key_range_behind(cc_call *call, cc_bytes sort, cc_byt
 /* One page of Query or Scan: counts, filters, collects. */
 typedef struct {
     cc_call *call;
-    cc_space_cursor begin; /* at the first item, while sizes are only bounded */
-    bool bounded;          /* `bytes` is no less than the size of the items, and may be more */
     size_t bytes, charged; /* data read; how much of it the reply's capacity knows */
     double fetched;        /* read units of the table for items of a local index */
     cc_bytes last;         /* the last item looked at */
     bool full;             /* by Limit or by size */
 } cc_page;
-/* A page of one walk may be bounded: nothing of its capacity is asked for. */
-cc_page cc_page_of_walk(cc_call *call);
 /* Before a walk's first item: the cursor fetches what the page will look at. */
 void cc_page_enter(const cc_page *page, cc_space_cursor *cursor);
-/* `item` is the cursor's, which only a page that may be bounded needs. */
+/* `item` is the cursor's; NULL: it was found by its key. */
 CC_MUST_CHECK cc_status cc_page_add(cc_page *page, const cc_space_cursor *cursor, cc_bytes item);
 /* Puts what was read since the last time, as one read of its own, on the reply's capacity. */
 CC_MUST_CHECK cc_status cc_page_charge(cc_page *page);

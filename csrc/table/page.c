@@ -4,47 +4,35 @@
  * filter. LastEvaluatedKey is the key of the last item looked at, and only given when a page was cut.
  * An index counts what it projects of an item, and filters and returns no more.
  *
- * What DynamoDB counts of an item takes a walk through all of it, and is never more than its encoded size: an
- * attribute's entry alone takes ten bytes. As long as nobody asks for the capacity, and the encoded sizes are
- * far from the end of a page, that walk is not made. */
+ * What DynamoDB counts of an item takes a walk through all of it. Who writes an item notes by how much its encoded
+ * size is larger, and so does the first page that reads one without a note: the next looks at the cell alone. */
 #include "table/throttle.h"
-
-enum { EXACT_FROM = CC_PAGE_BYTES / 8 };
-
-cc_page cc_page_of_walk(cc_call *call) {
-    return (cc_page){.call = call, .bounded = call->index == NULL && !cc_call_metered(call)};
-}
 
 void cc_page_enter(const cc_page *page, cc_space_cursor *cursor) {
     const cc_call *call = page->call;
-    if (page->bounded && call->filter.program == NULL && call->request->select == CC_SELECT_COUNT)
+    if (call->index == NULL && call->filter.program == NULL && call->request->select == CC_SELECT_COUNT)
         cc_space_cursor_skim(cursor);
 }
 
-/* Counts what was only bounded so far: the items from the page's first on. */
-static void count_exactly(cc_page *page, uint32_t items) {
-    cc_space_cursor cursor = page->begin;
-    page->bounded = false;
-    page->bytes = 0;
-    for (uint32_t i = 0; i < items; i++) {
-        cc_bytes item;
-        cc_space_entry(&cursor, NULL, NULL, &item);
-        page->bytes += cc_item_size(item);
-        if (page->call->request->backward)
-            (void)cc_space_previous(&cursor);
-        else
-            (void)cc_space_next(&cursor);
-    }
+/* cc_item_size; `cursor` NULL: the item was not found by one. */
+static size_t item_size(const cc_space_cursor *cursor, cc_bytes item) {
+    uint16_t *note = cursor == NULL ? NULL : cc_space_note(cursor);
+    if (CC_LIKELY(note != NULL && *note != 0))
+        return item.size - *note;
+    size_t size = cc_item_size(item);
+    if (note != NULL)
+        *note = cc_size_note(item, size);
+    return size;
 }
 
-static size_t count_bytes(cc_page *page, cc_bytes item) {
+static size_t count_bytes(cc_page *page, const cc_space_cursor *cursor, cc_bytes item) {
     const cc_call *call = page->call;
     if (call->index == NULL)
-        return cc_item_size(item);
-    if (!call->fetches)
-        return cc_table_index_size(call->index, item);
-    page->fetched += cc_read_units(cc_item_size(item), call->request->consistent);
-    return cc_table_index_size(call->index, item);
+        return item_size(cursor, item);
+    if (call->fetches)
+        page->fetched += cc_read_units(item_size(cursor, item), call->request->consistent);
+    return call->index->projection == CC_PROJECT_ALL ? item_size(cursor, item)
+                                                     : cc_table_index_size(call->index, item);
 }
 
 /* What the source shows of an item, in the call's scratch when it is not the whole. */
@@ -61,13 +49,9 @@ cc_status cc_page_add(cc_page *page, const cc_space_cursor *cursor, cc_bytes ite
     cc_call *call = page->call;
     const cc_request *request = call->request;
     cc_reply *reply = call->reply;
-    if (page->bounded && reply->scanned_count == 0)
-        page->begin = *cursor;
-    page->bytes += page->bounded ? item.size : count_bytes(page, item);
+    page->bytes += count_bytes(page, cursor, item);
     page->last = item;
     reply->scanned_count++;
-    if (CC_UNLIKELY(page->bounded && page->bytes >= EXACT_FROM))
-        count_exactly(page, reply->scanned_count);
     page->full = page->bytes >= CC_PAGE_BYTES ||
                  (request->has_limit && reply->scanned_count >= request->limit);
     bool counts_only = request->select == CC_SELECT_COUNT;

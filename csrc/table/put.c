@@ -6,8 +6,10 @@ cc_status cc_verb_put(cc_call *call) {
     cc_change change = {.kind = CC_CHANGE_PUT, .space = call->space, .value = request->item};
     CC_TRY(cc_key_from_item(call->schema, request->item, call->arena, &change.key, call->error));
     CC_TRY(cc_call_check_scalars(call));
-    if (cc_item_size(request->item) > CC_ITEM_SIZE_LIMIT)
+    size_t size = cc_item_size(request->item);
+    if (size > CC_ITEM_SIZE_LIMIT)
         return CC_INVALID(call->error, "Item size has exceeded the maximum allowed size");
+    change.note = cc_size_note(request->item, size);
     CC_TRY(cc_call_check_indexes(call, request->item, (cc_bytes){NULL, 0}));
     bool wants_old = call->condition.program != NULL || call->presence != CC_PRESENCE_ANY ||
                      request->return_values != CC_RETURN_NONE || cc_call_metered(call);

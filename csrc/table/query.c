@@ -101,7 +101,7 @@ cc_status cc_verb_query(cc_call *call) {
     CC_TRY(cc_key_range_read(call, &condition, &range));
     if (request->start_key.data != NULL)
         CC_TRY(apply_start(call, &range));
-    cc_page page = cc_page_of_walk(call);
+    cc_page page = {.call = call};
     CC_TRY(cc_query_range(&page, &range, request->backward));
     CC_TRY(cc_page_charge(&page));
     return cc_page_end(&page);

@@ -43,7 +43,7 @@ cc_status cc_scan_source(cc_call *call) {
     } else {
         more = cc_space_seek_hash(call->source, first, &cursor);
     }
-    cc_page page = cc_page_of_walk(call);
+    cc_page page = {.call = call};
     cc_page_enter(&page, &cursor);
     for (; more && !page.full; more = cc_space_next(&cursor)) {
         cc_space_entry(&cursor, &hash, &key, &item);

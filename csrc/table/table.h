@@ -204,6 +204,17 @@ CC_MUST_CHECK cc_status cc_tables_close(cc_tables *tables, cc_error *error);
 void cc_tables_set_place(cc_tables *tables, cc_bytes account, cc_bytes region);
 /* Requests are held to the throughput of their tables from then on (throttle.h). Before the first request. */
 void cc_tables_enforce_throughput(cc_tables *tables);
+/* Whether what requests take is counted, as it is unless this says otherwise before the first one. */
+void cc_tables_meter(cc_tables *tables, bool on);
+
+/* What AWS would bill of a table's requests since it was opened: request units, those of its indexes included, a
+ * transaction's double. Under the lock. */
+typedef struct {
+    double read_units, write_units;
+} cc_table_taken;
+cc_table_taken cc_table_taken_of(const cc_space *space);
+/* A read of one item past the verbs, eventually consistent; size 0: there was none. */
+void cc_table_count_get(const cc_tables *tables, const cc_key_schema *schema, cc_bytes item);
 cc_store *cc_tables_store(cc_tables *tables);
 CC_MUST_CHECK cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description_json,
                                         cc_error *error);

@@ -49,6 +49,7 @@ cc_status cc_tables_open(const char *dir, const cc_store_options *options, cc_ta
                          : options == NULL || options->log.durability == CC_DURABILITY_DEFAULT
                              ? CC_DURABILITY_PROCESS
                              : options->log.durability;
+    tables->metered = true;
     tables->programs = cc_text_cache_new();
     if (tables->programs == NULL) {
         status = cc_no_memory(error);
@@ -80,7 +81,8 @@ void cc_tables_set_place(cc_tables *tables, cc_bytes account, cc_bytes region) {
     memcpy(tables->region, region.data, region.size);
 }
 
-void cc_tables_enforce_throughput(cc_tables *tables) { tables->enforced = true; }
+void cc_tables_enforce_throughput(cc_tables *tables) { tables->enforced = tables->metered = true; }
+void cc_tables_meter(cc_tables *tables, bool on) { tables->metered = on; }
 
 cc_store *cc_tables_store(cc_tables *tables) { return tables->store; }
 

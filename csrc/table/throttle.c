@@ -66,9 +66,10 @@ bool cc_throttle_refuses(cc_call *call, const cc_table_schema *schema, const cc_
 void cc_throttle_owe(cc_call *call, const cc_table_schema *schema, const cc_table_index *index, bool write,
                      double units) {
     cc_bucket *bucket = bucket_of(schema, index, write);
-    if (bucket->rate == 0 || units == 0)
+    if (units == 0)
         return;
-    fill(bucket, cc_store_now_ms(call->tables->store));
+    if (CC_UNLIKELY(call->tables->enforced) && bucket->rate != 0)
+        fill(bucket, cc_store_now_ms(call->tables->store));
     bucket->owed += units;
     if (bucket->listed)
         return;
@@ -95,8 +96,10 @@ cc_status cc_throttle_refusal(cc_call *call) {
 
 void cc_throttle_settle(cc_tables *tables, bool done) {
     for (cc_bucket *bucket = tables->owing; bucket != NULL; bucket = bucket->next) {
-        if (done)
+        if (done) {
             bucket->left -= bucket->owed;
+            bucket->taken += bucket->owed;
+        }
         bucket->owed = 0;
         bucket->listed = false;
     }
@@ -104,15 +107,47 @@ void cc_throttle_settle(cc_tables *tables, bool done) {
 }
 
 static void keep(const cc_bucket *old, cc_bucket *bucket) {
+    bucket->taken = old->taken;
     if (old->rate == 0 || old->at_ms == 0)
         return;
     bucket->left = old->left;
     bucket->at_ms = old->at_ms;
 }
 
+void cc_table_count_get(const cc_tables *tables, const cc_key_schema *schema, cc_bytes item) {
+    if (CC_LIKELY(tables->metered))
+        ((const cc_table_schema *)schema)->buckets->read.taken += cc_read_units(cc_size_within(item, 4096),
+                                                                                false);
+}
+
+void cc_table_count_put(const cc_tables *tables, const cc_table_schema *schema, cc_bytes old, cc_bytes item) {
+    if (!tables->metered)
+        return;
+    double *taken = &schema->buckets->write.taken;
+    *taken += cc_write_units(cc_size_within(old, 1024), cc_size_within(item, 1024));
+    for (size_t i = 0; i < schema->index_count; i++)
+        *taken += cc_table_index_write_units(&schema->indexes[i], old, item);
+}
+
+cc_table_taken cc_table_taken_of(const cc_space *space) {
+    const cc_table_schema *schema = cc_space_attached(space);
+    cc_table_taken taken = {schema->buckets->read.taken, schema->buckets->write.taken};
+    for (size_t i = 0; i < schema->index_count; i++)
+        if (schema->indexes[i].global) {
+            taken.read_units += schema->indexes[i].buckets->read.taken;
+            taken.write_units += schema->indexes[i].buckets->write.taken;
+        }
+    return taken;
+}
+
 void cc_throttle_hand_over(const cc_table_schema *from, const cc_table_schema *to) {
     keep(&from->buckets->read, &to->buckets->read);
     keep(&from->buckets->write, &to->buckets->write);
+    for (size_t i = 0; i < from->index_count; i++)
+        if (from->indexes[i].global && cc_table_index_find(to, from->indexes[i].name) == NULL) {
+            to->buckets->read.taken += from->indexes[i].buckets->read.taken; /* an index that is gone */
+            to->buckets->write.taken += from->indexes[i].buckets->write.taken;
+        }
     for (size_t i = 0; i < to->index_count; i++) {
         const cc_table_index *old = cc_table_index_find(from, to->indexes[i].name);
         if (old == NULL)

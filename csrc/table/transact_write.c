@@ -2,7 +2,7 @@
  *
  * ClientRequestToken: what was done under a token is remembered in the same record (token.c), so a repetition
  * is known after kill -9 too. */
-#include "table/internal.h"
+#include "table/throttle.h"
 
 enum { TRANSACTION_BYTES = 4 << 20 };
 
@@ -34,13 +34,14 @@ static cc_status run_action(cc_call *call) {
 /* Reading what a repeated transaction wrote is all it costs. */
 static void charge_repetition(cc_call *call) {
     for (size_t i = 0; i < call->request->action_count; i++) {
-        const cc_transact_action *action = &call->actions[i];
+        cc_transact_action *action = &call->actions[i];
         cc_bytes item;
         if (action->status != CC_OK)
             continue;
         bool found = cc_space_get(action->call.space, action->key, &item);
-        call->reply->table_consumed[call->request->action_tables[i]].table +=
-            2 * cc_read_units(found ? cc_item_size(item) : 0, true);
+        double units = 2 * cc_read_units(found ? cc_item_size(item) : 0, true);
+        call->reply->table_consumed[call->request->action_tables[i]].table += units;
+        cc_call_owe_read(&action->call, units);
     }
 }
 

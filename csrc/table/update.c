@@ -74,8 +74,10 @@ cc_status cc_verb_update(cc_call *call) {
         CC_TRY(status);
         CC_TRY(cc_call_copy(call, cc_buffer_bytes(&call->scratch), &change.value));
     }
-    if (cc_item_size(change.value) > CC_ITEM_SIZE_LIMIT)
+    size_t size = cc_item_size(change.value);
+    if (size > CC_ITEM_SIZE_LIMIT)
         return CC_INVALID(call->error, "Item size to update has exceeded the maximum allowed size");
+    change.note = cc_size_note(change.value, size);
     CC_TRY(cc_call_check_indexes(call, change.value, old));
     CC_TRY(cc_call_charge_write(call, &call->reply->consumed, old, change.value));
     CC_TRY(return_values(call, old, change.value));

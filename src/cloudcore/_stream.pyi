@@ -1,6 +1,6 @@
 """Records and columns (csrc/ingest, csrc/compress) from Python."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, final
 
 from typing_extensions import Buffer
@@ -14,6 +14,8 @@ def split(payload: Buffer) -> list[bytes]:
 def concat(payload: Buffer, delimiter: bytes = b"") -> bytes:
     """All records of a batch payload end to end, `delimiter` behind each."""
 
+def measure(records: Iterable[bytes | memoryview], unit: int) -> tuple[int, int]: ...
+def framed_units(payload: bytes, unit: int) -> int: ...
 def decode_put_records(body: bytes) -> tuple[str, bytes, int]:
     """(DeliveryStreamName, framed payload, record count) of a PutRecord or PutRecordBatch JSON body;
     base64 decoded straight into the payload. ApiError in AWS's words when it is malformed or too large

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cloudcore.clock import Clock
 
 if TYPE_CHECKING:
+    from cloudcore.billing import Ledger, Line
     from cloudcore.client import Client
     from cloudcore.cluster import Node
     from cloudcore.dynamodb import DynamoDB, Streams, Table, Transaction
@@ -103,6 +104,7 @@ class Place:
                 root.addresses,
                 sinks=self._sink,
                 enforce_throughput=root.enforce_throughput,
+                meter=root.meter,
                 objects=lambda: self.objects,
             )
 
@@ -334,6 +336,13 @@ class Place:
             words = f"Requested resource not found: {arn}: {error}"
             raise ApiError("ResourceNotFoundException", words) from None
 
+    def _priced(self, kind: str, name: str) -> dict[str, Any]:
+        """What a price depends on besides use: sizes and classes of tables, architectures of functions."""
+        if kind == "table":
+            return self.dynamodb.priced(name)
+        functions = self._services.get("lambda")
+        return functions.priced(name) if kind == "function" and functions is not None else {}
+
     def _home(self, service: str) -> str | None:
         if self._root.in_memory:
             return None
@@ -347,6 +356,8 @@ class Place:
                 self._services[name] = make() if node is None else node.service(name, make)
                 if name == "dynamodb" and node is None:
                     self._root._tables_opened(self)
+                if not self._root.in_memory:
+                    self._root.ledger  # noqa: B018 - counts from the first use on
             service: T = self._services[name]
             return service
 
@@ -380,7 +391,8 @@ class Cloud(Place):
     their beginnings: {"arn:aws:kinesis:": URL}. quotas: PutRecord and PutRecordBatch of delivery streams are
     held to AWS's default quotas. streams_bound: bytes that may wait in all streams together before puts are
     refused; default 64 GiB, or half of the free disk, or 1 GiB in memory. enforce_throughput: item operations
-    are held to the provisioned and maximum on-demand throughput of their tables and indexes.
+    are held to the provisioned and maximum on-demand throughput of their tables and indexes. meter: the
+    request units of tables are counted, for bill(); without it their lines say nothing.
     """
 
     def __init__(
@@ -397,11 +409,12 @@ class Cloud(Place):
         reach: Mapping[str, str] | None = None,
         quotas: bool = False,
         enforce_throughput: bool = False,
+        meter: bool = True,
         streams_bound: int | None = None,
     ):
         super().__init__(self, account, region)
         self.reach, self.quotas = dict(reach or {}), quotas
-        self.enforce_throughput = enforce_throughput
+        self.enforce_throughput, self.meter = enforce_throughput, meter
         self._auth = auth
         self._secret = secrets.token_urlsafe(24) if auth is not None else "local"
         self.durability = durability
@@ -427,6 +440,7 @@ class Cloud(Place):
         self._streams_budget: Budget | None = None
         self._endpoints: list[Endpoint] = []
         self._inner: Endpoint | None = None
+        self._ledger: Ledger | None = None
         self._lock = threading.RLock()
         self._closed = False
         if clustered:
@@ -481,6 +495,45 @@ class Cloud(Place):
             found["memory_bytes"] = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return found
 
+    def bill(self, prices: str | None = None) -> list[Line]:
+        """What all of this would have cost on AWS since `ledger.since`, by table, function and stream.
+
+        `prices` is a file of prices (billing/prices.toml shows its form), CLOUDCORE_PRICES, or the one that
+        comes with cloudcore. Storage is priced for a month at its present size. Raises ValueError, OSError.
+        """
+        from cloudcore.billing import Prices
+        from cloudcore.billing.prices import lines_of
+
+        return lines_of(Prices(prices), self.used())
+
+    def used(self) -> dict[str, dict[str, Any]]:
+        """What bill() is made of: "kind/account/region/name" -> counters and what their price depends on."""
+        found: dict[str, dict[str, Any]] = {}
+        for key, counts in self.ledger.totals().items():
+            kind, account, region, name = key.split("/", 3)
+            found[key] = {**counts, **self._place(account, region)._priced(kind, name)}
+        return found
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was used, over all runs of this cloud."""
+        with self._lock:
+            if self._ledger is None:
+                from cloudcore.billing import Ledger
+
+                path = None if self.in_memory else os.path.join(self.path, "usage.json")
+                self._ledger = Ledger(path, self._usage)
+            return self._ledger
+
+    def _usage(self) -> dict[str, dict[str, float]]:
+        found = {}
+        for place in self.places():
+            for service, kind in (("dynamodb", "table"), ("lambda", "function"), ("firehose", "stream")):
+                if service in place._services:
+                    for name, counts in place._services[service].billed().items():
+                        found[f"{kind}/{place.account}/{place.region}/{name}"] = counts
+        return found
+
     def recent_calls(self) -> list[Call]:
         """The last calls over HTTP, newest first, since somebody first asked; they are kept for two minutes
         after the last time that somebody did."""
@@ -527,6 +580,9 @@ class Cloud(Place):
             self._closed = True
             endpoints, inner = self._endpoints, self._inner
             places = list(self._places.values())
+            ledger = self._ledger
+        if ledger is not None:
+            ledger.close()
         functions = [place._services["lambda"] for place in places if "lambda" in place._services]
         limit = threading.Timer(grace_s, lambda: [service.interrupt() for service in functions])
         limit.daemon = True

@@ -7,13 +7,14 @@ import threading
 import pytest
 
 import cloudcore
+from cloudcore.billing import Prices
 from cloudcore.lambda_.code import pack
 from cloudcore.lambda_.meter import Meter, cost, total
 
 CODE = b"import threading\ndef handler(e, c):\n  if e == 'fail': raise ValueError\n  return e\n"
 
 
-def test_figures_and_prices() -> None:
+def test_figures_and_prices(tmp_path) -> None:
     meter = Meter()
     for _ in range(1000):
         meter.count(100.2, 101, 1024, False)
@@ -23,11 +24,12 @@ def test_figures_and_prices() -> None:
     assert (told["invocations"], told["errors"], told["throttles"], told["cold_starts"]) == (1001, 1, 1, 1)
     assert told["billed_ms"] == 101_300 and told["gb_seconds"] == pytest.approx(101.0 + 0.6)
     assert told["storage_gb_seconds"] == pytest.approx(0.3 * (10_240 - 512) / 1024) and told["init_ms"] == 250.0
-    listed = {
-        "date": "d", "source": "s", "storage": {"per_gb_second": 0.5},
-        "x86_64": {"per_million_requests": 2.0, "per_gb_second": 0.1},
-    }  # fmt: skip
-    priced = cost(told, "x86_64", listed)
+    mine = tmp_path / "prices.toml"
+    mine.write_text(
+        'date = "d"\nsource = "s"\n[lambda.storage]\nper_gb_second = 0.5\n'
+        "[lambda.x86_64]\nper_million_requests = 2.0\nper_gb_second = 0.1\n"
+    )
+    priced = cost(told, "x86_64", Prices(str(mine)))
     assert priced["requests"] == pytest.approx(0.002002) and priced["duration"] == pytest.approx(10.16)
     assert priced["total"] == pytest.approx(0.002002 + 10.16 + told["storage_gb_seconds"] * 0.5)
     assert priced["prices"] == "s, d"
@@ -49,13 +51,13 @@ def test_stats_of_functions_and_of_all(monkeypatch, tmp_path) -> None:
         assert told["gb_seconds"] == pytest.approx(told["billed_ms"] / 1000)
         assert all_["invocations"] == 3 and set(all_["functions"]) == {"a", "b"}
         assert all_["cost"]["total"] == pytest.approx(a.stats()["cost"]["total"] + told["cost"]["total"])
-        assert "aws.amazon.com" in told["cost"]["prices"] and told["cost"]["currency"] == "USD"
+        assert "AWS pricing pages" in told["cost"]["prices"] and told["cost"]["currency"] == "USD"
         calls = [threading.Thread(target=a.invoke, args=(n,)) for n in range(4)]
         [call.start() for call in calls]
         [call.join() for call in calls]
         assert 1 <= a.stats()["concurrency_peak"] <= 4
         mine = tmp_path / "prices.toml"
-        mine.write_text('date = "now"\nsource = "mine"\n[x86_64]\nper_million_requests = 1e6\nper_gb_second = 0\n[storage]\nper_gb_second = 0\n')
+        mine.write_text('date = "now"\nsource = "mine"\n[lambda.x86_64]\nper_million_requests = 1e6\nper_gb_second = 0\n[lambda.storage]\nper_gb_second = 0\n')
         monkeypatch.setenv("CLOUDCORE_PRICES", str(mine))
         assert a.stats()["cost"] == {
             "requests": 5.0, "duration": 0.0, "storage": 0.0, "total": 5.0, "currency": "USD", "prices": "mine, now",

@@ -21,6 +21,7 @@ VERBS = {
     "tap": "print a table's changes or a stream's records as they come",
     "apply": "make tables, functions and streams as a TOML file says",
     "lambda": "make, deploy, call and read the logs of functions",
+    "bill": "say what the same work would have cost on AWS",
     "console": "open the console in the browser",
     "snapshot": "save, list and load copies of a cloud",
     "reset": "delete everything a cloud holds",

@@ -44,6 +44,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="hold item operations to the throughput of their tables",
     )
+    parser.add_argument(
+        "--no-meter", dest="meter", action="store_false", help="count no request units for the bill"
+    )
     parser.add_argument("--quotas", action="store_true", help="hold puts into streams to AWS's quotas")
     parser.add_argument(
         "--streams-bound", type=int, metavar="BYTES",
@@ -94,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
                 auth=options.auth,
                 quotas=options.quotas,
                 enforce_throughput=options.enforce_throughput,
+                meter=options.meter,
                 streams_bound=options.streams_bound,
                 reach={begin: to for begin, _, to in (each.partition("=") for each in options.reach)},
             )

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudcore import validation
-from cloudcore._table import Tables, set_time
+from cloudcore._table import Tables, metered, set_time
+from cloudcore.billing import add
 from cloudcore.clock import Clock
 from cloudcore.dynamodb import arns
 from cloudcore.dynamodb.errors import error_body, parse
@@ -37,7 +38,7 @@ class DynamoDB:
     "memory". One process owns a directory: BusyError for a second one. A change of a table with a stream
     can be read for `stream_retention_seconds`. enforce_throughput: item operations are held to the
     throughput of their tables and indexes, on the clock's time. `objects` gives the object store
-    that tables are exported to; without it that is refused.
+    that tables are exported to; without it that is refused. meter: units are counted, for billed().
     """
 
     operations = frozenset(CONTROL) | ITEM
@@ -54,6 +55,7 @@ class DynamoDB:
         sinks: Callable[[str], Sink] | None = None,
         enforce_throughput: bool = False,
         objects: Callable[[], Any] | None = None,
+        meter: bool = True,
     ):
         self.account = account
         self.region = region
@@ -68,6 +70,7 @@ class DynamoDB:
         self._directory = None if directory is None else os.path.abspath(directory)
         self._scratch: str | None = None
         self._files_lock = threading.Lock()
+        self._gone: dict[str, dict[str, float]] = {}
         self.tables = Tables(
             directory,
             durability=durability,
@@ -75,6 +78,7 @@ class DynamoDB:
             region=region,
             feed_retention_ms=int(stream_retention_seconds * 1000),
             enforce_throughput=enforce_throughput,
+            meter=meter,
         )
         self.clock.follow(lambda now_ms: set_time(self.tables, now_ms), self)
         self.catalogue = Catalogue(self.tables)
@@ -138,13 +142,39 @@ class DynamoDB:
                 self._scratch = tempfile.mkdtemp(prefix="cloudcore-tables-")
             return self._scratch
 
+    def billed(self) -> dict[str, dict[str, float]]:
+        """Request units of every table since this was opened, by name: read_units, write_units."""
+        found = {name: dict(counts) for name, counts in self._gone.items()}
+        for name in self.tables.names():
+            add(found, name, self._taken(name))
+        return found
+
+    def _taken(self, name: str) -> dict[str, float]:
+        counted = metered(self.tables, name)
+        return {} if counted is None else dict(zip(("read_units", "write_units"), counted, strict=True))
+
+    def drop(self, name: str) -> None:
+        """Take a table away; what was used of it stays in billed(). Raises KeyError."""
+        taken = self._taken(name)
+        self.tables.drop(name)
+        add(self._gone, name, taken)
+
+    def priced(self, name: str) -> dict[str, Any]:
+        """What the price of a table depends on besides its use: bytes, table_class."""
+        described = self.tables.describe(name)
+        if described is None:
+            return {"bytes": 0}
+        found = json.loads(described[0]).get("TableClassSummary") or {}
+        return {"bytes": described[2], "table_class": found.get("TableClass")}
+
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """Items and bytes of every table, by name."""
-        found = {}
+        """Items, bytes and billed() of every table, by name."""
+        used = self.billed()
+        found: dict[str, dict[str, Any]] = {}
         for name in self.tables.names():
             described = self.tables.describe(name)
             if described is not None:
-                found[name] = {"items": described[1], "bytes": described[2]}
+                found[name] = {"items": described[1], "bytes": described[2], **used.get(name, {})}
         return found
 
     def partition_key(self, table: str) -> str | None:

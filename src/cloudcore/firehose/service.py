@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cloudcore.billing import add
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, CloudcoreError
 from cloudcore.firehose import glue, library, operations, sealed
@@ -82,6 +83,7 @@ class Firehose:
         self.budget = budget or Budget(waiting_max_of(self.directory))
         self.on_failed: Callable[[int, str, str, bytes], None] | None = None
         self._lock = threading.RLock()
+        self._gone: dict[str, dict[str, float]] = {}  # billed of streams that were deleted
         self._streams: dict[str, Stream] = {}
         self._descriptions: dict[str, dict[str, Any]] = {}
         self._updates: dict[str, threading.Lock] = {}
@@ -196,6 +198,16 @@ class Firehose:
                     f"Firehose {name} exists with another configuration; delete it first or open it as it is",
                 )
             return self.get(name)
+
+    def billed(self) -> dict[str, dict[str, float]]:
+        """What open streams took in and gave out since this was opened, by name:
+        see Stream.billed()."""
+        with self._lock:
+            streams = dict(self._streams)
+        found = {name: dict(counts) for name, counts in self._gone.items()}
+        for name, stream in streams.items():
+            add(found, name, stream.billed())
+        return found
 
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Stream.status() of every stream that is open, by name."""
@@ -408,6 +420,7 @@ class Firehose:
             self.store(found)  # from here on the stream is gone, whatever happens to the process
             stream = self._streams.pop(name, None)
         if stream is not None:
+            add(self._gone, name, stream.billed())
             stream.close()
         with self._lock:
             self._dead.add(name)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cloudcore._stream import framed_units, measure
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, FullError
 from cloudcore.firehose import sources
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 DISK_BOUND = 16 << 30
 RETENTION_S = 86_400.0
 _SLOWED_TOLD_EVERY_S = 60.0
+_BILLED_UNIT = 5 * 1024  # AWS bills a record by whole ones
 _VERSIONED = ("Kind", "Destination", "Ours")
 logger = logging.getLogger("cloudcore.firehose")
 
@@ -85,6 +87,8 @@ class Stream(Door):
             retention_seconds=float(ours.get("retention_seconds", RETENTION_S)),
         )  # fmt: skip
         self._bytes_in = self._slowed = 0
+        self._billed_units = self._converted_units = self._partitioned_units = 0
+        self._objects_before = self._pipeline.journal.counters.get("objects", 0)
         self._slowed_told = -1e9
         self._reader = sources.reader(description.get("Source"), self._feed(), reached)
         if run:
@@ -177,9 +181,9 @@ class Stream(Door):
 
     def status(self) -> dict[str, Any]:
         """Counters since the stream was made: records_in, delivered, dropped, failed, backed_up, expired
-        (older than the retention, and lost), objects, bytes_out; and since it was opened: bytes_in, slowed
-        (puts that were refused because the bound of what may wait is reached), retries (deliveries that
-        failed and are tried again).
+        (older than the retention, and lost), objects, bytes_out; and since it was opened: bytes_in,
+        billed_bytes (each record up to whole 5 KB, as AWS bills it), slowed (puts that were refused because
+        the bound of what may wait is reached), retries (deliveries that failed and are tried again).
 
         What is now: waiting_bytes (buffered, transformed or planned, not delivered), buffer_fill (the share
         of its size that the fullest buffer has reached), oldest_seconds (age of the oldest record that is not
@@ -196,6 +200,7 @@ class Stream(Door):
             "objects": counters.get("objects", 0),
             "expired": counters.get("expired", 0),
             "bytes_in": self._bytes_in,
+            "billed_bytes": self._billed_units * _BILLED_UNIT,
             "slowed": self._slowed,
             "bytes_out": counters.get("bytes_out", 0),
             **self._pipeline.waiting(),
@@ -216,6 +221,16 @@ class Stream(Door):
                 left -= 1
                 yield batch.first + at, batch.time_ms, bytes(data)
 
+    def billed(self) -> dict[str, float]:
+        """What is billed for, since the stream was opened."""
+        objects = self._pipeline.journal.counters.get("objects", 0) - self._objects_before
+        return {
+            "billed_bytes": self._billed_units * _BILLED_UNIT,
+            "converted_bytes": self._converted_units * _BILLED_UNIT,
+            "partitioned_bytes": self._partitioned_units * _BILLED_UNIT,
+            "partition_objects": objects if self.config.partitioned else 0,
+        }
+
     def close(self) -> None:
         """Stop delivery and close the logs. What is not delivered yet is delivered after the next open."""
         if self._reader is not None:
@@ -234,15 +249,19 @@ class Stream(Door):
 
     def put_framed(self, payload: bytes, count: int) -> tuple[int, int]:
         """Store `count` records that are framed already (the wire's way); as put_batch otherwise."""
-        size = len(payload) - 4 * count
-        return self._stored(size, lambda now: self._source.append(payload, count=count, time_ms=now))
-
-    def _append(self, records: Sequence[bytes], kind: int) -> tuple[int, int]:
         return self._stored(
-            sum(map(len, records)), lambda now: self._source.append_records(records, type=kind, time_ms=now)
+            len(payload) - 4 * count,
+            framed_units(payload, _BILLED_UNIT),
+            lambda now: self._source.append(payload, count=count, time_ms=now),
         )
 
-    def _stored(self, size: int, append: Callable[[int], tuple[int, int]]) -> tuple[int, int]:
+    def _append(self, records: Sequence[bytes], kind: int) -> tuple[int, int]:
+        size, units = measure(records, _BILLED_UNIT)
+        return self._stored(
+            size, units, lambda now: self._source.append_records(records, type=kind, time_ms=now)
+        )
+
+    def _stored(self, size: int, units: int, append: Callable[[int], tuple[int, int]]) -> tuple[int, int]:
         try:
             with self._put_lock:  # one call's records are neighbours
                 if not self._share.put(size):
@@ -256,6 +275,11 @@ class Stream(Door):
             self._tell_slowed()
             raise ApiError("ServiceUnavailableException", "Slow down.", 503) from None
         self._bytes_in += size
+        self._billed_units += units
+        if self.config.conversion is not None:
+            self._converted_units += units
+        if self.config.partitioned:
+            self._partitioned_units += units
         self._pipeline.arrived(size + 1)
         return place
 

@@ -6,11 +6,11 @@ initialisation with the call that it precedes; /tmp beyond 512 MB by GB-seconds.
 
 from __future__ import annotations
 
-import os
 import threading
-import tomllib
 from dataclasses import dataclass, field, fields
 from typing import Any
+
+from cloudcore.billing import Prices
 
 _FREE_STORAGE_MB = 512
 _MB_MS_PER_GB_S = 1_024_000
@@ -93,27 +93,16 @@ def total(figures: list[dict[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def prices() -> dict[str, Any]:
-    """The price file: CLOUDCORE_PRICES, else the one that comes with cloudcore."""
-    path = os.environ.get("CLOUDCORE_PRICES") or os.path.join(os.path.dirname(__file__), "prices.toml")
-    with open(path, "rb") as file:
-        return tomllib.load(file)
-
-
 def cost(
-    figures: dict[str, Any], architecture: str = "x86_64", listed: dict[str, Any] | None = None
+    figures: dict[str, Any], architecture: str = "x86_64", listed: Prices | None = None
 ) -> dict[str, Any]:
     """What AWS's list prices make of a function's figures, in US dollars."""
-    listed = listed or prices()
-    of = listed[architecture]
+    listed = listed or Prices()
+    lines = {line.what: line.amount for line in listed.function("", figures | {"architecture": architecture})}
     made = {
-        "requests": figures["invocations"] * of["per_million_requests"] / 1e6,
-        "duration": figures["gb_seconds"] * of["per_gb_second"],
-        "storage": figures["storage_gb_seconds"] * listed["storage"]["per_gb_second"],
+        "requests": lines.get("requests", 0.0),
+        "duration": lines.get("compute", 0.0),
+        "storage": lines.get("ephemeral storage over 512 MB", 0.0),
     }
-    return {
-        **made,
-        "total": sum(made.values()),
-        "currency": "USD",
-        "prices": f"{listed['source']}, {listed['date']}",
-    }
+    told = {"currency": "USD", "prices": f"{listed.source}, {listed.date}"}
+    return {**made, "total": sum(made.values()), **told}

@@ -31,6 +31,7 @@ from typing import Any
 
 import orjson
 
+from cloudcore.billing import Prices
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, BusyError, ClosedError, CloudcoreError
 from cloudcore.lambda_ import aliases, code, layers, lineage, names, operations
@@ -40,7 +41,7 @@ from cloudcore.lambda_.durable.driver import Durable
 from cloudcore.lambda_.event_sources.mappings import Mappings
 from cloudcore.lambda_.event_sources.mappings import directory_of as sources_of
 from cloudcore.lambda_.function_log import FunctionLog
-from cloudcore.lambda_.meter import Meter, cost, prices, total
+from cloudcore.lambda_.meter import Meter, cost, total
 from cloudcore.lambda_.metering import Result
 from cloudcore.lambda_.registry import FunctionRecord, Registry, Version, not_found
 from cloudcore.lambda_.runner import Runner
@@ -345,10 +346,9 @@ class Lambda:
         """Figures of a function, or of all functions together, with what AWS's list prices make of them
         (`cost`).
 
-        In total `functions` has each function's own. See Meter for the names; the price file is
-        meter.prices().
+        In total `functions` has each function's own. See Meter for the names.
         """
-        listed = prices()
+        listed = Prices()
         if function is not None:
             return self._priced(function, listed)
         with self.lock:
@@ -358,14 +358,22 @@ class Lambda:
         costs = [one["cost"] for one in each.values()]
         members = ("requests", "duration", "storage", "total")
         sums = {member: sum(one[member] for one in costs) for member in members}
-        told = {"currency": "USD", "prices": f"{listed['source']}, {listed['date']}"}
+        told = {"currency": "USD", "prices": f"{listed.source}, {listed.date}"}
         return {**figures, "cost": sums | told, "functions": each}
 
-    def _priced(self, function: str, listed: dict[str, Any]) -> dict[str, Any]:
+    def _priced(self, function: str, listed: Prices) -> dict[str, Any]:
         figures = self.meter(function).read()
+        return figures | {"cost": cost(figures, self.priced(function)["architecture"], listed)}
+
+    def priced(self, function: str) -> dict[str, Any]:
+        """What the price of a function depends on besides its use: architecture."""
         record = self.registry.get(function)
-        architecture = record.latest.configuration["Architectures"][0] if record else "x86_64"
-        return figures | {"cost": cost(figures, architecture, listed)}
+        return {"architecture": record.latest.configuration["Architectures"][0] if record else "x86_64"}
+
+    def billed(self) -> dict[str, dict[str, float]]:
+        """What is billed for, of every function that was called since this was opened, by name."""
+        members = ("invocations", "gb_seconds", "storage_gb_seconds")
+        return {name: {m: found[m] for m in members} for name, found in self.metrics().items()}
 
     def billed_ms(self, function: str) -> int:
         """Billed milliseconds of a function since the service was opened."""

@@ -38,6 +38,8 @@ _FUNCTION = {
 _TABLE = {
     "items": ("items", "Items"),
     "bytes": ("size_bytes", "Bytes of items as DynamoDB counts them"),
+    "read_units": ("read_units_total", "Read request units"),
+    "write_units": ("write_units_total", "Write request units, indexes included"),
 }
 _STEP = 8  # latency buckets: every second doubling is enough for a chart
 

@@ -4,6 +4,8 @@
     GET  metrics.json         the same counters, with latencies' percentiles
     GET  log/FUNCTION         the last megabyte of a function's log
     GET  tap/STREAM?from=N    records of a delivery stream from sequence N on (none: those to come)
+    GET  usage                what a bill is made of, since when
+    POST usage/reset          count from nothing again
     POST stream/NAME          a delivery stream by the library's options; one that is there is left as it is
 
 `account` and `region` in the query say whose; a POST needs the header X-Cloudcore, which no form of another
@@ -30,7 +32,9 @@ _JSON = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
 def answers(method: str, path: str) -> bool:
     """Whether this is a question for here."""
     kind = path.removeprefix("/_cloudcore/").partition("/")[0]
-    return kind in ("metrics", "metrics.json", "log", "tap") or (kind == "stream" and method == "POST")
+    return kind in ("metrics", "metrics.json", "log", "tap", "usage") or (
+        kind == "stream" and method == "POST"
+    )
 
 
 def answer(cloud: Any, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -54,12 +58,18 @@ def _answer(
     if method == "POST":
         if "x-cloudcore" not in headers:
             raise ApiError("ForbiddenForm", "The header X-Cloudcore is missing", 403)
-        place.stream(name, **_options(body))
+        if kind == "usage":
+            cloud.ledger.reset()
+        else:
+            place.stream(name, **_options(body))
         return 200, list(_JSON), b"{}"
     if kind == "metrics":
         return 200, [("Content-Type", metrics.CONTENT_TYPE)], metrics.text(cloud.metrics())
     if kind == "metrics.json":
         return 200, list(_JSON), json.dumps(_figures(cloud)).encode()
+    if kind == "usage":
+        found = {"since": cloud.ledger.since, "usage": cloud.used()}
+        return 200, list(_JSON), json.dumps(found).encode()
     if kind == "log":
         place.lambda_.call("GetFunctionConfiguration", {"FunctionName": name})
         return 200, [("Content-Type", "text/plain; charset=utf-8")], place.lambda_.log(name).tail()

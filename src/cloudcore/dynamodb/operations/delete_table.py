@@ -63,7 +63,7 @@ def _drop(service: DynamoDB, stored: dict[str, Any]) -> None:
     destinations = service.destinations.of(load(service, name, loading=True)[0])
     service.streams.registry.dropping(name, now)
     try:
-        service.tables.drop(name)
+        service.drop(name)
     except KeyError:
         raise not_found(name) from None
     service.streams.registry.disabled(name, now)

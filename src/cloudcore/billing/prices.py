@@ -1,0 +1,110 @@
+"""Prices: usage of a table, a function or a stream -> lines with an amount each.
+
+A gigabyte is 2**30 bytes where AWS bills by it. Amounts are floats of US dollars: a bill to read, not to pay.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+GB = float(1 << 30)
+FIREHOSE_UNIT = 5 * 1024
+Usage = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a bill: so much of something, at a price for so many of it."""
+
+    kind: str
+    name: str
+    what: str
+    quantity: float
+    unit: str
+    amount: float
+
+
+class Prices:
+    """The price file: `path`, else CLOUDCORE_PRICES, else the one that comes with cloudcore.
+
+    Raises ValueError that names what is missing in it, OSError.
+    """
+
+    def __init__(self, path: str | None = None):
+        default = os.path.join(os.path.dirname(__file__), "prices.toml")
+        self.path = path or os.environ.get("CLOUDCORE_PRICES") or default
+        with open(self.path, "rb") as file:
+            try:
+                self._found = tomllib.load(file)
+            except tomllib.TOMLDecodeError as error:
+                raise ValueError(f"{self.path}: {error}") from None
+        self.date, self.source = str(self._of("date")), str(self._of("source"))
+
+    def table(self, name: str, usage: Usage) -> list[Line]:
+        """`usage`: read_units, write_units, bytes, table_class."""
+        place = f"dynamodb.{usage.get('table_class') or 'STANDARD'}"
+        million, stored = 1e6, usage.get("bytes", 0) / GB
+        return _used(
+            ("table", name, "read request units", usage.get("read_units", 0), "units",
+             usage.get("read_units", 0) / million * self._of(f"{place}.per_million_read_units")),
+            ("table", name, "write request units", usage.get("write_units", 0), "units",
+             usage.get("write_units", 0) / million * self._of(f"{place}.per_million_write_units")),
+            ("table", name, "storage for a month at its present size", stored, "GB-months",
+             stored * self._of(f"{place}.per_gb_month")),
+        )  # fmt: skip
+
+    def function(self, name: str, usage: Usage) -> list[Line]:
+        """`usage`: invocations, gb_seconds, storage_gb_seconds, architecture."""
+        place = f"lambda.{usage.get('architecture') or 'x86_64'}"
+        storage = usage.get("storage_gb_seconds", 0.0)
+        return _used(
+            ("function", name, "requests", usage["invocations"], "requests",
+             usage["invocations"] / 1e6 * self._of(f"{place}.per_million_requests")),
+            ("function", name, "compute", usage["gb_seconds"], "GB-seconds",
+             usage["gb_seconds"] * self._of(f"{place}.per_gb_second")),
+            ("function", name, "ephemeral storage over 512 MB", storage, "GB-seconds",
+             storage * self._of("lambda.storage.per_gb_second")),
+        )  # fmt: skip
+
+    def stream(self, name: str, usage: Usage) -> list[Line]:
+        """`usage`: billed_bytes; of those converted_bytes and partitioned_bytes; partition_objects."""
+        objects = usage.get("partition_objects", 0)
+        lines = [
+            ("stream", name, "objects of partitions", objects, "objects",
+             objects / 1000 * self._of("firehose.per_thousand_partition_objects")),
+        ]  # fmt: skip
+        for counter, what, price in (
+            ("partitioned_bytes", "dynamic partitioning", "per_gb_partitioned"),
+            ("converted_bytes", "format conversion", "per_gb_converted"),
+            ("billed_bytes", "records, each up to whole 5 KB", "per_gb"),
+        ):
+            gb = usage.get(counter, 0) / GB
+            lines.append(("stream", name, what, gb, "GB", gb * self._of(f"firehose.{price}")))
+        return _used(*reversed(lines))
+
+    def _of(self, path: str) -> Any:
+        found: Any = self._found
+        for word in path.split("."):
+            if not isinstance(found, dict) or word not in found:
+                raise ValueError(f"{self.path}: {path} is missing")
+            found = found[word]
+        return found
+
+
+def lines_of(prices: Prices, usage: Mapping[str, Usage]) -> list[Line]:
+    """The bill of what Cloud.used() gives."""
+    lines: list[Line] = []
+    for key, counts in sorted(usage.items()):
+        kind, _, _, name = key.split("/", 3)
+        lines += {"table": prices.table, "function": prices.function, "stream": prices.stream}[kind](
+            name, counts
+        )
+    return lines
+
+
+def _used(*lines: tuple[str, str, str, float, str, float]) -> list[Line]:
+    return [Line(*line) for line in lines if line[3]]
