@@ -1,11 +1,12 @@
-"""kill -9 of a process that imports a table: every import goes on where it was, and counts nothing twice.
+"""kill -9 of a process that imports a table, or puts in bulk: it goes on where it was, and counts nothing twice.
 
-CLOUDCORE_CRASH_CYCLES (default 15) kills, each at a step of an import that the dice choose: the process stops
-there, before or after the step is counted, and is killed. So every kill meets an import on its way, on any machine.
+CLOUDCORE_CRASH_CYCLES (default 12) kills, each at a step that the dice choose: the process stops there, before or
+after the step is counted, and is killed. So every kill meets an import on its way, on any machine.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -14,27 +15,37 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cloudcore.cloud import Cloud
 
-CYCLES = int(os.environ.get("CLOUDCORE_CRASH_CYCLES", "15"))
+CYCLES = int(os.environ.get("CLOUDCORE_CRASH_CYCLES", "12"))
 SEED = int(os.environ.get("CLOUDCORE_CRASH_SEED", "0")) or int(time.time())
 OBJECTS, LINES = 3, 400
 PIECE = 4_000
+"""Bytes of a step: an object is eleven."""
 BAD = range(0, LINES, 57)
 """Lines without the sort key."""
+
+TABLE = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "s", "KeyType": "RANGE"}],
+    "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}, {"AttributeName": "s", "AttributeType": "N"}],
+}
 
 WRITER = f"""
 import json, sys, time
 from cloudcore.cloud import Cloud
-from cloudcore.dynamodb.transfer import formats
+from cloudcore.dynamodb.transfer import bulk_putting, formats
 formats.PIECE = {PIECE}
-directory, table, step, before = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "before"
+directory, table, step, before, kind = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "before", sys.argv[5]
 with Cloud(directory) as cloud:
-    catalogue, steps = cloud.dynamodb.catalogue, 0
-    put = catalogue.put
+    db, steps = cloud.dynamodb, 0
+    if kind == "bulk":
+        db.call("CreateTable", {TABLE} | {{"TableName": table}})
+    put = db.catalogue.put
 
     def counted(kind, id_, record):
         global steps
@@ -45,16 +56,20 @@ with Cloud(directory) as cloud:
             time.sleep(600)
         steps += 1
 
-    catalogue.put = counted
-    cloud.dynamodb.call("ImportTable", {{
-        "S3BucketSource": {{"S3Bucket": "bkt"}}, "InputFormat": "DYNAMODB_JSON", "InputCompressionType": "NONE",
-        "TableCreationParameters": {{
-            "TableName": table, "BillingMode": "PAY_PER_REQUEST",
-            "KeySchema": [{{"AttributeName": "p", "KeyType": "HASH"}}, {{"AttributeName": "s", "KeyType": "RANGE"}}],
-            "AttributeDefinitions": [{{"AttributeName": "p", "AttributeType": "S"}}, {{"AttributeName": "s", "AttributeType": "N"}}],
-        }},
-    }})
-    time.sleep(600)
+    db.catalogue.put = counted
+    if kind == "import":
+        db.call("ImportTable", {{
+            "S3BucketSource": {{"S3Bucket": "bkt"}}, "InputFormat": "DYNAMODB_JSON", "InputCompressionType": "NONE",
+            "TableCreationParameters": {TABLE} | {{"TableName": table}},
+        }})
+    else:
+        db.call("StartBulkPutItems", {{
+            "TableName": table, "InputS3Configuration": {{"S3Bucket": "bkt", "InputFormat": "DYNAMODB_JSON"}},
+            "OutputS3Configuration": {{"S3Bucket": "out", "S3KeyPrefix": table, "OutputType": ["ERROR"]}},
+        }})
+    for name in list(db.jobs._names):
+        db.jobs.wait(name)
+    print("over", flush=True)
 """
 
 
@@ -67,45 +82,62 @@ def fill(cloud: Cloud) -> None:
         cloud.objects.put("bkt", f"in/{part}", "".join(lines).encode())
 
 
+def kill(directory: Path, table: str, step: int, side: str, kind: str) -> None:
+    """Let a process come to a step, and kill it there."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(directory), table, str(step), side, kind], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "there\n"
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    writer.stdout.close()
+
+
+def told(cloud: Cloud, kind: str, id_: str, table: str) -> list[dict[str, Any]]:
+    """The errors that were reported."""
+    if kind == "import":
+        log = Path(cloud.dynamodb.files(), "imports", id_, "error.jsonl").read_bytes()
+    else:
+        home = f"{table}/AWSDynamoDB/{id_}"
+        assert json.loads(cloud.objects.get("out", f"{home}/manifest-summary.json"))["failedItemCount"]
+        data = [key for key in cloud.objects.list("out", home) if "/data/" in key]
+        log = b"".join(gzip.decompress(cloud.objects.get("out", key)) for key in data)
+    return [json.loads(line)["itemS3Pointer"] for line in log.splitlines()]
+
+
 @pytest.mark.crash
-def test_imports_survive_kills(tmp_path: Path) -> None:
+def test_imports_and_bulk_puts_survive_kills(tmp_path: Path) -> None:
     dice = random.Random(SEED)
     with Cloud(tmp_path) as cloud:
         fill(cloud)
-    errors = OBJECTS * len(BAD)
-    resumed = 0
+        size = sum(len(cloud.objects.get("bkt", f"in/{part}")) for part in range(OBJECTS))
+    looked, errors = OBJECTS * LINES, OBJECTS * len(BAD)
     for cycle in range(CYCLES):
-        step, side = dice.randrange(1, 12 * OBJECTS), dice.choice(["before", "after"])  # put 0 is the import's begin
-        about = f"seed {SEED}, cycle {cycle}, step {step} {side}"
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path), f"tab{cycle}", str(step), side],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "there\n", about
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
-        writer.stdout.close()
+        # The first one or two say that it is begun, and what there is to read.
+        kind, step, side = ("import", "bulk")[cycle % 2], dice.randrange(2, 9 * OBJECTS), dice.choice(["before", "after"])
+        about = f"seed {SEED}, cycle {cycle}: {kind}, step {step} {side}"
+        kill(tmp_path, f"tab{cycle}", step, side, kind)
         with Cloud(tmp_path) as cloud:
             db = cloud.dynamodb
-            (id_, record) = db.catalogue.all("import")[-1]
-            assert db.jobs.wait(f"import-{id_}", 60), about
-            arn = f"{record['arn']}/import/{id_}"
-            done = db.call("DescribeImport", {"ImportArn": arn})["ImportTableDescription"]
-            assert done["FailureCode"] == "ItemValidationError", about
-            looked = OBJECTS * LINES
-            assert [done[f"{name}ItemCount"] for name in ("Processed", "Imported")] == [looked, looked - errors], about
-            assert done["ErrorCount"] == errors, about
-            assert done["ProcessedSizeBytes"] == sum(len(cloud.objects.get("bkt", f"in/{n}")) for n in range(OBJECTS)), about
-            log = Path(db.files(), "imports", id_, "error.jsonl").read_text().splitlines()
-            told = [json.loads(line)["itemS3Pointer"] for line in log]
-            assert sorted((one["key"], one["itemIndex"]) for one in told) == [
+            (id_, record) = db.catalogue.all(kind)[-1]
+            assert db.jobs.wait(f"{kind}-{id_}", 60), about
+            arn = f"{record['arn']}/{kind}/{id_}"
+            if kind == "import":
+                done = db.call("DescribeImport", {"ImportArn": arn})["ImportTableDescription"]
+                assert done["FailureCode"] == "ItemValidationError", about
+                assert (done["ErrorCount"], done["ProcessedSizeBytes"]) == (errors, size), about
+            else:
+                done = db.call("DescribeBulkOperation", {"BulkOperationArn": arn})["BulkOperationDescription"]
+                assert done["BulkOperationStatus"] == "COMPLETED_WITH_ERRORS", about
+                assert (done["FailedItemCount"], done["ProcessedInputBytes"]) == (errors, size), about
+            assert done["ProcessedItemCount"] == looked, about
+            pointers = told(cloud, kind, id_, f"tab{cycle}")
+            assert sorted((one["key"], one["itemIndex"]) for one in pointers) == [
                 (f"in/{part}", number) for part in range(OBJECTS) for number in BAD
             ], about
             found = {(item["p"], item["s"]) for item in cloud.table(f"tab{cycle}").scan()}
             assert found == {
                 (f"part{part}", number) for part in range(OBJECTS) for number in range(LINES) if number not in BAD
             }, about
-            resumed += 1
-    assert resumed == CYCLES
-    print(f"{resumed} imports cut short and ended, each item and each error counted once (seed {SEED})")
+    print(f"{CYCLES} imports and bulk puts cut short and ended, each item and each error counted once (seed {SEED})")

@@ -90,8 +90,7 @@ class Import:
         outcome: Record = {"status": "COMPLETED"}
         if failure is not None:
             outcome = {"status": "FAILED", "failure": failure}
-            log = self._spool.path if self._spool.size else "nothing was read"
-            _log.warning("import %s failed: %s (%s)", self._id, failure[1], log)
+            _log.warning("import %s failed: %s %s", self._id, failure[1], self._spool.path)
         self._record |= outcome | {"end": round(self._service.clock.now(), 3)}
         table = self._record["table"]
         if failure is None or self._record["progress"]["looked"]:

@@ -13,10 +13,11 @@ from cloudcore.dynamodb.transfer import failures
 from cloudcore.errors import ApiError
 
 opener: Callable[..., Any] = gzip.GzipFile
+_BROKEN: tuple[Any, ...] = (EOFError, gzip.BadGzipFile, zlib.error)
 with contextlib.suppress(ImportError):  # no wheel for this machine
-    from isal.igzip import IGzipFile
+    from isal import igzip, igzip_lib
 
-    opener = IGzipFile
+    opener, _BROKEN = igzip.IGzipFile, (*_BROKEN, igzip_lib.IsalError)
 BUFFER = 1 << 20
 
 
@@ -43,7 +44,7 @@ class Input(io.RawIOBase):
         """See io.RawIOBase."""
         try:
             data = self._file.read(len(buffer))
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except _BROKEN as error:
             raise Malformed(str(error)) from error
         except OSError as error:
             if error.errno is not None:  # the disk's, not the decoder's
