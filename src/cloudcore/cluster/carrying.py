@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.cutter import load
 from cloudcore.cluster.layout import ACK_WAIT_S, CONSUMER, COUNT, PLACE_BITS, log_of, plans_of
-from cloudcore.cluster.link import Link, Lost, Reader, is_transient, time_of
+from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient, time_of
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.s3 import deliver as s3
 from cloudcore.firehose.journal import Plan
@@ -67,9 +67,7 @@ class Carrier:
                         logger.exception("%s: no plans can be read; again in a second", self._place[2])
                     await asyncio.sleep(1)
         finally:
-            for task in self._running:
-                task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await end(*self._running)
 
     async def _take(self, reader: Reader, free: asyncio.Semaphore) -> None:
         await free.acquire()

@@ -26,7 +26,7 @@ from cloudcore.cluster.layout import (
     plans_subject,
 )  # fmt: skip
 from cloudcore.cluster.leases import Lease
-from cloudcore.cluster.link import Link, Lost, Reader, is_transient, time_of
+from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient, time_of
 from cloudcore.errors import StaleError
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.s3.deliver import object_key
@@ -61,10 +61,7 @@ class Planner:
         try:
             await asyncio.wait((renewing, planning), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            tasks = (renewing, planning, tidying)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(renewing, planning, tidying)
             with contextlib.suppress(Exception):
                 await flushing.unsubscribe()
             with contextlib.suppress(Exception):

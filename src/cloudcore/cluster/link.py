@@ -96,10 +96,8 @@ class Link:
 
     def _end(self) -> None:
         async def cancel() -> None:
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 2)
+            current = asyncio.current_task()
+            await asyncio.wait_for(end(*(task for task in asyncio.all_tasks() if task is not current)), 2)
 
         with contextlib.suppress(Exception):
             self.run(cancel(), 3)
@@ -269,6 +267,15 @@ class Reader:
                     return taken
                 raise Lost(f"{self._stream}: {(message.headers or {}).get('Description', status)}")
         return taken
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks until they have ended: what they wait for may take a cancellation for an error."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=0.2)
 
 
 def time_of(message: Any) -> int:

@@ -24,7 +24,7 @@ from cloudcore.cluster.cutter import load
 from cloudcore.cluster.layout import LEASE_S, plans_of, plans_subject
 from cloudcore.cluster.leading import Planner
 from cloudcore.cluster.leases import Lease, Leases
-from cloudcore.cluster.link import Link, is_transient
+from cloudcore.cluster.link import Link, end, is_transient
 from cloudcore.cluster.service import ClusterFirehose
 from cloudcore.errors import CloudcoreError
 
@@ -56,15 +56,16 @@ class Node:
         self._lease: Lease | None = None
         self._carriers: dict[str, asyncio.Task[None]] = {}
         self._planners: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._leaderless: dict[str, float] = {}
         self._places = asyncio.Semaphore(_PLACES)
         self._closed = False
+        self._tending: asyncio.Task[None]
         try:
             self.link.run(self._join())
         except BaseException:
             self.link.close()
             raise
-        self._tending = self.link.start(self._tend())
 
     def service(self, kind: str, make: Callable[[], Any]) -> Any:
         """What make() makes, or the refusal of a service that a cluster does not have yet."""
@@ -92,22 +93,20 @@ class Node:
     async def _join(self) -> None:
         await self.leases.open()
         await self.link.made(self.catalogue.open, 15)
-        end = self.link.now() + LEASE_S + 3
+        latest = self.link.now() + LEASE_S + 3
         while self._lease is None:  # of a node that was killed it lasts a few seconds more
             self._lease = await self.link.until(
                 lambda: self.leases.take(f"node.{self.name}", self._told()), 15
             )
-            if self._lease is None and self.link.now() > end:
+            if self._lease is None and self.link.now() > latest:
                 raise CloudcoreError(f"a node {self.name!r} is in the cluster already")
             if self._lease is None:
                 await asyncio.sleep(0.3)
+        self._tending = asyncio.create_task(self._tend())
 
     async def _leave(self) -> None:
-        self._tending.cancel()
-        tasks = [*self._planners.values(), *self._carriers.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._tending)  # first: it begins others
+        await end(*self._planners.values(), *self._carriers.values(), *self._ending)
         if self._lease is not None:
             await self._lease.give_up()
 
@@ -155,7 +154,9 @@ class Node:
                 self._leaderless.pop(identity, None)
         for tasks in (self._carriers, self._planners):
             for identity in tasks.keys() - active.keys():
-                tasks.pop(identity).cancel()
+                task = asyncio.create_task(end(tasks.pop(identity)))
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
 
     async def _take_up(self, identity: str, place: Place) -> None:
         """Carry plans of a stream, of which its maker may have been killed before everything was made."""
