@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
+_ANSWER_S = 2.0
+"""For callers over HTTP to be told, behind the grace, that their call was ended."""
 CLUSTERED = ("nats://", "tls://")
 """How the address of a cluster begins."""
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -599,7 +601,7 @@ class Cloud(Place):
                         end: Callable[..., None] = closed.close
                         stack.callback(functools.partial(end, grace_s) if name == "lambda" else end)
             for endpoint in endpoints:
-                stack.callback(endpoint.close, grace_s)
+                stack.callback(endpoint.close, grace_s + _ANSWER_S)
 
     def __enter__(self) -> Cloud:
         return self

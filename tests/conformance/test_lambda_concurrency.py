@@ -188,3 +188,14 @@ def test_what_provisioning_refuses(functions: Any, qualifier: str, count: int, m
         FunctionName="fn", Qualifier=qualifier, ProvisionedConcurrentExecutions=count,
     )  # fmt: skip
     assert found == ("InvalidParameterValueException", 400, message)
+
+
+def test_environments_know_how_they_came_to_be(functions: Any) -> None:
+    source = b"import os\nKIND = os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\ndef handler(e, c): return KIND\n"
+    create(functions, source=source, Publish=True)
+    functions.put_provisioned_concurrency_config(
+        FunctionName="fn", Qualifier="1", ProvisionedConcurrentExecutions=1
+    )
+    ready(functions, "1")
+    assert invoke(functions, Qualifier="1")[0] == "provisioned-concurrency"
+    assert invoke(functions)[0] == "on-demand"

@@ -37,8 +37,8 @@ def post(url, name, event, kind="RequestResponse"):
         return answer.status, answer.read()
 
 
-def started(directory):
-    command = [sys.executable, "-m", "cloudcore.cli.main", "serve", "--port", "0", "--data", str(directory)]
+def started(directory, *more):
+    command = [sys.executable, "-m", "cloudcore.cli.main", "serve", "--port", "0", "--data", str(directory), *more]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     line = server.stdout.readline()
     return server, line.split("AWS_ENDPOINT_URL=")[1].split()[0]
@@ -48,7 +48,7 @@ def started(directory):
 def test_a_function_that_runs_for_minutes(tmp_path, number):
     with cloudcore.open(tmp_path) as cloud:
         cloud.function("fn", pack({"h.py": WAITS}), handler="h.handler", timeout=900)
-    server, url = started(tmp_path)
+    server, url = started(tmp_path, "--grace", "0.5")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(60)
         port = listener.getsockname()[1]
@@ -72,6 +72,9 @@ def test_a_function_that_runs_for_minutes(tmp_path, number):
         took = time.monotonic() - start
         calling.join(60)
         assert took < 30 and not isinstance(seen[0], tuple)  # the caller got an error, not a result
+        if number == signal.SIGTERM:
+            assert seen[0].code == 503 and seen[0].headers["x-amzn-ErrorType"] == "ServiceException"
+            assert json.loads(seen[0].read())["Type"] == "Service"
         deadline = time.monotonic() + 20
         while any(os.path.exists(f"/proc/{pid}") for _, pid in told):
             assert time.monotonic() < deadline, "an environment outlived its server"

@@ -52,6 +52,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--streams-bound", type=int, metavar="BYTES",
         help="what may wait in all delivery streams together (default: 64 GiB, or half of the free disk)",
     )  # fmt: skip
+    parser.add_argument(
+        "--grace", type=float, default=5.0, metavar="SECONDS",
+        help="what functions that run have to end when this stops (default 5); then they are ended",
+    )  # fmt: skip
     parser.add_argument("--shared", action="store_true", help="one data for every account and region")
     parser.add_argument(
         "--auth", metavar="FILE", help="access keys and policies; every request is then checked by them"
@@ -82,26 +86,27 @@ def run(options: argparse.Namespace) -> int:
     import cloudcore
 
     data = _opened(options)
+    if options.grace < 0:
+        raise ValueError("--grace is a time in seconds")
     console = {None: "", "off": None}.get(options.console, options.console)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with contextlib.ExitStack() as stack:
-        cloud = stack.enter_context(
-            cloudcore.open(
-                data,
-                account=options.account,
-                region=options.region,
-                shared=options.shared,
-                objects="s3" if options.objects == "s3" else None,
-                auth=options.auth,
-                quotas=options.quotas,
-                enforce_throughput=options.enforce_throughput,
-                meter=options.meter,
-                streams_bound=options.streams_bound,
-                reach={begin: to for begin, _, to in (each.partition("=") for each in options.reach)},
-            )
+        cloud = cloudcore.open(
+            data,
+            account=options.account,
+            region=options.region,
+            shared=options.shared,
+            objects="s3" if options.objects == "s3" else None,
+            auth=options.auth,
+            quotas=options.quotas,
+            enforce_throughput=options.enforce_throughput,
+            meter=options.meter,
+            streams_bound=options.streams_bound,
+            reach={begin: to for begin, _, to in (each.partition("=") for each in options.reach)},
         )
+        stack.callback(cloud.close, options.grace)
         endpoint = cloud.serve(port=options.port, host=options.host, console=console)  # closes with the cloud
         if not cloud.in_memory:
             publish(cloud.path, endpoint.url, cloud.region)

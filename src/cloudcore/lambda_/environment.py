@@ -78,7 +78,9 @@ class ThreadsError(Exception):
 class Environment:
     """One worker process. One call at a time; `end` may run beside nothing else."""
 
-    def __init__(self, parent: Zygote, spec: Spec, scratch: str, *, warmed: bool, report: bool):
+    def __init__(
+        self, parent: Zygote, spec: Spec, scratch: str, *, warmed: bool, report: bool, provisioned: bool
+    ):
         self.parent, self.scratch = parent, scratch
         self.limit_kb = spec.memory_mb * 1024
         self.own = spec.program is None  # its process is the function's, not one that answers for it
@@ -103,6 +105,7 @@ class Environment:
                     "hidden": list(spec.hidden),
                     "warmed": warmed,
                     "report": report,
+                    "initialization": "provisioned-concurrency" if provisioned else "on-demand",
                 }
                 reply = parent.ask({"fork": fork}, [self.channel.fileno(), writer])
             finally:

@@ -137,7 +137,7 @@ class Pool:
             with self._lock:
                 if self._closed or len(self._warm) + self._active >= self._kept:
                     return True
-            environment, outcome, init_ms = self._start(INIT_S)
+            environment, outcome, init_ms = self._start(INIT_S, provisioned=True)
             text = self._log.init_start() + metering.ended(environment.read_output())
             if outcome.kind != runtime.READY:
                 log(text + self._log.init_report(init_ms, "init", _status(outcome)))
@@ -181,14 +181,14 @@ class Pool:
         duration = (time.perf_counter() - start) * 1000
         return self._finish(call, environment, outcome, duration, billed_init, before)
 
-    def _start(self, limit_s: float) -> tuple[Environment, Outcome, float]:
+    def _start(self, limit_s: float, provisioned: bool = False) -> tuple[Environment, Outcome, float]:
         """A new environment, how its initialisation went, and how many milliseconds that took."""
-        environment = self._fork()
+        environment = self._fork(provisioned)
         outcome = environment.call(_INIT_HEAD, b"", limit_s)
         # Counted from the fork on: starting a zygote is the platform's own time.
         return environment, outcome, (time.perf_counter() - environment.started) * 1000
 
-    def _fork(self) -> Environment:
+    def _fork(self, provisioned: bool) -> Environment:
         with self._lock:
             generation = self._generation
             scratch = self._scratches.pop() if self._scratches else ""
@@ -199,8 +199,9 @@ class Pool:
             try:
                 parent = own or zygotes.shared().get()
                 environment = Environment(
-                    parent, self.spec, scratch, warmed=own is not None, report=self._version.wanted is None
-                )
+                    parent, self.spec, scratch, warmed=own is not None, report=self._version.wanted is None,
+                    provisioned=provisioned,
+                )  # fmt: skip
             except (ConnectionError, ThreadsError) as problem:
                 error = problem  # the zygote was killed or is unfit: the next attempt has another
                 if isinstance(problem, ThreadsError):

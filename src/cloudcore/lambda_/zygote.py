@@ -188,6 +188,7 @@ def _environment(
             _enter(spec["environment"], spec["root"], spec["opt"])
         if spec["opt"] and separated & isolation.FILES and os.path.isdir("/opt"):
             _see_opt(spec["opt"])
+        os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] = spec["initialization"]
         os.environ["TMPDIR"] = "/tmp" if separated & isolation.FILES else spec["scratch"]
         log_stream = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
         if log_stream:
