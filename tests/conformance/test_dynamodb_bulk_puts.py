@@ -9,6 +9,7 @@ import pytest
 from dynamodb_support import create, key, refused
 
 from cloudcore.clock import ManualClock
+from cloudcore.cloud import Cloud
 from cloudcore.dynamodb import DynamoDB
 from cloudcore.dynamodb.transfer import bulk_putting, inputs
 from cloudcore.objects import LocalObjects
@@ -271,6 +272,16 @@ def test_requests(db, store, clock):
     for operation in ("DescribeBulkOperation", "CancelBulkOperation"):
         words = f"Requested resource not found: Bulk operation: {none}"
         refused(db, operation, {"BulkOperationArn": none}, words, "ResourceNotFoundException")
+
+
+def test_the_tables_stream_tells_of_it(tmp_path, store):
+    store.put("in", "x", lines(record("a", 1), record("a", 2, NEW), record("a", 1, v={"S": "new"})))
+    with Cloud(tmp_path, objects=store) as cloud:
+        table = cloud.table("tab", "p", "s:N")
+        table.enable_stream()
+        assert put(cloud.dynamodb)["ProcessedItemCount"] == 3
+        told = [(change.kind, change.key["s"]) for change in table.changes()]
+        assert told == [("insert", 1), ("insert", 2), ("modify", 1)]
 
 
 def test_a_closed_service_goes_on_at_the_next_open(tmp_path, store, monkeypatch):

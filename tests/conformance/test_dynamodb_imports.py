@@ -130,10 +130,13 @@ def test_csv(db, store):
     table = TABLE | {"GlobalSecondaryIndexes": [index], "AttributeDefinitions": [*TABLE["AttributeDefinitions"], more]}
     store.put(BUCKET, "a.csv", '\ufeffp,s,note,code\r\na,1,"he said ""no"",\nthen left",AAE=\r\nb,2.50,,AA==\r\n\r\nc,x,n,AAE=\r\n'.encode())
     store.put(BUCKET, "b.csv", b"s,code,p\n3,AAA,e\n3,AAE=\n4,AAE=,d\n5,,f\n")
+    store.put(BUCKET, "c.csv", "p,s,code\na,1_0,AAE=\na, 3,AAE=\na,\u0661,AAE=\na,NaN,AAE=\na,1e999999999,AAE=\n".encode())
     done = load(db, InputFormat="CSV", TableCreationParameters=table)
     assert (done["ImportStatus"], done["FailureCode"], done["FailureMessage"]) == ("FAILED", "ItemValidationError", INVALID)
-    assert counts(done) == (7, 3, 4)
-    assert [one[:2] for one in errors(db, done)] == [("a.csv", 2), ("b.csv", 0), ("b.csv", 1), ("b.csv", 3)]
+    assert counts(done) == (12, 3, 9)
+    assert [one[:2] for one in errors(db, done)] == [
+        ("a.csv", 2), ("b.csv", 0), ("b.csv", 1), ("b.csv", 3), *(("c.csv", number) for number in range(5)),
+    ]  # fmt: skip
     assert errors(db, done)[0][2] == "The parameter cannot be converted to a numeric value: x"
     assert items(db) == [
         {"p": {"S": "a"}, "s": {"N": "1"}, "note": {"S": 'he said "no",\nthen left'}, "code": {"B": b"\0\1"}},

@@ -8,11 +8,11 @@ AWS; a record that is no item of the table is refused alone.
 from __future__ import annotations
 
 import base64
-import binascii
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 from cloudcore.dynamodb.transfer import ion
@@ -24,6 +24,7 @@ ROWS = 4096
 BROKEN = "SerializationException"
 LINE_BYTES = 16 << 20
 """No line of an item is longer, however it is written."""
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 
 
 class Step(NamedTuple):
@@ -132,13 +133,15 @@ def _item(names: list[str], types: list[str], row: list[str]) -> dict[str, Any]:
 
 
 def _value(kind: str, text: str) -> Any:
-    try:
-        return Decimal(text) if kind == "N" else base64.b64decode(text, validate=True)
-    except InvalidOperation:
+    if kind == "N":
+        if _NUMBER.fullmatch(text):  # Decimal takes more: underscores, spaces, other scripts' digits
+            return Decimal(text)
         words = f"The parameter cannot be converted to a numeric value: {text}"
-    except binascii.Error:
-        words = f"a binary key is base64, which {text!r} is not"
-    raise ApiError("ValidationException", words)
+        raise ApiError("ValidationException", words)
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ApiError("ValidationException", f"a binary key is base64, which {text!r} is not") from None
 
 
 def structs(

@@ -74,12 +74,10 @@ def _value(value: Any) -> Any:
         return None
     kind = value.ion_type.name
     marks = [mark.text for mark in value.ion_annotations]
-    if kind == "LIST" and marks:
-        return _set(marks, value)
-    if kind == "STRUCT":
-        return {str(name): _value(inner) for name, inner in value.items()}
     if kind == "LIST":
-        return [_value(inner) for inner in value]
+        return _set(marks, value) if marks else [_value(inner) for inner in value]
+    if kind == "STRUCT" and not marks:
+        return {str(name): _value(inner) for name, inner in value.items()}
     plain = {"STRING": str, "BOOL": bool, "DECIMAL": Decimal, "INT": int, "BLOB": bytes}.get(kind)
     if plain is None or marks:
         marked = "".join(f"{mark}::" for mark in marks)
