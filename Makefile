@@ -199,7 +199,7 @@ demo: $(VENV)/.installed $(VENV)/.demo-tools ## the main job on real flights
 test-python test-services: $(VENV)/.destination-tools postgresql
 
 $(VENV)/.destination-tools: $(VENV)/.test-tools
-	$(BIN)/pip install --quiet duckdb 'psycopg[binary]' redshift-connector 'pyiceberg[sql-sqlite,pyarrow]' aiokafka 'moto[server]'
+	$(BIN)/pip install --quiet duckdb duckdb-engine sqlalchemy 'psycopg[binary]' redshift-connector 'pyiceberg[sql-sqlite,pyarrow]' aiokafka 'moto[server]'
 	@touch $@
 
 .PHONY: postgresql

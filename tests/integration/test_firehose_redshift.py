@@ -328,3 +328,21 @@ def test_the_connector_runs_the_statement_in_one_transaction(monkeypatch: pytest
     with pytest.raises(CopyFailed, match="Load into table"):
         warehouse.run_connector(("h", 5439, "dev"), "u", "p", "bad")
     assert seen[-1] == "close"
+
+
+def test_a_dashboard_asks_the_table(target: Any) -> None:
+    """As a BI tool does, through SQLAlchemy: the columns of the table that the stream fills, then what a tile shows."""
+    import sqlalchemy
+
+    target.run("create table t (seen timestamp, country varchar(2), ms double precision)")
+    rows = [json.dumps({"seen": f"2024-05-01 10:0{n % 2}:00", "country": ("de", "fr")[n % 2], "ms": n}).encode() for n in range(100)]
+    status, _ = load(target, rows, "json 'auto'")
+    assert status["delivered"] == 100
+    engine = sqlalchemy.create_engine(target.url.replace("postgresql://", "postgresql+psycopg://").replace("duckdb:", "duckdb:///"))
+    with engine.connect() as connection:
+        named = sqlalchemy.text("select column_name from information_schema.columns where table_name = 't' order by ordinal_position")
+        table = sqlalchemy.table("t", *map(sqlalchemy.column, connection.execute(named).scalars()))
+        assert [column.name for column in table.columns] == ["seen", "country", "ms"]
+        tile = sqlalchemy.select(table.c.country, sqlalchemy.func.count(), sqlalchemy.func.max(table.c.ms)).group_by(table.c.country)
+        assert sorted(tuple(row) for row in connection.execute(tile)) == [("de", 50, 98.0), ("fr", 50, 99.0)]
+    engine.dispose()
