@@ -23,7 +23,7 @@ def in_order(work: Callable[[Block], Made], blocks: Iterable[Block]) -> Iterator
     if len(begun) < 2:
         yield from map(work, begun)
         return
-    cores = os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0))  # of those that this process may use
     with ThreadPoolExecutor(cores, "block") as pool:
         running: deque[Future[Made]] = deque(pool.submit(work, block) for block in begun)
         for block in source:
