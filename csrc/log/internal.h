@@ -141,6 +141,9 @@ void cc_segment_path(const cc_log *log, uint64_t first, char *path_out);
 void cc_segment_store(cc_log *log, cc_segment *segment, uint64_t offset, const void *data, size_t size);
 /* Makes every record behind `end` unreadable, durably, so that none can ever follow a new one. */
 CC_MUST_CHECK cc_status cc_segment_wipe_tail(cc_log *log, cc_segment *segment, cc_error *error);
+/* Whether a file of `size` bytes named `name` begins with these as a segment does; only then are the others set. */
+bool cc_segment_header_read(const uint8_t *head, uint64_t size, const char *name, uint64_t *epoch_out,
+                            uint64_t *first_out);
 /* True when a valid record stands at `offset`. */
 bool cc_segment_record(const cc_segment *segment, uint64_t offset, cc_record_header *header_out);
 
@@ -153,10 +156,30 @@ static inline uint64_t cc_record_span(uint64_t payload) {
 
 /* ---- state.c ---- */
 bool cc_log_name_valid(const char *name, size_t size); /* 1-64 of [A-Za-z0-9_.-] */
+typedef enum {
+    CC_SLOT_UNUSED,
+    CC_SLOT_GOOD,
+    CC_SLOT_CUT /* by the end of the file */,
+    CC_SLOT_DAMAGED
+} cc_slot_state;
+/* The newer good slot; *state_out is untouched when there is none yet. CC_ERR_CORRUPT: one is damaged, none good. */
+CC_MUST_CHECK cc_status cc_log_state_read(cc_fs *fs, cc_file *file, cc_log_state *state_out,
+                                          cc_slot_state states_out[2], cc_error *error);
 CC_MUST_CHECK cc_status cc_log_state_load(cc_log *log, cc_error *error);
 CC_MUST_CHECK cc_status cc_log_state_save(cc_log *log, cc_error *error);
 
 /* ---- recover.c ---- */
+enum { SEGMENT_NAME = 24 };
+typedef struct {
+    char (*names)[SEGMENT_NAME + 1]; /* from malloc; in order of sequence */
+    size_t count, capacity;
+    bool failed, has_spare;
+} cc_segment_names;
+/* The names of the segments in a directory; free(names_out->names) in any case. */
+CC_MUST_CHECK cc_status cc_log_list_segments(cc_fs *fs, const char *directory, cc_segment_names *names_out,
+                                             cc_error *error);
+/* True when file `index` lies below what was dropped as a whole: the next one starts at or below it too. */
+bool cc_log_dropped_before(const cc_segment_names *names, size_t index, uint64_t last_dropped);
 /* Fills the segment list from the directory; see the file's head for the rules. */
 CC_MUST_CHECK cc_status cc_log_recover(cc_log *log, cc_error *error);
 

@@ -56,6 +56,8 @@ static cc_status open_directory(cc_log *log, const char *dir, cc_error *error) {
     snprintf(path, sizeof path, "%s/state", dir);
     CC_TRY(fs->open(fs, path, writable ? CC_OPEN_CREATE : CC_OPEN_READ, &log->state_file, error));
     CC_TRY(cc_log_state_load(log, error));
+    if (log->state.generation == 0)
+        log->state.last_dropped = log->options.begin_after;
     CC_TRY(cc_log_recover(log, error));
     log->marked_gone = log->state.last_dropped;           /* what was marked among it is not known any more */
     log->names_changed = writable && log->newest == NULL; /* lock and state are new too */

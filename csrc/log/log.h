@@ -32,6 +32,7 @@
 #include "base/file.h"
 
 #define CC_LOG_BATCH_MAX ((size_t)1 << 20)
+#define CC_LOG_LOST 0xffffffu /* a type: stands for what a repair could not save; readers pass over it */
 #define CC_LOG_ANY UINT64_MAX /* expected_last: append whatever the last sequence is */
 
 typedef enum {
@@ -49,6 +50,7 @@ typedef struct {
     uint64_t segment_max;     /* default 64 MiB */
     uint64_t disk_bound;      /* bytes of segments on disk before submit says CC_ERR_FULL; 0 = none */
     uint64_t retention_ms;    /* truncate drops segments older than this even below... 0 = cursors only */
+    uint64_t begin_after;     /* a log that is made begins with the sequence after this one */
     bool read_only;           /* open for check: no lock, no repair of the tail */
     cc_fs *fs;                /* NULL = the real file system */
 } cc_log_options;

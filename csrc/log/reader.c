@@ -142,7 +142,7 @@ cc_status cc_log_reader_next(cc_log_reader *reader, cc_log_record *record_out, c
                                               header.size);
             reader->offset += cc_record_span(header.size);
         }
-        if (header.first + header.count > reader->from)
+        if (header.first + header.count > reader->from && CC_LIKELY(record_out->type != CC_LOG_LOST))
             return CC_OK;
     }
 }

@@ -15,16 +15,10 @@
 
 #include "log/internal.h"
 
-enum { NAME_SIZE = 24 };
-
-typedef struct {
-    char (*names)[NAME_SIZE + 1];
-    size_t count, capacity;
-    bool failed, has_spare;
-} name_list;
+enum { NAME_SIZE = SEGMENT_NAME };
 
 static void collect(void *context, const char *name) {
-    name_list *list = context;
+    cc_segment_names *list = context;
     if (strcmp(name, "spare") == 0)
         list->has_spare = true;
     if (strlen(name) != NAME_SIZE || strcmp(name + 20, ".seg") != 0 || strspn(name, "0123456789") != 20)
@@ -117,16 +111,25 @@ static cc_status adopt(cc_log *log, const char *name, bool *ended, bool *removed
     return CC_OK;
 }
 
-/* True when the whole file lies below what was dropped: the next one starts at or below it too. */
-static bool dropped_before(const cc_log *log, const name_list *list, size_t index) {
-    return index + 1 < list->count &&
-           strtoull(list->names[index + 1], NULL, 10) <= log->state.last_dropped + 1;
+bool cc_log_dropped_before(const cc_segment_names *names, size_t index, uint64_t last_dropped) {
+    return index + 1 < names->count && strtoull(names->names[index + 1], NULL, 10) <= last_dropped + 1;
 }
 
-static cc_status adopt_all(cc_log *log, const name_list *list, bool *removed, cc_error *error) {
+cc_status cc_log_list_segments(cc_fs *fs, const char *directory, cc_segment_names *names_out,
+                               cc_error *error) {
+    *names_out = (cc_segment_names){0};
+    CC_TRY(fs->list(fs, directory, collect, names_out, error));
+    if (names_out->failed)
+        return cc_fail(error, CC_ERR_NOMEM, "no memory to list a log");
+    if (names_out->count > 0)
+        qsort(names_out->names, names_out->count, NAME_SIZE + 1, by_name);
+    return CC_OK;
+}
+
+static cc_status adopt_all(cc_log *log, const cc_segment_names *list, bool *removed, cc_error *error) {
     bool ended = false;
     for (size_t i = 0; i < list->count; i++) {
-        if (dropped_before(log, list, i))
+        if (cc_log_dropped_before(list, i, log->state.last_dropped))
             CC_TRY(drop_file(log, list->names[i], false, removed, error));
         else
             CC_TRY(adopt(log, list->names[i], &ended, removed, error));
@@ -135,16 +138,10 @@ static cc_status adopt_all(cc_log *log, const name_list *list, bool *removed, cc
 }
 
 cc_status cc_log_recover(cc_log *log, cc_error *error) {
-    name_list list = {0};
+    cc_segment_names list = {0};
     bool removed = false;
     cc_status status = CC_OK;
-    CC_TRY_GOTO(log->fs->list(log->fs, log->directory, collect, &list, error));
-    if (list.failed) {
-        status = cc_fail(error, CC_ERR_NOMEM, "no memory to list a log");
-        goto cleanup;
-    }
-    if (list.count > 0)
-        qsort(list.names, list.count, NAME_SIZE + 1, by_name);
+    CC_TRY_GOTO(cc_log_list_segments(log->fs, log->directory, &list, error));
     if (list.has_spare) /* what it holds is unknown and it is cheap: start without one */
         CC_TRY_GOTO(drop_file(log, "spare", false, &removed, error));
     CC_TRY_GOTO(adopt_all(log, &list, &removed, error));

@@ -181,6 +181,22 @@ static void validate(cc_segment *segment, bool *torn_out) {
     *torn_out = doubtful != 0 || offset != segment->end;
 }
 
+bool cc_segment_header_read(const uint8_t *head, uint64_t size, const char *name, uint64_t *epoch_out,
+                            uint64_t *first_out) {
+    segment_header header;
+    char expected[32];
+    memcpy(&header, head, sizeof header);
+    snprintf(expected, sizeof expected, "%020" PRIu64 ".seg", header.first);
+    if (size < SEGMENT_HEADER || memcmp(header.magic, MAGIC, sizeof MAGIC) != 0 ||
+        header.crc != cc_crc32c(0, &header, offsetof(segment_header, crc)) || header.size != size ||
+        header.first == 0 || header.first - 1 > CC_LOG_SEQUENCE_MAX || header.epoch == 0 ||
+        header.epoch > CC_LOG_SEQUENCE_MAX || strcmp(expected, name) != 0)
+        return false;
+    *epoch_out = header.epoch;
+    *first_out = header.first;
+    return true;
+}
+
 cc_status cc_segment_open(cc_log *log, const char *name, cc_segment **segment_out, bool *torn_out,
                           cc_error *error) {
     cc_fs *fs = log->fs;
@@ -193,21 +209,14 @@ cc_status cc_segment_open(cc_log *log, const char *name, cc_segment **segment_ou
     bool writable = !log->options.read_only;
     CC_TRY_GOTO(fs->open(fs, path, writable ? CC_OPEN_WRITE : CC_OPEN_READ, &segment->file, error));
     CC_TRY_GOTO(fs->size(fs, segment->file, &segment->size, error));
-    segment_header header = {0};
+    uint8_t head[SEGMENT_HEADER] = {0};
     size_t got = 0;
-    CC_TRY_GOTO(fs->read_at(fs, segment->file, 0, &header, sizeof header, &got, error));
-    char expected[32];
-    snprintf(expected, sizeof expected, "%020" PRIu64 ".seg", header.first);
-    if (got != sizeof header || memcmp(header.magic, MAGIC, sizeof MAGIC) != 0 ||
-        header.crc != cc_crc32c(0, &header, offsetof(segment_header, crc)) || header.size != segment->size ||
-        header.first == 0 || header.first - 1 > CC_LOG_SEQUENCE_MAX || header.epoch == 0 ||
-        header.epoch > CC_LOG_SEQUENCE_MAX || strcmp(expected, name) != 0) {
+    CC_TRY_GOTO(fs->read_at(fs, segment->file, 0, head, sizeof head, &got, error));
+    if (!cc_segment_header_read(head, segment->size, name, &segment->epoch, &segment->first)) {
         status = cc_fail(error, CC_ERR_CORRUPT, "log segment %s: bad header", name);
         goto cleanup;
     }
-    segment->epoch = header.epoch;
-    segment->first = header.first;
-    segment->last = header.first - 1;
+    segment->last = segment->first - 1;
     segment->end = SEGMENT_HEADER;
     CC_TRY_GOTO(fs->map(fs, segment->file, segment->size, writable, &segment->data, error));
     set_place_shift(segment);

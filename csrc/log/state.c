@@ -104,27 +104,36 @@ static bool absent(const uint8_t *slot, size_t size) {
     return used <= STATE_SLOT && size < used && memcmp(slot + 8, MAGIC, 8) == 0;
 }
 
-cc_status cc_log_state_load(cc_log *log, cc_error *error) {
+cc_status cc_log_state_read(cc_fs *fs, cc_file *file, cc_log_state *state_out, cc_slot_state states_out[2],
+                            cc_error *error) {
     cc_log_state candidates[2] = {{0}, {0}};
-    bool valid[2] = {false, false}, rotten = false;
+    bool valid[2] = {false, false};
     for (int i = 0; i < 2; i++) {
         uint8_t slot[STATE_SLOT];
         size_t got = 0;
-        CC_TRY(log->fs->read_at(log->fs, log->state_file, (uint64_t)i * STATE_SLOT, slot, sizeof slot, &got,
-                                error));
+        CC_TRY(fs->read_at(fs, file, (uint64_t)i * STATE_SLOT, slot, sizeof slot, &got, error));
         valid[i] = decode(slot, got, &candidates[i]);
-        rotten = rotten || (!valid[i] && !absent(slot, got));
+        bool begun = got >= SLOT_FIXED && memcmp(slot + 8, MAGIC, 8) == 0;
+        states_out[i] = valid[i]             ? CC_SLOT_GOOD
+                        : !absent(slot, got) ? CC_SLOT_DAMAGED
+                        : begun              ? CC_SLOT_CUT
+                                             : CC_SLOT_UNUSED;
     }
     if (valid[0] || valid[1]) {
         int winner = !valid[0]                                             ? 1
                      : !valid[1]                                           ? 0
                      : candidates[1].generation > candidates[0].generation ? 1
                                                                            : 0;
-        log->state = candidates[winner];
-    } else if (rotten) {
+        *state_out = candidates[winner];
+    } else if (states_out[0] == CC_SLOT_DAMAGED || states_out[1] == CC_SLOT_DAMAGED) {
         return cc_fail(error, CC_ERR_CORRUPT, "log state: neither slot checks");
     }
     return CC_OK;
+}
+
+cc_status cc_log_state_load(cc_log *log, cc_error *error) {
+    cc_slot_state states[2];
+    return cc_log_state_read(log->fs, log->state_file, &log->state, states, error);
 }
 
 cc_status cc_log_state_save(cc_log *log, cc_error *error) {

@@ -148,8 +148,9 @@ void cc_space_free(cc_space *space);
 cc_space *cc_space_by_id(const cc_store *store, uint32_t id); /* NULL: none */
 
 /* ---- recovery (recover.c) ---- */
-/* What checkpoint and log hold; *new_out: neither holds anything. */
-CC_MUST_CHECK cc_status cc_store_recover(cc_store *store, bool *new_out, cc_error *error);
+/* What checkpoint and log hold; *new_out: neither holds anything. `begin_after`: of the log's options. */
+CC_MUST_CHECK cc_status cc_store_recover(cc_store *store, uint64_t begin_after, bool *new_out,
+                                         cc_error *error);
 /* One record onto the memory; only reads `payload`. */
 CC_MUST_CHECK cc_status cc_store_apply_record(cc_store *store, uint32_t type, cc_bytes payload,
                                               cc_error *error);

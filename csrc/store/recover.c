@@ -92,6 +92,13 @@ static cc_status replay(cc_store *store, uint64_t begin, cc_error *error) {
     return status == CC_ERR_NOT_FOUND ? CC_OK : status;
 }
 
+/* Nothing was ever written to a log that begins behind a sequence of its maker's. */
+static bool untouched(const cc_store *store, uint64_t begin_after) {
+    cc_log_info info;
+    cc_log_info_get(store->log, &info);
+    return begin_after != 0 && info.last_sequence == begin_after && info.segments == 0;
+}
+
 /* The log must begin where the checkpoint ends, and hold what its pages may hold. */
 static cc_status check_log(const cc_store *store, uint64_t begin, uint64_t end, const cc_error *why,
                            cc_error *error) {
@@ -109,7 +116,7 @@ static cc_status check_log(const cc_store *store, uint64_t begin, uint64_t end, 
     return CC_OK;
 }
 
-cc_status cc_store_recover(cc_store *store, bool *new_out, cc_error *error) {
+cc_status cc_store_recover(cc_store *store, uint64_t begin_after, bool *new_out, cc_error *error) {
     uint64_t begin = 0, end = 0;
     cc_error why = {0}, local = {0};
     if (error == NULL)
@@ -119,6 +126,8 @@ cc_status cc_store_recover(cc_store *store, bool *new_out, cc_error *error) {
         *error = why;
         return status;
     }
+    if (end == 0 && untouched(store, begin_after))
+        begin = begin_after;
     CC_TRY(check_log(store, begin, end, &why, error));
     CC_TRY(replay(store, begin, error));
     *new_out = store->last_sequence == 0;

@@ -115,7 +115,7 @@ static cc_status open_directory(cc_store *store, const char *dir, const cc_store
     store->feed_log = store->log;
     store->feed_synced = options->log.durability == CC_DURABILITY_COMMIT;
     CC_TRY(cc_pager_open(&store->pager, fs, dir, read_only, error));
-    CC_TRY(cc_store_recover(store, &is_new, error));
+    CC_TRY(cc_store_recover(store, options->log.begin_after, &is_new, error));
     if (read_only)
         return CC_OK;
     /* Whoever truncates the log, the store's part of it stays until a checkpoint has it. */

@@ -205,3 +205,37 @@ bool history_matches(const history *h, cc_store *store) {
     }
     return true;
 }
+
+static bool touches(const operation *op, uint32_t key) {
+    for (uint32_t i = 0; i < op->count; i++)
+        if (op->changes[i].key == key)
+            return true;
+    return false;
+}
+
+uint64_t history_wrong(const history *h, cc_store *store, uint64_t lost) {
+    uint8_t memory[VALUE_MAX];
+    uint64_t wrong = 0;
+    history before = {.seed = h->seed, .large_in = h->large_in};
+    if (lost != 0)
+        history_go_to(&before, lost - 1);
+    operation op = operation_of(&before, lost);
+    for (uint32_t i = 0; i < HISTORY_SPACES; i++) {
+        char name[32];
+        cc_space *space = cc_space_find(store, name_of(i, name, sizeof name));
+        bool spared = lost != 0 && op.space == i;
+        if (spared && op.kind != OP_WRITE)
+            continue;
+        for (uint32_t key = 0; key < HISTORY_KEYS; key++) {
+            uint64_t version = h->spaces[i].version[key];
+            key_memory words;
+            cc_bytes found = {NULL, 0};
+            if (spared && touches(&op, key))
+                continue;
+            bool there = space != NULL && cc_space_get(space, key_of(key, &words), &found);
+            wrong += there != (version != 0) ||
+                     (there && !cc_bytes_equal(found, value_of(h, version, key, memory)));
+        }
+    }
+    return wrong;
+}

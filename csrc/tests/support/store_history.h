@@ -31,5 +31,8 @@ void history_go_to(history *h, uint64_t done);
 uint64_t history_of(const cc_store *store);
 /* Every space, key and value, both indexes and their invariants; says on stderr what differs. */
 bool history_matches(const history *h, cc_store *store);
+/* How many keys differ, of those that operation `lost` (0: none) did not change; of a space that it made,
+ * dropped or described, none is looked at. */
+uint64_t history_wrong(const history *h, cc_store *store, uint64_t lost);
 
 #endif

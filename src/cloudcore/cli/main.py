@@ -29,6 +29,8 @@ VERBS = {
     "tail": "follow files and put their lines into a delivery stream",
     "firehose": "show or replay the failed records of a delivery stream",
     "cluster": "show the nodes, streams and lag of a cluster",
+    "check": "check a cloud's files, every page and record",
+    "repair": "save what still checks of a damaged cloud into a new directory",
     "doctor": "say what this machine gives functions",
     "schedule": "call functions at times",
     "completion": "print the completion script of a shell",

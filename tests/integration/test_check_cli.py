@@ -1,0 +1,132 @@
+"""cloudcore check and cloudcore repair: on a whole cloud, on one with bits turned over, on one in use."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cloudcore
+from cloudcore.cli.main import main
+
+ITEMS = 400
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Path:
+    """Two checkpoints, a log behind them, large values, a delivery stream with records."""
+    path = tmp_path / "c"
+    with cloudcore.open(path) as cloud:
+        table = cloud.table("users", pk="id:S")
+        for number in range(ITEMS):
+            table.put({"id": f"user-{number}", "n": number, "pad": "x" * (number * 53 % 6000)})
+        tables = next(iter(cloud.kept())).dynamodb.tables
+        tables.checkpoint()
+        for number in range(0, ITEMS, 7):
+            table.put({"id": f"user-{number}", "n": number, "pad": "second"})
+        tables.checkpoint()
+        table.put({"id": "user-3", "n": 3, "pad": "third"})
+        cloud.stream("clicks", bucket="lake")
+    return path
+
+
+def reports(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, dict[str, dict[str, Any]]]:
+    status = main([*map(str, words), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    return status, {report["directory"]: report for report in found}
+
+
+def flip(path: Path, offset: int) -> None:
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 16]))
+
+
+def contents(path: Path) -> dict[str, str]:
+    with cloudcore.open(path) as cloud:
+        return {item["id"]: item["pad"] for item in cloud.table("users").scan()}
+
+
+def store_of(path: Path) -> Path:
+    return path / "000000000000" / "us-east-1" / "dynamodb"
+
+
+def tree(path: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_a_whole_cloud_is_right_and_untouched(cloud: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = tree(cloud)
+    status, found = reports(capsys, "check", cloud)
+    assert status == 0 and not any(report["found"] for report in found.values())
+    store = found["000000000000/us-east-1/dynamodb"]
+    assert store["kind"] == "store" and store["items"] == ITEMS and store["generation"] == 2
+    assert store["opened"] and store["pages"] > 20
+    assert any(report["kind"] == "log" for report in found.values())
+    assert tree(cloud) == before
+    assert main(["check", str(cloud)]) == 0
+    assert f"{ITEMS} items in 1 space; checkpoint 2" in capsys.readouterr().out
+
+
+def test_turned_bits_are_named_and_repaired_around(cloud: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = contents(cloud)
+    pages = store_of(cloud) / "pages"
+    dice = random.Random(7)
+    size = os.path.getsize(pages)
+    wrong = 0
+    for turn in range(8):
+        offset = dice.randrange(size)
+        flip(pages, offset)
+        status, found = reports(capsys, "check", cloud)
+        store = found["000000000000/us-east-1/dynamodb"]
+        assert (status == 1) == bool(store["found"]) == (not store["opened"])
+        damaged = tree(cloud)
+        saved, report = reports(capsys, "repair", cloud, "--to", cloud.parent / f"r{turn}")
+        assert tree(cloud) == damaged
+        assert reports(capsys, "check", cloud.parent / f"r{turn}")[0] == 0
+        kept = contents(cloud.parent / f"r{turn}")
+        assert all(whole[key] == pad for key, pad in kept.items())
+        assert len(kept) >= ITEMS - 64
+        complete = report["000000000000/us-east-1/dynamodb"]["complete"]
+        assert (saved == 0) == complete
+        assert kept == whole or not complete
+        wrong += status
+        flip(pages, offset)
+    assert wrong >= 3
+
+
+def test_the_whole_cloud_is_in_the_repaired_one(cloud: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flip(store_of(cloud) / "pages", 4096 + 70)  # the superblock of the newest checkpoint
+    assert main(["check", str(cloud)]) == 1
+    assert "pages at 4096: superblock 1: its checksum fails" in capsys.readouterr().out
+    assert main(["repair", str(cloud), "--to", str(cloud.parent / "r")]) == 0
+    assert f"{ITEMS} items in 1 space saved" in capsys.readouterr().out
+    with cloudcore.open(cloud.parent / "r") as repaired:
+        table = repaired.table("users")
+        assert table.get("user-3")["pad"] == "third" and table.get("user-7")["pad"] == "second"
+        table.put({"id": "new", "pad": "4"})
+        assert repaired.client("firehose").list_delivery_streams()["DeliveryStreamNames"] == ["clicks"]
+    assert contents(cloud.parent / "r")["new"] == "4"
+
+
+def test_what_cannot_begin(cloud: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["check", str(tmp_path / "none")],
+        ["check", str(tmp_path / "c" / "000000000000" / "us-east-1" / "firehose" / "nothing")],
+        ["repair", str(cloud), "--to", str(tmp_path)],
+        ["repair", str(cloud), "--to", str(cloud / "inside")],
+    ):
+        assert main(words) == 2, words
+        assert "cloudcore " in capsys.readouterr().err
+    with cloudcore.open(cloud) as held:
+        held.table("users").put({"id": "held"})
+        assert main(["check", str(cloud)]) == 2
+        assert "another process owns this directory" in capsys.readouterr().err
+        assert main(["repair", str(cloud), "--to", str(tmp_path / "r")]) == 2
+    assert not (tmp_path / "r").exists() and not (tmp_path / ".r.new").exists()
