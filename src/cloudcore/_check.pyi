@@ -20,8 +20,8 @@ def check_log(directory: str | PathLike[str], found: _Found) -> dict[str, Any]:
 def check_store(directory: str | PathLike[str], found: _Found) -> dict[str, Any]:
     """Log, both checkpoints, and, when those are right, the opened store.
 
-    As check_log, and generation (of the newest checkpoint, 0: none), pages, page_bytes, opened, spaces (tables,
-    and the services' own), items, item_bytes.
+    As check_log, and generation (of the newest checkpoint, 0: none), pages, page_bytes, opened, spaces
+    (tables, and the services' own), items, item_bytes.
     """
 
 def repair_log(source: str | PathLike[str], target: str | PathLike[str], found: _Found) -> dict[str, Any]:
