@@ -245,3 +245,28 @@ def test_the_plain_s3_destination_and_the_hint_of_a_source(client: Any) -> None:
         DirectPutSourceConfiguration={"ThroughputHintInMBs": 7},
     )  # fmt: skip
     assert describe(client)["Source"] == {"DirectPutSourceDescription": {"ThroughputHintInMBs": 7}}
+
+
+def test_encryption_starts_and_stops_by_states(tmp_path: Any) -> None:
+    """ENABLING and DISABLING for as long as the service's transitions take; what is put is sealed from the call on."""
+    from cloudcore.clock import ManualClock
+
+    clock = ManualClock()
+    service = Firehose(tmp_path / "firehose", transition_seconds=60, clock=clock, objects=LocalObjects(tmp_path / "objects"))
+    bucket = {"RoleARN": "arn:aws:iam::000000000000:role/r", "BucketARN": "arn:aws:s3:::b"}
+    service.call("CreateDeliveryStream", {"DeliveryStreamName": "s", "ExtendedS3DestinationConfiguration": bucket})
+    name = {"DeliveryStreamName": "s"}
+
+    def status() -> str:
+        found = service.call("DescribeDeliveryStream", name)["DeliveryStreamDescription"]
+        return str(found["DeliveryStreamEncryptionConfiguration"]["Status"])
+
+    clock.advance(61)
+    seen = [status()]
+    for operation in ("StartDeliveryStreamEncryption", "StopDeliveryStreamEncryption"):
+        service.call(operation, name)
+        seen.append(status())
+        clock.advance(61)
+        seen.append(status())
+    assert seen == ["DISABLED", "ENABLING", "ENABLED", "DISABLING", "DISABLED"]
+    service.close()

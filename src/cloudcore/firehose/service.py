@@ -358,6 +358,9 @@ class Firehose:
     def seal(self, description: dict[str, Any]) -> None:
         """A stream goes on by the keys of its description. Hold updates() around it."""
         stream = self.get(description["DeliveryStreamName"])
+        if description.get("Encryption"):
+            since = {"Since": self.clock.now()}
+            description = {**description, "Encryption": {**description["Encryption"], **since}}
         self.store(description)  # a key is durable before anything is written by it
         stream.seal(description)
 

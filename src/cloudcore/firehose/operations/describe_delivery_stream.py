@@ -19,7 +19,7 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         "DeliveryStreamName": found["DeliveryStreamName"],
         "DeliveryStreamARN": found["DeliveryStreamARN"],
         "DeliveryStreamStatus": service.state(name),
-        "DeliveryStreamEncryptionConfiguration": _encryption(found),
+        "DeliveryStreamEncryptionConfiguration": _encryption(found, service),
         "DeliveryStreamType": found.get("Type", "DirectPut"),
         "VersionId": found["VersionId"],
         "CreateTimestamp": found["CreateTimestamp"],
@@ -33,11 +33,13 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     return {"DeliveryStreamDescription": description}
 
 
-def _encryption(found: dict[str, Any]) -> dict[str, Any]:
+def _encryption(found: dict[str, Any], service: Any) -> dict[str, Any]:
     encryption = found.get("Encryption")
     if not encryption:
         return {"Status": "DISABLED"}
-    status = "ENABLED" if encryption["Current"] else "DISABLED"
+    young = service.clock.now() < encryption.get("Since", 0.0) + service.transition_seconds
+    states = ("DISABLING", "ENABLING") if young and service.transition_seconds else ("DISABLED", "ENABLED")
+    status = states[encryption["Current"] is not None]
     arn = encryption.get("KeyARN")
     if arn is None:
         return {"KeyType": "AWS_OWNED_CMK", "Status": status}
