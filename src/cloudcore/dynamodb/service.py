@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -18,13 +16,11 @@ from cloudcore.dynamodb import arns
 from cloudcore.dynamodb.errors import error_body, parse
 from cloudcore.dynamodb.expiry import Sweeper
 from cloudcore.dynamodb.kinesis import Destinations, Sink
-from cloudcore.dynamodb.operations import CONTROL, ITEM
-from cloudcore.dynamodb.recovery import backups, restores
+from cloudcore.dynamodb.operations import CONTROL, ITEM, control
 from cloudcore.dynamodb.recovery.catalogue import Catalogue
 from cloudcore.dynamodb.recovery.continuous import Recovery
 from cloudcore.dynamodb.recovery.jobs import Jobs
 from cloudcore.dynamodb.streams import Streams
-from cloudcore.dynamodb.transfer import bulk_puts, exports, imports
 from cloudcore.errors import ApiError
 
 DAY_SECONDS = 24 * 3600.0
@@ -41,7 +37,7 @@ class DynamoDB:
     that tables are exported to; without it that is refused. meter: units are counted, for billed().
     """
 
-    operations = frozenset(CONTROL) | ITEM
+    operations = CONTROL | ITEM
 
     def __init__(
         self,
@@ -114,7 +110,7 @@ class DynamoDB:
             return error.status, error_body(error)
 
     def _control(self, operation: str, params: Any, wire: bool) -> dict[str, Any]:
-        run = CONTROL.get(operation)
+        run = control(operation)
         if run is None:
             raise ApiError("UnknownOperationException", "")
         checked = validation.check("dynamodb", operation, params, wire)
@@ -139,6 +135,8 @@ class DynamoDB:
             return self._directory
         with self._files_lock:
             if self._scratch is None:
+                import tempfile
+
                 self._scratch = tempfile.mkdtemp(prefix="cloudcore-tables-")
             return self._scratch
 
@@ -197,8 +195,14 @@ class DynamoDB:
                 self.expiry.watch(name, json.loads(found[0]).get("TimeToLive"))
             if b'"Loading"' in found[0]:
                 stored = json.loads(found[0])
+                from cloudcore.dynamodb.recovery import restores
+                from cloudcore.dynamodb.transfer import imports
+
                 (imports.tidy if "Import" in stored else restores.resume)(self, stored)
         if self.catalogue:
+            from cloudcore.dynamodb.recovery import backups
+            from cloudcore.dynamodb.transfer import bulk_puts, exports, imports
+
             exports.resume(self)
             imports.resume(self)
             bulk_puts.resume(self)
@@ -219,6 +223,8 @@ class DynamoDB:
         self.recovery.close()
         self.tables.close()
         if self._scratch is not None:
+            import shutil
+
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def __enter__(self) -> DynamoDB:

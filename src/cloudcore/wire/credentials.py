@@ -6,7 +6,6 @@ Nobody checks signatures; that is why the endpoint serves loopback only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qs
 
 Scope = tuple[str | None, str | None]
 
@@ -23,9 +22,9 @@ def scope(headers: Mapping[str, str], query: str = "") -> Scope:
     if found:
         return _scope(credential.partition(",")[0])
     if "X-Amz-Credential=" in query:
-        return _scope(parse_qs(query)["X-Amz-Credential"][0])
+        return _scope(_fields(query)["X-Amz-Credential"][0])
     if "AWSAccessKeyId=" in query:
-        return account_of(parse_qs(query)["AWSAccessKeyId"][0]), None
+        return account_of(_fields(query)["AWSAccessKeyId"][0]), None
     return None, None
 
 
@@ -37,3 +36,9 @@ def account_of(key: str) -> str | None:
 def _scope(credential: str) -> Scope:
     parts = credential.split("/")
     return (account_of(parts[0]), parts[2]) if len(parts) >= 5 else (None, None)
+
+
+def _fields(query: str) -> dict[str, list[str]]:
+    from urllib.parse import parse_qs
+
+    return parse_qs(query)

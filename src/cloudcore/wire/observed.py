@@ -8,8 +8,7 @@ from __future__ import annotations
 import collections
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 KEPT = 500
 BODY_KEPT = 4096
@@ -17,8 +16,7 @@ WATCHED_SECONDS = 120.0
 _BUCKETS = 128
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One request that was answered; `at` in seconds since 1970."""
 
     at: float

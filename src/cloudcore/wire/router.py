@@ -11,8 +11,6 @@ STS by its form; what is none of these is S3. Whose services in which region is 
 from __future__ import annotations
 
 import functools
-import gzip
-import io
 import itertools
 import json
 import re
@@ -23,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore._http import request_id
 from cloudcore.errors import ApiError
-from cloudcore.wire import credentials, sts
+from cloudcore.wire import credentials
 
 if TYPE_CHECKING:
     from cloudcore.console import Console
@@ -95,7 +93,7 @@ class Router:
             scope = f"{identity.account}/0/{identity.region}/{identity.service}/aws4_request"
             headers = {**headers, "authorization": f"AWS4-HMAC-SHA256 Credential={scope}"}
             if identity.service == "sts":
-                return sts.answer(body, identity.account, self._new_id(), identity.arn)
+                return _sts().answer(body, identity.account, self._new_id(), identity.arn)
         if "x-amz-target" in headers:
             return self._json(method, headers, body)
         if _DATED.match(path):
@@ -104,8 +102,8 @@ class Router:
             try:
                 account = self._place(headers, query).account
             except ApiError as error:
-                return sts.refusal(error.code, error.message, self._new_id(), error.status)
-            return sts.answer(body, account, self._new_id())
+                return _sts().refusal(error.code, error.message, self._new_id(), error.status)
+            return _sts().answer(body, account, self._new_id())
         if path == "/" and "authorization" not in headers and not query:
             if method in ("GET", "HEAD"):
                 return self._front_door()
@@ -139,7 +137,7 @@ class Router:
             told = [("Content-Type", "application/json"), ("x-amzn-ErrorType", error.code), request]
             return error.status, told, json.dumps({"message": error.message}).encode()
         if headers.get("content-type", "").startswith(_FORM):
-            return sts.refusal(error.code, error.message, self._new_id(), error.status)
+            return _sts().refusal(error.code, error.message, self._new_id(), error.status)
         from cloudcore.wire.s3.door import refusal
 
         return refusal(error, method, path)
@@ -200,6 +198,8 @@ class Router:
             *(_cors(headers) if "origin" in headers else ()),
         ]
         if len(answer) >= _GZIP_MIN and _takes_gzip(headers.get("accept-encoding", "")):
+            import gzip
+
             answer = gzip.compress(answer, 1, mtime=0)
             out.append(("Content-Encoding", "gzip"))
         if version == "1.0":  # of the bytes as they are sent
@@ -342,6 +342,9 @@ def whole(reply: Reply | Streamed) -> Reply:
 
 def _gunzip(data: bytes) -> bytes:
     """At most one byte over the limit is ever made of a bomb."""
+    import gzip
+    import io
+
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
         return packed.read(_BODY_MAX + 1)
 
@@ -370,3 +373,9 @@ def _plain(status: int, code: str, message: str) -> tuple[int, bytes]:
     if message:
         body["Message" if code == "SerializationException" else "message"] = message
     return status, json.dumps(body).encode()
+
+
+def _sts() -> Any:
+    from cloudcore.wire import sts
+
+    return sts

@@ -1,110 +1,67 @@
 """One module per control-plane operation; each has `run(service, params) -> dict`.
 
+A module is imported when its operation is first called: a service that only holds items needs none of them.
 Item operations have no module here: they are C (csrc/table), one file per verb.
 """
 
-from cloudcore.dynamodb.operations import (
-    cancel_bulk_operation,
-    create_backup,
-    create_global_table,
-    create_table,
-    delete_backup,
-    delete_resource_policy,
-    delete_table,
-    describe_backup,
-    describe_bulk_operation,
-    describe_continuous_backups,
-    describe_contributor_insights,
-    describe_endpoints,
-    describe_export,
-    describe_global_table,
-    describe_global_table_settings,
-    describe_import,
-    describe_kinesis_streaming_destination,
-    describe_limits,
-    describe_table,
-    describe_table_replica_auto_scaling,
-    describe_time_to_live,
-    disable_kinesis_streaming_destination,
-    enable_kinesis_streaming_destination,
-    export_table_to_point_in_time,
-    get_resource_policy,
-    import_table,
-    list_backups,
-    list_bulk_operations,
-    list_contributor_insights,
-    list_exports,
-    list_global_tables,
-    list_imports,
-    list_tables,
-    list_tags_of_resource,
-    put_resource_policy,
-    restore_table_from_backup,
-    restore_table_to_point_in_time,
-    start_bulk_put_items,
-    tag_resource,
-    untag_resource,
-    update_continuous_backups,
-    update_contributor_insights,
-    update_global_table,
-    update_global_table_settings,
-    update_kinesis_streaming_destination,
-    update_table,
-    update_table_replica_auto_scaling,
-    update_time_to_live,
-)
+import importlib
+import re
+from collections.abc import Callable
+from typing import Any
 
-CONTROL = {
-    "CancelBulkOperation": cancel_bulk_operation.run,
-    "CreateBackup": create_backup.run,
-    "CreateGlobalTable": create_global_table.run,
-    "CreateTable": create_table.run,
-    "DeleteBackup": delete_backup.run,
-    "DeleteResourcePolicy": delete_resource_policy.run,
-    "DeleteTable": delete_table.run,
-    "DescribeBackup": describe_backup.run,
-    "DescribeBulkOperation": describe_bulk_operation.run,
-    "DescribeContinuousBackups": describe_continuous_backups.run,
-    "DescribeContributorInsights": describe_contributor_insights.run,
-    "DescribeEndpoints": describe_endpoints.run,
-    "DescribeExport": describe_export.run,
-    "DescribeGlobalTable": describe_global_table.run,
-    "DescribeGlobalTableSettings": describe_global_table_settings.run,
-    "DescribeImport": describe_import.run,
-    "DescribeKinesisStreamingDestination": describe_kinesis_streaming_destination.run,
-    "DescribeLimits": describe_limits.run,
-    "DescribeTable": describe_table.run,
-    "DescribeTableReplicaAutoScaling": describe_table_replica_auto_scaling.run,
-    "DescribeTimeToLive": describe_time_to_live.run,
-    "DisableKinesisStreamingDestination": disable_kinesis_streaming_destination.run,
-    "EnableKinesisStreamingDestination": enable_kinesis_streaming_destination.run,
-    "ExportTableToPointInTime": export_table_to_point_in_time.run,
-    "GetResourcePolicy": get_resource_policy.run,
-    "ImportTable": import_table.run,
-    "ListBackups": list_backups.run,
-    "ListBulkOperations": list_bulk_operations.run,
-    "ListContributorInsights": list_contributor_insights.run,
-    "ListExports": list_exports.run,
-    "ListGlobalTables": list_global_tables.run,
-    "ListImports": list_imports.run,
-    "ListTables": list_tables.run,
-    "ListTagsOfResource": list_tags_of_resource.run,
-    "PutResourcePolicy": put_resource_policy.run,
-    "RestoreTableFromBackup": restore_table_from_backup.run,
-    "RestoreTableToPointInTime": restore_table_to_point_in_time.run,
-    "StartBulkPutItems": start_bulk_put_items.run,
-    "TagResource": tag_resource.run,
-    "UntagResource": untag_resource.run,
-    "UpdateContinuousBackups": update_continuous_backups.run,
-    "UpdateContributorInsights": update_contributor_insights.run,
-    "UpdateGlobalTable": update_global_table.run,
-    "UpdateGlobalTableSettings": update_global_table_settings.run,
-    "UpdateKinesisStreamingDestination": update_kinesis_streaming_destination.run,
-    "UpdateTable": update_table.run,
-    "UpdateTableReplicaAutoScaling": update_table_replica_auto_scaling.run,
-    "UpdateTimeToLive": update_time_to_live.run,
-}
-"""Control-plane operation name -> function."""
+CONTROL = frozenset(
+    (
+        "CancelBulkOperation",
+        "CreateBackup",
+        "CreateGlobalTable",
+        "CreateTable",
+        "DeleteBackup",
+        "DeleteResourcePolicy",
+        "DeleteTable",
+        "DescribeBackup",
+        "DescribeBulkOperation",
+        "DescribeContinuousBackups",
+        "DescribeContributorInsights",
+        "DescribeEndpoints",
+        "DescribeExport",
+        "DescribeGlobalTable",
+        "DescribeGlobalTableSettings",
+        "DescribeImport",
+        "DescribeKinesisStreamingDestination",
+        "DescribeLimits",
+        "DescribeTable",
+        "DescribeTableReplicaAutoScaling",
+        "DescribeTimeToLive",
+        "DisableKinesisStreamingDestination",
+        "EnableKinesisStreamingDestination",
+        "ExportTableToPointInTime",
+        "GetResourcePolicy",
+        "ImportTable",
+        "ListBackups",
+        "ListBulkOperations",
+        "ListContributorInsights",
+        "ListExports",
+        "ListGlobalTables",
+        "ListImports",
+        "ListTables",
+        "ListTagsOfResource",
+        "PutResourcePolicy",
+        "RestoreTableFromBackup",
+        "RestoreTableToPointInTime",
+        "StartBulkPutItems",
+        "TagResource",
+        "UntagResource",
+        "UpdateContinuousBackups",
+        "UpdateContributorInsights",
+        "UpdateGlobalTable",
+        "UpdateGlobalTableSettings",
+        "UpdateKinesisStreamingDestination",
+        "UpdateTable",
+        "UpdateTableReplicaAutoScaling",
+        "UpdateTimeToLive",
+    )
+)
+"""Operations of the control plane."""
 
 ITEM = frozenset(
     (
@@ -125,3 +82,13 @@ ITEM = frozenset(
     )
 )
 """Operations that csrc/table answers."""
+
+
+def control(operation: str) -> Callable[[Any, dict[str, Any]], dict[str, Any]] | None:
+    """What runs a control-plane operation; None when it is none, or is not supported."""
+    if operation not in CONTROL:
+        return None
+    module = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+    run: Callable[[Any, dict[str, Any]], dict[str, Any]]
+    run = importlib.import_module(f"cloudcore.dynamodb.operations.{module}").run
+    return run

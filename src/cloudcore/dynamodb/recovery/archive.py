@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -145,6 +144,8 @@ class Archive:
         """Forget all of it."""
         self.close()
         self._catalogue.remove(KIND, self.id)
+        import shutil
+
         shutil.rmtree(self._directory, ignore_errors=True)
 
     # ---- reading ----

@@ -11,7 +11,7 @@ All of it runs on the service's clock, as the times in the log do.
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -253,7 +253,7 @@ class Recovery:
 
 def new_archive(stored: dict[str, Any]) -> str:
     """An id for an archive of a table."""
-    return f"{stored['TableId']}-{secrets.token_hex(4)}"
+    return f"{stored['TableId']}-{os.urandom(4).hex()}"
 
 
 def _job(archive: Archive) -> str:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from cloudcore import validation
 from cloudcore.dynamodb.errors import error_body, parse
-from cloudcore.dynamodb.streams.operations import (
-    describe_stream,
-    get_records,
-    get_shard_iterator,
-    list_streams,
-)
 from cloudcore.dynamodb.streams.registry import Registry
 from cloudcore.dynamodb.streams.stream import Stream
 from cloudcore.errors import ApiError
@@ -21,19 +16,24 @@ from cloudcore.errors import ApiError
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
 
-_RUN = {
-    "DescribeStream": describe_stream.run,
-    "GetShardIterator": get_shard_iterator.run,
-    "ListStreams": list_streams.run,
+_MODULES = {
+    "DescribeStream": "describe_stream",
+    "GetRecords": "get_records",
+    "GetShardIterator": "get_shard_iterator",
+    "ListStreams": "list_streams",
 }
 _ARN = re.compile(r"arn:aws:dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})/stream/([^/|]+)")
 SHARD_SECONDS = 4 * 3600.0
 
 
+def _module(operation: str) -> Any:
+    return importlib.import_module(f"cloudcore.dynamodb.streams.operations.{_MODULES[operation]}")
+
+
 class Streams:
     """The streams of a service's tables. Any thread may call."""
 
-    operations = frozenset((*_RUN, "GetRecords"))
+    operations = frozenset(_MODULES)
 
     def __init__(self, service: DynamoDB, retention_seconds: float):
         self.service = service
@@ -46,17 +46,18 @@ class Streams:
         Raises ApiError with AWS's code and message.
         """
         checked = self._check(operation, params, wire=False)
+        answer: dict[str, Any] = _module(operation).run(self, checked)
         if operation == "GetRecords":
-            return get_records.run(self, checked)
-        return validation.for_boto3("dynamodbstreams", operation, _RUN[operation](self, checked))
+            return answer
+        return validation.for_boto3("dynamodbstreams", operation, answer)
 
     def call_json(self, operation: str, body: bytes) -> tuple[int, bytes]:
         """(HTTP status, JSON body) of one operation; a refusal is a body too, never raised."""
         try:
             checked = self._check(operation, parse(body), wire=True)
             if operation == "GetRecords":
-                return 200, get_records.run_json(self, checked)
-            return 200, json.dumps(_RUN[operation](self, checked)).encode()
+                return 200, _module(operation).run_json(self, checked)
+            return 200, json.dumps(_module(operation).run(self, checked)).encode()
         except ApiError as error:
             return error.status, error_body(error)
 

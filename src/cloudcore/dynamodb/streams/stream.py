@@ -8,9 +8,8 @@ the last is open and the others are closed. Nothing of a record is kept here.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloudcore._table import View, sequence_number
 
@@ -28,8 +27,7 @@ def label_of(seconds: float) -> str:
     return datetime.fromtimestamp(round(seconds, 3), UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
 
 
-@dataclass
-class Shard:
+class Shard(NamedTuple):
     """Changes from the log's sequence `start` on, up to the next shard or the stream's end."""
 
     id: str
@@ -38,21 +36,29 @@ class Shard:
     parent: str | None = None
 
 
-@dataclass
 class Stream:
     """One stream of the table `table`, whose number in the log is `space`."""
 
-    table: str
-    label: str
-    view: str
-    created: float
-    space: int
-    key_schema: list[dict[str, str]]
-    key_types: dict[str, str]
-    shards: list[Shard] = field(default_factory=list)
-    end: int | None = None
-    """Last sequence that belongs to it, once it is switched off."""
-    ended: float | None = None
+    def __init__(
+        self,
+        table: str,
+        label: str,
+        view: str,
+        created: float,
+        space: int,
+        key_schema: list[dict[str, str]],
+        key_types: dict[str, str],
+        shards: list[Shard] | None = None,
+        end: int | None = None,
+        ended: float | None = None,
+    ):
+        self.table, self.label, self.view, self.created = table, label, view, created
+        self.space = space
+        self.key_schema, self.key_types = key_schema, key_types
+        self.shards: list[Shard] = [] if shards is None else shards
+        self.end = end
+        """Last sequence that belongs to it, once it is switched off."""
+        self.ended = ended
 
     @classmethod
     def begin(cls, stored: dict[str, Any], space: int, view: str, now: float, last: int) -> Stream:
