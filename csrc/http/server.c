@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -415,7 +416,18 @@ cc_status cc_http_reply_more(cc_http_server *server, cc_http_exchange *exchange,
 
 /* ---- open and close ---- */
 
+/* A copy of the caller's socket, which may be of any family. */
+static cc_status adopt(cc_http_server *server, cc_error *error) {
+    server->listener = fcntl(server->options.listener, F_DUPFD_CLOEXEC, 3);
+    int flags = server->listener < 0 ? -1 : fcntl(server->listener, F_GETFL);
+    if (flags < 0 || fcntl(server->listener, F_SETFL, flags | O_NONBLOCK) != 0)
+        return cc_fail_errno(error, errno, "cannot take socket %d over", server->options.listener);
+    return CC_OK;
+}
+
 static cc_status listen_on(cc_http_server *server, cc_error *error) {
+    if (server->options.listener > 0)
+        return adopt(server, error);
     const char *host = server->options.host;
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(server->options.port)};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(server->options.port)};

@@ -38,6 +38,7 @@ typedef uint64_t (*cc_http_limit)(void *context, const cc_http_head *head, const
 typedef struct {
     const char *host;         /* IPv4 or IPv6 address; default 127.0.0.1 */
     uint16_t port;            /* 0: any free one */
+    int listener;             /* > 0: a socket that listens already, in the place of host and port; copied */
     uint64_t body_max;        /* default 64 MiB; larger is 413 */
     uint32_t connections_max; /* default 20,000; further ones wait in the backlog */
     uint32_t head_timeout_ms, body_timeout_ms, idle_timeout_ms; /* defaults 10 s, 60 s, 120 s */

@@ -33,6 +33,7 @@ cdef extern from "http/server.h" nogil:
     ctypedef struct cc_http_options:
         const char *host
         uint16_t port
+        int listener
         uint64_t body_max
         uint32_t connections_max
         uint32_t head_timeout_ms
@@ -134,7 +135,7 @@ cdef class Server:
     cdef bint stopped
 
     def __cinit__(self, str host="127.0.0.1", uint16_t port=0, *, str account="000000000000",
-                  str region="us-east-1", c_bool shared=False, uint64_t body_max=0,
+                  str region="us-east-1", c_bool shared=False, uint64_t body_max=0, int listener=0,
                   uint32_t head_timeout_ms=0,
                   uint32_t body_timeout_ms=0, uint32_t idle_timeout_ms=0, uint32_t connections_max=0):
         cdef cc_http_options options
@@ -143,6 +144,7 @@ cdef class Server:
         memset(&options, 0, sizeof(options))
         options.host = c_host
         options.port = port
+        options.listener = listener
         options.body_max = body_max
         options.head_timeout_ms = head_timeout_ms
         options.body_timeout_ms = body_timeout_ms

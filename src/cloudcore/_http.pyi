@@ -38,6 +38,7 @@ class Server:
         region: str = "us-east-1",
         shared: bool = False,
         body_max: int = 0,
+        listener: int = 0,
         head_timeout_ms: int = 0,
         body_timeout_ms: int = 0,
         idle_timeout_ms: int = 0,

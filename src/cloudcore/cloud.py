@@ -14,13 +14,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import glob
 import itertools
 import os
 import re
-import secrets
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -418,7 +414,7 @@ class Cloud(Place):
         self.reach, self.quotas = dict(reach or {}), quotas
         self.enforce_throughput, self.meter = enforce_throughput, meter
         self._auth = auth
-        self._secret = secrets.token_urlsafe(24) if auth is not None else "local"
+        self._secret = os.urandom(24).hex() if auth is not None else "local"
         self.durability = durability
         self.clock = clock or Clock()
         self.addresses: list[str] = []
@@ -435,7 +431,7 @@ class Cloud(Place):
                                enforce_throughput=enforce_throughput)  # fmt: skip
             self._objects = "s3" if objects is None else objects
         self.in_memory = clustered or address == ":memory:"
-        self._scratch = tempfile.mkdtemp(prefix="cloudcore-") if self.in_memory else None
+        self._scratch = _scratch() if self.in_memory else None
         self.path = self._scratch or os.path.abspath(os.fspath(path))
         self._places: dict[tuple[str, str], Place] = {(account, region): self}
         self._streams_bound = streams_bound
@@ -454,11 +450,22 @@ class Cloud(Place):
                 self.close()
                 raise
 
-    def serve(self, port: int = 0, host: str = "127.0.0.1", *, console: str | None = "") -> Endpoint:
+    def serve(
+        self,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        *,
+        console: str | None = "",
+        unix: str | os.PathLike[str] | None = None,
+        tls: bool | tuple[str, str] = False,
+    ) -> Endpoint:
         """Serve this cloud over HTTP; closing the cloud closes it too.
 
         `host` is a loopback address, or with `auth` any. `console`: "write", "read", or None for none; by
-        default it can be written to on loopback alone; a cluster has none. Raises ValueError, OSError.
+        default it can be written to on loopback alone; a cluster has none. `unix`: at the socket of this
+        path, for this user, in the place of host and port. `tls`: HTTPS alone, by files of a certificate and
+        its key, or True: by a certificate of its own, kept in its directory (Endpoint.certificate; extra
+        cloudcore[encryption]). Raises ValueError, OSError.
         """
         if self.node is not None:
             _refuse_on_cluster(console=bool(console))
@@ -469,7 +476,7 @@ class Cloud(Place):
                 if os.path.isdir(place._home(service.rstrip("_")) or ""):
                     getattr(place, service)
         with self._lock:
-            endpoint = self._listen(host, port, self._guard(), console)
+            endpoint = self._listen(host, port, self._guard(), console, unix=unix, tls=tls)
             self._endpoints.append(endpoint)
         if self.node is not None:
             self.node.url = endpoint.url
@@ -592,6 +599,8 @@ class Cloud(Place):
         with contextlib.ExitStack() as stack:  # runs from the last line to the first
             stack.callback(limit.cancel)
             if self._scratch is not None:
+                import shutil
+
                 stack.callback(shutil.rmtree, self._scratch, ignore_errors=True)
             if self.node is not None:
                 stack.callback(self.node.close)
@@ -627,6 +636,8 @@ class Cloud(Place):
     def kept(self) -> list[Place]:
         """The places of which the directory holds something, and those in use."""
         if not self.in_memory and not self.shared:
+            import glob
+
             for home in glob.iglob(os.path.join(glob.escape(self.path), "*", "*", "")):
                 account, region = home.split(os.sep)[-3:-1]
                 if _ACCOUNT.fullmatch(account) and _REGION.fullmatch(region):
@@ -684,11 +695,22 @@ class Cloud(Place):
 
             raise ClosedError("this cloud is closed", "closed")
 
-    def _listen(self, host: str, port: int, guard: Guard | None, console: str | None) -> Endpoint:
+    def _listen(
+        self,
+        host: str,
+        port: int,
+        guard: Guard | None,
+        console: str | None,
+        unix: str | os.PathLike[str] | None = None,
+        tls: bool | tuple[str, str] = False,
+    ) -> Endpoint:
         from cloudcore.wire import Endpoint
 
         self.dynamodb  # noqa: B018 - a directory that another process owns is refused here
-        endpoint = Endpoint(self, host, port, guard=guard, console=console)
+        path = None if unix is None else os.fspath(unix)
+        endpoint = Endpoint(
+            self, host, port, guard=guard, console=console, unix=path, tls=tls
+        )
         for place in self.places():
             if "dynamodb" in place._services and self.node is None:
                 endpoint.answer_items_of(place)
@@ -702,7 +724,8 @@ class Cloud(Place):
     def _listener_url(self) -> str:
         """Where clients reach this cloud: the first listener of serve(), else the functions' own."""
         with self._lock:
-            return self._endpoints[0].url if self._endpoints else self._functions_url()
+            urls = (endpoint.url for endpoint in self._endpoints if endpoint.url.startswith("http"))
+            return next(urls, None) or self._functions_url()
 
     def _functions_url(self) -> str:
         """Where functions reach the other services: a listener that opens with the first function."""
@@ -710,3 +733,9 @@ class Cloud(Place):
             if self._inner is None:
                 self._inner = self._listen("127.0.0.1", 0, self._functions_guard(), None)
             return self._inner.url
+
+
+def _scratch() -> str:
+    import tempfile
+
+    return tempfile.mkdtemp(prefix="cloudcore-")

@@ -123,9 +123,9 @@ def connect(options: argparse.Namespace, make: bool = False) -> Iterator[Connect
 
     Raises CloudcoreError (with a hint) when there is none, OSError when an endpoint does not answer.
     """
-    url = options.endpoint or served_at(options.data)
+    url, ca = (options.endpoint, None) if options.endpoint else _served(options.data)
     if url:
-        with contextlib.closing(Remote(url)) as remote:
+        with contextlib.closing(Remote(url, ca)) as remote:
             yield Connection(url, remote, options.region or region_of(url), options.account)
         return
     if not make and not os.path.isdir(options.data):
@@ -147,11 +147,12 @@ def connect(options: argparse.Namespace, make: bool = False) -> Iterator[Connect
         yield Connection(str(cloud.path), send, cloud.region, cloud.account, cloud)
 
 
-def publish(directory: str, url: str, region: str) -> None:
+def publish(directory: str, url: str, region: str, certificate: str | None = None) -> None:
     """Leave the address of the process that serves `directory` in it."""
     path = os.path.join(directory, ADDRESS)
     with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump({"url": url, "region": region, "pid": os.getpid()}, file)
+        found = {"url": url, "region": region, "pid": os.getpid()}
+        json.dump(found | ({"ca": os.path.abspath(certificate)} if certificate else {}), file)
     os.replace(path + ".new", path)
 
 
@@ -163,11 +164,17 @@ def retract(directory: str) -> None:
 
 def served_at(directory: str) -> str | None:
     """The endpoint of the process that serves `directory`; None when nobody does."""
+    return _served(directory)[0]
+
+
+def _served(directory: str) -> tuple[str | None, str | None]:
+    """That endpoint and the file of the certificate it speaks TLS by."""
     try:
         with open(os.path.join(directory, ADDRESS), encoding="utf-8") as file:
             found = json.load(file)
-        with contextlib.closing(Remote(str(found["url"]))) as remote:
+        url, ca = str(found["url"]), found.get("ca")
+        with contextlib.closing(Remote(url, ca)) as remote:
             status, _, body = remote("GET", "/_cloudcore/health", {}, b"")
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return str(found["url"]) if status == 200 and b'"cloudcore"' in body else None
+        return None, None
+    return (url, ca) if status == 200 and b'"cloudcore"' in body else (None, None)

@@ -16,6 +16,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What `serve` takes."""
     parser.add_argument("--port", type=int, default=4566, help="0 for any free one (default 4566)")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    parser.add_argument("--unix", metavar="PATH", help="listen at this Unix socket, too")
+    parser.add_argument("--tls-cert", metavar="FILE", help="speak HTTPS alone, by this certificate (PEM)")
+    parser.add_argument("--tls-key", metavar="FILE", help="its key, if it is in a file of its own")
+    parser.add_argument(
+        "--tls", action="store_true", help="speak HTTPS alone, by a certificate made and kept in DIR/tls"
+    )
     parser.add_argument(
         "--data", metavar="DIR",
         help="where everything is kept, or :memory: (default: $CLOUDCORE_DATA or cloudcore.d)",
@@ -107,11 +113,17 @@ def run(options: argparse.Namespace) -> int:
             reach={begin: to for begin, _, to in (each.partition("=") for each in options.reach)},
         )
         stack.callback(cloud.close, options.grace)
-        endpoint = cloud.serve(port=options.port, host=options.host, console=console)  # closes with the cloud
+        tls = (options.tls_cert, options.tls_key or options.tls_cert) if options.tls_cert else options.tls
+        endpoint = cloud.serve(options.port, options.host, console=console, tls=tls)  # closes with the cloud
+        if options.unix:
+            print(f"unix socket: {cloud.serve(unix=options.unix, console=console).url.removeprefix('unix:')}")
         if not cloud.in_memory:
-            publish(cloud.path, endpoint.url, cloud.region)
+            publish(cloud.path, endpoint.url, cloud.region, endpoint.certificate)
             stack.callback(retract, cloud.path)
-        print("export " + " ".join(f"{k}={v}" for k, v in variables(endpoint.url, cloud.region).items()))
+        shown = variables(endpoint.url, cloud.region)
+        if endpoint.certificate is not None:
+            shown["AWS_CA_BUNDLE"] = os.path.abspath(endpoint.certificate)
+        print("export " + " ".join(f"{k}={v}" for k, v in shown.items()))
         if console is not None and cloud.node is None:
             print(f"console: {endpoint.url}/_cloudcore/")
         if options.auth is None:

@@ -78,10 +78,12 @@ class Remote:
     the environment, and for https:// also where botocore looks, if it is installed. Without keys the
     signature is one that nobody can check; emulators want to see one all the same.
 
-    Connections are kept and used again. Any thread may call; close() when done.
+    `ca`: a file of certificates to trust, in the place of $AWS_CA_BUNDLE. Connections are kept and
+    used again. Any thread may call; close() when done.
     """
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, ca: str | None = None):
+        self._ca = ca
         self._parts = urlsplit(url)
         if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
             raise ValueError(f"{url!r} is no endpoint; one looks like http://127.0.0.1:4566")
@@ -143,7 +145,7 @@ class Remote:
             return HTTPConnection(host, port or 80, timeout=_TIMEOUT_SECONDS)
         import ssl
 
-        context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
+        context = ssl.create_default_context(cafile=self._ca or os.environ.get("AWS_CA_BUNDLE"))
         return HTTPSConnection(host, port or 443, timeout=_TIMEOUT_SECONDS, context=context)
 
     def _credentials(self) -> tuple[str, str, str]:

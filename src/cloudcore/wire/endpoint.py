@@ -7,7 +7,9 @@ waiting, so a function that runs for minutes, or that calls another function, ho
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from cloudcore.wire.router import Reply, Router, Streamed, failure, operation_of
 if TYPE_CHECKING:
     from cloudcore.console import Console
     from cloudcore.wire.auth import Guard
+    from cloudcore.wire.tls import Terminator
 
 LOOPBACK = ("127.0.0.1", "::1")
 _BODY_MAX = 256 << 20
@@ -36,18 +39,22 @@ class Endpoint:
     `port` 0 takes any free one. `threads` wait for what C does not answer; more come when they are busy.
     Without a guard signatures are not checked, and another address than loopback is refused (ValueError).
     With one, item verbs are answered here too, behind the guard. `console`: "write", "read" or None; by
-    default it is written to from loopback and read from elsewhere.
+    default it is written to from loopback and read from elsewhere. `unix`: a path to listen at in the place
+    of host and port; a file that a killed process left there is replaced. `tls`: the port
+    speaks TLS alone, by the files of a certificate and its key, or by one of its own (True).
     """
 
     def __init__(
         self, cloud: Any, host: str = "127.0.0.1", port: int = 0, threads: int = 2, *,
-        guard: Guard | None = None, console: str | None = "",
+        guard: Guard | None = None, console: str | None = "", unix: str | None = None,
+        tls: bool | tuple[str, str] = False,
     ):  # fmt: skip
         if host not in LOOPBACK and guard is None:
             raise ValueError(
                 f"{host} is not loopback: without access keys (auth=) only {', '.join(LOOPBACK)} are served"
             )
         console = console if console != "" else "write" if host in LOOPBACK else "read"
+        certificate = _certificate(tls, cloud.path, host)
         self._guarded = guard is not None
         self._observed = Observed()
 
@@ -57,24 +64,60 @@ class Endpoint:
             return Console(cloud, (host,), writable=console == "write", any_host=host not in LOOPBACK)
 
         self._router = Router(cloud, guard, make_console if console else None)
-        self._server = Server(
-            host,
-            port,
-            account=cloud.account,
-            region=cloud.region,
-            shared=cloud.shared,
-            body_max=_BODY_MAX,
-        )
-        self.host, self.port = host, self._server.port
-        self.url = f"http://{'[' + host + ']' if ':' in host else host}:{self.port}"
+        self._files = contextlib.ExitStack()  # what goes when nobody listens any more
+        with self._files:
+            listener = self._listen_locally(unix, certificate is not None)
+            self._server = Server(
+                host,
+                port,
+                account=cloud.account,
+                region=cloud.region,
+                shared=cloud.shared,
+                body_max=_BODY_MAX,
+                listener=listener,
+            )
+            self._terminator = self._front(certificate, host, port)
+            self._files = self._files.pop_all()
+        self.host, self.port = host, (self._terminator or self._server).port
+        scheme = "http" if certificate is None else "https"
+        self.certificate = None if certificate is None else certificate[0]
+        """The certificate's file; AWS_CA_BUNDLE of clients, if it is its own authority."""
+        self.url = f"{scheme}://{'[' + host + ']' if ':' in host else host}:{self.port}"
         self._addresses = cloud.addresses
-        self._addresses.append(self.url)
+        if unix is not None:
+            self.url = "unix:" + os.path.abspath(unix)
+        else:
+            self._addresses.append(self.url)
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._waiting = 0
         self._threads_min = threads
         for _ in range(threads):
             self._start()
+
+    def _listen_locally(self, unix: str | None, hidden: bool) -> int:
+        """The Unix socket that is listened on: at `unix`, or where TLS alone finds it; 0: none."""
+        if unix is None and not hidden:
+            return 0
+        from cloudcore.wire import sockets
+
+        if unix is None:
+            import tempfile
+
+            directory = self._files.enter_context(tempfile.TemporaryDirectory(prefix="cloudcore-tls-"))
+            unix = os.path.join(directory, "http")
+        self._socket = os.path.abspath(unix)
+        made = sockets.listen(self._socket)
+        self._files.callback(sockets.remove, self._socket, sockets.identity(self._socket))
+        self._files.callback(made.close)  # the server has a copy
+        return made.fileno()
+
+    def _front(self, certificate: tuple[str, str] | None, host: str, port: int) -> Terminator | None:
+        if certificate is None:
+            return None
+        from cloudcore.wire.tls import Terminator, context
+
+        return Terminator(context(*certificate), host, port, self._socket)
 
     def answer_items_of(self, place: Any) -> None:
         """Item verbs of a place's tables are answered in C from now on."""
@@ -102,7 +145,13 @@ class Endpoint:
         """Answer what is in flight, then stop. Idempotent; the Cloud stays open."""
         if self.url in self._addresses:
             self._addresses.remove(self.url)
+        if self._terminator is not None:
+            self._terminator.stop()
         self._server.stop(int(grace_seconds * 1000))
+        if self._terminator is not None:
+            self._terminator.close()
+            self._terminator = None
+        self._files.close()
         end = time.monotonic() + _JOIN_S
         with self._lock:
             threads = list(self._threads)
@@ -213,3 +262,12 @@ class Endpoint:
                 self._server.reply(request, status, headers, body)
         except Exception:
             _log.exception("no reply to %s %s", request.method, request.target)
+
+
+def _certificate(tls: bool | tuple[str, str], directory: str, host: str) -> tuple[str, str] | None:
+    """The files of the certificate and key to serve by."""
+    if tls is not True:
+        return tls or None
+    from cloudcore.wire.tls import self_signed
+
+    return self_signed(os.path.join(directory, "tls"), host)
