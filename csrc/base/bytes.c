@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { BUFFER_FIRST = 64, ARENA_CHUNK_DEFAULT = 4096 };
+enum { BUFFER_FIRST = 64, ARENA_CHUNK_DEFAULT = 4096, TIGHT_UP_TO = 4096 };
 
 struct cc_arena_chunk {
     cc_arena_chunk *older;
@@ -21,11 +21,13 @@ cc_status cc_buffer_grow(cc_buffer *buffer, size_t extra) {
     if (extra > SIZE_MAX / 2 - buffer->size)
         return CC_ERR_NOMEM;
     size_t needed = buffer->size + extra;
+    if (needed <= buffer->capacity)
+        return CC_OK;
     size_t capacity = buffer->capacity == 0 ? BUFFER_FIRST : buffer->capacity;
     while (capacity < needed)
         capacity *= 2; /* cannot overflow: needed <= SIZE_MAX / 2 */
-    if (capacity == buffer->capacity)
-        return CC_OK;
+    if (CC_TIGHT && needed <= TIGHT_UP_TO)
+        capacity = needed;
     uint8_t *data = realloc(buffer->data, capacity);
     if (data == NULL)
         return CC_ERR_NOMEM;
@@ -49,8 +51,8 @@ void *cc_arena_grow(cc_arena *arena, size_t size) {
         return arena->next;
     /* A run larger than a quarter of a chunk gets its own, behind the current one, so that the
      * room left in the current chunk is not thrown away. */
-    bool own = arena->chunk != NULL && size > chunk_size / 4;
-    size_t wanted = own || size > chunk_size ? size : chunk_size;
+    bool own = !CC_TIGHT && arena->chunk != NULL && size > chunk_size / 4;
+    size_t wanted = CC_TIGHT || own || size > chunk_size ? size : chunk_size;
     cc_arena_chunk *chunk = malloc(sizeof *chunk + wanted);
     if (chunk == NULL)
         return NULL;

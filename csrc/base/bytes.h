@@ -10,6 +10,14 @@
 
 #include "base/status.h"
 
+/* With CC_TIGHT_MEMORY (builds with sanitizers, and for coverage) buffers and arenas hold exactly what was asked for:
+ * each run has its own bounds, and each growth may fail, where a test makes allocations fail. */
+#ifdef CC_TIGHT_MEMORY
+enum { CC_TIGHT = 1 };
+#else
+enum { CC_TIGHT = 0 };
+#endif
+
 typedef struct {
     const uint8_t *data;
     size_t size;

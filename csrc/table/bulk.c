@@ -58,7 +58,9 @@ cc_status cc_table_bulk(cc_tables *tables, cc_bytes name, cc_bytes items, const 
     if (status == CC_OK) {
         const cc_table_schema *whole = (const cc_table_schema *)schema;
         size_t count = gather(whole, space, items, deletes, bulk, arena, changes, &refused, error);
-        if (count != 0) {
+        if (refused != CC_OK && refused != CC_ERR_VALIDATION)
+            status = refused; /* not the item's fault: nothing of this turn is stored */
+        else if (count != 0) {
             cc_error inner = {0};
             status = cc_store_write(tables->store, changes, count, &bulk->ticket, &inner);
             bulk->written = bulk->written || status == CC_OK;

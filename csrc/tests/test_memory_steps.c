@@ -353,10 +353,11 @@ TEST(every_step) {
         CHECK_OK(steps[i].run(&w, NULL));
         world_dump(w.tables, &after);
         world_end(&w);
-        for (int sticky = 0; sticky < 2; sticky++)
-            for (uint64_t nth = 1;
-                 check.failures_here < 100 && fail_one(&steps[i], &before, &after, nth, sticky != 0); nth++)
-                ;
+        for (uint64_t nth = 1; fail_one(&steps[i], &before, &after, nth, false); nth++)
+            ;
+        /* Many times more allocations where every growth is one: a third of them will do. */
+        for (uint64_t nth = 1; fail_one(&steps[i], &before, &after, nth, true); nth += CC_TIGHT ? 3 : 1)
+            ;
         cc_buffer_free(&before);
         cc_buffer_free(&after);
     }
