@@ -334,6 +334,13 @@ static bool sleeps(cc_store *store) {
     return false;
 }
 
+static cc_status write_locked(cc_store *store, const cc_change *change, cc_log_ticket *ticket_out) {
+    cc_store_lock(store);
+    cc_status status = cc_store_write(store, change, 1, ticket_out, NULL);
+    cc_store_unlock(store);
+    return status;
+}
+
 TEST(waiting) {
     fresh_directory();
     cc_store *store = open_at(directory, NULL);
@@ -352,13 +359,13 @@ TEST(waiting) {
         CHECK(sleeps(store));
         change.space = other;
         change.value = text(woken ? "x" : "y");
-        CHECK_OK(cc_store_write(store, &change, 1, &ticket, NULL));
+        CHECK_OK(write_locked(store, &change, &ticket));
         CHECK_EQ(self.state, 1); /* another table's change is not what it waits for */
         change.space = told;
         if (woken)
             cc_store_feed_wake(store);
         else
-            CHECK_OK(cc_store_write(store, &change, 1, &ticket, NULL));
+            CHECK_OK(write_locked(store, &change, &ticket));
         CHECK(pthread_join(thread, NULL) == 0);
         CHECK_EQ(self.more, !woken);
         self.sequence = ticket.last;
