@@ -45,7 +45,7 @@ test-c: $(VENV)/.test-tools ## C tests and corpus replay, no Python
 	ctest --preset dev -j $(JOBS) --no-tests=error
 
 test-python: $(VENV)/.installed $(VENV)/.test-tools
-	$(BIN)/python -m pytest -q -m 'not crash and not services and not clients and not browser'
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m 'not crash and not services and not clients and not browser'
 
 test-sanitize: $(VENV)/.test-tools ## C tests and corpus replay under ASan and UBSan
 	cmake --preset sanitize -G Ninja >/dev/null

@@ -43,6 +43,7 @@ cdef class Feed:
     cdef readonly Tables tables
     cdef cc_changes changes
     cdef uint64_t topics
+    cdef uint64_t wakes  # calls of wake_feeds that the last wait knew of
     cdef bint busy
     cdef object __weakref__
 
@@ -53,7 +54,7 @@ cdef class Feed:
         cdef size_t count = <size_t>len(spaces), i
         cdef uint32_t *ids
         memset(&self.changes, 0, sizeof(self.changes))
-        self.topics = 0
+        self.topics = self.wakes = 0
         try:
             ids = <uint32_t *>cc_arena_alloc(&scratch.arena, (count + 1) * sizeof(uint32_t))
             if ids == NULL:
@@ -173,13 +174,14 @@ cdef class Feed:
         return _page(records, &page)
 
     def wait(self, uint64_t sequence, uint32_t timeout_ms):
-        """Whether a change may follow the log's `sequence`; sleeps until it does, at most `timeout_ms`."""
+        """Whether a change may follow the log's `sequence`; sleeps until it does, at most `timeout_ms`, or until
+        a wake_feeds since the last wait: so what a caller looks at between waits and wake_feeds changes is seen."""
         cdef Scratch *scratch = self.tables.enter()
         cdef cc_store *store = cc_tables_store(self.tables.tables)
         cdef bint more
         try:
             with nogil:
-                more = cc_store_feed_wait(store, self.topics, sequence, timeout_ms)
+                more = cc_store_feed_wait(store, self.topics, sequence, timeout_ms, &self.wakes)
             return more
         finally:
             self.tables.leave(scratch)

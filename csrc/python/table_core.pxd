@@ -147,7 +147,8 @@ cdef extern from "store/feed.h" nogil:
                            cc_feed **feed_out, cc_error *error)
     void cc_feed_close(cc_feed *feed)
     uint64_t cc_store_feed_last(cc_store *store)
-    bint cc_store_feed_wait(cc_store *store, uint64_t topics, uint64_t sequence, uint32_t timeout_ms)
+    bint cc_store_feed_wait(cc_store *store, uint64_t topics, uint64_t sequence, uint32_t timeout_ms,
+                            uint64_t *wakes)
     void cc_store_feed_wake(cc_store *store)
     void cc_store_feed_trim(cc_store *store)
 

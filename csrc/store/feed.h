@@ -71,8 +71,10 @@ void cc_feed_close(cc_feed *feed);
 /* Sequence of the last record that followers may see, 0: none. With the lock. */
 uint64_t cc_store_feed_last(cc_store *store);
 /* Waits until a marked change of `topics` (of cc_log_topic(space id)) follows `sequence`; false after
- * `timeout_ms`, or when cc_store_feed_wake was called in between. Without the lock. */
-bool cc_store_feed_wait(cc_store *store, uint64_t topics, uint64_t sequence, uint32_t timeout_ms);
+ * `timeout_ms`, or when cc_store_feed_wake was called since `*wakes` was set here: by the caller's last wait, so
+ * that a wake between two waits is not lost. 0 at first. Without the lock. */
+bool cc_store_feed_wait(cc_store *store, uint64_t topics, uint64_t sequence, uint32_t timeout_ms,
+                        uint64_t *wakes);
 void cc_store_feed_wake(cc_store *store);
 
 #endif

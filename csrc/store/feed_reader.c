@@ -156,14 +156,14 @@ static bool follows_sequence(cc_store *store, uint64_t topics, uint64_t sequence
     return false;
 }
 
-bool cc_store_feed_wait(cc_store *store, uint64_t topics, uint64_t sequence, uint32_t timeout_ms) {
+bool cc_store_feed_wait(cc_store *store, uint64_t topics, uint64_t sequence, uint32_t timeout_ms,
+                        uint64_t *wakes) {
     if (cc_store_check(store, NULL) != CC_OK)
         return false;
     cc_store_lock(store);
-    uint64_t wakes = store->feed_wakes;
     bool more = follows_sequence(store, topics, sequence);
     store->feed_waiters++;
-    while (!more && timeout_ms != 0 && store->feed_wakes == wakes) {
+    while (!more && timeout_ms != 0 && store->feed_wakes == *wakes) {
         store->feed_awaited |= topics;
         bool signalled = cc_cond_wait_for(&store->fed, &store->mutex, (uint64_t)timeout_ms * 1000000);
         more = follows_sequence(store, topics, sequence);
@@ -171,6 +171,7 @@ bool cc_store_feed_wait(cc_store *store, uint64_t topics, uint64_t sequence, uin
             break;
     }
     store->feed_waiters--;
+    *wakes = store->feed_wakes;
     cc_store_unlock(store);
     return more;
 }

@@ -309,7 +309,7 @@ TEST(memory_is_bounded) {
 /* ---- waiting ---- */
 typedef struct {
     cc_store *store;
-    uint64_t topics, sequence;
+    uint64_t topics, sequence, wakes;
     bool more;
     _Atomic int state;
 } waiter;
@@ -317,7 +317,7 @@ typedef struct {
 static void *wait_long(void *context) {
     waiter *self = context;
     self->state = 1;
-    self->more = cc_store_feed_wait(self->store, self->topics, self->sequence, 60000);
+    self->more = cc_store_feed_wait(self->store, self->topics, self->sequence, 60000, &self->wakes);
     self->state = 2;
     return NULL;
 }
@@ -349,11 +349,15 @@ TEST(waiting) {
     cc_change change = {CC_CHANGE_PUT, told, {text("p"), text("s")}, text("v")};
     CHECK_OK(cc_store_write(store, &change, 1, &ticket, NULL));
     uint64_t topics = cc_log_topic(cc_space_id(told));
-    CHECK(cc_store_feed_wait(store, topics, 0, 60000)); /* there already */
-    CHECK(!cc_store_feed_wait(store, topics, ticket.last, 0));
-    CHECK(!cc_store_feed_wait(store, topics, ticket.last, 5));
+    uint64_t wakes = 0;
+    CHECK(cc_store_feed_wait(store, topics, 0, 60000, &wakes)); /* there already */
+    CHECK(!cc_store_feed_wait(store, topics, ticket.last, 0, &wakes));
+    CHECK(!cc_store_feed_wait(store, topics, ticket.last, 5, &wakes));
+    cc_store_feed_wake(store); /* between two waits: the next one does not sleep */
+    CHECK(!cc_store_feed_wait(store, topics, ticket.last, UINT32_MAX, &wakes));
+    CHECK_EQ(wakes, 1);
     for (int woken = 0; woken < 2; woken++) {
-        waiter self = {.store = store, .topics = topics, .sequence = ticket.last};
+        waiter self = {.store = store, .topics = topics, .sequence = ticket.last, .wakes = wakes};
         pthread_t thread;
         CHECK(pthread_create(&thread, NULL, wait_long, &self) == 0);
         CHECK(sleeps(store));

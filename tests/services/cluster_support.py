@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import re
 import shutil
@@ -35,6 +36,8 @@ class Servers:
     """`count` NATS servers of one cluster, with JetStream in directories of their own."""
 
     def __init__(self, home: Path, count: int):
+        if importlib.util.find_spec("nats") is None:
+            missing("nats-py", "pip install nats-py")
         beside = str(Path(sys.executable).parent)
         self.program = shutil.which(
             "nats-server", path=os.pathsep.join([beside, os.environ["PATH"]])

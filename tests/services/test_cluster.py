@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -21,10 +20,6 @@ from cluster_support import Servers, stream_to, until
 import cloudcore
 from cloudcore.errors import ApiError, CloudcoreError
 from cloudcore.objects import LocalObjects
-
-pytest.importorskip("nats", reason="pip install nats-py") if os.environ.get("CI") != "true" else __import__(
-    "nats"
-)
 
 
 @pytest.fixture(scope="module")
