@@ -188,11 +188,12 @@ def test_a_reader_that_is_left_holds_nothing(tmp_path):
         for _ in range(8):
             log.append(chunked)
         before = mine()
-        for _ in range(100):
+        for _ in range(200):
             assert next(iter(log.read(5))).first == 5
         kept = log.read(7)
         assert next(kept).first == 7
-        assert mine() - before < 32  # of 300 MiB that were joined
+        # AddressSanitizer keeps the last 256 MiB that were freed.
+        assert mine() - before < (300 if "asan" in os.environ.get("LD_PRELOAD", "") else 32)  # of 600 MiB joined
         log.cursor_set("all", 8)
         log.truncate()
         mapped = [line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if str(tmp_path) in line]
