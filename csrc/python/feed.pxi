@@ -174,8 +174,8 @@ cdef class Feed:
         return _page(records, &page)
 
     def wait(self, uint64_t sequence, uint32_t timeout_ms):
-        """Whether a change may follow the log's `sequence`; sleeps until it does, at most `timeout_ms`, or until
-        a wake_feeds since the last wait, so that one between two waits is not lost."""
+        """Whether a change may follow the log's `sequence`; sleeps until it does, at most `timeout_ms`, or
+        until a wake_feeds since the last wait, so that one between two waits is not lost."""
         cdef Scratch *scratch = self.tables.enter()
         cdef cc_store *store = cc_tables_store(self.tables.tables)
         cdef bint more
