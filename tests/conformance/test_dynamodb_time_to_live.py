@@ -1,10 +1,12 @@
 """UpdateTimeToLive, DescribeTimeToLive, and that expired items go."""
 
+import sys
 import time
 
 import pytest
 from dynamodb_support import create, refused
 
+import cloudcore
 from cloudcore.clock import ManualClock
 from cloudcore.dynamodb import DynamoDB, expiry
 
@@ -178,3 +180,20 @@ def test_what_is_missing(db):
         {"TableName": "gone", "TimeToLiveSpecification": {"AttributeName": "ttl", "Enabled": True}},
         "Requested resource not found: Table: gone not found", "ResourceNotFoundException",
     )  # fmt: skip
+
+
+def test_a_clock_that_is_moved_at_once_finds_the_sweeper_waiting():
+    """Right after time to live was switched on, however long a thread takes to begin."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.5)  # a new thread hardly runs while this one does
+    try:
+        for _ in range(5):
+            with cloudcore.open(":memory:", clock=ManualClock()) as cloud:
+                table = cloud.table("tab", pk="id")
+                on = {"Enabled": True, "AttributeName": "ends"}
+                cloud.dynamodb.call("UpdateTimeToLive", {"TableName": "tab", "TimeToLiveSpecification": on})
+                table.put({"id": "a", "ends": int(cloud.clock.now()) + 60})
+                cloud.clock.advance(100)
+                assert table.get("a") is None
+    finally:
+        sys.setswitchinterval(interval)

@@ -30,7 +30,7 @@ class Sweeper:
         self._attributes: dict[str, str] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._closed = False
+        self._waiting = self._closed = False
 
     def watch(self, table: str, attribute: str | None) -> None:
         """Expire items of `table` by the number in `attribute`; None: no longer."""
@@ -42,6 +42,7 @@ class Sweeper:
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="cloudcore-expiry", daemon=True)
                 self._thread.start()
+                self._changed.wait_for(lambda: self._waiting)  # a clock moved next must find it waiting
 
     def sweep(self) -> int:
         """Delete what has expired by now; how many items that were."""
@@ -67,6 +68,9 @@ class Sweeper:
         pause = PAUSE_SECONDS
         while True:
             with self._changed:
+                if not self._waiting:
+                    self._waiting = True
+                    self._changed.notify_all()
                 self._clock.wait_for(self._changed, lambda: self._closed, pause)
                 if self._closed:
                     return
