@@ -4,7 +4,7 @@
  *   SS NS BS   $dynamodb_SS::[..]: a list under an annotation, as Ion has no sets */
 #include <stdio.h>
 
-#include "codec/item.h"
+#include "codec/item_text.h"
 #include "codec/number.h"
 
 enum { ZEROS_MAX = 6 /* behind a point, before an exponent is shorter to read */ };
@@ -32,7 +32,7 @@ static bool is_plain(cc_bytes name) {
     return !number;
 }
 
-static cc_status put_name(cc_bytes name, cc_buffer *out) {
+static cc_status put_name(cc_buffer *out, cc_bytes name) {
     if (is_plain(name))
         return cc_buffer_append(out, name.data, name.size);
     CC_TRY(cc_buffer_append_byte(out, '\''));
@@ -52,7 +52,7 @@ static cc_status put_name(cc_bytes name, cc_buffer *out) {
 }
 
 /* A decimal always has a point or a `d`: without one it would be an integer, of another type. */
-static cc_status put_number(cc_bytes number, cc_buffer *out) {
+static cc_status put_number(cc_buffer *out, cc_bytes number) {
     cc_decimal decimal;
     char text[CC_NUMBER_TEXT_MAX], tail[8];
     cc_number_to_decimal(number, &decimal);
@@ -71,7 +71,7 @@ static cc_status put_number(cc_bytes number, cc_buffer *out) {
     return cc_buffer_append(out, tail, size);
 }
 
-static cc_status put_blob(cc_bytes data, cc_buffer *out) {
+static cc_status put_blob(cc_buffer *out, cc_bytes data) {
     size_t size = cc_base64_encoded_size(data.size);
     CC_TRY(cc_buffer_append_text(out, "{{"));
     CC_TRY(cc_buffer_reserve(out, size));
@@ -80,67 +80,13 @@ static cc_status put_blob(cc_bytes data, cc_buffer *out) {
     return cc_buffer_append_text(out, "}}");
 }
 
-static cc_status put_set(cc_value set, cc_buffer *out) {
-    size_t position = 0;
-    cc_bytes member;
+static cc_status annotate_set(cc_buffer *out, cc_type type) {
     CC_TRY(cc_buffer_append_text(out, "$dynamodb_"));
-    CC_TRY(cc_buffer_append_text(out, cc_type_name(set.type)));
-    CC_TRY(cc_buffer_append_text(out, "::["));
-    for (bool first = true; cc_set_next(set, &position, &member); first = false) {
-        if (!first)
-            CC_TRY(cc_buffer_append_byte(out, ','));
-        CC_TRY(set.type == CC_TYPE_NS   ? put_number(member, out)
-               : set.type == CC_TYPE_SS ? cc_json_write_string(out, member)
-                                        : put_blob(member, out));
-    }
-    return cc_buffer_append_byte(out, ']');
-}
-
-static cc_status put_value(cc_value value, cc_buffer *out);
-
-static cc_status put_list(cc_value list, cc_buffer *out) {
-    cc_value inner;
-    CC_TRY(cc_buffer_append_byte(out, '['));
-    for (uint32_t i = 0; cc_list_at(list, i, &inner); i++) {
-        if (i > 0)
-            CC_TRY(cc_buffer_append_byte(out, ','));
-        CC_TRY(put_value(inner, out));
-    }
-    return cc_buffer_append_byte(out, ']');
-}
-
-static cc_status put_value(cc_value value, cc_buffer *out) {
-    switch (value.type) {
-    case CC_TYPE_S: /* JSON's escapes are Ion's too */
-        return cc_json_write_string(out, cc_value_bytes(value));
-    case CC_TYPE_N:
-        return put_number(cc_value_bytes(value), out);
-    case CC_TYPE_B:
-        return put_blob(cc_value_bytes(value), out);
-    case CC_TYPE_BOOL:
-        return cc_buffer_append_text(out, cc_value_bool(value) ? "true" : "false");
-    case CC_TYPE_NULL:
-        return cc_buffer_append_text(out, "null");
-    case CC_TYPE_L:
-        return put_list(value, out);
-    case CC_TYPE_M:
-        return cc_item_to_ion(value.payload, out);
-    default:
-        return put_set(value, out);
-    }
+    CC_TRY(cc_buffer_append_text(out, cc_type_name(type)));
+    return cc_buffer_append_text(out, "::");
 }
 
 cc_status cc_item_to_ion(cc_bytes item, cc_buffer *out) {
-    cc_bytes name;
-    cc_value value;
-    CC_TRY(cc_buffer_append_byte(out, '{'));
-    for (uint32_t i = 0; i < cc_item_count(item); i++) {
-        cc_item_at(item, i, &name, &value);
-        if (i > 0)
-            CC_TRY(cc_buffer_append_byte(out, ','));
-        CC_TRY(put_name(name, out));
-        CC_TRY(cc_buffer_append_byte(out, ':'));
-        CC_TRY(put_value(value, out));
-    }
-    return cc_buffer_append_byte(out, '}');
+    static const cc_item_style ion = {put_name, put_number, put_blob, annotate_set};
+    return cc_item_write_text(item, &ion, out);
 }

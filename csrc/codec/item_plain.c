@@ -3,7 +3,7 @@
  * In: a string is S, a number N with every digit it was written with, true and false BOOL, null NULL, an
  * array L, an object M. Out: the same back; binary as base64 text, sets as arrays. A value of the types
  * that JSON has survives the round trip; binary comes back as text and a set as a list. */
-#include "codec/item.h"
+#include "codec/item_text.h"
 #include "codec/number.h"
 
 static cc_status read_value(cc_json_cursor *cursor, cc_item_writer *writer, cc_error *error);
@@ -83,72 +83,18 @@ cc_status cc_item_from_plain_json(cc_json_cursor *cursor, cc_buffer *out, cc_are
 
 /* ---- writing ---- */
 
-static cc_status write_set(cc_value value, cc_buffer *out) {
-    size_t position = 0;
-    cc_bytes member;
-    char separator = '[';
-    while (cc_set_next(value, &position, &member)) {
-        CC_TRY(cc_buffer_append_byte(out, (uint8_t)separator));
-        separator = ',';
-        if (value.type == CC_TYPE_SS)
-            CC_TRY(cc_json_write_string(out, member));
-        else if (value.type == CC_TYPE_NS)
-            CC_TRY(cc_json_write_number(out, member));
-        else
-            CC_TRY(cc_json_write_base64(out, member));
-    }
-    return cc_buffer_append_byte(out, ']');
-}
-
-static cc_status write_list(cc_value value, cc_buffer *out) {
-    cc_value inner;
-    CC_TRY(cc_buffer_append_byte(out, '['));
-    for (uint32_t i = 0; cc_list_at(value, i, &inner); i++) {
-        if (i > 0)
-            CC_TRY(cc_buffer_append_byte(out, ','));
-        CC_TRY(cc_value_to_plain_json(inner, out));
-    }
-    return cc_buffer_append_byte(out, ']');
-}
-
 cc_status cc_json_write_number(cc_buffer *out, cc_bytes number) {
     CC_TRY(cc_buffer_reserve(out, CC_NUMBER_TEXT_MAX));
     out->size += cc_number_text(number, (char *)out->data + out->size);
     return CC_OK;
 }
 
+static const cc_item_style plain = {cc_json_write_string, cc_json_write_number, cc_json_write_base64, NULL};
+
 cc_status cc_value_to_plain_json(cc_value value, cc_buffer *out) {
-    switch (value.type) {
-    case CC_TYPE_S:
-        return cc_json_write_string(out, cc_value_bytes(value));
-    case CC_TYPE_N:
-        return cc_json_write_number(out, cc_value_bytes(value));
-    case CC_TYPE_B:
-        return cc_json_write_base64(out, cc_value_bytes(value));
-    case CC_TYPE_BOOL:
-        return cc_buffer_append_text(out, cc_value_bool(value) ? "true" : "false");
-    case CC_TYPE_NULL:
-        return cc_buffer_append_text(out, "null");
-    case CC_TYPE_L:
-        return write_list(value, out);
-    case CC_TYPE_M:
-        return cc_item_to_plain_json(value.payload, out);
-    default:
-        return write_set(value, out);
-    }
+    return cc_value_write_text(value, &plain, out);
 }
 
 cc_status cc_item_to_plain_json(cc_bytes item, cc_buffer *out) {
-    cc_bytes name;
-    cc_value value;
-    CC_TRY(cc_buffer_append_byte(out, '{'));
-    for (uint32_t i = 0; i < cc_item_count(item); i++) {
-        cc_item_at(item, i, &name, &value);
-        if (i > 0)
-            CC_TRY(cc_buffer_append_byte(out, ','));
-        CC_TRY(cc_json_write_string(out, name));
-        CC_TRY(cc_buffer_append_byte(out, ':'));
-        CC_TRY(cc_value_to_plain_json(value, out));
-    }
-    return cc_buffer_append_byte(out, '}');
+    return cc_item_write_text(item, &plain, out);
 }

@@ -95,7 +95,8 @@ def test_no_python_in_the_core():
 
 
 def test_files_and_functions_stay_small():
-    for path in C_FILES + PY_FILES:
+    doors = sorted((ROOT / "csrc" / "python").glob("*.p*"))
+    for path in C_FILES + PY_FILES + doors:
         lines = path.read_text().splitlines()
         assert len(lines) <= 800, f"{path} has {len(lines)} lines"
         if path.suffix == ".c":

@@ -15,8 +15,9 @@ import sys
 from typing import Any
 
 from cloudcore.cli.connection import Connection, Refusal
-from cloudcore.cli.ddb_wire import WireTable, lines_of
+from cloudcore.cli.ddb_wire import WireTable
 from cloudcore.dynamodb.progress import Progress
+from cloudcore.endpoint.tables import text_of
 
 PAGE = 1000
 """Items between two looks at the progress bar."""
@@ -127,7 +128,7 @@ def _fetch(connection: Connection, name: str, table: Any, about: int, progress: 
     count = 0
     try:
         for items, _ in WireTable(connection, name).pages():
-            table.load(lines_of(items), format="dynamodb-json", progress=False)
+            table.load(text_of(items), format="dynamodb-json", progress=False)
             count += len(items)
             shown.show(count, count / about if about else None)
     finally:

@@ -17,11 +17,11 @@ import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
-from cloudcore._table import page_of_lines
 from cloudcore.cli.connection import Connection, Refusal, connect
 from cloudcore.cli.ddb_state import CopyState, Segment
-from cloudcore.cli.ddb_wire import Item, WireTable, lines_of
+from cloudcore.cli.ddb_wire import Item, WireTable
 from cloudcore.dynamodb.progress import Progress
+from cloudcore.endpoint.tables import page_of
 from cloudcore.endpoint.transport import address_of
 
 ACTIVE_WAIT_SECONDS = 900.0
@@ -173,7 +173,7 @@ class _Copy:
         try:
             for items, start in self.source.pages(segment.start, **members):
                 self.destination.put(items)
-                page = page_of_lines(lines_of(items))
+                page = page_of(items)
                 if self.options.merge and not self.options.no_verify:
                     self._read_back(items, page)
                 with self._lock:
@@ -188,7 +188,7 @@ class _Copy:
 
     def _read_back(self, items: list[Item], page: Any) -> None:
         found = self.destination.get([{name: item[name] for name in self.keys} for item in items])
-        if page_of_lines(lines_of(found)).checksum() != page.checksum():
+        if page_of(found).checksum() != page.checksum():
             raise Refusal(
                 f"{self.destination.name} gives back other items than were put",
                 "somebody writes to it meanwhile; run it again",
@@ -202,7 +202,7 @@ class _Copy:
         count = checksum = 0
         try:
             for items, _ in self.destination.pages():
-                page = page_of_lines(lines_of(items))
+                page = page_of(items)
                 count, checksum = count + len(page), checksum + page.checksum() & MASK
                 progress.show(count, count / state.items if state.items else None)
         finally:

@@ -5,16 +5,14 @@ What is throttled, left unprocessed or lost on the way is asked again (endpoint/
 
 from __future__ import annotations
 
-import itertools
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from cloudcore.cli.connection import Connection
-from cloudcore.endpoint.patience import TRIES, Patience, wait
-from cloudcore.errors import ApiError, CloudcoreError
+from cloudcore.endpoint.patience import Patience, finish
+from cloudcore.errors import ApiError
 
 PUTS = 25
 """Items of one BatchWriteItem."""
@@ -95,20 +93,11 @@ class WireTable:
 
     def _finish(self, operation: str, rest: Any, member: str, take: Callable[[dict[str, Any]], Any]) -> None:
         """Send a batch, and what is left of it, until nothing is."""
-        for waited in itertools.count():
+
+        def send(rest: Any) -> dict[str, Any]:
             reply = self.ask(operation, {"RequestItems": {self.name: rest}})
             take(reply)
-            left = reply.get(member, {}).get(self.name)
-            if not left:
-                return
-            if waited == TRIES:
-                raise CloudcoreError(
-                    f"{operation} on {self.name} leaves items unprocessed, after {TRIES} tries"
-                )
-            rest = left
-            wait(waited)
+            return reply
 
-
-def lines_of(items: list[Item]) -> bytes:
-    """DynamoDB JSON, an item a line."""
-    return b"\n".join(json.dumps(item, separators=(",", ":")).encode() for item in items)
+        left = lambda reply: reply.get(member, {}).get(self.name)  # noqa: E731
+        finish(send, rest, left, f"{operation} on {self.name}")

@@ -71,44 +71,41 @@ class ClusterFirehose(Firehose):
             raise _unsupported("Encryption of delivery streams does")
         if source is not None:
             raise _unsupported("Sources of delivery streams but direct puts do")
-        now = self.clock.now()
         description = {
-            "DeliveryStreamName": name, "DeliveryStreamARN": self.arn(name), "VersionId": "1",
-            "CreateTimestamp": now, "LastUpdateTimestamp": now, "State": "ACTIVE",
-            "Identity": uuid.uuid4().hex, "Type": stream_type, "Kind": kind, "Destination": raw, "Ours": ours,
-            "Tags": tags or {}, "Source": None,
-        }  # fmt: skip
+            **self._new(name, raw, ours, tags, kind, stream_type),
+            "State": "ACTIVE",
+            "Identity": uuid.uuid4().hex,
+            "Source": None,
+        }
         _refuse(kinds.parse(description), ours or {})
         try:
             stored = self._ask(self._node.catalogue.store(self._place(name), description))
         except StaleError:
-            raise ApiError(
-                "ResourceInUseException", f"Firehose {name} under accountId {self.account} already exists"
-            ) from None
+            raise self._taken(name) from None
         self._ask(self._node.catalogue.ensure(stored))
         return stored
 
     def store(self, description: dict[str, Any]) -> None:
         """Make a changed description everybody's. Raises ApiError when another node changed it meanwhile."""
+        self._stored(description)
+
+    def _stored(self, description: dict[str, Any]) -> dict[str, Any]:
+        """A changed description as the catalogue has it now. Raises ApiError as store() does."""
         name = description["DeliveryStreamName"]
         try:
-            self._ask(self._node.catalogue.store(self._place(name), description))
+            found: dict[str, Any] = self._ask(self._node.catalogue.store(self._place(name), description))
+            return found
         except StaleError:
             words = f"Firehose {name} was changed at the same time, please try again."
             raise ApiError("ConcurrentModificationException", words) from None
 
     def delete(self, name: str) -> None:
         """Remove a stream and everything that waits in it, for all nodes."""
-        place = self._place(name)
         with self.updates(name):
             found = {**self.description(name), "State": "DELETING", "DeletedAt": self.clock.now()}
-            try:
-                found = self._ask(self._node.catalogue.store(place, found))
-            except StaleError:
-                words = f"Firehose {name} was changed at the same time, please try again."
-                raise ApiError("ConcurrentModificationException", words) from None
+            found = self._stored(found)
             self._open_streams.pop(name, None)
-            self._ask(self._node.catalogue.remove(place, found))
+            self._ask(self._node.catalogue.remove(self._place(name), found))
 
     def update(self, description: dict[str, Any]) -> None:
         """A stream goes on by a new version, as soon as its planner knows of it; plans keep the one they were

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.dynamodb.expressions import Aliases, projection
-from cloudcore.dynamodb.verbs import key_action, put_action, update_action
+from cloudcore.dynamodb.verbs import action, update_action
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
@@ -45,7 +45,7 @@ class Transaction:
         values: Mapping[str, Any] | None = None,
     ) -> None:
         """As Table.put."""
-        self._add(table, "Put", put_action(item, condition, names, values))
+        self._add(table, "Put", action("Item", item, condition, names, values))
 
     def update(
         self,
@@ -62,8 +62,8 @@ class Transaction:
     ) -> None:
         """As Table.update."""
         found = table.key_of(key)
-        action = update_action(found, update, set, add, remove, delete, condition, names, values)
-        self._add(table, "Update", action)
+        members = update_action(found, update, set, add, remove, delete, condition, names, values)
+        self._add(table, "Update", members)
 
     def delete(
         self,
@@ -74,7 +74,7 @@ class Transaction:
         values: Mapping[str, Any] | None = None,
     ) -> None:
         """As Table.delete."""
-        self._add(table, "Delete", key_action(table.key_of(key), condition, names, values))
+        self._add(table, "Delete", action("Key", table.key_of(key), condition, names, values))
 
     def check(
         self,
@@ -85,7 +85,7 @@ class Transaction:
         values: Mapping[str, Any] | None = None,
     ) -> None:
         """Write nothing to the item, but let the transaction depend on its condition."""
-        self._add(table, "ConditionCheck", key_action(table.key_of(key), condition, names, values))
+        self._add(table, "ConditionCheck", action("Key", table.key_of(key), condition, names, values))
 
     def _add(self, table: Table, kind: str, members: dict[str, Any]) -> None:
         if table.tables is not self._service.tables:

@@ -126,7 +126,7 @@ class Verbs:
         values: Mapping[str, Any] | None,
         old: bool,
     ) -> dict[str, Any] | None:
-        params = put_action(item, condition, names, values)
+        params = action("Item", item, condition, names, values)
         found: dict[str, Any] | None = self._run(
             "PutItem", params | {"ReturnValues": "ALL_OLD" if old else "NONE"}
         ).get("Attributes")
@@ -165,7 +165,7 @@ class Verbs:
         values: Mapping[str, Any] | None = None,
     ) -> dict[str, Any] | None:
         """Remove an item; what it was, or None."""
-        params = key_action(self.key_of(key), condition, names, values)
+        params = action("Key", self.key_of(key), condition, names, values)
         found: dict[str, Any] | None = self._run("DeleteItem", params | {"ReturnValues": "ALL_OLD"}).get(
             "Attributes"
         )
@@ -410,26 +410,16 @@ def _condition(condition: Any, aliases: Aliases) -> dict[str, Any]:
     return {} if condition is None else {"ConditionExpression": expression(condition, aliases)}
 
 
-def put_action(
-    item: Mapping[str, Any],
+def action(
+    member: str,
+    content: Mapping[str, Any],
     condition: Any,
     names: Mapping[str, str] | None,
     values: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """The members of a put."""
+    """The members of a put ("Item"), or of a delete or condition check ("Key")."""
     aliases = Aliases(names, values)
-    return {"Item": item, **_condition(condition, aliases), **aliases.members()}
-
-
-def key_action(
-    key: Mapping[str, Any],
-    condition: Any,
-    names: Mapping[str, str] | None,
-    values: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """The members of a delete, or of a condition check."""
-    aliases = Aliases(names, values)
-    return {"Key": key, **_condition(condition, aliases), **aliases.members()}
+    return {member: content, **_condition(condition, aliases), **aliases.members()}
 
 
 def update_action(

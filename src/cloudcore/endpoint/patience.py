@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cloudcore.errors import ApiError
+from cloudcore.errors import ApiError, CloudcoreError
 
 TRIES = 10
 WAIT_SECONDS = 0.05
@@ -50,6 +50,19 @@ class Patience:
         if isinstance(error, ApiError):
             return error.status >= 500 or error.code in PASSING
         return self._answers
+
+
+def finish(
+    send: Callable[[Any], dict[str, Any]], batch: Any, left_of: Callable[[dict[str, Any]], Any], what: str
+) -> None:
+    """Send a batch, and what its reply says is left of it, until nothing is. Raises CloudcoreError."""
+    for waited in itertools.count():
+        batch = left_of(send(batch))
+        if not batch:
+            return
+        if waited == TRIES:
+            raise CloudcoreError(f"{what} leaves items unprocessed, after {TRIES} tries")
+        wait(waited)
 
 
 def wait(waited: int) -> None:

@@ -100,7 +100,12 @@ def typed_items(items: Iterable[Mapping[str, Any]], floats: bool) -> list[dict[s
 
 def page_of(items: list[dict[str, Any]]) -> Page:
     """Items of DynamoDB JSON, encoded."""
-    return page_of_lines(b"\n".join(json.dumps(item, separators=(",", ":")).encode() for item in items))
+    return page_of_lines(text_of(items))
+
+
+def text_of(items: list[dict[str, Any]]) -> bytes:
+    """Items of DynamoDB JSON as its text, an item a line."""
+    return b"\n".join(json.dumps(item, separators=(",", ":")).encode() for item in items)
 
 
 def items_of(items: list[dict[str, Any]], shape: str, floats: bool) -> list[Any]:

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore._table import page_of_items
 from cloudcore.dynamodb import DynamoDB, Table
-from cloudcore.endpoint.patience import TRIES, wait
+from cloudcore.endpoint.patience import finish
 from cloudcore.endpoint.tables import RemoteTables, lines_of
-from cloudcore.errors import CloudcoreError
 
 if TYPE_CHECKING:
     from cloudcore._table import Page
@@ -105,14 +104,16 @@ class RemoteWriter:
             self._deletes.clear()
 
     def _send(self, writes: Sequence[bytes]) -> None:
-        body = b'{"RequestItems":{%b:[%b]}}' % (json.dumps(self._name).encode(), b",".join(writes))
-        for waited in range(TRIES + 1):
-            left = self._tables.send("BatchWriteItem", body).get("UnprocessedItems")
-            if not left:
-                return
-            body = json.dumps({"RequestItems": left}).encode()
-            wait(waited)
-        raise CloudcoreError(f"{self._name} leaves writes unprocessed, after {TRIES} tries")
+        batch = b"{%b:[%b]}" % (json.dumps(self._name).encode(), b",".join(writes))
+
+        def left_of(reply: dict[str, Any]) -> bytes | None:
+            left = reply.get("UnprocessedItems")
+            return json.dumps(left).encode() if left else None
+
+        def send(batch: bytes) -> dict[str, Any]:
+            return self._tables.send("BatchWriteItem", b'{"RequestItems":%b}' % batch)
+
+        finish(send, batch, left_of, f"BatchWriteItem on {self._name}")
 
 
 def _cut(writes: Iterator[bytes]) -> Iterator[list[bytes]]:

@@ -295,23 +295,11 @@ class Firehose:
         with self._lock:
             self._bury()
             if name in self._descriptions:
-                raise ApiError(
-                    "ResourceInUseException", f"Firehose {name} under accountId {self.account} already exists"
-                )
-            now = self.clock.now()
+                raise self._taken(name)
             description = {
-                "DeliveryStreamName": name,
-                "DeliveryStreamARN": self.arn(name),
-                "VersionId": "1",
-                "CreateTimestamp": now,
-                "LastUpdateTimestamp": now,
+                **self._new(name, raw, ours, tags, kind, stream_type),
                 "State": "CREATING",
                 **identity,
-                "Type": stream_type,
-                "Kind": kind,
-                "Destination": raw,
-                "Ours": ours,
-                "Tags": tags or {},
                 "Source": source,
             }
             self._descriptions[name] = description
@@ -328,6 +316,30 @@ class Firehose:
             raise
         self.store({**description, "State": "ACTIVE"})
         return description
+
+    def _new(
+        self, name: str, raw: dict[str, Any], ours: dict[str, Any] | None, tags: dict[str, str] | None,
+        kind: str, stream_type: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        """The description of a new stream, but for its state, identity and source."""
+        now = self.clock.now()
+        return {
+            "DeliveryStreamName": name,
+            "DeliveryStreamARN": self.arn(name),
+            "VersionId": "1",
+            "CreateTimestamp": now,
+            "LastUpdateTimestamp": now,
+            "Type": stream_type,
+            "Kind": kind,
+            "Destination": raw,
+            "Ours": ours,
+            "Tags": tags or {},
+        }
+
+    def _taken(self, name: str) -> ApiError:
+        """The refusal of a second stream of that name; raise what this returns."""
+        words = f"Firehose {name} under accountId {self.account} already exists"
+        return ApiError("ResourceInUseException", words)
 
     def store(self, description: dict[str, Any]) -> None:
         """Make a changed description durable, and the one in force."""

@@ -28,10 +28,9 @@ def begin(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     """StartBulkPutItems; the BulkOperationDescription. Raises ApiError."""
     with service.updating:
         asked = records.plain(params)
-        earlier = records.repeated(service, BULK, params.get("ClientToken"))
+        code = "IdempotentParameterMismatchException"
+        earlier = records.repeated(service, BULK, asked, code, "BulkOperation")
         if earlier is not None:
-            if earlier[1]["asked"] != asked:
-                raise records.conflict("IdempotentParameterMismatchException", "BulkOperation")
             return describe(*earlier)
         _check(params)
         name = table_name_of(params["TableName"])

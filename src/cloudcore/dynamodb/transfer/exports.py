@@ -34,10 +34,8 @@ def begin(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     with service.updating:
         stored = _table(service, arn)
         asked = records.plain(params)
-        earlier = records.repeated(service, records.EXPORT, params.get("ClientToken"))
+        earlier = records.repeated(service, records.EXPORT, asked, "ExportConflictException", "Export")
         if earlier is not None:
-            if earlier[1]["asked"] != asked:
-                raise records.conflict("ExportConflictException", "Export")
             return describe(service, *earlier)
         _check(params)
         store = service.objects()

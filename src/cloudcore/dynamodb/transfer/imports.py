@@ -30,10 +30,8 @@ def begin(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     """ImportTable; the ImportTableDescription. Raises ApiError."""
     with service.updating:
         asked = records.plain(params)
-        earlier = records.repeated(service, IMPORT, params.get("ClientToken"))
+        earlier = records.repeated(service, IMPORT, asked, "ImportConflictException", "Import")
         if earlier is not None:
-            if earlier[1]["asked"] != asked:
-                raise records.conflict("ImportConflictException", "Import")
             return describe(service, *earlier)
         _check(params)
         store = service.objects()

@@ -45,18 +45,21 @@ def table_of(service: DynamoDB, arn: str) -> str:
     return parts[5].removeprefix("table/")
 
 
-def repeated(service: DynamoDB, kind: str, token: str | None) -> tuple[str, Record] | None:
-    """(id, record) of the one that an earlier request with this ClientToken began, for eight hours."""
-    since = service.clock.now() - TOKEN_SECONDS
+def repeated(service: DynamoDB, kind: str, asked: Record, code: str, what: str) -> tuple[str, Record] | None:
+    """(id, record) of the one that an earlier request with the ClientToken of `asked` began, for eight hours.
+
+    Raises ApiError `code` when that one asked for something else.
+    """
+    token, since = asked.get("ClientToken"), service.clock.now() - TOKEN_SECONDS
     for id_, record in reversed(service.catalogue.all(kind)):
         if token is not None and record["asked"].get("ClientToken") == token:
-            return (id_, record) if record.get("end", since) >= since else None
+            if record.get("end", since) < since:
+                return None
+            if record["asked"] != asked:
+                words = f"{what} conflict: Duplicate request detected with conflicting parameters"
+                raise ApiError(code, words)
+            return id_, record
     return None
-
-
-def conflict(code: str, what: str) -> ApiError:
-    """The refusal of a token that was used for something else; raise what this returns."""
-    return ApiError(code, f"{what} conflict: Duplicate request detected with conflicting parameters")
 
 
 def find(service: DynamoDB, arn: str, word: str, code: str) -> tuple[str, Record]:
