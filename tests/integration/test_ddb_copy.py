@@ -18,13 +18,14 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 import pytest
+from moto_support import moto_server
 
 import cloudcore
 from cloudcore.cli import main as cli
 from cloudcore.cli.ddb_copy import creation, place_of
 from cloudcore.endpoint.transport import Remote, region_of
 
-moto_server = pytest.importorskip("moto.server", reason="pip install 'moto[server]'")
+pytest.importorskip("moto.server", reason="pip install 'moto[server]'")
 ITEMS = 900
 
 
@@ -66,11 +67,8 @@ def source(tmp_path):
 @pytest.fixture
 def moto(monkeypatch):
     """Another implementation's endpoint."""
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 def everything(path, name) -> dict:

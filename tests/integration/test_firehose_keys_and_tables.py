@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pyarrow.parquet as pq
 import pytest
+from moto_support import moto_server
 
 import cloudcore
 
@@ -22,12 +23,9 @@ SECRET = b"a secret that no disk may show"
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
-    server = pytest.importorskip("moto.server", reason="pip install 'moto[server]'")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+    pytest.importorskip("moto.server", reason="pip install 'moto[server]'")
+    with moto_server() as url:
+        yield url
 
 
 def reached(url: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto_support import moto_server
 
 import cloudcore
 from cloudcore.errors import ApiError
@@ -36,13 +37,8 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture
