@@ -2,9 +2,11 @@ import pytest
 from lambda_clients import cloud, functions  # noqa: F401
 from shapes import check_reply
 
+from cloudcore.clock import ManualClock
 from cloudcore.dynamodb import DynamoDB, Streams
 from cloudcore.firehose import Firehose
 from cloudcore.lambda_ import Lambda
+from cloudcore.objects import LocalObjects
 
 
 @pytest.fixture
@@ -12,6 +14,18 @@ def db():
     """An empty service in memory."""
     with DynamoDB() as service:
         yield service
+
+
+@pytest.fixture
+def clock():
+    """A clock that the test moves."""
+    return ManualClock()
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Objects in a directory."""
+    return LocalObjects(tmp_path / "objects", durable=False)
 
 
 @pytest.fixture(autouse=True)

@@ -8,27 +8,15 @@ import re
 import pytest
 from dynamodb_support import create, key, refused
 
-from cloudcore.clock import ManualClock
 from cloudcore.cloud import Cloud
 from cloudcore.dynamodb import DynamoDB
 from cloudcore.dynamodb.transfer import bulk_putting, inputs
-from cloudcore.objects import LocalObjects
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/tab"
 START = datetime.datetime.fromtimestamp(1_700_000_000, datetime.UTC)
 INPUT = {"S3Bucket": "in", "InputFormat": "DYNAMODB_JSON"}
 OUTPUT = {"S3Bucket": "out", "OutputType": ["ERROR", "CONDITION_CHECK_FAILURE"]}
 NEW = {"ConditionExpression": "attribute_not_exists(p)"}
-
-
-@pytest.fixture
-def store(tmp_path):
-    return LocalObjects(tmp_path / "objects", durable=False)
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
 
 
 @pytest.fixture

@@ -10,24 +10,12 @@ import re
 import pytest
 from dynamodb_support import create, key, refused
 
-from cloudcore.clock import ManualClock
 from cloudcore.dynamodb import DynamoDB
 from cloudcore.errors import ApiError
-from cloudcore.objects import LocalObjects
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/tab"
 BUCKET = "bkt"
 START = datetime.datetime.fromtimestamp(1_700_000_000, datetime.UTC)
-
-
-@pytest.fixture
-def store(tmp_path):
-    return LocalObjects(tmp_path / "objects", durable=False)
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import datetime
 import pytest
 from dynamodb_support import create, refused
 
-from cloudcore.clock import ManualClock
 from cloudcore.dynamodb import DynamoDB
 
 START = datetime.datetime.fromtimestamp(1_700_000_000, datetime.UTC)
@@ -13,11 +12,6 @@ ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/tab"
 INDEX = {
     "IndexName": "idx", "KeySchema": [{"AttributeName": "s", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"},
 }  # fmt: skip
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
 
 
 @pytest.fixture

@@ -12,11 +12,6 @@ from cloudcore.dynamodb import DynamoDB, expiry
 
 
 @pytest.fixture
-def clock():
-    return ManualClock()
-
-
-@pytest.fixture
 def db(clock):
     with DynamoDB(clock=clock) as service:
         create(service, sk=None)
