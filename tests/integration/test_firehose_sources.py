@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -16,13 +17,18 @@ from moto_support import moto_server
 import cloudcore
 from cloudcore.errors import ApiError
 from cloudcore.firehose import Firehose
-from cloudcore.firehose.sources.aggregate import records_of
+from cloudcore.firehose.sources.aggregate import parts_of
 from cloudcore.firehose.sources.feed import Feed, write_atomically
+from cloudcore.firehose.sources.origins import KINDS, Origins
 from cloudcore.objects import LocalObjects
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/orders"
-BUCKET = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::lake", "BufferingHints": {"IntervalInSeconds": 0, "SizeInMBs": 1}}
+BUCKET = {
+    "RoleARN": ROLE,
+    "BucketARN": "arn:aws:s3:::lake",
+    "BufferingHints": {"IntervalInSeconds": 0, "SizeInMBs": 1},
+}
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
 
 
@@ -73,11 +79,15 @@ def delivered(tmp_path: Path) -> list[int]:
 
 def put(client: Any, first: int, last: int) -> None:
     for begin in range(first, last, 400):
-        records = [{"Data": b"%d\n" % n, "PartitionKey": str(n)} for n in range(begin, min(last, begin + 400))]
+        records = [
+            {"Data": b"%d\n" % n, "PartitionKey": str(n)} for n in range(begin, min(last, begin + 400))
+        ]
         client.put_records(StreamName="orders", Records=records)
 
 
-def test_a_kinesis_stream_is_read_once_over_restarts_and_a_split(server: str, kinesis: Any, tmp_path: Path) -> None:
+def test_a_kinesis_stream_is_read_once_over_restarts_and_a_split(
+    server: str, kinesis: Any, tmp_path: Path
+) -> None:
     firehose = service(tmp_path, server)
     stream = create(firehose)
     put(kinesis, 0, 1000)
@@ -86,7 +96,9 @@ def test_a_kinesis_stream_is_read_once_over_restarts_and_a_split(server: str, ki
     put(kinesis, 1000, 1500)
     shard = kinesis.list_shards(StreamName="orders")["Shards"][0]
     low, high = (int(shard["HashKeyRange"][k]) for k in ("StartingHashKey", "EndingHashKey"))
-    kinesis.split_shard(StreamName="orders", ShardToSplit=shard["ShardId"], NewStartingHashKey=str((low + high) // 2))
+    kinesis.split_shard(
+        StreamName="orders", ShardToSplit=shard["ShardId"], NewStartingHashKey=str((low + high) // 2)
+    )
     put(kinesis, 1500, 2000)
     firehose = service(tmp_path, server)
     firehose.resume()
@@ -139,7 +151,7 @@ def test_a_kill_at_any_step_stores_each_record_once(tmp_path: Path) -> None:
             write_atomically(path, text)
             step()
 
-        def append(records: list[bytes], log: list[bytes] = log) -> None:
+        def append(records: list[bytes], origins: Origins | None, log: list[Any] = log) -> None:
             step()
             log.extend(records)
             step()
@@ -160,7 +172,7 @@ def test_an_append_that_is_cut_off_is_gone_on_with(tmp_path: Path) -> None:
     """A large append is several batches of the log: a kill, or a full disk, between any two of them, while two shards
     are read in turns, in portions that are others the next time."""
     for kill_at in range(1, 60):
-        log: list[bytes] = []
+        log: list[Any] = []
         steps = 0
 
         def step(kill_at: int = kill_at) -> None:
@@ -171,10 +183,11 @@ def test_an_append_that_is_cut_off_is_gone_on_with(tmp_path: Path) -> None:
             if steps % 7 == 0:
                 raise ApiError("ServiceUnavailableException", "Slow down.", 503)
 
-        def append(records: list[bytes], log: list[bytes] = log) -> None:
-            for record in records:
+        def append(records: list[bytes], origins: Origins | None, log: list[Any] = log) -> None:
+            for at, record in enumerate(records):
                 step()
-                log.append(record)
+                assert origins is not None
+                log.append((record, json.loads(origins.text(at))))
             step()
 
         path = str(tmp_path / f"{kill_at}.json")
@@ -189,13 +202,22 @@ def test_an_append_that_is_cut_off_is_gone_on_with(tmp_path: Path) -> None:
                     at = feed.positions.get(shard, 0)
                     size = 3 + (turn + life) % 5
                     try:
-                        feed.store(source[shard][at : at + size], {shard: min(20, at + size)})
+                        rows = [(str(n), n) for n in range(at, min(20, at + size))]
+                        feed.store(
+                            source[shard][at : at + size],
+                            {shard: min(20, at + size)},
+                            Origins("msk", shard, rows),
+                        )
                     except ApiError:
                         continue
             except Killed:
                 continue
         for shard, wanted in source.items():
-            assert [each for each in log if each.startswith(shard.encode())] == wanted, (kill_at, shard)
+            found = [each for each in log if each[0].startswith(shard.encode())]
+            assert [record for record, _ in found] == wanted, (kill_at, shard)
+            assert [origin for _, origin in found] == [
+                {"partitionId": shard, "offset": str(n), "approximateArrivalTimestamp": n} for n in range(20)
+            ], (kill_at, shard)
 
 
 def aggregate(records: list[bytes]) -> bytes:
@@ -214,17 +236,22 @@ def aggregate(records: list[bytes]) -> bytes:
     return b"\xf3\x89\x9a\xc2" + body + hashlib.md5(body).digest()
 
 
-def test_aggregates_of_the_producer_library_are_taken_apart(server: str, kinesis: Any, tmp_path: Path) -> None:
+def test_aggregates_of_the_producer_library_are_taken_apart(
+    server: str, kinesis: Any, tmp_path: Path
+) -> None:
     packed = aggregate([b"%d\n" % n for n in range(500)])
     long = aggregate([b" " * 40_000 + b"500\n", b"501\n"])
     broken = packed[:-1] + bytes([packed[-1] ^ 1])
-    assert records_of(packed) == [b"%d\n" % n for n in range(500)] and records_of(b"") == [b""]
-    assert records_of(broken) == [broken] and records_of(aggregate([])) == []
+    keys = ("key-one", "key-two")
+    assert parts_of(packed) == [(b"%d\n" % n, keys[n % 2]) for n in range(500)] and parts_of(b"") == [
+        (b"", None)
+    ]
+    assert parts_of(broken) == [(broken, None)] and parts_of(aggregate([])) == []
     for cut in range(len(long)):  # never an error, whatever the bytes
         body = long[4:cut]
-        assert records_of(long[:cut]) == [long[:cut]]
+        assert parts_of(long[:cut]) == [(long[:cut], None)]
         if cut % 997 == 0:
-            records_of(long[:4] + body + hashlib.md5(body).digest())
+            parts_of(long[:4] + body + hashlib.md5(body).digest())
     firehose = service(tmp_path, server)
     stream = create(firehose)
     for data in (packed, long, b"502\n"):
@@ -232,6 +259,83 @@ def test_aggregates_of_the_producer_library_are_taken_apart(server: str, kinesis
     until(lambda: stream.last_sequence == 503)
     assert stream.flush(30) and delivered(tmp_path) == list(range(503))
     firehose.close()
+
+
+LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:see"
+TRANSFORM = {"Enabled": True, "Processors": [{"Type": "Lambda", "Parameters": [
+    {"ParameterName": "LambdaArn", "ParameterValue": LAMBDA}]}]}  # fmt: skip
+
+
+class Answer:
+    function_error = None
+
+    def __init__(self, payload: bytes):
+        self.payload = payload
+
+
+def test_a_transform_is_told_where_records_came_from(server: str, kinesis: Any, tmp_path: Path) -> None:
+    """Over a restart that finds them in the log only; with sealed batches too (test_origins_in_the_log)."""
+    events: list[Any] = []
+
+    def invoke(_: str, payload: bytes) -> Answer:
+        events.append(json.loads(payload))
+        told = [{"recordId": r["recordId"], "result": "Ok", "data": r["data"]} for r in events[-1]["records"]]
+        return Answer(json.dumps({"records": told}).encode())
+
+    bucket = {**BUCKET, "ProcessingConfiguration": TRANSFORM}
+    firehose = service(tmp_path, server)
+    firehose.invoke = invoke
+    stream = create(firehose, ExtendedS3DestinationConfiguration=bucket)
+    placed = {}
+    for n in range(20):
+        told = kinesis.put_record(StreamName="orders", Data=b"%d\n" % n, PartitionKey=f"key {n}")
+        placed[n] = (told["ShardId"], told["SequenceNumber"], f"key {n}", 0)
+    told = kinesis.put_record(StreamName="orders", Data=aggregate([b"20\n", b"21\n"]), PartitionKey="packed")
+    for part, key in enumerate(("key-one", "key-two")):
+        placed[20 + part] = (told["ShardId"], told["SequenceNumber"], key, part)
+    until(lambda: stream.last_sequence == 22)
+    firehose.close()
+    firehose = service(tmp_path, "http://127.0.0.1:1")  # nothing is read again
+    firehose.invoke = invoke
+    stream = firehose.get("s")
+    assert stream.flush(60) and delivered(tmp_path) == list(range(22))
+    seen = {}
+    for event in events:
+        assert event["sourceKinesisStreamArn"] == ARN and event["deliveryStreamArn"] == stream.arn
+        for record in event["records"]:
+            of = record["kinesisRecordMetadata"]
+            assert abs(of["approximateArrivalTimestamp"] - record["approximateArrivalTimestamp"]) < 600_000
+            assert set(of) == {"shardId", *KINDS["kinesis"].members}
+            number = int(base64.b64decode(record["data"]))
+            seen[number] = (of["shardId"], of["sequenceNumber"], of["partitionKey"], of["subsequenceNumber"])
+    assert seen == placed
+    firehose.close()
+
+
+def test_origins_in_the_log(tmp_path: Path) -> None:
+    """Each record keeps its own, whatever the log cuts a large append into, sealed or not."""
+    from cloudcore._log import Log
+    from cloudcore.firehose.records import split
+    from cloudcore.firehose.sealed import SealedLog, Sealer
+
+    records = [b"%d" % n + b"x" * (n % 9000) for n in range(4000)]
+    rows = [("k" * (n % 300), n, str(n), 0) for n in range(4000)]
+    for current in (None, 1):
+        log = SealedLog(Log(None), "source", Sealer("s", {1: b"k" * 32}, current))
+        first, last = log.append_records(records, origins=Origins("kinesis", "shard-1", rows))
+        log.append_records([b"plain"])
+        assert (first, last) == (1, 4000)
+        found, batches = [], 0
+        for batch in log.read(1):
+            batches += 1
+            assert batch.type == 1
+            origins = getattr(batch, "origins", None)
+            for at, data in enumerate(split(batch.payload)):
+                found.append((bytes(data), origins and json.loads(origins.text(at))))
+        assert batches > 5 and found.pop() == (b"plain", None)
+        assert [data for data, _ in found] == records
+        assert [tuple(told[name] for name in KINDS["kinesis"].members) for _, told in found] == rows
+        log.close()
 
 
 @pytest.mark.parametrize(
@@ -251,7 +355,10 @@ def test_aggregates_of_the_producer_library_are_taken_apart(server: str, kinesis
 def test_what_is_refused(tmp_path: Path, members: dict[str, Any], words: str) -> None:
     firehose = service(tmp_path, "http://127.0.0.1:1")
     with pytest.raises(ApiError) as refused:
-        firehose.call("CreateDeliveryStream", {"DeliveryStreamName": "s", "ExtendedS3DestinationConfiguration": BUCKET, **members})
+        firehose.call(
+            "CreateDeliveryStream",
+            {"DeliveryStreamName": "s", "ExtendedS3DestinationConfiguration": BUCKET, **members},
+        )
     assert words in refused.value.message and firehose.names() == []
 
 

@@ -230,11 +230,13 @@ class Pipeline(Turning):
                 full = True
                 break
             records = split(record.payload)
-            for data in records[max(0, work.last + 1 - record.first) :]:
-                if not self.processing.has_room(work, data) or (cut and work.last >= cut):
+            origins = getattr(record, "origins", None)
+            for at in range(max(0, work.last + 1 - record.first), len(records)):
+                origin = origins.text(at) if origins else b""
+                if not self.processing.has_room(work, records[at], origin) or (cut and work.last >= cut):
                     full = True
                     break
-                self.processing.add(work, data, record.time_ms)
+                self.processing.add(work, records[at], record.time_ms, origin)
             if work.last >= last:
                 backups.append((record.first, last, len(record.payload), record.time_ms))
             if full:
@@ -302,9 +304,7 @@ class Pipeline(Turning):
             for plan in job.plans:
                 yield Outcome(plan, error=error)
             return
-        for plan, schema, progress, each in zip(
-            job.plans, job.schemas, job.progress, pieces, strict=True
-        ):
+        for plan, schema, progress, each in zip(job.plans, job.schemas, job.progress, pieces, strict=True):
             try:
                 yield Outcome(plan, self.delivering.deliver(plan, each, schema, progress))
             except OSError as error:  # its frames hold the object's bytes, and the error may be kept

@@ -6,7 +6,8 @@ An envelope: each start makes a data key; stream.json keeps it encrypted under t
     sealed batch:  u32 number of the data key | 12 random bytes | AES-256-GCM of the payload, with its tag
                    authenticated with it: stream, log, type, number of the key
 
-The type of a log record says whether it is sealed, so a stream that starts or stops encryption changes
+Records of a source have their origins in front of them, inside of what is sealed (sources/origins.py).
+The type of a log record says which of the two it is, so a stream that starts or stops encryption changes
 what it writes from then on, and reads both. Headers (sequence numbers, sizes, times) and the
 journal (object names, so partition keys too) are not encrypted. Encryption is the
 kept library `cryptography` (extra `cloudcore[encryption]`).
@@ -24,8 +25,9 @@ from typing import Any, Protocol
 from cloudcore.errors import CorruptError
 from cloudcore.firehose.checks import invalid
 from cloudcore.firehose.records import frame
+from cloudcore.firehose.sources.origins import Origins, parted
 
-_SEALED = 0x100  # in the type of a log record
+_SEALED, _ORIGINS = 0x100, 0x200  # in the type of a log record
 _HEAD = struct.Struct("<I12s")
 _BATCH_BYTES = (1 << 20) - 8192
 _KEY_BYTES = 32
@@ -33,13 +35,14 @@ _KEY_BYTES = 32
 
 @dataclass(frozen=True)
 class Opened:
-    """A record whose payload was decrypted."""
+    """A record whose payload was decrypted, or parted from its origins."""
 
     first: int
     count: int
     type: int
     time_ms: int
-    payload: bytes
+    payload: Any
+    origins: Origins | None = None
 
 
 class KeyFile:
@@ -145,24 +148,35 @@ class SealedLog:
         sealed = sealer.seal(self._name, type, payload)
         return self._log.append(sealed, type=type | _SEALED, count=count, time_ms=time_ms)
 
-    def append_records(self, records: Sequence[bytes], *, type: int = 1, time_ms: int = 0) -> tuple[int, int]:
-        if self.sealer.current is None:
+    def append_records(
+        self, records: Sequence[bytes], *, type: int = 1, time_ms: int = 0, origins: Origins | None = None
+    ) -> tuple[int, int]:
+        if self.sealer.current is None and origins is None:
             return self._log.append_records(records, type=type, time_ms=time_ms)
         first, last, start = 0, 0, 0
         while start < len(records):
             end, size = start, 0
-            while end < len(records) and (end == start or size + len(records[end]) + 4 <= _BATCH_BYTES):
-                size += len(records[end]) + 4
-                end += 1
-            begin, last = self.append(
-                frame(records[start:end]), type=type, count=end - start, time_ms=time_ms
-            )
+            while end < len(records):
+                more = len(records[end]) + 4 + (origins.row_bytes(end) if origins else 0)
+                if end > start and size + more > _BATCH_BYTES:
+                    break
+                size, end = size + more, end + 1
+            payload, kind = frame(records[start:end]), type
+            if origins:
+                payload, kind = origins.cut(start, end).before(payload), type | _ORIGINS
+            begin, last = self.append(payload, type=kind, count=end - start, time_ms=time_ms)
             first, start = first or begin, end
         return first, last
 
     def read(self, from_sequence: int = 1) -> Iterator[Any]:
         for record in self._log.read(from_sequence):
-            yield self.sealer.open(self._name, record) if record.type & _SEALED else record
+            if record.type & _SEALED:
+                record = self.sealer.open(self._name, record)
+            if record.type & _ORIGINS:
+                origins, framed = parted(record.payload)
+                kind = record.type & ~_ORIGINS
+                record = Opened(record.first, record.count, kind, record.time_ms, framed, origins)
+            yield record
 
 
 class Keys(Protocol):

@@ -22,6 +22,7 @@ from cloudcore.firehose.processing.chain import Processing
 from cloudcore.firehose.records import split
 from cloudcore.firehose.sealed import KeyFile, Keys, SealedLog, sealer_of
 from cloudcore.firehose.sources.feed import Feed, write_atomically
+from cloudcore.firehose.sources.origins import Origins, told_of
 
 if TYPE_CHECKING:
     from cloudcore.firehose.quota import Quota
@@ -103,7 +104,7 @@ class Stream(Door):
 
     def _feed(self) -> Feed:
         path = None if self._directory is None else os.path.join(self._directory, "source.json")
-        return Feed(self.name, path, lambda records: self._append(records, 1), lambda: self.last_sequence,
+        return Feed(self.name, path, self._append_fed, lambda: self.last_sequence,
                     write_atomically)  # fmt: skip
 
     def _open_log(self, part: str, disk_bound: int = 0) -> Any:
@@ -132,9 +133,9 @@ class Stream(Door):
         if not config.processed:
             return None
         return Processing(
-            config, self.arn, self._region, self._invoke, self._clock,
-            lambda seconds: self._pipeline.sleep(seconds), lambda: self._pipeline.buffers.open.keys(),
-            self._on_failed,
+            config, self.arn, self._region, told_of(self.description.get("Source")), self._invoke,
+            self._clock, lambda seconds: self._pipeline.sleep(seconds),
+            lambda: self._pipeline.buffers.open.keys(), self._on_failed,
         )  # fmt: skip
 
     @property
@@ -255,11 +256,15 @@ class Stream(Door):
             lambda now: self._source.append(payload, count=count, time_ms=now),
         )
 
-    def _append(self, records: Sequence[bytes], kind: int) -> tuple[int, int]:
+    def _append_fed(self, records: Sequence[bytes], origins: Origins | None) -> tuple[int, int]:
+        return self._append(records, 1, origins)
+
+    def _append(self, records: Sequence[bytes], kind: int, origins: Origins | None = None) -> tuple[int, int]:
         size, units = measure(records, _BILLED_UNIT)
         return self._stored(
-            size, units, lambda now: self._source.append_records(records, type=kind, time_ms=now)
-        )
+            size, units,
+            lambda now: self._source.append_records(records, type=kind, time_ms=now, origins=origins),
+        )  # fmt: skip
 
     def _stored(self, size: int, units: int, append: Callable[[int], tuple[int, int]]) -> tuple[int, int]:
         try:

@@ -14,6 +14,7 @@ from cloudcore.firehose.processing.expand import expand
 from cloudcore.firehose.processing.function import REQUEST_BYTES_MAX, Caller, request_bytes
 from cloudcore.firehose.processing.partition import Partitions
 from cloudcore.firehose.processing.work import Group, Item, Processed, Refused, Work
+from cloudcore.firehose.sources.origins import Told
 
 _FAILED = "error:processing-failed"
 _NO_KEYS: dict[str, Any] = {}
@@ -28,6 +29,7 @@ class Processing:
         config: Config,
         stream_arn: str,
         region: str,
+        told: Told,
         invoke: Callable[[str, bytes], Any],
         clock: Clock,
         sleep: Callable[[float], None],
@@ -45,22 +47,24 @@ class Processing:
         function = config.processors.function
         self.buffer_bytes = function.buffer_bytes if function else _BATCH_BYTES
         self.buffer_seconds = function.buffer_seconds if function else 0.0
-        self._caller = Caller(function, stream_arn, region, invoke, sleep) if function else None
+        self._caller = Caller(function, stream_arn, region, told, invoke, sleep) if function else None
         self._arn = function.arn if function else None
         self._expands = config.processors.decompress or config.processors.split is not None
 
-    def has_room(self, work: Work, record: bytes) -> bool:
+    def has_room(self, work: Work, record: bytes, origin: bytes = b"") -> bool:
         """Whether one more record fits the pass."""
         if not work.records:
             return True
-        grown = work.request_bytes + request_bytes(len(record))
+        grown = work.request_bytes + request_bytes(len(record), len(origin))
         return work.size + len(record) <= self.buffer_bytes and grown <= REQUEST_BYTES_MAX
 
-    def add(self, work: Work, record: bytes, arrival_ms: int) -> None:
+    def add(self, work: Work, record: bytes, arrival_ms: int, origin: bytes = b"") -> None:
+        if origin:
+            work.origins[work.first + len(work.records)] = origin
         work.records.append(record)
         work.arrivals.append(arrival_ms)
         work.size += len(record)
-        work.request_bytes += request_bytes(len(record))
+        work.request_bytes += request_bytes(len(record), len(origin))
 
     def run(self, work: Work) -> Processed:
         """Send the records through every processor and sort them into lanes."""
@@ -68,6 +72,9 @@ class Processing:
         out = Processed()
         self._partitions.begin()
         items = self._items(work, groups, out)
+        if self._caller is not None and work.origins:
+            for item in items:
+                item.origin = work.origins.get(item.sequence, b"")
         if self._caller is None:
             for item in items:
                 self._place(groups, out, item, item.data, _NO_KEYS, 1)

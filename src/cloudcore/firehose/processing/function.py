@@ -20,9 +20,11 @@ from cloudcore.errors import ApiError
 from cloudcore.firehose.processing.config import Function
 from cloudcore.firehose.processing.work import Item, Refused
 from cloudcore.firehose.records import record_id
+from cloudcore.firehose.sources.origins import Told
 
 REQUEST_BYTES_MAX = 6 * 1000 * 1000
 _RECORD_OVERHEAD = 150  # the JSON around one record's base64
+_ORIGIN_OVERHEAD = 30
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.1, 5.0
 
 
@@ -36,21 +38,22 @@ class Reply:
     attempts: int = 1
 
 
-def request_bytes(size: int) -> int:
-    """What a record of `size` bytes adds to a request."""
-    return size * 4 // 3 + _RECORD_OVERHEAD
+def request_bytes(size: int, origin: int = 0) -> int:
+    """What a record of `size` bytes adds to a request, with so many bytes about its origin."""
+    return size * 4 // 3 + _RECORD_OVERHEAD + (origin and origin + _ORIGIN_OVERHEAD)
 
 
 class Caller:
     """Calls the processor function of one stream."""
 
     def __init__(
-        self, function: Function, stream_arn: str, region: str, invoke: Callable[[str, bytes], Any],
-        sleep: Callable[[float], None],
+        self, function: Function, stream_arn: str, region: str, told: Told,
+        invoke: Callable[[str, bytes], Any], sleep: Callable[[float], None],
     ):  # fmt: skip
         self._function, self._invoke, self._sleep = function, invoke, sleep
-        self._head = b'"deliveryStreamArn":%s,"region":%s,"records":[' % (
-            orjson.dumps(stream_arn), orjson.dumps(region),
+        self._told = told
+        self._head = b'%s"deliveryStreamArn":%s,"region":%s,"records":[' % (
+            told.head, orjson.dumps(stream_arn), orjson.dumps(region),
         )  # fmt: skip
 
     def call(self, items: list[Item]) -> Iterator[Reply]:
@@ -59,9 +62,9 @@ class Caller:
         while start < len(items):
             end, size = start, 0
             while end < len(items) and (
-                end == start or size + request_bytes(len(items[end].data)) <= REQUEST_BYTES_MAX
+                end == start or size + _request_bytes(items[end]) <= REQUEST_BYTES_MAX
             ):
-                size += request_bytes(len(items[end].data))
+                size += _request_bytes(items[end])
                 end += 1
             yield from self._batch(items[start:end])
             start = end
@@ -76,7 +79,7 @@ class Caller:
             return
         for identity in identities:
             try:
-                yield _fate(replies.get(identity))
+                yield _fate(replies.get(identity), self._told.data)
             except Refused as refused:
                 yield Reply(refused=refused, attempts=attempts)
 
@@ -126,15 +129,27 @@ class Caller:
             ) from None  # fmt: skip
 
     def _event(self, items: list[Item], identities: list[str]) -> bytes:
+        data = self._told.data.encode()
         records = [
-            b'{"recordId":"%s","approximateArrivalTimestamp":%d,"data":"%s"}'
-            % (identity.encode(), item.arrival_ms, binascii.b2a_base64(item.data, newline=False))
+            b'{"recordId":"%s","approximateArrivalTimestamp":%d,"%s":"%s"%s}'
+            % (
+                identity.encode(),
+                item.arrival_ms,
+                data,
+                binascii.b2a_base64(item.data, newline=False),
+                b',"%s":%s' % (self._told.origin, item.origin) if item.origin else b"",
+            )
             for item, identity in zip(items, identities, strict=True)
         ]
         return b'{"invocationId":"%s",' % str(uuid.uuid4()).encode() + self._head + b",".join(records) + b"]}"
 
 
-def _fate(reply: Any) -> Reply:
+def _request_bytes(item: Item) -> int:
+    return request_bytes(len(item.data), len(item.origin))
+
+
+def _fate(reply: Any, member: str) -> Reply:
+    """What became of a record; its new data is the reply's `member`."""
     if reply is None:
         raise Refused(
             "Lambda.MissingRecordId",
@@ -152,12 +167,12 @@ def _fate(reply: Any) -> Reply:
             "Multiple records were returned with the same record Id. Ensure that the Lambda function "
             "returns unique record Ids for each record.",
         )
-    data = reply.get("data")
+    data = reply.get(member)
     if result != "Ok" or not isinstance(data, str):
         raise Refused(
             "Lambda.JsonProcessingException",
             "There was an error parsing the returned records: result must be Ok, Dropped or "
-            "ProcessingFailed, and data a base64 string.",
+            f"ProcessingFailed, and {member} a base64 string.",
         )
     try:
         raw = binascii.a2b_base64(data, strict_mode=bool(data))

@@ -14,6 +14,8 @@ class Work:
     arrivals: list[int] = field(default_factory=list)
     size: int = 0
     request_bytes: int = 0
+    origins: dict[int, bytes] = field(default_factory=dict)
+    """By sequence: where a source's record came from, as JSON."""
 
     @property
     def last(self) -> int:
@@ -29,6 +31,7 @@ class Item:
     arrival_ms: int
     data: bytes
     part: int | None = None
+    origin: bytes = b""
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
     F3 89 9A C2 | AggregatedRecord | MD5 of the AggregatedRecord
 
-    AggregatedRecord    3: repeated Record    (1, 2: tables of keys, not needed here)
-    Record              3: bytes data         (1, 2: numbers of its keys; 4: tags)
+    AggregatedRecord    1: repeated partition key, 3: repeated Record    (2: hash keys, not needed here)
+    Record              1: number of its partition key, 3: bytes data    (2: of its hash key; 4: tags)
 
 in the wire format of protocol buffers. What only looks like an aggregate is a record as it is.
 Source: "KPL Aggregated Record Format", in the documentation of the Kinesis Producer Library.
@@ -16,29 +16,36 @@ from collections.abc import Iterator
 
 _MAGIC = b"\xf3\x89\x9a\xc2"
 _DIGEST = 16
+_KEY_MAX = 256  # characters of a partition key
 
 
-def records_of(data: bytes) -> list[bytes]:
-    """The records in an aggregate, in order; the record itself when it is none."""
+def parts_of(data: bytes) -> list[tuple[bytes, str | None]]:
+    """The records in an aggregate, in order, each with its partition key; the record itself, with None for
+    its key, when it is none."""
     if not data.startswith(_MAGIC) or len(data) < len(_MAGIC) + _DIGEST:
-        return [data]
+        return [(data, None)]
     body = data[len(_MAGIC) : -_DIGEST]
     if hashlib.md5(body, usedforsecurity=False).digest() != data[-_DIGEST:]:
-        return [data]
+        return [(data, None)]
     try:
-        return [_data(value) for number, value in _fields(body) if number == 3 and isinstance(value, bytes)]
-    except ValueError:
-        return [data]
+        found = [(number, value) for number, value in _fields(body) if isinstance(value, bytes)]
+        keys = [value.decode() for number, value in found if number == 1]
+        return [_part(value, keys) for number, value in found if number == 3]
+    except (ValueError, IndexError):
+        return [(data, None)]
 
 
-def _data(record: bytes) -> bytes:
-    found = None
+def _part(record: bytes, keys: list[str]) -> tuple[bytes, str | None]:
+    """The data of a record and its key. Raises ValueError, IndexError."""
+    data, key = None, 0
     for number, value in _fields(record):
         if number == 3 and isinstance(value, bytes):
-            found = value
-    if found is None:
+            data = value
+        elif number == 1 and isinstance(value, int):
+            key = value
+    if data is None:
         raise ValueError("a record without data")
-    return found
+    return data, keys[key][:_KEY_MAX]
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:

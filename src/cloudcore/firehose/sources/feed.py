@@ -18,16 +18,19 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudcore.errors import ApiError, ClosedError
+from cloudcore.firehose.sources.origins import Origins
 
 logger = logging.getLogger("cloudcore.firehose")
 _PAUSE_FIRST_S, _PAUSE_MAX_S = 0.5, 30.0
 
 
 class Feed:
-    """The positions of one stream's source. `put(records)` appends; `last()` is the log's last sequence."""
+    """The positions of one stream's source. `put(records, origins)` appends; `last()` is the log's last
+    sequence."""
 
     def __init__(
-        self, name: str, path: str | None, put: Callable[[list[bytes]], Any], last: Callable[[], int],
+        self, name: str, path: str | None, put: Callable[[list[bytes], Origins | None], Any],
+        last: Callable[[], int],
         write: Callable[[str, str], None],
     ):  # fmt: skip
         self.name = name
@@ -44,14 +47,14 @@ class Feed:
             if following is not None and found is not following:
                 self._stored(following.get("key"), last() - found["sequence"])
 
-    def store(self, records: list[bytes], moved: dict[str, Any]) -> None:
+    def store(self, records: list[bytes], moved: dict[str, Any], origins: Origins | None = None) -> None:
         """Append the records, all of one shard, and go to the positions `moved`. Raises ApiError
         ServiceUnavailableException when the stream's bound is reached: what was stored until then is skipped
         when it comes again."""
         positions, skip, key = {**self.positions, **moved}, dict(self._skip), next(iter(moved), None)
         there = min(skip.get(key or "", 0), len(records))
         if there and key is not None:
-            records = records[there:]
+            records, origins = records[there:], origins and origins.cut(there)
             skip[key] -= there
         sequence = self._last()
         now = {"sequence": sequence, "at": self.positions, "skip": self._skip}
@@ -61,7 +64,7 @@ class Feed:
             self._write(self._path, json.dumps(told))
         if records:
             try:
-                self._put(records)
+                self._put(records, origins)
             except Exception:
                 self._stored(key, self._last() - sequence)
                 raise

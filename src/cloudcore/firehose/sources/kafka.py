@@ -12,6 +12,7 @@ from typing import Any
 
 from cloudcore.firehose.checks import invalid, only
 from cloudcore.firehose.sources.feed import Feed, Reader
+from cloudcore.firehose.sources.origins import Origins
 
 _POLL_MS, _RECORDS = 500, 10_000
 _LOOK_S = 10.0
@@ -87,8 +88,10 @@ class KafkaReader(Reader):
         found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_RECORDS)
         for partition, messages in found.items():
             records = [message.value or b"" for message in messages]
+            number = str(partition.partition)
+            rows = [(str(message.offset), message.timestamp) for message in messages]
             try:
-                self.feed.store(records, {str(partition.partition): messages[-1].offset + 1})
+                self.feed.store(records, {number: messages[-1].offset + 1}, Origins("msk", number, rows))
             except Exception:
                 self._seek()  # what was fetched is fetched again
                 raise

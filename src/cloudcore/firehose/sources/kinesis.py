@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudcore.firehose.checks import invalid, only
-from cloudcore.firehose.sources.aggregate import records_of
+from cloudcore.firehose.sources.aggregate import parts_of
 from cloudcore.firehose.sources.feed import Feed, Reader
+from cloudcore.firehose.sources.origins import Origins
 from cloudcore.shards import Shards
 
 _IDLE_S = 1.0
@@ -61,6 +62,13 @@ class KinesisReader(Reader):
         held = self.feed.positions.get(shard)
         records, position = shards.read(shard, held)
         if position != held:
-            taken = [each for record in records for each in records_of(record["Data"])]
-            self.feed.store(taken, {shard: position})
+            taken, rows = [], []
+            for record in records:
+                arrival = record.get("ApproximateArrivalTimestamp")
+                arrival_ms = None if arrival is None else int(arrival.timestamp() * 1000)
+                for number, (data, key) in enumerate(parts_of(record["Data"])):
+                    taken.append(data)
+                    own = record["PartitionKey"] if key is None else key
+                    rows.append((own, arrival_ms, record["SequenceNumber"], number))
+            self.feed.store(taken, {shard: position}, Origins("kinesis", shard, rows))
         return len(records)
