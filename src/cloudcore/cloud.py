@@ -19,11 +19,17 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from cloudcore.clock import Clock
 
 if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_firehose import FirehoseClient
+    from mypy_boto3_lambda import LambdaClient
+
     from cloudcore.billing import Ledger, Line
     from cloudcore.client import Client
     from cloudcore.cluster import Node
@@ -272,8 +278,26 @@ class Place:
         functions = self._services.get("lambda")
         return functions is not None and functions.has_url(url_id)
 
-    def client(self, service: str, region: str | None = None, account: str | None = None) -> Client:
-        """A client in the shape of boto3's, without HTTP.
+    @overload
+    def client(
+        self, service: Literal["dynamodb"], region: str | None = None, account: str | None = None
+    ) -> DynamoDBClient: ...
+    @overload
+    def client(
+        self, service: Literal["dynamodbstreams"], region: str | None = None, account: str | None = None
+    ) -> DynamoDBStreamsClient: ...
+    @overload
+    def client(
+        self, service: Literal["firehose"], region: str | None = None, account: str | None = None
+    ) -> FirehoseClient: ...
+    @overload
+    def client(
+        self, service: Literal["lambda"], region: str | None = None, account: str | None = None
+    ) -> LambdaClient: ...
+    @overload
+    def client(self, service: str, region: str | None = None, account: str | None = None) -> Client: ...
+    def client(self, service: str, region: str | None = None, account: str | None = None) -> Any:
+        """A client in the shape of boto3's, without HTTP; typed as boto3's where boto3-stubs is installed.
 
         service: "dynamodb", "dynamodbstreams", "lambda" or "firehose". Raises ValueError for another, and as
         `at` does.
@@ -282,7 +306,7 @@ class Place:
 
         return Client(self.at(region, account), service)
 
-    def boto3_session(self, region: str | None = None, account: str | None = None) -> Any:
+    def boto3_session(self, region: str | None = None, account: str | None = None) -> boto3.Session:
         """A real boto3.Session whose clients and resources reach this cloud without a socket. Needs boto3.
 
         dynamodb, dynamodbstreams, lambda, firehose, s3 (on the object store) and sts are there; other
@@ -708,9 +732,7 @@ class Cloud(Place):
 
         self.dynamodb  # noqa: B018 - a directory that another process owns is refused here
         path = None if unix is None else os.fspath(unix)
-        endpoint = Endpoint(
-            self, host, port, guard=guard, console=console, unix=path, tls=tls
-        )
+        endpoint = Endpoint(self, host, port, guard=guard, console=console, unix=path, tls=tls)
         for place in self.places():
             if "dynamodb" in place._services and self.node is None:
                 endpoint.answer_items_of(place)

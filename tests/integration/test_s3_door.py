@@ -6,6 +6,7 @@ import base64
 import hashlib
 import http.client
 import urllib.request
+from datetime import timedelta
 
 import boto3
 import pytest
@@ -117,6 +118,65 @@ def test_listing_in_pages_of_any_size(s3, size):
         assert rows(operation, Prefix="zz") == ([], [])
     after = s3.list_objects_v2(Bucket="keys", StartAfter="b")
     assert [row["Key"] for row in after["Contents"]] == ["c/1", "c/2", "d ü&"] and after["KeyCount"] == 3
+
+
+def test_conditions_of_time_and_of_copies(s3):
+    s3.put_object(Bucket="data", Key="dated", Body=b"1")
+    head = s3.head_object(Bucket="data", Key="dated")
+    changed, etag, hour = head["LastModified"], head["ETag"], timedelta(hours=1)
+    for options, wrong in [
+        ({"IfModifiedSince": changed}, "304"), ({"IfModifiedSince": changed - hour}, None),
+        ({"IfUnmodifiedSince": changed - hour}, "PreconditionFailed"), ({"IfUnmodifiedSince": changed}, None),
+        ({"IfMatch": etag, "IfUnmodifiedSince": changed - hour}, None),
+        ({"IfNoneMatch": '"other"', "IfModifiedSince": changed}, None),
+    ]:  # fmt: skip
+        try:
+            assert s3.get_object(Bucket="data", Key="dated", **options)["Body"].read() == b"1"
+            found = None
+        except ClientError as error:
+            found = error.response["Error"]["Code"]
+        assert found == wrong, options
+    for options in ({"CopySourceIfMatch": '"other"'}, {"CopySourceIfNoneMatch": etag}, {"CopySourceIfModifiedSince": changed}):
+        with pytest.raises(ClientError, match="PreconditionFailed"):
+            s3.copy_object(Bucket="data", Key="dated2", CopySource="data/dated", **options)
+    s3.copy_object(Bucket="data", Key="dated2", CopySource="data/dated", CopySourceIfMatch=etag)
+
+
+def test_a_presigned_url_names_the_headers_of_its_answer(s3):
+    s3.put_object(Bucket="data", Key="shown", Body=b"<p>", ContentType="text/x", CacheControl="no-store")
+    url = s3.generate_presigned_url("get_object", {
+        "Bucket": "data", "Key": "shown", "ResponseContentDisposition": 'attachment; filename="a.html"',
+        "ResponseContentType": "text/html", "ResponseCacheControl": "max-age=60",
+    })  # fmt: skip
+    with urllib.request.urlopen(url) as answer:
+        shown = {name.lower(): value for name, value in answer.getheaders()}
+        assert answer.read() == b"<p>" and len(answer.headers.get_all("Content-Type")) == 1
+    assert (shown["content-type"], shown["cache-control"]) == ("text/html", "max-age=60")
+    assert shown["content-disposition"] == 'attachment; filename="a.html"'
+
+
+def test_a_key_that_is_the_folder_of_another(s3):
+    s3.put_object(Bucket="data", Key="folder/in/it", Body=b"1")
+    s3.put_object(Bucket="data", Key="folder/", Body=b"")  # the mark of a folder is an object of its own
+    with pytest.raises(ClientError) as error:
+        s3.head_object(Bucket="data", Key="folder/in")
+    assert code(error) == "404"
+    s3.delete_object(Bucket="data", Key="folder/in")  # no object: no error, and nothing goes
+    assert s3.get_object(Bucket="data", Key="folder/in/it")["Body"].read() == b"1"
+    for key in ("folder/in", "folder/in/it/deeper"):
+        with pytest.raises(ClientError, match="a key cannot be the folder of another"):
+            s3.put_object(Bucket="data", Key=key, Body=b"2")
+    rows = s3.list_objects_v2(Bucket="data", Prefix="folder")["Contents"]
+    assert [row["Key"] for row in rows] == ["folder/", "folder/in/it"]
+
+
+def test_uploads_that_were_begun_are_listed(s3):
+    begun = {key: s3.create_multipart_upload(Bucket="data", Key=key)["UploadId"] for key in ("up/b", "up/a", "other")}
+    found = s3.list_multipart_uploads(Bucket="data", Prefix="up/")["Uploads"]
+    assert [(one["Key"], one["UploadId"]) for one in found] == [("up/a", begun["up/a"]), ("up/b", begun["up/b"])]
+    for key, upload in begun.items():
+        s3.abort_multipart_upload(Bucket="data", Key=key, UploadId=upload)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="data", Prefix="up/")
 
 
 def test_copy_and_delete_many(s3):

@@ -23,3 +23,6 @@ for batch in Log("x").read():
 Columns()  # error: call-arg
 Tables(3)  # error: arg-type
 Tables(None).call_json("GetItem", {})  # error: arg-type
+cloud.client("dynamodb").get_item(Tablename="orders")  # error: call-arg
+cloud.client("dynamodb").list_tables()["Tables"]  # error: typeddict-item
+cloud.client("firehose").put_items()  # error: attr-defined

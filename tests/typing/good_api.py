@@ -49,3 +49,18 @@ def engine() -> None:
     assert_type(columns.finish(), ArrowBatch)
     with Tables(None) as store:
         assert_type(store.get_item_view("orders", {"customer": {"S": "ann"}}), Item | None)
+
+
+def clients() -> None:
+    cloud = cloudcore.open("shop.cc")
+    db = cloud.client("dynamodb")
+    assert_type(db.list_tables()["TableNames"], list[str])
+    assert_type(db.describe_table(TableName="orders")["Table"]["ItemCount"], int)
+    names = [name for page in db.get_paginator("list_tables").paginate() for name in page["TableNames"]]
+    assert_type(names, list[str])
+    assert_type(cloud.client("lambda").list_functions()["Functions"][0]["FunctionName"], str)
+    assert_type(cloud.client("firehose").list_delivery_streams()["HasMoreDeliveryStreams"], bool)
+    assert_type(cloud.client("dynamodbstreams").list_streams()["Streams"][0]["StreamArn"], str)
+    session = cloud.boto3_session()
+    assert_type(session.client("firehose").list_delivery_streams()["HasMoreDeliveryStreams"], bool)
+    assert_type(session.region_name, str)

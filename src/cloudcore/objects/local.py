@@ -20,6 +20,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from stat import S_ISREG
 
 from cloudcore.errors import ApiError
 from cloudcore.objects.notifications import Notifications
@@ -110,6 +111,8 @@ class LocalObjects:
             stat = os.stat(self.path_of(bucket, key))
         except (FileNotFoundError, NotADirectoryError):
             raise _no_such_key(key) from None
+        if not S_ISREG(stat.st_mode):  # the directory of other keys
+            raise _no_such_key(key)
         try:
             with open(
                 _head_path(os.path.join(self._bucket(bucket), _PRIVATE), key), encoding="utf-8"
@@ -133,7 +136,7 @@ class LocalObjects:
         path = self.path_of(bucket, key)
         try:
             os.unlink(path)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return
         self._sync_directory(os.path.dirname(path))
         if self.notifications is not None:

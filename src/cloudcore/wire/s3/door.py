@@ -11,7 +11,8 @@ from cloudcore.wire.s3.request import Reply, Request, parse_query, place
 
 _PLAIN = {
     "list-type", "prefix", "delimiter", "max-keys", "marker", "start-after", "continuation-token",
-    "encoding-type", "fetch-owner", "x-id", "response-content-type", "versionId", "max-buckets",
+    "encoding-type", "fetch-owner", "x-id", "versionId", "max-buckets", "max-uploads",
+    *(f"response-{name}" for name in objects.OVERRIDDEN),
 }  # fmt: skip
 """Query members that name no operation of their own."""
 _BUCKET: dict[tuple[str, str], Callable[[Request], Reply]] = {
@@ -23,6 +24,7 @@ _BUCKET: dict[tuple[str, str], Callable[[Request], Reply]] = {
     ("GET", "versioning"): buckets.get_versioning,
     ("GET", "notification"): notification.get_notification,
     ("PUT", "notification"): notification.put_notification,
+    ("GET", "uploads"): multipart.list_uploads,
     ("POST", "delete"): objects.delete_objects,
 }
 _OBJECT: dict[tuple[str, str], Callable[[Request], Reply]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from typing import Any
 from urllib.parse import quote
 
@@ -45,7 +46,8 @@ def list_objects(request: Request) -> Reply:
         if kind == "prefix":
             members.append(("CommonPrefixes", [("Prefix", text(value))]))
         else:
-            members.append(("Contents", _contents(request, value, text(value))))
+            with contextlib.suppress(ApiError):  # deleted since it was listed
+                members.append(("Contents", _contents(request, value, text(value))))
     return 200, list(xml.HEADERS), xml.document("ListBucketResult", members)
 
 

@@ -1,11 +1,12 @@
 """Multipart uploads, kept beside the bucket's objects until they are completed.
 
-    <bucket>/.cloudcore/uploads/<id>/upload.json    key and what CreateMultipartUpload said
-    <bucket>/.cloudcore/uploads/<id>/<part>         a part's bytes; <part>.md5 its digest
+<bucket>/.cloudcore/uploads/<id>/upload.json    key and what CreateMultipartUpload said
+<bucket>/.cloudcore/uploads/<id>/<part>         a part's bytes; <part>.md5 its digest
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -42,9 +43,7 @@ def put_part(request: Request) -> Reply:
     directory, _ = _upload(request)
     number = request.query["partNumber"]
     if not number.isdecimal() or not 1 <= int(number) <= 10_000:
-        raise ApiError(
-            "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive"
-        )
+        raise ApiError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
     copied = "x-amz-copy-source" in request.headers
     if copied:
         data = _copied(request)
@@ -85,9 +84,7 @@ def complete_upload(request: Request) -> Reply:
     etag = f"{hashlib.md5(digests).hexdigest()}-{len(paths)}"
     told = upload["told"]
     told["metadata"][":etag"] = etag
-    request.store.put(
-        request.bucket, request.key, _blocks(paths), cause="CompleteMultipartUpload", **told
-    )
+    request.put(_blocks(paths), cause="CompleteMultipartUpload", **told)
     shutil.rmtree(directory)
     members = [
         ("Location", f"/{request.bucket}/{request.key}"),
@@ -117,6 +114,24 @@ def list_parts(request: Request) -> Reply:
         part = [("PartNumber", number), ("LastModified", xml.moment(stat.st_mtime))]
         members.append(("Part", [*part, ("ETag", f'"{_digest(path)}"'), ("Size", stat.st_size)]))
     return 200, list(xml.HEADERS), xml.document("ListPartsResult", members)
+
+
+def list_uploads(request: Request) -> Reply:
+    """The uploads begun and not yet completed, by key."""
+    home, prefix = os.path.join(request.directory(), PRIVATE, "uploads"), request.query.get("prefix", "")
+    found = []
+    for name in os.listdir(home) if os.path.isdir(home) else []:
+        path = os.path.join(home, name, "upload.json")
+        with contextlib.suppress(FileNotFoundError):  # completed meanwhile
+            with open(path, encoding="utf-8") as file:
+                key = json.load(file)["key"]
+            if key.startswith(prefix):
+                found.append((key, os.stat(path).st_mtime, name))
+    members: list[tuple[str, Any]] = [("Bucket", request.bucket), ("Prefix", prefix), ("IsTruncated", False)]
+    for key, begun, name in sorted(found):
+        upload = [("Key", key), ("UploadId", name), ("Initiated", xml.moment(begun))]
+        members.append(("Upload", [*upload, ("StorageClass", "STANDARD")]))
+    return 200, list(xml.HEADERS), xml.document("ListMultipartUploadsResult", members)
 
 
 def _upload(request: Request) -> tuple[str, dict[str, Any]]:

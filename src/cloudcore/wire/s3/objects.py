@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,6 +19,10 @@ from cloudcore.wire.s3 import body as bodies
 from cloudcore.wire.s3 import xml
 from cloudcore.wire.s3.request import Reply, Request, parse_query
 
+OVERRIDDEN = (
+    "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
+)  # fmt: skip
+"""Headers of an answer that its request may name: response-content-type=..."""
 KEPT = ("cache-control", "content-disposition", "content-language", "expires")
 _META = "x-amz-meta-"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -64,7 +68,7 @@ def put_object(request: Request) -> Reply:
     _may_write(request)
     etag = hashlib.md5(data).hexdigest()
     told["metadata"][":etag"] = etag
-    request.store.put(request.bucket, request.key, data, **told)
+    request.put(data, **told)
     return 200, [("ETag", f'"{etag}"'), *checksum.items()], b""
 
 
@@ -134,6 +138,8 @@ def source_of(request: Request) -> tuple[str, str]:
 def _copy(request: Request) -> Reply:
     bucket, key = source_of(request)
     head = request.store.head(bucket, key)
+    if _unmet(request.headers, "x-amz-copy-source-", head) is not None:
+        raise _precondition()
     data = request.store.get(bucket, key)
     etag = head.metadata.get(":etag") or hashlib.md5(data).hexdigest()
     if request.headers.get("x-amz-metadata-directive") == "REPLACE":
@@ -152,7 +158,7 @@ def _copy(request: Request) -> Reply:
                 "attributes.",
             )
     told["metadata"][":etag"] = etag
-    request.store.put(request.bucket, request.key, data, cause="Copy", **told)
+    request.put(data, cause="Copy", **told)
     made = request.store.head(request.bucket, request.key)
     members = [("LastModified", xml.moment(made.modified)), ("ETag", f'"{etag}"')]
     return 200, list(xml.HEADERS), xml.document("CopyObjectResult", members)
@@ -186,7 +192,7 @@ def _looked_up(request: Request) -> tuple[Any, list[tuple[str, str]], Reply | No
         ("ETag", etag),
         ("Last-Modified", formatdate(head.modified, usegmt=True)),
         ("Accept-Ranges", "bytes"),
-        ("Content-Type", request.query.get("response-content-type") or head.content_type),
+        ("Content-Type", head.content_type),
     ]
     if head.content_encoding:
         headers.append(("Content-Encoding", head.content_encoding))
@@ -195,13 +201,39 @@ def _looked_up(request: Request) -> tuple[Any, list[tuple[str, str]], Reply | No
             headers.append((_META + name, value))
         elif name[1:] in KEPT:
             headers.append((name[1:], value))
-    wanted = request.headers.get("if-match")
-    if wanted not in (None, "*") and (wanted or "").strip('"') != etag.strip('"'):
+    named = {name: request.query.get(f"response-{name}") for name in OVERRIDDEN}
+    headers = [(name, value) for name, value in headers if not named.get(name.lower())]
+    headers += [(name, value) for name, value in named.items() if value]
+    unmet = _unmet(request.headers, "", head)
+    if unmet == 412:
         raise _precondition()
-    known = request.headers.get("if-none-match")
-    if known is not None and (known == "*" or known.strip('"') == etag.strip('"')):
-        return head, headers, (304, [("ETag", etag)], b"")
-    return head, headers, None
+    return head, headers, None if unmet is None else (304, [("ETag", etag)], b"")
+
+
+def _unmet(headers: Mapping[str, str], prefix: str, head: Any) -> int | None:
+    """412 or 304 where the conditions of a read do not hold; tags go before times (RFC 9110)."""
+    etag = etag_of(head).strip('"')
+
+    def tags(name: str) -> set[str] | None:
+        text = headers.get(prefix + name)
+        return None if text is None else {tag.strip(' W/"') for tag in text.split(",")}
+
+    def moment(name: str) -> float | None:
+        try:
+            return parsedate_to_datetime(headers.get(prefix + name, "")).timestamp()
+        except ValueError:
+            return None  # as if it were not there
+
+    wanted, known = tags("if-match"), tags("if-none-match")
+    before, since = moment("if-unmodified-since"), moment("if-modified-since")
+    changed = int(head.modified)
+    if wanted is not None and not wanted & {etag, "*"}:
+        return 412
+    if wanted is None and before is not None and changed > before:
+        return 412
+    if known is not None:
+        return 304 if known & {etag, "*"} else None
+    return 304 if since is not None and changed <= since else None
 
 
 def _precondition() -> ApiError:

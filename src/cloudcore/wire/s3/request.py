@@ -42,6 +42,15 @@ class Request:
             )
         return path
 
+    def put(self, data: Any, **told: Any) -> None:
+        """Store the object. Raises ApiError NotImplemented where another key has its file's name."""
+        try:
+            self.store.put(self.bucket, self.key, data, **told)
+        except (IsADirectoryError, NotADirectoryError, FileExistsError):
+            raise ApiError(
+                "NotImplemented", "Objects are files here: a key cannot be the folder of another key.", 501
+            ) from None
+
 
 def place(path: str, host: str) -> tuple[str, str]:
     """(bucket, key) of a request, virtual-hosted or path style."""
