@@ -3,6 +3,9 @@
 #ifndef CC_HTTP_INTERNAL_H
 #define CC_HTTP_INTERNAL_H
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "base/thread.h"
 #include "http/chunks.h"
 #include "http/server.h"
@@ -25,6 +28,7 @@ struct cc_http_exchange {
 struct connection {
     connection *previous, *next;
     int descriptor;
+    char peer[INET6_ADDRSTRLEN]; /* its address; empty: not known */
     connection_state state;
     bool keep_alive, gone; /* gone: the peer left while Python answers */
     bool ended;            /* the peer has sent its last byte */
@@ -91,6 +95,8 @@ CC_MUST_CHECK cc_status cc_connection_format(cc_http_server *server, cc_buffer *
 CC_MUST_CHECK cc_status cc_connection_format_head(cc_http_server *server, cc_buffer *out, int status,
                                                   const char *date, bool keep_alive, bool chunked,
                                                   cc_bytes headers);
+/* peer.c: the address of a connection's other end into `out`, of INET6_ADDRSTRLEN bytes; "" where it has none. */
+void cc_peer_name(int descriptor, const struct sockaddr_storage *from, socklen_t size, char *out);
 /* server.c */
 /* The date that an answer made on another thread than the epoll thread bears; `out` holds CC_DATE_SIZE. */
 void cc_server_date_now(char *out);

@@ -92,7 +92,10 @@ static void set_accepting(cc_http_server *server, bool accepting) {
 
 static void accept_all(cc_http_server *server) {
     while (server->connection_count < server->options.connections_max) {
-        int descriptor = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage from = {0};
+        socklen_t size = sizeof from;
+        int descriptor = accept4(server->listener, (struct sockaddr *)&from, &size,
+                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (descriptor < 0) {
             if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ECONNABORTED && errno != EINTR)
                 set_accepting(server, false); /* out of descriptors: the next sweep tries again */
@@ -107,6 +110,7 @@ static void accept_all(cc_http_server *server) {
             close(descriptor);
             return;
         }
+        cc_peer_name(descriptor, &from, size, c->peer);
         c->descriptor = descriptor;
         c->events = EPOLLIN;
         c->since_ns = server->now_ns;
@@ -328,6 +332,8 @@ const cc_http_head *cc_http_exchange_head(const cc_http_exchange *exchange) { re
 cc_bytes cc_http_exchange_body(const cc_http_exchange *exchange) {
     return cc_bytes_of(exchange->of->in.data + exchange->of->body_at, exchange->of->body_size);
 }
+
+const char *cc_http_exchange_peer(const cc_http_exchange *exchange) { return exchange->of->peer; }
 
 cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int status, cc_bytes headers,
                         cc_bytes body) {

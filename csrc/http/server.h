@@ -35,6 +35,10 @@ typedef bool (*cc_http_fast)(void *context, const cc_http_head *head, cc_bytes b
  * with, static text. Called before the body is read. */
 typedef uint64_t (*cc_http_limit)(void *context, const cc_http_head *head, const char **refusal_out);
 
+/* A front in this process (TLS) connects over a Unix socket that it bound to the abstract name CC_HTTP_FRONT, the
+ * address of its own client, "/" and anything that makes the name its own. */
+#define CC_HTTP_FRONT "cloudcore-front/"
+
 typedef struct {
     const char *host;         /* IPv4 or IPv6 address; default 127.0.0.1 */
     uint16_t port;            /* 0: any free one */
@@ -57,6 +61,8 @@ CC_MUST_CHECK cc_status cc_http_next(cc_http_server *server, uint64_t timeout_ns
 /* Valid until the reply. */
 const cc_http_head *cc_http_exchange_head(const cc_http_exchange *exchange);
 cc_bytes cc_http_exchange_body(const cc_http_exchange *exchange);
+/* The address of who asks, an IPv4 or IPv6 one in text; empty over a Unix socket. */
+const char *cc_http_exchange_peer(const cc_http_exchange *exchange);
 /* Ends the exchange; `headers` as in cc_http_reply_parts. */
 CC_MUST_CHECK cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int status,
                                       cc_bytes headers, cc_bytes body);

@@ -47,6 +47,7 @@ cdef extern from "http/server.h" nogil:
     cc_status cc_http_next(cc_http_server *server, uint64_t timeout_ns, cc_http_exchange **out)
     const cc_http_head *cc_http_exchange_head(const cc_http_exchange *exchange)
     cc_bytes cc_http_exchange_body(const cc_http_exchange *exchange)
+    const char *cc_http_exchange_peer(const cc_http_exchange *exchange)
     cc_status cc_http_reply(cc_http_server *server, cc_http_exchange *exchange, int status, cc_bytes headers,
                             cc_bytes body)
     cc_status cc_http_reply_begin(cc_http_server *server, cc_http_exchange *exchange, int status,
@@ -123,6 +124,7 @@ cdef class Request:
     cdef readonly str target
     cdef readonly dict headers
     cdef readonly bytes body
+    cdef readonly str peer
 
 
 @cython.final
@@ -200,6 +202,7 @@ cdef class Server:
             request.headers[_bytes(head.headers[i].name).decode("ascii").lower()] = (
                 _bytes(head.headers[i].value).decode("latin-1"))
         request.body = _bytes(cc_http_exchange_body(exchange))
+        request.peer = cc_http_exchange_peer(exchange).decode("ascii")
         return request
 
     def reply(self, Request request, int status, list headers, bytes body):

@@ -17,6 +17,9 @@ class Request:
     def headers(self) -> dict[str, str]: ...
     @property
     def body(self) -> bytes: ...
+    @property
+    def peer(self) -> str:
+        """The address of who asks; empty over a Unix socket."""
 
 @final
 class Server:

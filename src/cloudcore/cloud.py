@@ -583,7 +583,9 @@ class Cloud(Place):
             return None
         from cloudcore.wire.auth import Guard, Keys
 
-        return Guard(Keys(self._auth, self.account), self.clock, self._partition_key, self.region)
+        return Guard(
+            Keys(self._auth, self.account), self.clock, self._partition_key, self.region, self._policy_of
+        )
 
     def _functions_guard(self) -> Guard | None:
         """Who may ask the functions' own listener: functions, by the secret that they alone were given."""
@@ -599,6 +601,15 @@ class Cloud(Place):
         if len(parts) != 6 or (parts[4], parts[3]) not in self._places:
             return None
         return self._places[parts[4], parts[3]].dynamodb.partition_key(parts[5].split("/")[1])
+
+    def _policy_of(self, arn: str) -> str | None:
+        """The policy that the table or the function of an ARN has, if it is open and has one."""
+        parts = arn.split(":", 5)
+        place = self._places.get((parts[4], parts[3])) if len(parts) == 6 else None
+        if place is None or parts[2] not in ("dynamodb", "lambda"):
+            return None
+        service = place.dynamodb if parts[2] == "dynamodb" else place.lambda_
+        return service.policy_of(parts[5])
 
     def close(self, grace_s: float = 5.0) -> None:
         """Close every service that was used. Idempotent.

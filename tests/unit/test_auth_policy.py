@@ -136,3 +136,49 @@ def test_several_policies_speak_together() -> None:
     assert decide([read], "dynamodb:GetItem", TABLE, {}) == "Allow"
     assert decide([read, never], "dynamodb:GetItem", TABLE, {}) == "Deny"
     assert decide([read], "dynamodb:PutItem", TABLE, {}) is None
+
+
+ANN = {"aws:principalarn": ["arn:aws:iam::000000000000:user/ann"], "aws:principalaccount": ["000000000000"]}
+
+
+@pytest.mark.parametrize(
+    ("effect", "who", "expected"),
+    [
+        ("Allow", {"Principal": "*"}, "Allow"),
+        ("Allow", {"Principal": {"AWS": "*"}}, "Allow"),
+        (
+            "Allow",
+            {"Principal": {"AWS": ["arn:aws:iam::000000000000:user/bob", ANN["aws:principalarn"][0]]}},
+            "Allow",
+        ),
+        ("Allow", {"Principal": {"AWS": "arn:aws:iam::000000000000:user/bob"}}, None),
+        ("Allow", {"Principal": {"AWS": "arn:aws:iam::000000000000:root"}}, None),  # left to her own policies
+        ("Allow", {"Principal": {"AWS": "000000000000"}}, None),
+        ("Deny", {"Principal": {"AWS": "000000000000"}}, "Deny"),
+        ("Deny", {"Principal": {"AWS": "arn:aws:iam::000000000000:root"}}, "Deny"),
+        ("Deny", {"Principal": {"AWS": "arn:aws:iam::111122223333:root"}}, None),
+        ("Allow", {"Principal": {"Service": "s3.amazonaws.com"}}, None),
+        ("Deny", {"NotPrincipal": {"AWS": ["000000000000", "arn:aws:iam::000000000000:user/bob"]}}, None),
+        ("Deny", {"NotPrincipal": {"AWS": "arn:aws:iam::000000000000:user/bob"}}, "Deny"),
+    ],
+)
+def test_whom_a_resource_speaks_of(effect: str, who: Any, expected: str | None) -> None:
+    statement = {"Effect": effect, "Action": "*", "Resource": "*", **who}
+    policy = Policy({"Statement": statement}, of_resource=True)
+    assert policy.says("dynamodb:GetItem", TABLE, ANN) == expected
+
+
+@pytest.mark.parametrize(
+    ("who", "words"),
+    [
+        ({}, "needs Principal or NotPrincipal"),
+        ({"Principal": "*", "NotPrincipal": "*"}, "one of them"),
+        ({"Principal": "ann"}, 'Principal is "*" or has AWS'),
+        ({"Principal": {"User": "ann"}}, 'Principal is "*" or has AWS'),
+        ({"NotPrincipal": {"AWS": 5}}, "NotPrincipal AWS is text or a list"),
+    ],
+)
+def test_what_is_no_policy_of_a_resource(who: Any, words: str) -> None:
+    with pytest.raises(PolicyError) as refused:
+        Policy({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", **who}}, of_resource=True)
+    assert words in str(refused.value)

@@ -1,7 +1,6 @@
 """Resource policies of tables: checked as documents, kept and given back.
 
-They are not enforced: requests are not authenticated, so there is no principal to hold one against
-(docs/deviations.md).
+Where requests are signed with access keys, wire/auth/ holds them against who asks.
 """
 
 from __future__ import annotations

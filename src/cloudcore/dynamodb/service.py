@@ -183,6 +183,14 @@ class DynamoDB:
         schema = json.loads(described[0])["KeySchema"]
         return next(str(key["AttributeName"]) for key in schema if key["KeyType"] == "HASH")
 
+    def policy_of(self, resource: str) -> str | None:
+        """The policy of the table of `table/NAME...`, an index of it too; None when it has none."""
+        kind, _, rest = resource.partition("/")
+        name, _, part = rest.partition("/")
+        described = self.tables.describe(name) if kind == "table" and not part.startswith("stream/") else None
+        policy = None if described is None else json.loads(described[0]).get("Policy")
+        return None if policy is None else str(policy["Policy"])
+
     def _resume(self) -> None:
         """What an earlier process was at goes on."""
         if self.catalogue:

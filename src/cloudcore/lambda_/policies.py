@@ -1,7 +1,7 @@
 """Resource policies: statements kept as AWS shows them, per function, version or alias.
 
 A policy is {"RevisionId": text, "Statement": [statements]}; the record keeps it by qualifier, "" for none.
-There is no IAM here, so a caller with AWS's API is never refused; function URLs are held against it.
+Function URLs are held against it; other calls where they are signed with access keys (wire/auth/).
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ import orjson
 from cloudcore.billing import Prices
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, BusyError, ClosedError, CloudcoreError
-from cloudcore.lambda_ import aliases, code, layers, lineage, names, operations
+from cloudcore.lambda_ import aliases, code, layers, lineage, names, operations, policies
 from cloudcore.lambda_.asynchronous import Asynchronous
 from cloudcore.lambda_.capacity import Capacity
 from cloudcore.lambda_.durable.driver import Durable
@@ -480,6 +480,16 @@ class Lambda:
         except ApiError:
             return False
         return True
+
+    def policy_of(self, resource: str) -> str | None:
+        """The policy of `function:NAME`, or of its version or alias; None when it has none."""
+        kind, name, qualifier = [*resource.split(":"), "", ""][:3]
+        with self.lock:
+            function = self.registry.get(name) if kind == "function" else None
+            if function is None:
+                return None
+            held = function.policies.get("" if qualifier == names.LATEST else qualifier)
+            return None if held is None else policies.text(held)
 
     def version(self, reference: names.Reference) -> Version:
         """The version that a reference names, by its number or by an alias (the first of its two)."""

@@ -25,7 +25,7 @@ _JSON = ("Content-Type", "application/json")
 def event_of(
     url_id: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes, now: float
 ) -> dict[str, Any]:
-    """The event. `headers` by lower-case name; `path` and `query` as they came."""
+    """The event. `headers` by lower-case name, with X-Forwarded-For; `path` and `query` as they came."""
     domain = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
     values: dict[str, str] = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
@@ -45,7 +45,7 @@ def event_of(
                 "method": method,
                 "path": path,
                 "protocol": "HTTP/1.1",
-                "sourceIp": "127.0.0.1",
+                "sourceIp": headers["x-forwarded-for"],
                 "userAgent": headers.get("user-agent", ""),
             },
             "requestId": str(uuid.uuid4()),

@@ -63,7 +63,7 @@ class Endpoint:
 
             return Console(cloud, (host,), writable=console == "write", any_host=host not in LOOPBACK)
 
-        self._router = Router(cloud, guard, make_console if console else None)
+        self._router = Router(cloud, guard, make_console if console else None, certificate is not None)
         self._files = contextlib.ExitStack()  # what goes when nobody listens any more
         with self._files:
             listener = self._listen_locally(unix, certificate is not None)
@@ -249,7 +249,9 @@ class Endpoint:
         began = time.perf_counter()
         answer: Reply | Streamed | None
         try:
-            answer = self._router.answer(request.method, request.target, request.headers, request.body)
+            answer = self._router.answer(
+                request.method, request.target, request.headers, request.body, request.peer
+            )
         except Exception:
             _log.exception("%s %s failed", request.method, request.target)
             answer = failure()

@@ -60,11 +60,16 @@ class Router:
 
     `cloud` is a Cloud, or the Place in one that is meant where a request names no account or region. `guard`
     says who asks and whether they may; without one nobody looks at signatures. `console` makes the pages.
+    `secure`: requests come over TLS.
     """
 
-    def __init__(self, cloud: Any, guard: Guard | None = None, console: Callable[[], Console] | None = None):
+    def __init__(
+        self, cloud: Any, guard: Guard | None = None, console: Callable[[], Console] | None = None,
+        secure: bool = False,
+    ):  # fmt: skip
         self._cloud = cloud
         self._guard = guard
+        self._secure = secure
         self._make_console = console
         self._serial = itertools.count(time.monotonic_ns())
 
@@ -72,12 +77,17 @@ class Router:
     def _console(self) -> Console | None:
         return self._make_console() if self._make_console is not None else None
 
-    def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Reply | Streamed:
-        """(status, headers, body), or Streamed; `headers` by lower-case name. Refusals are answers too."""
+    def answer(
+        self, method: str, target: str, headers: Headers, body: bytes, source: str = ""
+    ) -> Reply | Streamed:
+        """(status, headers, body), or Streamed; `headers` by lower-case name. Refusals are answers too.
+
+        `source`: the address that the request came from, if it came from one.
+        """
         path, _, query = target.partition("?")
         url = _FUNCTION_URL.match(headers.get("host", ""))
         if url or path.startswith("/lambda-url/"):
-            return self._function_url(url[1] if url else None, method, path, query, headers, body)
+            return self._function_url(url[1] if url else None, method, path, query, headers, body, source)
         if path in _HEALTH and method in ("GET", "HEAD"):
             return 200, [("Content-Type", "application/json")], self._health()
         if path.startswith(_OWN) or path == _OWN[:-1]:
@@ -86,7 +96,7 @@ class Router:
             return 200, _cors(headers), b""
         if self._guard is not None:
             try:
-                identity = self._guard.check(method, target, headers, body)
+                identity = self._guard.check(method, target, headers, body, source, self._secure)
             except ApiError as error:
                 return self._refused(error, method, path, headers)
             # From here on a request means what its key is for, whatever account its key looks like.
@@ -207,8 +217,9 @@ class Router:
         return status, out, answer
 
     def _function_url(
-        self, url_id: str | None, method: str, path: str, query: str, headers: Headers, body: bytes
-    ) -> Reply | Streamed:
+        self, url_id: str | None, method: str, path: str, query: str, headers: Headers, body: bytes,
+        source: str,
+    ) -> Reply | Streamed:  # fmt: skip
         target = f"{path}?{query}" if query else path
         if url_id is None:
             url_id, _, path = path.removeprefix("/lambda-url/").partition("/")
@@ -219,7 +230,12 @@ class Router:
         def caller(resource: str) -> dict[str, str] | None:
             return self._caller(resource, method, target, headers, body)
 
-        reply = open_here[0].lambda_.handle_url(url_id, method, path, query, headers, body, caller)
+        forwarded = {
+            **headers,
+            "x-forwarded-for": source or "127.0.0.1",
+            "x-forwarded-proto": "https" if self._secure else "http",
+        }
+        reply = open_here[0].lambda_.handle_url(url_id, method, path, query, forwarded, body, caller)
         return _with(reply, [("x-amzn-RequestId", self._new_id())])
 
     def _caller(

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
+import socket
 import ssl
 import threading
 from typing import Any, cast
@@ -19,6 +21,7 @@ from typing import Any, cast
 _ALPN = ["http/1.1"]
 _DAYS = 825
 _HANDSHAKE_SECONDS = 10.0
+_NUMBERS = itertools.count()
 
 
 def context(certificate: str, key: str | None = None) -> ssl.SSLContext:
@@ -151,7 +154,8 @@ class _Outer(asyncio.Protocol):
 
     async def _join(self) -> None:
         try:
-            made: Any = await self._loop.create_unix_connection(lambda: _Inner(self), self._path)
+            reached = await self._reach()
+            made: Any = await self._loop.create_unix_connection(lambda: _Inner(self), sock=reached)
         except OSError:
             self.transport.abort()  # the endpoint has stopped
             return
@@ -163,6 +167,19 @@ class _Outer(asyncio.Protocol):
             self._inner.transport.write(data)
         self._early.clear()
         self.transport.resume_reading()
+
+    async def _reach(self) -> socket.socket:
+        """A connection to the endpoint, whose own address tells the client's (csrc/http/peer.c)."""
+        made = socket.socket(socket.AF_UNIX)
+        try:
+            made.setblocking(False)
+            client = self.transport.get_extra_info("peername")[0].partition("%")[0].removeprefix("::ffff:")
+            made.bind(f"\0cloudcore-front/{client}/{os.getpid()}-{next(_NUMBERS)}")
+            await self._loop.sock_connect(made, self._path)
+        except BaseException:
+            made.close()
+            raise
+        return made
 
     def data_received(self, data: bytes) -> None:
         if self._inner is None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def run(service: DynamoDB, params: dict[str, Any]) -> dict[str, Any]:
     """Keep a policy with a table; the same document again keeps its revision.
 
-    Policies are not enforced, so ConfirmRemoveSelfResourceAccess has nothing to confirm. Raises
-    ApiError: ResourceNotFoundException, PolicyNotFoundException, ValidationException, AccessDeniedException.
+    ConfirmRemoveSelfResourceAccess is asked for where somebody has access to lose (wire/auth/resources.py).
+    Raises ApiError: ResourceNotFoundException, PolicyNotFoundException, ValidationException,
+    AccessDeniedException.
     """
     name = arns.table_of(service, params["ResourceArn"], "PutResourcePolicy")
     policies.check(params["Policy"])

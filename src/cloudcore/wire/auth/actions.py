@@ -42,10 +42,12 @@ _S3_SUB = {
 
 @dataclass
 class Ask:
-    """What a request asks for; all of `pairs` must be allowed. `context`: condition keys in lower case."""
+    """What a request asks for; all of `pairs` must be allowed. `context`: condition keys in lower case.
+    `changes`: the members of a request that changes a resource's policy."""
 
     pairs: list[tuple[str, str]] = field(default_factory=list)
     context: dict[str, list[str]] = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)
 
 
 def of_json(service: str, operation: str, body: bytes, account: str, region: str) -> Ask:

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError
 from cloudcore.validation import rest
-from cloudcore.wire.auth import actions, presigned_v2, signature
+from cloudcore.wire.auth import actions, presigned_v2, resources, signature
 from cloudcore.wire.auth.actions import Ask
 from cloudcore.wire.auth.keys import Key, Keys
 from cloudcore.wire.auth.policy import decide
@@ -63,7 +63,7 @@ class Identity:
 
 class Guard:
     """Checks requests against `keys`. `partition_key(table name or ARN)` names a table's partition key;
-    `region` is meant where a signature names none."""
+    `policy_of(ARN)` is the policy of the resource itself; `region` is meant where a signature names none."""
 
     def __init__(
         self,
@@ -71,14 +71,17 @@ class Guard:
         clock: Clock | None = None,
         partition_key: PartitionKey | None = None,
         region: str = "us-east-1",
+        policy_of: resources.PolicyOf | None = None,
     ):
         self._keys, self._clock, self._region = keys, clock or Clock(), region
+        self._policy_of = policy_of or (lambda arn: None)
         self._partition_key = partition_key or (lambda table: None)
 
     def check(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes, source_ip: str = ""
-    ) -> Identity:
-        """The identity behind a request that it may make. Raises ApiError."""
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, source_ip: str = "",
+        secure: bool = False,
+    ) -> Identity:  # fmt: skip
+        """The identity behind a request that it may make; `secure`: it came over TLS. Raises ApiError."""
         path, _, query = target.partition("?")
         service = _service(headers, path)
         try:
@@ -86,9 +89,10 @@ class Guard:
         except signature.SignatureError as error:
             raise _refused(service, error) from None
         identity = Identity(key.account, region, service, key.arn, key.id)
-        self._authorize(
-            identity, key, self._ask(identity, method, path, query, headers, body), headers, source_ip
-        )
+        ask = self._ask(identity, method, path, query, headers, body)
+        context = self._context(key, headers, source_ip, secure) | ask.context
+        context["aws:requestedregion"] = [region]
+        self._authorize(identity, key, ask, context)
         return identity
 
     def _signed(
@@ -126,7 +130,7 @@ class Guard:
             key, region = self._signed(service, method, path, query, headers, body)
         except signature.SignatureError:
             return None
-        if not self.may(key.id, action, resource):
+        if not self._may(key, action, resource):
             return None
         return Identity(key.account, region, service, key.arn, key.id)
 
@@ -144,10 +148,10 @@ class Guard:
     def may(self, access_key: str, action: str, resource: str) -> bool:
         """Whether the holder of a key may do one thing; for doors with a way of their own to sign in."""
         key = self._keys.find(access_key)
-        return (
-            key is not None
-            and decide(list(key.policies), action, resource, self._context(key, {}, "")) == "Allow"
-        )
+        return key is not None and self._may(key, action, resource)
+
+    def _may(self, key: Key, action: str, resource: str) -> bool:
+        return self._decide(key, action, resource, self._context(key, {}))[0] == "Allow"
 
     def password(self, access_key: str, secret: str) -> bool:
         """Whether `secret` is that of a key."""
@@ -164,6 +168,8 @@ class Guard:
             ask = actions.of_json(service, operation, plain, identity.account, identity.region)
             if service == "dynamodb":
                 self._leading_keys(operation, plain, ask)
+                if operation == "PutResourcePolicy":
+                    ask.changes = actions.parse(plain)
             return ask
         if service == "lambda":
             match = rest.routes("lambda").match(method, path, parse_qs(query, keep_blank_values=True))
@@ -187,17 +193,14 @@ class Guard:
         if found:
             ask.context["dynamodb:leadingkeys"] = found
 
-    def _authorize(
-        self, identity: Identity, key: Key, ask: Ask, headers: Mapping[str, str], source_ip: str
-    ) -> None:
-        context = self._context(key, headers, source_ip) | ask.context
-        context["aws:requestedregion"] = [identity.region]
+    def _authorize(self, identity: Identity, key: Key, ask: Ask, context: dict[str, list[str]]) -> None:
         for action, resource in ask.pairs:
-            said = decide(list(key.policies), action, resource, context)
+            said, whose = self._decide(key, action, resource, context)
             if said == "Allow":
+                resources.check_new(action.rpartition(":")[2], ask.changes, resource, context)
                 continue
             why = (
-                "with an explicit deny in an identity-based policy"
+                f"with an explicit deny in {whose} policy"
                 if said == "Deny"
                 else f"because no identity-based policy allows the {action} action"
             )
@@ -209,12 +212,25 @@ class Guard:
                 _status(identity.service),
             )
 
-    def _context(self, key: Key, headers: Mapping[str, str], source_ip: str) -> dict[str, list[str]]:
+    def _decide(
+        self, key: Key, action: str, resource: str, context: dict[str, list[str]]
+    ) -> tuple[str | None, str]:
+        """What the policies of who asks and the resource's own say together, and whose a denial is. Within an
+        account either of them may allow."""
+        own = decide(list(key.policies), action, resource, context)
+        if own == "Deny":
+            return own, "an identity-based"
+        its = resources.says(self._policy_of(resource), action, resource, context)
+        return its or own, "a resource-based"
+
+    def _context(
+        self, key: Key, headers: Mapping[str, str], source_ip: str = "", secure: bool = False
+    ) -> dict[str, list[str]]:
         now = self._clock.now()
         context = {
             "aws:currenttime": [datetime.datetime.fromtimestamp(now, datetime.UTC).isoformat()],
             "aws:epochtime": [str(int(now))],
-            "aws:securetransport": ["false"],
+            "aws:securetransport": ["true" if secure else "false"],
             "aws:principalarn": [key.arn],
             "aws:principalaccount": [key.account],
             "aws:principaltype": ["User"],

@@ -1,9 +1,10 @@
-"""Identity policies: does any statement allow, does any deny, this action on this resource?
+"""Policies: does any statement allow, does any deny, this action on this resource?
 
 A policy document is AWS's (Version, Statement: Effect, Action or NotAction, Resource or NotResource,
-Condition). Nothing said is a denial; an explicit Deny wins over every Allow. A document with a word that is
+Condition). One that a resource has itself says of whom it speaks, too (Principal or NotPrincipal). Nothing
+said is a denial; an explicit Deny wins over every Allow. A document with a word that is
 not known here is refused when it is read, never passed over. Source: IAM, "Policy evaluation logic",
-"IAM JSON policy elements: Condition operators".
+"IAM JSON policy elements: Condition operators", "IAM JSON policy elements: Principal".
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Any
 
 Context = Mapping[str, list[str]]
 """Condition keys by lower-case name, each with its values."""
+_PRINCIPAL = {"Principal", "NotPrincipal"}
+_KINDS = {"AWS", "Service", "Federated", "CanonicalUser"}
 _STATEMENT = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _LITERAL = {"*": "[*]", "?": "[?]", "$": "$"}  # ${*} is a star that is meant
@@ -29,9 +32,9 @@ class PolicyError(ValueError):
 
 
 class Policy:
-    """One document, checked. Raises PolicyError."""
+    """One document, checked; `of_resource`: that of a table or a function. Raises PolicyError."""
 
-    def __init__(self, document: Any, where: str = "policy"):
+    def __init__(self, document: Any, where: str = "policy", of_resource: bool = False):
         if not isinstance(document, dict) or set(document) - {"Version", "Id", "Statement"}:
             raise PolicyError(f"{where}: a policy has Version, Id and Statement")
         if document.get("Version", "2012-10-17") not in ("2012-10-17", "2008-10-17"):
@@ -39,7 +42,7 @@ class Policy:
         found = document.get("Statement")
         statements = found if isinstance(found, list) else [found]
         self._statements = [
-            _Statement(one, f"{where}: statement {at + 1}") for at, one in enumerate(statements)
+            _Statement(one, f"{where}: statement {at + 1}", of_resource) for at, one in enumerate(statements)
         ]
 
     def says(self, action: str, resource: str, context: Context) -> str | None:
@@ -55,15 +58,17 @@ def decide(policies: list[Policy], action: str, resource: str, context: Context)
 
 
 class _Statement:
-    def __init__(self, found: Any, where: str):
-        if not isinstance(found, dict) or set(found) - _STATEMENT:
-            raise PolicyError(f"{where}: members are {', '.join(sorted(_STATEMENT))}")
+    def __init__(self, found: Any, where: str, of_resource: bool):
+        members = _STATEMENT | (_PRINCIPAL if of_resource else set())
+        if not isinstance(found, dict) or set(found) - members:
+            raise PolicyError(f"{where}: members are {', '.join(sorted(members))}")
         self.effect = found.get("Effect")
         if self.effect not in ("Allow", "Deny"):
             raise PolicyError(f"{where}: Effect is Allow or Deny")
         self._not_action, self._actions = _one_of(found, "Action", where)
         self._not_resource, self._resources = _one_of(found, "Resource", where)
         self._conditions = _conditions(found.get("Condition", {}), where)
+        self._speaks_of = _principals(found, self.effect, where) if of_resource else lambda context: True
 
     def applies(self, action: str, resource: str, context: Context) -> bool:
         matches = any(_like(wanted.lower(), action.lower()) for wanted in self._actions)
@@ -72,7 +77,7 @@ class _Statement:
         matches = any(_arn_like(_filled(wanted, context), resource) for wanted in self._resources)
         if matches == self._not_resource:
             return False
-        return all(holds(context) for holds in self._conditions)
+        return self._speaks_of(context) and all(holds(context) for holds in self._conditions)
 
 
 def _one_of(found: dict[str, Any], name: str, where: str) -> tuple[bool, list[str]]:
@@ -85,6 +90,38 @@ def _one_of(found: dict[str, Any], name: str, where: str) -> tuple[bool, list[st
     if not patterns or not all(isinstance(one, str) for one in patterns):
         raise PolicyError(f"{where}: {given[0]} is text or a list of it")
     return given[0].startswith("Not"), patterns
+
+
+def _principals(found: dict[str, Any], effect: str, where: str) -> Callable[[Context], bool]:
+    """Whether a statement of a resource speaks of who asks.
+
+    An account stands for all who are in it when it is denied something. When it is allowed something, what
+    its users may do is left to their own policies: for a user of the account the statement says nothing.
+    """
+    given = [form for form in sorted(_PRINCIPAL) if form in found]
+    if len(given) != 1:
+        raise PolicyError(f"{where}: needs Principal or NotPrincipal, one of them")
+    value = found[given[0]]
+    kinds = {"AWS": value} if value == "*" else value
+    if not isinstance(kinds, dict) or not kinds or set(kinds) - _KINDS:
+        raise PolicyError(f'{where}: {given[0]} is "*" or has {", ".join(sorted(_KINDS))}')
+    users: list[str] = []
+    for kind, names in kinds.items():
+        listed = names if isinstance(names, list) else [names]
+        if not listed or not all(isinstance(one, str) for one in listed):
+            raise PolicyError(f"{where}: {given[0]} {kind} is text or a list of it")
+        users += listed if kind == "AWS" else []  # a service is nobody who signs with a key of ours
+    accounts = {one.split(":")[4] if one.endswith(":root") and one.count(":") == 5 else one for one in users}
+
+    def is_listed(context: Context) -> bool:
+        return "*" in users or context["aws:principalarn"][0] in users
+
+    def is_of_listed(context: Context) -> bool:
+        return is_listed(context) or context["aws:principalaccount"][0] in accounts
+
+    if given[0] == "NotPrincipal":
+        return lambda context: not is_of_listed(context)
+    return is_of_listed if effect == "Deny" else is_listed
 
 
 # ---- conditions ----------------------------------------------------------------------------------
