@@ -178,6 +178,7 @@ class Place:
                 quotas=self._root.quotas,
                 budget=self._root._budget(),
                 remote=lambda arn: self.remote.client(arn),
+                follow=self._lines,
             )
             service.resume()  # what waited when the last process ended is delivered
             return service
@@ -262,6 +263,9 @@ class Place:
 
     def stream(self, name: str, **configuration: Any) -> Stream:
         """A delivery stream, made if absent; `configuration` as Firehose.stream takes it."""
+        source = configuration.get("source")
+        if source is not None:
+            configuration["source"] = self._source(source)
         return self.firehose.stream(name, **configuration)
 
     def at(self, region: str | None = None, account: str | None = None) -> Place:
@@ -333,6 +337,23 @@ class Place:
         from cloudcore.dynamodb.streams.following import Following
 
         return Following(self.dynamodb.streams, arn)
+
+    def _source(self, given: Any) -> str:
+        """What Firehose.stream takes for a source; a table's stream is switched on."""
+        name = getattr(given, "name", given)
+        if not isinstance(name, str) or (given is not name and not hasattr(given, "enable_stream")):
+            raise TypeError(f"{given!r} is no source: a table, the ARN of a Kinesis stream or kafka://... is")
+        if not name.startswith(("arn:", "kafka://")):
+            from cloudcore.lambda_.event_sources.connecting import stream_of
+
+            stream_of(self.dynamodb.call, name)
+        return name
+
+    def _lines(self, table: str) -> Any:
+        """The changes of a table here, for a delivery stream."""
+        from cloudcore.dynamodb.streams.lines import Lines
+
+        return Lines(self.dynamodb.streams, table)
 
     def _sink(self, arn: str) -> Sink:
         """Where a table sends its changes to: a delivery stream of this cloud, or a Kinesis stream elsewhere.

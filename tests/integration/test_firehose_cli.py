@@ -54,6 +54,30 @@ def test_errors_and_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str], s
         assert [key for key in keys if key.startswith("replayed/format-conversion-failed/")]
 
 
+@pytest.mark.parametrize("served", [False, True])
+def test_create(tmp_path: Path, capsys: pytest.CaptureFixture[str], served: bool) -> None:
+    home = tmp_path / "c"
+    with cloudcore.open(home) as cloud:
+        cloud.table("orders", pk="id:S")
+        where = ["--endpoint", cloud.serve().url] if served else ["--data", home]
+        if not served:
+            cloud.close()
+        given = ("bucket=lake", "buffer_seconds=0")
+        assert run(capsys, "firehose", "create", "audit", "source=orders", *given, *where) == (0, "")
+        assert run(capsys, "firehose", "create", "audit", "source=orders", *given, *where) == (0, "")
+        for wrong in (["create", "audit", *given], ["create", "audit", "nothing"], ["errors", "audit", "a=b"],
+                      ["create", "b", "no_option=1"], ["create", "b", "source=nowhere"]):  # fmt: skip
+            assert run(capsys, "firehose", *wrong, *where)[0] == 2, wrong
+    with cloudcore.open(home) as cloud:
+        audit = cloud.stream("audit", source="orders", bucket="lake", buffer_seconds=0)
+        cloud.table("orders").put({"id": "a"})
+        pause = threading.Event()
+        while audit.last_sequence < 1:
+            pause.wait(0.01)
+        assert audit.flush(30)
+        assert audit.read().column("tableName").to_pylist() == ["orders"]
+
+
 class Stream:
     """What a stream took; `refuse` takes that many puts none of."""
 
@@ -72,6 +96,37 @@ class Stream:
             return [False] * len(records)
         self.records += [base64.b64decode(record) for record in records]
         return [True] * len(records)
+
+
+class Following:
+    """A Follower on a thread of its own, and what was written for it."""
+
+    def __init__(self, tmp_path: Path, linger: float = 60):
+        self.stream, self.wanted, self._stop = Stream(), list[bytes](), threading.Event()
+        follower = Follower(
+            [str(tmp_path / "a.log")], str(tmp_path / "checkpoint"), self.stream.put, False, linger
+        )
+        self._thread = threading.Thread(target=follower.run, args=(self._stop, False, 0.005))
+
+    def __enter__(self) -> Following:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def write(self, file: Any, turn: int, count: int) -> None:
+        for n in range(count):
+            self.wanted.append(b"%d-%d\n" % (turn, n))
+            file.write(self.wanted[-1])
+
+    def arrived(self) -> bool:
+        """Whether all that was written comes; at once False when the follower ended."""
+        pause = threading.Event()
+        while len(self.stream.records) < len(self.wanted) and self._thread.is_alive():
+            pause.wait(0.005)
+        return len(self.stream.records) == len(self.wanted)
 
 
 def follow(tmp_path: Path, stream: Stream, *patterns: str, from_end: bool = False) -> int:
@@ -109,38 +164,54 @@ def test_rotation_while_nobody_looks(tmp_path: Path) -> None:
     assert stream.records[4:] == [b"6\n"]
 
 
+def test_a_file_that_grows(tmp_path: Path) -> None:
+    """Line after line, each waited for: the follower looks at the same file many times."""
+    with Following(tmp_path) as following, (tmp_path / "a.log").open("ab", buffering=0) as file:
+        for turn in range(20):
+            following.write(file, turn, 3)
+            assert following.arrived()
+        assert following.stream.records == following.wanted
+
+
 def test_rotation_while_it_follows(tmp_path: Path) -> None:
-    stream, stop, log = Stream(), threading.Event(), tmp_path / "a.log"
-    follower = Follower([str(log)], str(tmp_path / "checkpoint"), stream.put, False)
-    thread = threading.Thread(target=follower.run, args=(stop, False, 0.005))
-    thread.start()
-    try:
-        wanted: list[bytes] = []
-
-        def write(file: Any, turn: int, count: int) -> None:
-            for n in range(count):
-                wanted.append(b"%d-%d\n" % (turn, n))
-                file.write(wanted[-1])
-
-        def arrived() -> bool:
-            pause = threading.Event()
-            for _ in range(12_000):
-                if len(stream.records) == len(wanted):
-                    return True
-                pause.wait(0.005)
-            return False
-
+    log = tmp_path / "a.log"
+    with Following(tmp_path) as following:
         for turn in range(20):
             with log.open("ab", buffering=0) as file:
-                write(file, turn, 10)
-                assert arrived()  # it is open: what comes now is found behind a renaming
-                write(file, turn, 50)
+                following.write(file, turn, 10)
+                assert following.arrived()  # it is open: what comes now is found behind a renaming
+                following.write(file, turn, 50)
                 log.rename(tmp_path / f"a.log.{turn}")
         log.touch()
-        assert arrived() and stream.records == wanted
-    finally:
-        stop.set()
-        thread.join()
+        assert following.arrived() and following.stream.records == following.wanted
+
+
+def test_a_writer_that_learns_late_of_the_rotation(tmp_path: Path) -> None:
+    """It goes on in the renamed file for a while, as with logrotate; the new one has lines by then."""
+    log = tmp_path / "a.log"
+    with Following(tmp_path) as following, log.open("ab", buffering=0) as late:
+        following.write(late, 0, 5)
+        assert following.arrived()
+        log.rename(tmp_path / "a.log.1")
+        with log.open("ab", buffering=0) as file:
+            following.write(file, 1, 5)
+            assert following.arrived()
+            following.write(late, 2, 5)
+            assert following.arrived()
+        assert following.stream.records == following.wanted
+
+
+def test_a_renamed_file_is_forgotten_when_it_is_quiet(tmp_path: Path) -> None:
+    log, checkpoint = tmp_path / "a.log", tmp_path / "checkpoint"
+    with Following(tmp_path, linger=0) as following:
+        log.write_bytes(b"1\nno break")
+        following.wanted += [b"1\n"]
+        assert following.arrived()
+        log.rename(tmp_path / "a.log.1")
+        log.write_bytes(b"2\n")
+        following.wanted += [b"no break", b"2\n"]
+        assert following.arrived() and following.stream.records == following.wanted
+    assert [known["path"] for known in json.loads(checkpoint.read_text()).values()] == [str(log)]
 
 
 def test_new_lines_only_and_long_ones(tmp_path: Path) -> None:

@@ -24,6 +24,10 @@
     transform = "enrich"
     buffer_seconds = 60
 
+    [streams.audit]
+    source = "orders"                       # a table; or the ARN of a Kinesis stream, or kafka://HOST:PORT/TOPIC
+    bucket = "lake"
+
 The plan is printed first; --plan prints it and does nothing. Nothing is ever deleted.
 """
 

@@ -1,5 +1,7 @@
-"""Failed records of a delivery stream: list what is under its error prefix, or put it into the stream again.
+"""Delivery streams: make one, list the records that failed, or put those into the stream again.
 
+    cloudcore firehose create STREAM bucket=lake prefix=clicks/ format=parquet buffer_seconds=60
+    cloudcore firehose create STREAM source=orders bucket=lake        options of cloud.stream()
     cloudcore firehose errors STREAM              each record: code, attempts, message, beginning of its data
     cloudcore firehose replay STREAM [--to OTHER]     records go in again as new ones
 
@@ -29,8 +31,9 @@ _MOVED = "replayed/"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `firehose` takes."""
-    parser.add_argument("action", choices=("errors", "replay"))
+    parser.add_argument("action", choices=("create", "errors", "replay"))
     parser.add_argument("stream", metavar="STREAM")
+    parser.add_argument("options", nargs="*", metavar="OPTION=VALUE", help="of cloud.stream()")
     parser.add_argument("--code", help="only records whose error code contains this")
     parser.add_argument("--to", metavar="OTHER", help="replay: the stream that gets them (default: the same)")
     add_target(parser)
@@ -38,11 +41,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0; 1 when there are failed records that `errors` shows, or that could not be replayed."""
+    given = dict(_option(text) for text in options.options)
+    if given and options.action != "create":
+        raise Refusal(f"{options.action} takes no OPTION=VALUE")
     with connect(options) as connection:
+        if options.action == "create":
+            target = f"/_cloudcore/stream/{quote(options.stream, safe='')}?{connection.place}"
+            connection.post(target, given)
+            return 0
         bucket, front = _bucket(connection, options.stream)
         if options.action == "errors":
             return _errors(connection, bucket, front, options)
         return _replay(connection, bucket, front, options)
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """The name and value of OPTION=VALUE; a value that is JSON is what it says, another one is a text."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Refusal(f"{text} is no OPTION=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _errors(connection: Connection, bucket: str, front: str, options: argparse.Namespace) -> int:

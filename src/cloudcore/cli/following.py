@@ -2,7 +2,8 @@
 
 A file is its device and inode; a checkpoint {"<device>:<inode>": {"path", "offset", "head"}} also knows its
 first bytes, so that an inode that was given to another file is not taken for the old one. A file that was
-renamed while nobody looked is found beside its old path, and is read to its end before the new one.
+renamed while nobody looked is found beside its old path, and is read to its end before the new one. What its
+writer still puts into a file that was renamed is followed until nothing came for a while.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import glob
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cloudcore.errors import ApiError
@@ -22,6 +24,8 @@ _RECORDS, _BYTES, _LINE = 500, 4 << 20, 1_000_000
 _BLOCK = 1 << 20
 _HEAD = 64
 _PAUSE_FIRST_S, _PAUSE_MAX_S = 0.2, 10.0
+_LINGER_S = 10.0
+"""How long a file that lost its path is looked at without a new line in it."""
 
 
 @dataclass
@@ -29,12 +33,14 @@ class _File:
     path: str
     handle: Any
     offset: int = 0
-    gone: bool = False  # the path is another file's now: read to the end, then forget
+    gone: bool = False  # the path is another file's now: read to its end, wait for more, then forget
+    seen: int = -1
+    quiet_since: float | None = None  # since when a file that is gone has had the size `seen`
+    identity: str = field(init=False)
 
-    @property
-    def identity(self) -> str:
+    def __post_init__(self) -> None:
         found = os.fstat(self.handle.fileno())
-        return f"{found.st_dev}:{found.st_ino}"
+        self.identity = f"{found.st_dev}:{found.st_ino}"
 
     def head(self) -> str:
         return base64.b64encode(os.pread(self.handle.fileno(), _HEAD, 0)).decode()
@@ -44,8 +50,10 @@ class Follower:
     """Sends lines by `put(base64 texts) -> whether each was taken`, in order within each file."""
 
     def __init__(
-        self, patterns: list[str], checkpoint: str, put: Callable[[list[str]], list[bool]], from_end: bool
-    ):
+        self, patterns: list[str], checkpoint: str, put: Callable[[list[str]], list[bool]], from_end: bool,
+        linger: float = _LINGER_S,
+    ):  # fmt: skip
+        self._linger = linger
         self._patterns, self._checkpoint, self._put, self._from_end = patterns, checkpoint, put, from_end
         self._files: dict[str, _File] = {}
         self._known: dict[str, dict[str, Any]] = {}
@@ -127,19 +135,27 @@ class Follower:
             size = os.fstat(file.handle.fileno()).st_size
             if size < file.offset:
                 file.offset = 0  # it was truncated
-            whole = once or file.gone
+            rested = once or self._rested(file, size)
+            whole = once or (file.gone and rested)
             for records, behind in _batches(file, whole):
                 if not self._send(records, stop):
                     return sent
                 sent += len(records)
                 file.offset = behind
                 self._note(identity, file)
-            if file.gone:
+            if file.gone and rested:
                 file.handle.close()
                 del self._files[identity]
                 self._known.pop(identity, None)
                 self._write()
         return sent
+
+    def _rested(self, file: _File, size: int) -> bool:
+        """Whether a file that is gone had nothing new for long enough to be forgotten."""
+        now = time.monotonic()
+        if not file.gone or size != file.seen or file.quiet_since is None:
+            file.quiet_since, file.seen = now, size
+        return file.gone and now - file.quiet_since >= self._linger
 
     def _send(self, records: list[bytes], stop: threading.Event) -> bool:
         """Until all are acknowledged; False when it was stopped before."""

@@ -23,7 +23,7 @@ from typing import Any
 from cloudcore.billing import add
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, CloudcoreError
-from cloudcore.firehose import glue, library, operations, sealed
+from cloudcore.firehose import glue, library, operations, sealed, sources
 from cloudcore.firehose.budget import Budget, waiting_max_of
 from cloudcore.firehose.catalogue import Catalogue
 from cloudcore.firehose.destinations import kinds
@@ -31,6 +31,7 @@ from cloudcore.firehose.kms import KeyRing
 from cloudcore.firehose.quota import Quota
 from cloudcore.firehose.sealed import KeyFile
 from cloudcore.firehose.sources.feed import write_atomically
+from cloudcore.firehose.sources.table import no_tables
 from cloudcore.firehose.stream import Stream
 from cloudcore.firehose.to import Destination
 from cloudcore.validation import check, for_boto3
@@ -52,6 +53,7 @@ class Firehose:
     held to AWS's default quotas (quota.py); the library's own puts are not. `budget`: what all streams
     together may have waiting and in flight (budget.py), where several services share one. `remote`: boto3's
     client of the service that an ARN names, for Glue and KMS; CloudcoreError where none is configured.
+    `follow`: the changes of a table by its name (sources/table.py), for streams whose source is one.
     """
 
     operations = frozenset(operations.TABLE)
@@ -70,6 +72,7 @@ class Firehose:
         quotas: bool = False,
         budget: Budget | None = None,
         remote: Callable[[str], Any] | None = None,
+        follow: Callable[[str], Any] | None = None,
     ):
         self.directory = None if directory is None else os.fspath(directory)
         self.account, self.region = account, region
@@ -78,7 +81,7 @@ class Firehose:
         self.clock = clock or Clock()
         self.transition_seconds = transition_seconds
         self.keys = KeyRing(KeyFile(self._key_path(key_file)), remote)
-        self._remote = remote
+        self._remote, self.follow = remote, follow or no_tables
         self.reach, self.quotas = dict(reach or {}), quotas
         self.budget = budget or Budget(waiting_max_of(self.directory))
         self.on_failed: Callable[[int, str, str, bytes], None] | None = None
@@ -135,6 +138,7 @@ class Firehose:
         self,
         name: str,
         *,
+        source: Any = None,
         to: Destination | None = None,
         bucket: str = "delivered",
         prefix: str = "",
@@ -171,6 +175,9 @@ class Firehose:
         infer it from the first records; `transform` a function, its name or its ARN.
         `decompress` takes GZIP records, `messages_only` the messages of CloudWatch Logs' records; `split`
         takes records apart, by a delimiter or as "json" objects; `query` is a jq object of partition keys.
+        `source` fills the stream in the place of puts: a table (of this cloud, or its name; its stream is
+        switched on; each change from now on, once, as a line of JSON in the form of Kinesis Data Streams for
+        DynamoDB), the ARN of a Kinesis stream, or kafka://HOST:PORT/TOPIC.
         `to`: a destination of cloudcore.firehose.to (http_endpoint(...), ...); `bucket`, `prefix`
         and `error_prefix` then say where failed records go, and `backup=True` where all go. None: the bucket.
         Partition keys in the prefix turn dynamic partitioning on, for at most `partitions_max` (default 500)
@@ -183,16 +190,21 @@ class Firehose:
         """
         options = {option: value for option, value in locals().items() if option != "self"}
         kind, raw, ours = library.configuration(**options, service=self)
+        stream_type, fed = "DirectPut", None
+        if source is not None:
+            stream_type, fed, reach = sources.of_library(source, self, raw["RoleARN"])
+            ours = {**ours, "reach": {**ours.get("reach", {}), **reach}} if reach else ours
         with self._lock:
             found = self.find(name)
             if found is None:
                 try:
-                    self.create(name, raw, ours, kind=kind)
+                    self.create(name, raw, ours, source=fed, kind=kind, stream_type=stream_type)
                 except ApiError as error:
                     found = self.find(name)  # another node of a cluster may have been faster
                     if error.code != "ResourceInUseException" or found is None:
                         raise
-            if found and (kinds.of(found).name, found["Destination"], found.get("Ours")) != (kind, raw, ours):
+            held = found and (kinds.of(found).name, found["Destination"], found.get("Ours"))
+            if found and (held != (kind, raw, ours) or not sources.same(found.get("Source"), fed)):
                 raise ApiError(
                     "ResourceInUseException",
                     f"Firehose {name} exists with another configuration; delete it first or open it as it is",
@@ -464,7 +476,7 @@ class Firehose:
             description, self._path(name), self.region, self.objects, self.invoke, self.clock,
             on_failed=lambda *told: self.on_failed(*told) if self.on_failed else None, key_file=self.keys,
             quota=Quota(self.region, self.clock) if self.quotas else None,
-            budget=self.budget, reach=self.reach, embedded=self.directory,
+            budget=self.budget, reach=self.reach, embedded=self.directory, follow=self.follow,
         )  # fmt: skip
         self._streams[name] = stream
         return stream

@@ -23,6 +23,7 @@ from cloudcore.firehose.records import split
 from cloudcore.firehose.sealed import KeyFile, Keys, SealedLog, sealer_of
 from cloudcore.firehose.sources.feed import Feed, write_atomically
 from cloudcore.firehose.sources.origins import Origins, told_of
+from cloudcore.firehose.sources.table import no_tables
 
 if TYPE_CHECKING:
     from cloudcore.firehose.quota import Quota
@@ -57,6 +58,7 @@ class Stream(Door):
         budget: Budget | None = None,
         reach: Mapping[str, str] | None = None,
         embedded: str | None = None,
+        follow: Callable[[str], Any] | None = None,
         run: bool = True,
     ):
         self.description = description
@@ -91,7 +93,7 @@ class Stream(Door):
         self._billed_units = self._converted_units = self._partitioned_units = 0
         self._objects_before = self._pipeline.journal.counters.get("objects", 0)
         self._slowed_told = -1e9
-        self._reader = sources.reader(description.get("Source"), self._feed(), reached)
+        self._reader = sources.reader(description.get("Source"), self._feed(), reached, follow or no_tables)
         if run:
             self._pipeline.start()
             if self._reader is not None:

@@ -72,7 +72,7 @@ class Follower(threading.Thread):
                 since_ms=self._service.streams.horizon_ms(),
             )  # fmt: skip
             if page:
-                sink.put([_fitting(data, sink.record_max) for data in page])
+                sink.put([fitting(data, sink.record_max) for data in page])
                 self._destinations.moved(self._id, place)
             elif ended:
                 self._destinations.ended(self._id)
@@ -88,7 +88,7 @@ class Follower(threading.Thread):
         log.warning("%s cannot be sent to: %s; it is tried again", self._id.partition("/")[2], failure)
 
 
-def _fitting(data: bytes, limit: int) -> bytes:
+def fitting(data: bytes, limit: int) -> bytes:
     """A record, without its old image or without either where the destination takes no more."""
     if len(data) <= limit:
         return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudcore.firehose import sources
 from cloudcore.firehose.destinations import kinds
 
 DESTINATION = "destinationId-000000000001"
@@ -29,7 +30,7 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
     if found["VersionId"] != "1":
         description["LastUpdateTimestamp"] = found["LastUpdateTimestamp"]
     if found.get("Source"):
-        description["Source"] = found["Source"]
+        description["Source"] = sources.describe(found["Source"])
     return {"DeliveryStreamDescription": description}
 
 
