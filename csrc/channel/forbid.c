@@ -1,4 +1,5 @@
-/* forbid.c: see forbid.h. The filter: [architecture] [x32] [flags of clone] [number == forbidden?]... allow. */
+/* forbid.c: see forbid.h. The filter: [architecture] [x32] [flags of clone] [flags of what is allowed ahead]
+ * [number == forbidden?]... allow. */
 #include "channel/forbid.h"
 
 #include <errno.h>
@@ -86,18 +87,38 @@ static const uint32_t forbidden[] = {
 #endif
 };
 
-enum { COUNT = sizeof forbidden / sizeof forbidden[0], HEAD = 9, FILTER_SIZE = HEAD + COUNT + 3 };
+enum {
+    COUNT = sizeof forbidden / sizeof forbidden[0],
+    HEAD = 9,
+    AHEAD = 10,
+    FILTER_SIZE = HEAD + AHEAD + COUNT + 3
+};
 
 static void put(struct sock_filter *at, uint16_t code, uint32_t value, uint8_t yes, uint8_t no) {
     *at = (struct sock_filter){code, yes, no, value};
 }
 
-bool cc_forbid_calls(void) {
+/* NOLINTBEGIN(misc-redundant-expression): some of these names are 0 alike. */
+static const uint16_t load = BPF_LD | BPF_W | BPF_ABS, equal = BPF_JMP | BPF_JEQ | BPF_K,
+                      answer = BPF_RET | BPF_K;
+/* NOLINTEND(misc-redundant-expression) */
+static const uint32_t number = offsetof(struct seccomp_data, nr),
+                      first_argument = offsetof(struct seccomp_data, args);
+
+/* One call, its number loaded, is allowed with two values of one argument, and denied with any other. Arguments are 64 bits,
+ * their low half first on both architectures; the high half of flags means nothing to the kernel. */
+static void put_exception(struct sock_filter *filter, uint32_t at, uint32_t call, uint32_t argument,
+                          uint32_t value, uint32_t other, uint32_t deny) {
+    put(&filter[at], equal, call, 0, 4);
+    put(&filter[at + 1], load, first_argument + 8 * argument, 0, 0);
+    put(&filter[at + 2], equal, value, 1, 0);
+    put(&filter[at + 3], equal, other, 0, (uint8_t)(deny - (at + 4)));
+    put(&filter[at + 4], answer, SECCOMP_RET_ALLOW, 0, 0);
+}
+
+bool cc_forbid_calls(bool ahead) {
     struct sock_filter filter[FILTER_SIZE];
-    /* NOLINTNEXTLINE(misc-redundant-expression): some of these names are 0 alike. */
-    const uint16_t load = BPF_LD | BPF_W | BPF_ABS, equal = BPF_JMP | BPF_JEQ | BPF_K,
-                   answer = BPF_RET | BPF_K;
-    const uint32_t number = offsetof(struct seccomp_data, nr), allow = HEAD + COUNT, deny = allow + 1,
+    const uint32_t list = HEAD + (ahead ? AHEAD : 0), allow = list + COUNT, deny = allow + 1,
                    absent = deny + 1;
     put(&filter[0], load, offsetof(struct seccomp_data, arch), 0, 0);
     put(&filter[1], equal, ARCHITECTURE, 0, (uint8_t)(deny - 2));
@@ -105,22 +126,28 @@ bool cc_forbid_calls(void) {
     put(&filter[3], BPF_JMP | BPF_JGE | BPF_K, X32, (uint8_t)(deny - 4), 0);
     put(&filter[4], equal, CALL_CLONE3, (uint8_t)(absent - 5), 0);
     put(&filter[5], equal, SYS_clone, 0, HEAD - 6);
-    /* The flags are the first argument; both architectures keep its low half first. */
-    put(&filter[6], load, offsetof(struct seccomp_data, args), 0, 0);
+    put(&filter[6], load, first_argument, 0, 0);
     put(&filter[7], BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, (uint8_t)(deny - 8), 0);
     put(&filter[8], answer, SECCOMP_RET_ALLOW, 0, 0);
+    if (ahead) {
+        put_exception(filter, HEAD, SYS_unshare, 0, CLONE_NEWNS, CLONE_NEWNS, deny);
+        put_exception(filter, HEAD + 5, SYS_mount, 3, CC_MOUNT_FRESH, CC_MOUNT_AGAIN, deny);
+    }
     for (uint32_t i = 0; i < COUNT; i++)
-        put(&filter[HEAD + i], equal, forbidden[i], (uint8_t)(deny - (HEAD + i + 1)), 0);
+        put(&filter[list + i], equal, forbidden[i], (uint8_t)(deny - (list + i + 1)), 0);
     put(&filter[allow], answer, SECCOMP_RET_ALLOW, 0, 0);
     put(&filter[deny], answer, SECCOMP_RET_ERRNO | EPERM, 0, 0);
     put(&filter[absent], answer, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
-    const struct sock_fprog program = {FILTER_SIZE, filter};
+    const struct sock_fprog program = {(unsigned short)(absent + 1), filter};
     return prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) == 0 &&
            prctl(PR_SET_SECCOMP, (long)SECCOMP_MODE_FILTER, &program, 0L, 0L) == 0;
 }
 
 #else
 
-bool cc_forbid_calls(void) { return false; }
+bool cc_forbid_calls(bool ahead) {
+    (void)ahead;
+    return false;
+}
 
 #endif

@@ -11,7 +11,14 @@
 
 #include "base/status.h"
 
-/* False when the kernel, or this build's architecture, has no such filter. Needs no privileges. */
-bool cc_forbid_calls(void);
+/* False when the kernel, or this build's architecture, has no such filter. Needs no privileges. With `ahead` two calls
+ * stay allowed, which can uncover nothing: unshare(CLONE_NEWNS), and mount with these flags alone. A process with one
+ * filter may take another one on. */
+bool cc_forbid_calls(bool ahead);
+
+enum {
+    CC_MOUNT_FRESH = 2 | 4,       /* MS_NOSUID | MS_NODEV: a new file system */
+    CC_MOUNT_AGAIN = 4096 | 16384 /* MS_BIND | MS_REC: what is seen somewhere, with what covers parts of it */
+};
 
 #endif

@@ -130,12 +130,13 @@ static bool hide(const char *directory, const char *by, const char *const *kept,
     return covered;
 }
 
-/* A domain that forbids what nobody here needs (making block devices): being in one is what matters. */
-static uint32_t enter_domain(void) {
+/* A domain that forbids what nobody here needs (making block devices): being in one is what matters. One that has
+ * to do with files forbids mounts; `ahead`: without files, which takes a kernel that knows of signals. */
+static uint32_t enter_domain(bool ahead) {
     long version = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, RULESET_VERSION);
-    ruleset rules = {.files = MAKE_BLOCK, .scoped = version >= 6 ? SCOPE_SIGNAL : 0};
+    ruleset rules = {.files = ahead ? 0 : MAKE_BLOCK, .scoped = version >= 6 ? SCOPE_SIGNAL : 0};
     size_t size = version >= 6 ? sizeof rules : sizeof rules.files;
-    if (version < 1 || prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) != 0)
+    if (version < (ahead ? 6 : 1) || prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) != 0)
         return 0;
     int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0u);
     if (fd < 0)
@@ -145,8 +146,13 @@ static uint32_t enter_domain(void) {
     return !entered ? 0u : version >= 6 ? CC_ISOLATED_DOMAIN | CC_ISOLATED_SIGNALS : CC_ISOLATED_DOMAIN;
 }
 
-cc_status cc_isolate(const cc_cover *covers, size_t cover_count, const char *const *kept, size_t kept_count,
-                     uint32_t *isolated_out, cc_error *error) {
+static uint32_t give_up(bool ahead) {
+    uint32_t isolated = enter_domain(ahead);
+    return isolated | (cc_forbid_calls(ahead) ? CC_ISOLATED_CALLS : 0u);
+}
+
+static cc_status isolate(const cc_cover *covers, size_t cover_count, const char *const *kept,
+                         size_t kept_count, bool ahead, uint32_t *isolated_out, cc_error *error) {
     *isolated_out = 0;
     if (kept_count > KEPT_MAX)
         return cc_fail(error, CC_ERR_LIMIT, "at most %d directories can be kept", KEPT_MAX);
@@ -161,9 +167,42 @@ cc_status cc_isolate(const cc_cover *covers, size_t cover_count, const char *con
             return cc_fail_errno(error, errno, "no working directory after isolation");
         *isolated_out |= all ? CC_ISOLATED_FILES : 0u;
     }
-    *isolated_out |= enter_domain();
-    *isolated_out |= cc_forbid_calls() ? CC_ISOLATED_CALLS : 0u;
+    *isolated_out |= give_up(ahead);
     return CC_OK;
+}
+
+cc_status cc_isolate(const cc_cover *covers, size_t cover_count, const char *const *kept, size_t kept_count,
+                     uint32_t *isolated_out, cc_error *error) {
+    return isolate(covers, cover_count, kept, kept_count, false, isolated_out, error);
+}
+
+cc_status cc_isolate_ahead(const cc_cover *covers, size_t cover_count, const char *const *kept,
+                           size_t kept_count, uint32_t *isolated_out, cc_error *error) {
+    return isolate(covers, cover_count, kept, kept_count, true, isolated_out, error);
+}
+
+/* A mount of our own over `directory`, with what is kept below it put back: by its descriptor, which finds it covered too. */
+static bool mount_again(const char *directory, uint64_t size, const char *const *kept, size_t kept_count) {
+    int found[KEPT_MAX];
+    char name[64];
+    bool done = kept_count <= KEPT_MAX;
+    for (size_t i = 0; done && i < kept_count; i++)
+        found[i] = is_below(kept[i], directory) ? open(kept[i], O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    done = done && cc_mount_storage(directory, size);
+    for (size_t i = 0; kept_count <= KEPT_MAX && i < kept_count; i++) {
+        if (found[i] < 0)
+            continue;
+        snprintf(name, sizeof name, "/proc/self/fd/%d", found[i]);
+        done = done && make_directories(kept[i], strlen(directory)) &&
+               mount(name, kept[i], NULL, CC_MOUNT_AGAIN, NULL) == 0;
+        close(found[i]);
+    }
+    return done;
+}
+
+uint32_t cc_isolate_again(const char *directory, uint64_t size, const char *const *kept, size_t kept_count) {
+    bool own = unshare(CLONE_NEWNS) == 0 && mount_again(directory, size, kept, kept_count);
+    return (own ? CC_ISOLATED_FILES : 0u) | give_up(false);
 }
 
 bool cc_own_mounts(void) { return enter_namespace(); }
@@ -171,7 +210,7 @@ bool cc_own_mounts(void) { return enter_namespace(); }
 bool cc_mount_storage(const char *directory, uint64_t size) {
     char options[64];
     snprintf(options, sizeof options, "size=%llu,mode=0777", (unsigned long long)size);
-    return mount("none", directory, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0;
+    return mount("none", directory, "tmpfs", CC_MOUNT_FRESH, options) == 0;
 }
 
 void cc_drop_storage(const char *directory) { (void)umount2(directory, MNT_DETACH); }

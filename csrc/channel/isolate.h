@@ -32,6 +32,14 @@ typedef struct cc_cover {
 CC_MUST_CHECK cc_status cc_isolate(const cc_cover *covers, size_t cover_count, const char *const *kept,
                                    size_t kept_count, uint32_t *isolated_out, cc_error *error);
 
+/* The same for a process that runs user code and is then forked from: it may still take file systems of its own (forbid.h,
+ * `ahead`), and where landlock cannot allow that it has no domain yet. */
+CC_MUST_CHECK cc_status cc_isolate_ahead(const cc_cover *covers, size_t cover_count, const char *const *kept,
+                                         size_t kept_count, uint32_t *isolated_out, cc_error *error);
+/* Then, in a child of it: an empty file system in memory of at most `size` bytes over `directory`, which its siblings do not
+ * see, with those of `kept` that lie below it (CC_ISOLATED_FILES), and what cc_isolate forbids. */
+uint32_t cc_isolate_again(const char *directory, uint64_t size, const char *const *kept, size_t kept_count);
+
 /* For a process that workers are forked from. Mounts of its own, which reach nobody else: false where the kernel or the
  * machine's policy refuses them. */
 bool cc_own_mounts(void);

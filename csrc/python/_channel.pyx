@@ -31,6 +31,10 @@ cdef extern from "channel/isolate.h" nogil:
         const char *by
     cc_status cc_isolate(const cc_cover *covers, size_t cover_count, const char *const *kept,
                          size_t kept_count, uint32_t *isolated_out, cc_error *error)
+    cc_status cc_isolate_ahead(const cc_cover *covers, size_t cover_count, const char *const *kept,
+                               size_t kept_count, uint32_t *isolated_out, cc_error *error)
+    uint32_t cc_isolate_again(const char *directory, uint64_t size, const char *const *kept,
+                              size_t kept_count)
     bint cc_own_mounts()
     bint cc_mount_storage(const char *directory, uint64_t size)
     void cc_drop_storage(const char *directory)
@@ -70,7 +74,7 @@ def die_with_parent(int signal_number):
     prctl(PR_SET_PDEATHSIG, <unsigned long>signal_number)
 
 
-def isolate(list covers, list kept):
+def isolate(list covers, list kept, bint ahead=False):
     """Take directories, mounts, tracing and signals away from this process; see the stub."""
     cdef cc_cover found[64]
     cdef const char *paths[64]
@@ -86,8 +90,21 @@ def isolate(list covers, list kept):
         count += 1
     for at, path in enumerate(kept):
         paths[<size_t>at] = <bytes>path
-    check(cc_isolate(found, count, paths, len(kept), &done, &error), &error)
+    if ahead:
+        check(cc_isolate_ahead(found, count, paths, len(kept), &done, &error), &error)
+    else:
+        check(cc_isolate(found, count, paths, len(kept), &done, &error), &error)
     return done
+
+
+def isolate_again(bytes directory, uint64_t size, list kept):
+    """What isolate with `ahead` left open, in a child of that process; see the stub."""
+    cdef const char *paths[64]
+    if len(kept) > 64:
+        raise ValueError("too many directories")
+    for at, path in enumerate(kept):
+        paths[<size_t>at] = <bytes>path
+    return cc_isolate_again(directory, size, paths, len(kept))
 
 
 def own_mounts():

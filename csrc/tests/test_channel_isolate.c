@@ -74,7 +74,51 @@ static int look_around(pid_t outside, uint32_t *isolated_out) {
     return forked > 0 && waitpid(forked, NULL, 0) == forked ? 0 : 9;
 }
 
-static void isolate_as(uid_t user) {
+/* Ahead: user code can uncover nothing, and a child of it has a /tmp of its own and then may do no more than anybody. */
+static int look_around_ahead(pid_t outside, uint32_t *isolated_out) {
+    char tmp[300], hidden[300], secret[300];
+    snprintf(tmp, sizeof tmp, "%s/scratch", directory);
+    snprintf(hidden, sizeof hidden, "%s/data", directory);
+    snprintf(secret, sizeof secret, "%s/data/secret", directory);
+    const char *keep[] = {"/tmp/kept"};
+    const cc_cover covers[] = {{hidden, NULL}, {"/tmp", tmp}};
+    uint32_t ahead = 0;
+    if (cc_isolate_ahead(covers, 2, NULL, 0, &ahead, NULL) != CC_OK)
+        return 2;
+    int fd = open("/tmp/written", O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+    if (fd < 0 || close(fd) != 0 || mkdir("/tmp/kept", 0755) != 0 || mkdir("/tmp/kept/code", 0755) != 0)
+        return 4;
+    if ((ahead & CC_ISOLATED_FILES) && (ahead & CC_ISOLATED_CALLS) &&
+        (is_there(secret) || umount2(hidden, MNT_DETACH) == 0 || errno != EPERM ||
+         unshare(CLONE_NEWUSER) == 0 || mount("/", "/mnt", NULL, MS_BIND, NULL) == 0 || errno != EPERM ||
+         mount(NULL, "/", NULL, MS_REMOUNT, NULL) == 0))
+        return 3;
+    snprintf(tmp, sizeof tmp, "/proc/%d/root/tmp", (int)outside);
+    if ((ahead & CC_ISOLATED_DOMAIN) && is_there(tmp))
+        return 6;
+    if ((ahead & CC_ISOLATED_SIGNALS) && kill(outside, 0) == 0)
+        return 7;
+    pid_t forked = fork();
+    if (forked == 0) {
+        uint32_t again = cc_isolate_again("/tmp", 1 << 16, keep, 1);
+        bool wrong = (ahead & CC_ISOLATED_FILES) && (ahead & CC_ISOLATED_CALLS) &&
+                     (!(again & CC_ISOLATED_FILES) || is_there("/tmp/written") ||
+                      !is_there("/tmp/kept/code"));
+        wrong = wrong || ((again & CC_ISOLATED_CALLS) &&
+                          (mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, NULL) == 0 ||
+                           unshare(CLONE_NEWNS) == 0));
+        wrong = wrong || (again & ahead) != ahead || (is_there(secret) && (ahead & CC_ISOLATED_FILES));
+        _exit(wrong);
+    }
+    int how = 1;
+    bool ended = forked > 0 && waitpid(forked, &how, 0) == forked && how == 0;
+    *isolated_out = ahead;
+    return !ended ? 9 : is_there("/tmp/written") ? 0 : 10;
+}
+
+typedef int look(pid_t outside, uint32_t *isolated_out);
+
+static void isolate_as(uid_t user, look *around) {
     struct told {
         uint32_t isolated;
         int wrong;
@@ -96,7 +140,7 @@ static void isolate_as(uid_t user) {
             _exit(1);
         if (prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L) != 0) /* as a process that began as this user is */
             _exit(1);
-        told.wrong = look_around(getppid(), &told.isolated);
+        told.wrong = around(getppid(), &told.isolated);
         _exit(write(ends[1], &told, sizeof told) == sizeof told ? 0 : 1);
     }
     close(ends[1]);
@@ -114,15 +158,24 @@ static void isolate_as(uid_t user) {
     CHECK(is_there(outside)); /* hidden from the child alone */
 }
 
-TEST(as_we_are) { isolate_as(0); }
+TEST(as_we_are) { isolate_as(0, look_around); }
 
 TEST(without_privileges) {
     if (geteuid() == 0)
-        isolate_as(65534);
+        isolate_as(65534, look_around);
+}
+
+TEST(ahead_as_we_are) { isolate_as(0, look_around_ahead); }
+
+TEST(ahead_without_privileges) {
+    if (geteuid() == 0)
+        isolate_as(65534, look_around_ahead);
 }
 
 int main(void) {
     RUN(as_we_are);
     RUN(without_privileges);
+    RUN(ahead_as_we_are);
+    RUN(ahead_without_privileges);
     return REPORT();
 }

@@ -5,14 +5,20 @@ from typing import final
 def die_with_parent(signal_number: int) -> None:
     """Ask the kernel to send this process `signal_number` when the thread that forked it ends."""
 
-def isolate(covers: list[tuple[bytes, bytes | None]], kept: list[bytes]) -> int:
+def isolate(covers: list[tuple[bytes, bytes | None]], kept: list[bytes], ahead: bool = False) -> int:
     """Give this process a file tree of its own, in which each (directory, by) shows `by`, or nothing when it
     is None, in their order; `kept` directories below one of these are left in place; at most 64 of each. And
     forbid it to mount, trace and signal outwards, and to use the system calls of csrc/channel/forbid.h.
 
     Bits of the answer: 1 files, 2 mounts and tracing, 4 signals, 8 system calls. What the kernel refuses is
-    missing. One thread, no way back, inherited by children. OSError when the process cannot go on.
+    missing. One thread, no way back, inherited by children. OSError when the process cannot go on. With
+    `ahead` its children may still ask for isolate_again.
     """
+
+def isolate_again(directory: bytes, size: int, kept: list[bytes]) -> int:
+    """In a child of a process that was isolated ahead: an empty file system of `size` bytes over `directory`
+    that its siblings do not see, with the `kept` directories below it, and all that isolate forbids. The
+    answer as that of isolate."""
 
 def own_mounts() -> bool:
     """Give this process, which has one thread, mounts that nobody else sees; False where that is refused."""

@@ -58,9 +58,11 @@ class Prices:
         )  # fmt: skip
 
     def function(self, name: str, usage: Usage) -> list[Line]:
-        """`usage`: invocations, gb_seconds, storage_gb_seconds, architecture."""
+        """`usage`: invocations, gb_seconds, storage_gb_seconds, restored_gb, snapshot_gb_seconds,
+        architecture."""
         place = f"lambda.{usage.get('architecture') or 'x86_64'}"
-        storage = usage.get("storage_gb_seconds", 0.0)
+        storage, restored = usage.get("storage_gb_seconds", 0.0), usage.get("restored_gb", 0.0)
+        kept = usage.get("snapshot_gb_seconds", 0.0)
         return _used(
             ("function", name, "requests", usage["invocations"], "requests",
              usage["invocations"] / 1e6 * self._of(f"{place}.per_million_requests")),
@@ -68,6 +70,10 @@ class Prices:
              usage["gb_seconds"] * self._of(f"{place}.per_gb_second")),
             ("function", name, "ephemeral storage over 512 MB", storage, "GB-seconds",
              storage * self._of("lambda.storage.per_gb_second")),
+            ("function", name, "snapshots kept", kept, "GB-seconds",
+             kept * self._of("lambda.snapstart.per_gb_second") if kept else 0.0),
+            ("function", name, "snapshots restored", restored, "GB",
+             restored * self._of("lambda.snapstart.per_gb_restored") if restored else 0.0),
         )  # fmt: skip
 
     def stream(self, name: str, usage: Usage) -> list[Line]:

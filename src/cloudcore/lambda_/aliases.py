@@ -9,6 +9,7 @@ import uuid
 from typing import Any
 
 from cloudcore.errors import ApiError
+from cloudcore.lambda_ import snapstart
 from cloudcore.lambda_.configuration import refused
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.registry import FunctionRecord, not_found
@@ -66,6 +67,8 @@ def _check(service: Any, function: FunctionRecord, alias: dict[str, Any]) -> Non
     for number in (version, *more):
         if number not in function.versions:
             raise not_found(service.arn(function.name, number))
+    if alias["Name"] in function.provisioned:
+        snapstart.check_provisioned(function, version)
     if len(more) > 1:
         raise refused("Number of items in AdditionalVersionWeights cannot be greater than 1")
     if more and LATEST in (version, *more):

@@ -11,18 +11,18 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudcore.errors import ApiError
+from cloudcore.lambda_ import snapstart
 from cloudcore.lambda_.runtimes.programs import check as check_runtime
 
 _HONOURED = (
     "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "DurableConfig",
-    "LoggingConfig", "EphemeralStorage", "DeadLetterConfig",
+    "LoggingConfig", "EphemeralStorage", "DeadLetterConfig", "SnapStart",
 )  # fmt: skip
 _RETENTION_DAYS, _EXECUTION_S = 14, 86_400
 _ONLY: dict[str, tuple[Any, ...]] = {
     "PackageType": ("Zip",),
     "Architectures": (["x86_64"], ["arm64"]),
     "TracingConfig": ({"Mode": "PassThrough"},),
-    "SnapStart": ({"ApplyOn": "None"},),
     "VpcConfig": ({}, {"SubnetIds": [], "SecurityGroupIds": []}),
     "KMSKeyArn": ("",),
     "FileSystemConfigs": ([],),
@@ -45,7 +45,7 @@ def merge(base: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         if name in _ONLY:
             if value not in _ONLY[name]:
                 raise refused(f"{name} {json.dumps(value)} is not supported by this endpoint.")
-            if name in ("TracingConfig", "SnapStart", "PackageType", "Architectures"):
+            if name in ("TracingConfig", "PackageType", "Architectures"):
                 changed[name] = value
         elif name in _HONOURED:
             if name == "Runtime":
@@ -86,6 +86,7 @@ def refused(message: str) -> ApiError:
 _MADE: dict[str, Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
     "DurableConfig": _durable,
     "LoggingConfig": _logging,
+    "SnapStart": snapstart.setting,
 }
 """What is kept of a member, from what there was and what is given."""
 
@@ -100,6 +101,7 @@ def _check(configuration: dict[str, Any]) -> None:
     _at_most("memorySize", configuration["MemorySize"], _MEMORY_MAX)
     _at_most("ephemeralStorage.size", configuration["EphemeralStorage"]["Size"], _STORAGE_MAX)
     _check_environment(configuration.get("Environment", {}).get("Variables", {}))
+    snapstart.check(configuration)
 
 
 def _at_most(name: str, value: int, high: int) -> None:

@@ -79,8 +79,10 @@ class Environment:
     """One worker process. One call at a time; `end` may run beside nothing else."""
 
     def __init__(
-        self, parent: Zygote, spec: Spec, scratch: str, *, warmed: bool, report: bool, provisioned: bool
-    ):
+        self, parent: Zygote, spec: Spec, scratch: str, *, warmed: bool, report: bool,
+        initialization: str = "on-demand", link: int = -1,
+    ):  # fmt: skip
+        """`link` is the socket of one that becomes a snapshot."""
         self.parent, self.scratch = parent, scratch
         self.limit_kb = spec.memory_mb * 1024
         self.own = spec.program is None  # its process is the function's, not one that answers for it
@@ -105,9 +107,10 @@ class Environment:
                     "hidden": list(spec.hidden),
                     "warmed": warmed,
                     "report": report,
-                    "initialization": "provisioned-concurrency" if provisioned else "on-demand",
+                    "initialization": initialization,
                 }
-                reply = parent.ask({"fork": fork}, [self.channel.fileno(), writer])
+                passed = [self.channel.fileno(), writer, *([link] if link >= 0 else [])]
+                reply = parent.ask({"fork": fork}, passed)
             finally:
                 os.close(writer)
             if "threads" in reply:

@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Iterable
 
-from cloudcore._channel import adopt_orphans, die_with_parent, isolate
+from cloudcore._channel import adopt_orphans, die_with_parent, isolate, isolate_again
 
 FILES, DOMAIN, SIGNALS, CALLS = 1, 2, 4, 8
 _OPEN_FILES = 1024
@@ -31,9 +31,10 @@ def attach(parent: int) -> None:
 
 
 def separate(
-    root: str, scratch: str, hidden: list[str], opt: str = "", needs: Iterable[str] = ()
-) -> int:
-    """Leave the machine's /tmp and the `hidden` directories, see `opt` as /opt; what `isolate` says."""
+    root: str, scratch: str, hidden: list[str], opt: str = "", needs: Iterable[str] = (), ahead: bool = False
+) -> tuple[int, list[str]]:
+    """Leave the machine's /tmp and the `hidden` directories, see `opt` as /opt; what `isolate` says, and the
+    directories that stay. `ahead`: children separate again."""
     parent = os.getppid()
     covers: list[tuple[str, str | None]] = [("/tmp", scratch)]
     if opt:
@@ -48,11 +49,26 @@ def separate(
     done = isolate(
         [(os.fsencode(cover), None if by is None else os.fsencode(by)) for cover, by in covers],
         [os.fsencode(path) for path in kept],
+        ahead,
     )
+    _stay_with(parent)
+    return done, kept
+
+
+def separate_again(separated: int, kept: list[str], storage: int) -> int:
+    """In a child of a process that separated ahead, which gave these two: a /tmp of `storage` bytes where
+    that one has a private /tmp, empty but for what is kept; what `isolate` says."""
+    parent = os.getppid()
+    places = [os.fsencode(path) for path in kept]
+    done = isolate_again(b"/tmp" if separated & FILES else b"", storage, places)
+    _stay_with(parent)
+    return done
+
+
+def _stay_with(parent: int) -> None:
     die_with_parent(signal.SIGKILL)  # a change of credentials takes it back
     if os.getppid() != parent:
         os._exit(1)
-    return done
 
 
 def confine() -> None:

@@ -6,6 +6,7 @@ initialisation with the call that it precedes; /tmp beyond 512 MB by GB-seconds.
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -28,7 +29,11 @@ class Meter:
     errors: int = 0
     throttles: int = 0
     cold_starts: int = 0
+    restores: int = 0
     init_ms: float = 0.0
+    restore_ms: float = 0.0
+    restored_gb: float = 0.0
+    snapshot_gb_seconds: float = 0.0
     duration_ms: float = 0.0
     billed_ms: int = 0
     gb_seconds: float = 0.0
@@ -42,6 +47,7 @@ class Meter:
     destination_failures: int = 0
     dead_letter_errors: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _snapshots: tuple[float, float] = (0.0, 0.0)  # (GB that are kept, since when they are counted)
 
     def count(
         self,
@@ -51,6 +57,7 @@ class Meter:
         failed: bool,
         init_ms: float | None = None,
         storage_mb: int = _FREE_STORAGE_MB,
+        restore_ms: float | None = None,
     ) -> None:
         with self._lock:
             self.invocations += 1
@@ -61,8 +68,30 @@ class Meter:
             if init_ms is not None:
                 self.cold_starts += 1
                 self.init_ms += init_ms
+            if restore_ms is not None:
+                self.restores += 1
+                self.restore_ms += restore_ms
+                self.restored_gb += memory_mb / 1024
             if storage_mb > _FREE_STORAGE_MB:
                 self.storage_gb_seconds += billed_ms * (storage_mb - _FREE_STORAGE_MB) / _MB_MS_PER_GB_S
+
+    def initialised(self, init_ms: float, memory_mb: int) -> None:
+        """A SnapStart version was initialised, which is billed on its own."""
+        with self._lock:
+            self.init_ms += init_ms
+            self.billed_ms += math.ceil(init_ms)
+            self.gb_seconds += math.ceil(init_ms) * memory_mb / _MB_MS_PER_GB_S
+
+    def keep_snapshots(self, kept: dict[str, float], now: float) -> None:
+        """From now on these versions have a snapshot, of so many GB."""
+        with self._lock:
+            self._count_snapshots(now)
+            self._snapshots = (sum(kept.values()), now)
+
+    def _count_snapshots(self, now: float) -> None:
+        gb, since = self._snapshots
+        self.snapshot_gb_seconds += gb * max(0.0, now - since)
+        self._snapshots = (gb, now)
 
     def throttle(self) -> None:
         self.add("throttles")
@@ -78,9 +107,11 @@ class Meter:
             self.async_age_ms += age_ms
             self.async_age_peak_ms = max(self.async_age_peak_ms, age_ms)
 
-    def read(self) -> dict[str, Any]:
-        """The figures by name."""
+    def read(self, now: float | None = None) -> dict[str, Any]:
+        """The figures by name, as of `now`."""
         with self._lock:
+            if now is not None:
+                self._count_snapshots(now)
             return {one.name: getattr(self, one.name) for one in fields(self) if one.name[0] != "_"}
 
 
@@ -103,6 +134,7 @@ def cost(
         "requests": lines.get("requests", 0.0),
         "duration": lines.get("compute", 0.0),
         "storage": lines.get("ephemeral storage over 512 MB", 0.0),
+        "snapstart": lines.get("snapshots kept", 0.0) + lines.get("snapshots restored", 0.0),
     }
     told = {"currency": "USD", "prices": f"{listed.source}, {listed.date}"}
     return {**made, "total": sum(made.values()), **told}

@@ -19,14 +19,15 @@ class Result:
     """One invocation.
 
     `function_error` is None or "Unhandled". `duration_ms` is the handler's time, `billed_ms` what
-    is billed, `init_ms` set on the call that initialised the environment, `max_memory_mb` the
-    environment's peak. `log` has the START, END and REPORT lines around the function's output,
-    of which about the last 1 MiB is kept.
+    is billed, `init_ms` set on the call that initialised the environment, `restore_ms` and what is billed of
+    it on the one that restored it from a snapshot, `max_memory_mb` the environment's peak. `log` has the
+    START, END and REPORT lines around the function's output, of which about the last 1 MiB is kept.
     """
 
     __slots__ = (
         "_log",
         "billed_ms",
+        "billed_restore_ms",
         "durable_arn",
         "duration_ms",
         "executed_version",
@@ -35,6 +36,7 @@ class Result:
         "max_memory_mb",
         "payload",
         "request_id",
+        "restore_ms",
         "status_code",
     )
 
@@ -62,6 +64,8 @@ class Result:
         self.status_code = status_code
         self.executed_version = executed_version
         self.durable_arn: str | None = None
+        self.restore_ms: float | None = None
+        self.billed_restore_ms = 0
 
     @property
     def log(self) -> bytes:
@@ -95,6 +99,9 @@ def lines(result: Result, before: bytes, output: bytes, memory_mb: int, status: 
     )
     if result.init_ms is not None:
         report += f"Init Duration: {result.init_ms:.2f} ms\t"
+    if result.restore_ms is not None:
+        report += f"Restore Duration: {result.restore_ms:.2f} ms\t"
+        report += f"Billed Restore Duration: {result.billed_restore_ms} ms\t"
     report += _status(status) + "\n"
     return before + start.encode() + ended(output) + report.encode()
 
@@ -109,14 +116,21 @@ def runtime_version_arn(region: str, version: str = sys.version) -> str:
     return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(version.encode()).hexdigest()}"
 
 
-def init_start(region: str, runtime: str, version: str) -> bytes:
-    """The first line of an environment's log; `runtime` and `version` as programs.label() gives them."""
+def init_start(region: str, runtime: str, version: str, what: str = "INIT") -> bytes:
+    """The first line of an environment's log; `runtime` and `version` as programs.label() gives them. `what`:
+    "RESTORE" of one that comes from a snapshot."""
     arn = runtime_version_arn(region, version)
-    return f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}\n".encode()
+    return f"{what}_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}\n".encode()
+
+
+def restore_report(duration_ms: float, status: str = "") -> bytes:
+    """The line about a restore."""
+    told = "\t" + _status(status) if status else ""
+    return f"RESTORE_REPORT Restore Duration: {duration_ms:.2f} ms{told}\n".encode()
 
 
 def init_report(duration_ms: float, phase: str, status: str) -> bytes:
-    """The line about an initialisation that failed; `phase` is "init" or "invoke"."""
+    """The line about an initialisation that failed, or that of a snapshot; `phase` is "init" or "invoke"."""
     return f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\t{_status(status)}\n".encode()
 
 

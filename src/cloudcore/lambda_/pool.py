@@ -6,8 +6,9 @@
 The initialisation has 10 s of its own. One that fails is run again, in a fresh environment, as part
 of the invocation and under the function's timeout; the second failure is the caller's answer. An
 environment that ran out of time or memory is killed with everything it started; one that ended by
-itself is told with its exit status. Environments are retired after `idle_s` without a call, by the
-supervisor's thread; the version's zygote after twice that.
+itself is told with its exit status. With SnapStart environments are forked from the version's snapshot
+(snapshots.py), which has initialised the function once. Environments are retired after `idle_s` without a
+call, by the supervisor's thread; the version's zygote and its snapshot after twice that.
 
 Thread rule: every method may be called from any thread; an environment has one call at a time.
 """
@@ -15,16 +16,18 @@ Thread rule: every method may be called from any thread; an environment has one 
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
 
 from cloudcore._channel import request_id as new_request_id
 from cloudcore.errors import ClosedError, ForkedError
-from cloudcore.lambda_ import metering, runtime, supervisor, zygotes
+from cloudcore.lambda_ import metering, runtime, snapshots, supervisor, zygotes
 from cloudcore.lambda_.environment import (
     ANSWERED,
     ENDED,
@@ -69,8 +72,10 @@ class Pool:
         self._log: TextLog | JsonLog = TextLog(region, *label, spec.memory_mb)
         if spec.system_log_level:
             self._log = JsonLog(
-                region, *label, spec.memory_mb, spec.system_log_level, spec.name, spec.version
-            )
+                region, *label, spec.memory_mb, spec.system_log_level, spec.name, spec.version,
+                "snap-start" if spec.snap_start else "on-demand",
+            )  # fmt: skip
+        self._snapshot = self._no_snapshot()
         zygotes.shared().opened(2 * idle_s)
 
     @property
@@ -137,7 +142,7 @@ class Pool:
             with self._lock:
                 if self._closed or len(self._warm) + self._active >= self._kept:
                     return True
-            environment, outcome, init_ms = self._start(INIT_S, provisioned=True)
+            environment, outcome, init_ms = self._start(INIT_S, "provisioned-concurrency")
             text = self._log.init_start() + metering.ended(environment.read_output())
             if outcome.kind != runtime.READY:
                 log(text + self._log.init_report(init_ms, "init", _status(outcome)))
@@ -151,6 +156,8 @@ class Pool:
         # Counted before there is a child, so that closing the last pool meanwhile leaves the zygote.
         zygotes.shared().count(1)
         try:
+            if self.spec.snap_start:
+                return self._restore_and_run(call)
             return self._initialise_and_run(call)
         finally:
             zygotes.shared().count(-1)
@@ -181,31 +188,117 @@ class Pool:
         duration = (time.perf_counter() - start) * 1000
         return self._finish(call, environment, outcome, duration, billed_init, before)
 
-    def _start(self, limit_s: float, provisioned: bool = False) -> tuple[Environment, Outcome, float]:
+    def _no_snapshot(self) -> snapshots.Snapshot:
+        useless = self.spec.program is not None
+        return snapshots.Snapshot(self.spec.name, useless, lambda one: self._discard(one, keep=False))
+
+    def take_snapshot(self) -> snapshots.Taken:
+        """Initialise the function, unless that is done, and keep what came of it, to fork from."""
+        held = self._snapshot
+        with held.turn:
+            if held.get() is not None:
+                return snapshots.Taken(b"", 0.0)
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                link = -1 if held.useless else theirs.fileno()
+                environment, outcome, init_ms = self._start(
+                    max(snapshots.INIT_S, self.spec.timeout_s), "snap-start", link
+                )
+            status = "" if outcome.kind == runtime.READY else _status(outcome)
+            log = self._log.init_start() + metering.ended(environment.read_output())
+            taken = snapshots.Taken(log + self._log.init_report(init_ms, "init", status), init_ms, status)
+            if status:
+                taken.message = _reason(outcome)
+            if status or held.useless:
+                ours.close()
+                self._discard(environment, keep=False)
+                if self._interrupted:
+                    raise ClosedError("the service was closed before the function was ready", "closed")
+            else:
+                threads = json.loads(outcome.payload)["threads"]
+                held.keep(environment, zygotes.Zygote(ours, environment.pid, None), threads)
+                supervisor.current().schedule(self, time.monotonic() + 2 * self.idle_s, self._tick)
+            return taken
+
+    def _restore_and_run(self, call: _Call) -> Result:
+        """Restore an environment from the snapshot, which is taken first if it is gone, and run the call."""
+        before, held = b"", self._snapshot
+        if held.get() is None and not held.useless:
+            taken = self.take_snapshot()
+            before = taken.log
+            if taken.status:
+                raise snapshots.RestoreError("SnapStartException", taken.message, 400, before)
+        before += self._log.restore_start()
+        environment, outcome, restore_ms, billed = self._restored()
+        status = "" if outcome.kind == runtime.READY else _status(outcome)
+        before += metering.ended(environment.read_output()) + self._log.restore_report(restore_ms, status)
+        if status:
+            self._discard(environment, keep=False)
+            if self._interrupted:
+                raise ClosedError("the service was closed before the function was done", "closed")
+            late = outcome.how is TIMED_OUT
+            code, number = ("SnapStartTimeoutException", 408) if late else ("SnapStartException", 400)
+            raise snapshots.RestoreError(code, _reason(outcome), number, before)
+        start, budget = time.perf_counter(), float(self.spec.timeout_s)
+        outcome = environment.call(call.head(budget), call.payload, budget, call.sink)
+        duration = (time.perf_counter() - start) * 1000
+        result = self._finish(call, environment, outcome, duration, None, before)
+        result.restore_ms, result.billed_restore_ms = restore_ms, billed
+        result.billed_ms = metering.billed(result.duration_ms, billed)
+        return result
+
+    def _restored(self) -> tuple[Environment, Outcome, float, int]:
+        """A new environment, how its restore went, its milliseconds, those that are billed: not the fork."""
+        limit = snapshots.RESTORE_S
+        if self._snapshot.useless:
+            limit = max(snapshots.INIT_S, self.spec.timeout_s)  # it initialises itself
+        environment = self._fork("snap-start")
+        start = time.perf_counter()
+        outcome = environment.call(_INIT_HEAD, b"", limit)
+        end = time.perf_counter()
+        return environment, outcome, (end - environment.started) * 1000, math.ceil((end - start) * 1000)
+
+    def _parent(self, link: int) -> tuple[zygotes.Zygote, bool]:
+        """What to fork from, and whether it has the version's variables already."""
+        if self.spec.snap_start and link < 0 and not self._snapshot.useless:
+            found = self._snapshot.get()
+            if found is None:
+                taken = self.take_snapshot()  # it was killed meanwhile
+                found = self._snapshot.get()
+                if taken.status:
+                    raise snapshots.RestoreError("SnapStartException", taken.message, 400, taken.log)
+            if found is not None:
+                return found, True
+        own = self._version.get()
+        return own or zygotes.shared().get(), own is not None
+
+    def _start(
+        self, limit_s: float, initialization: str = "on-demand", link: int = -1
+    ) -> tuple[Environment, Outcome, float]:
         """A new environment, how its initialisation went, and how many milliseconds that took."""
-        environment = self._fork(provisioned)
+        environment = self._fork(initialization, link)
         outcome = environment.call(_INIT_HEAD, b"", limit_s)
         # Counted from the fork on: starting a zygote is the platform's own time.
         return environment, outcome, (time.perf_counter() - environment.started) * 1000
 
-    def _fork(self, provisioned: bool) -> Environment:
+    def _fork(self, initialization: str, link: int = -1) -> Environment:
         with self._lock:
             generation = self._generation
             scratch = self._scratches.pop() if self._scratches else ""
         scratch = scratch or zygotes.shared().scratch()
         error: Exception | None = None
         for _ in range(_ATTEMPTS):
-            own = self._version.get()
+            parent, warmed = self._parent(link)
             try:
-                parent = own or zygotes.shared().get()
                 environment = Environment(
-                    parent, self.spec, scratch, warmed=own is not None, report=self._version.wanted is None,
-                    provisioned=provisioned,
+                    parent, self.spec, scratch, warmed=warmed, report=self._version.wanted is None,
+                    initialization=initialization, link=link,
                 )  # fmt: skip
             except (ConnectionError, ThreadsError) as problem:
                 error = problem  # the zygote was killed or is unfit: the next attempt has another
                 if isinstance(problem, ThreadsError):
                     self._version.retire()
+                    self._snapshot.unfit(parent)
                 continue
             zygotes.shared().count(1)
             environment.generation = generation
@@ -315,7 +408,7 @@ class Pool:
         how = environment.end()
         zygotes.shared().count(-1)
         with self._lock:
-            keep = keep and not self._closed
+            keep = keep and not self._closed and not self.spec.snap_start
             if keep:
                 self._scratches.append(environment.scratch)
         if not keep:
@@ -337,10 +430,11 @@ class Pool:
                 return min(one.last_used for one in self._warm) + self.idle_s
             if self._active or self._warm:
                 return now + self.idle_s
-        own = self._version.get()
-        if own is not None and now < own.used + 2 * self.idle_s:
-            return own.used + 2 * self.idle_s
+        used = [one.used for one in (self._version.get(), self._snapshot.get()) if one is not None]
+        if used and now < max(used) + 2 * self.idle_s:
+            return max(used) + 2 * self.idle_s
         self._version.retire()
+        self._snapshot.drop()
         return None
 
     def renew(self) -> None:
@@ -351,8 +445,10 @@ class Pool:
             gone, self._version = (
                 self._version, zygotes.Version(self.spec.root, self.spec.environment, self.spec.opt),
             )  # fmt: skip
+            taken, self._snapshot = self._snapshot, self._no_snapshot()
         for environment in old:
             self._discard(environment)
+        taken.close()
         gone.close()
 
     def retire(self, idle_s: float) -> None:
@@ -389,6 +485,7 @@ class Pool:
             self._discard(environment)
         for scratch in spare:
             shutil.rmtree(scratch, ignore_errors=True)
+        self._snapshot.close()
         self._version.close()
         zygotes.shared().closed()
 
@@ -420,9 +517,7 @@ class _Call:
 
     def head(self, budget_s: float) -> bytes:
         deadline = int((time.time() + budget_s) * 1000)
-        head = runtime.Head(
-            deadline, self.request_id, self.arn, self.client_context, self.trace, self.tenant
-        )
+        head = runtime.Head(deadline, self.request_id, self.arn, self.client_context, self.trace, self.tenant)
         return head.pack()
 
 
@@ -432,6 +527,14 @@ def _told(outcome: Outcome, call: _Call) -> bytes:
     if told.get("errorType") == "Runtime.InvalidEntrypoint" and "requestId" not in told:
         return metering.error_body(told["errorType"], call.request_id, told["errorMessage"])
     return outcome.payload
+
+
+def _reason(outcome: Outcome) -> str:
+    """An initialisation or a restore that failed, in words."""
+    if outcome.how is ANSWERED:
+        told = json.loads(outcome.payload)
+        return f"{told.get('errorType', '')}: {told.get('errorMessage', '')}"
+    return _status(outcome) if outcome.how is not TIMED_OUT else "it took too long"
 
 
 def _status(outcome: Outcome) -> str:

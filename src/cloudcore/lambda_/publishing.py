@@ -6,9 +6,10 @@ import copy
 import uuid
 from typing import Any
 
+from cloudcore.lambda_ import snapstart
 from cloudcore.lambda_.registry import FunctionRecord, Version
 
-_OF_THE_COPY = ("Version", "FunctionArn", "RevisionId", "LastModified", "Description")
+_OF_THE_COPY = snapstart.STATES | {"Version", "FunctionArn", "RevisionId", "LastModified", "Description"}
 
 
 def publish(service: Any, function: FunctionRecord, description: str | None = None) -> Version:
@@ -27,9 +28,8 @@ def publish(service: Any, function: FunctionRecord, description: str | None = No
     }
     if description is not None:
         configuration["Description"] = description
-    made = Version(
-        configuration, latest.package, latest.directory, _description(latest), list(latest.layers)
-    )
+    snapstart.published(configuration)
+    made = Version(configuration, latest.package, latest.directory, _description(latest), list(latest.layers))
     function.versions[number] = made
     # What publishes changes the function, so callers with an older revision have to look again.
     latest.configuration["RevisionId"] = str(uuid.uuid4())
@@ -43,4 +43,5 @@ def _description(version: Version) -> str:
 
 def _content(version: Version, description: str) -> tuple[Any, ...]:
     settings = {k: v for k, v in version.configuration.items() if k not in _OF_THE_COPY}
+    settings["SnapStart"] = snapstart.is_on(version.configuration)
     return settings, version.code(), description

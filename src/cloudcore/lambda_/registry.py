@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cloudcore.errors import ApiError
+from cloudcore.lambda_ import snapstart
 from cloudcore.lambda_.code import merged_name
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.shelf import Shelf
 
-_NOT_SEEN = frozenset({"RevisionId", "LastModified", "Description", "DeadLetterConfig"})
+_NOT_SEEN = snapstart.STATES | {"RevisionId", "LastModified", "Description", "DeadLetterConfig"}
 """What a function's environments cannot tell."""
 
 

@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable
 
 from cloudcore.errors import ClosedError
-from cloudcore.lambda_ import lineage
+from cloudcore.lambda_ import lineage, snapstart
+from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.pool import Pool
 from cloudcore.lambda_.registry import Version
 from cloudcore.lambda_.reload import Watched
 from cloudcore.lambda_.runtimes import programs
+from cloudcore.lambda_.snapshots import Taken
 from cloudcore.lambda_.spec import Spec, environment_of
 
 _log = logging.getLogger("cloudcore.lambda")
@@ -40,7 +42,7 @@ class Runner:
         self._lock = threading.Lock()
         self._pool: Pool | None = None
         self._watched: Watched | None = None
-        self._closed = self._failed = False
+        self._closed = self._failed = self._snapshotting = False
         # Calls under way and provisioned environments; the service's lock guards both.
         self.active = self.provisioned = 0
         self.stale = False  # the version changed or went; the service's lock guards it too
@@ -70,6 +72,23 @@ class Runner:
                 self._failed = not self.pool().prewarm(count, log)
 
         threading.Thread(target=start, name="cloudcore-lambda-warm", daemon=True).start()
+
+    def snapshot(self, done: Callable[[Taken], None]) -> None:
+        """Take the version's snapshot in the background, once, and say how that went."""
+        if self._snapshotting:
+            return
+        self._snapshotting = True
+
+        def take() -> None:
+            try:
+                taken = self.pool().take_snapshot()
+            except ClosedError:
+                return
+            except OSError as error:
+                taken = Taken(b"", 0.0, "Runtime.Unknown", str(error))
+            done(taken)
+
+        threading.Thread(target=take, name="cloudcore-lambda-snapshot", daemon=True).start()
 
     def provisioned_state(self) -> tuple[int, str]:
         """(environments that are ready, READY or IN_PROGRESS or FAILED)."""
@@ -112,6 +131,7 @@ class Runner:
             opt=self._opt(),
             runtime=c["Runtime"],
             storage_mb=c["EphemeralStorage"]["Size"],
+            snap_start=snapstart.is_on(c) and c["Version"] != LATEST,
         )
         logging_ = c["LoggingConfig"]
         if logging_["LogFormat"] == "JSON":

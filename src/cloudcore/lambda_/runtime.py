@@ -20,9 +20,9 @@ import sys
 import traceback
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from cloudcore.lambda_ import context, debugging, logs, payload
+from cloudcore.lambda_ import context, debugging, hooks, logs, payload
 
 if TYPE_CHECKING:
     from cloudcore._channel import Channel
@@ -188,12 +188,20 @@ def serve(channel: Channel, handler: str, root: str, before: set[str] | None) ->
     debugging.listen()
     try:
         function = load(handler)
+        if hooks.wanted():  # of a version whose snapshot cannot be forked from
+            hooks.before_snapshot()
+            hooks.after_restore()
     except Exception as error:
         channel.reply(FAILED, error_payload(error, ""))
         os._exit(1)
     channel.reply(READY, b"" if before is None else _libraries(before, root))
     # What initialisation made stays; collections during calls need not look at it again.
     gc.freeze()
+    answer_all(channel, function)
+
+
+def answer_all(channel: Channel, function: Handler) -> NoReturn:
+    """Answer until the channel is shut, which ClosedError tells."""
     runtime = Runtime(function)
     while True:
         request = channel.receive(_WAIT_MS)

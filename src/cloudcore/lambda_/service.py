@@ -34,7 +34,7 @@ import orjson
 from cloudcore.billing import Prices
 from cloudcore.clock import Clock
 from cloudcore.errors import ApiError, BusyError, ClosedError, CloudcoreError
-from cloudcore.lambda_ import aliases, code, layers, lineage, names, operations, policies
+from cloudcore.lambda_ import aliases, code, layers, lineage, names, operations, policies, snapstart
 from cloudcore.lambda_.asynchronous import Asynchronous
 from cloudcore.lambda_.capacity import Capacity
 from cloudcore.lambda_.durable.driver import Durable
@@ -47,6 +47,7 @@ from cloudcore.lambda_.registry import FunctionRecord, Registry, Version, not_fo
 from cloudcore.lambda_.runner import Runner
 from cloudcore.lambda_.schedules.schedules import Schedules, directory_of
 from cloudcore.lambda_.shelf import Shelf
+from cloudcore.lambda_.snapshots import RestoreError
 from cloudcore.lambda_.target import Target
 from cloudcore.validation import check, for_boto3
 
@@ -123,6 +124,7 @@ class Lambda:
         self._mappings: Mappings | None = None
         for name, record in self.registry.functions.items():
             self._provide(name, record)
+            snapstart.begin(self, record)
         if os.path.isdir(os.path.join(self.directory, "async")):
             self.asynchronous  # noqa: B018 - events of an earlier run go on
         if os.path.isdir(os.path.join(self.directory, "durable")):
@@ -247,6 +249,9 @@ class Lambda:
                     tenant=tenant,
                     sink=sink,
                 )
+            except RestoreError as error:
+                target.log.write(error.log)
+                raise
             except ClosedError:
                 if self._closed:
                     raise
@@ -260,6 +265,7 @@ class Lambda:
                 result.function_error is not None,
                 result.init_ms,
                 runner.configuration["EphemeralStorage"]["Size"],
+                result.restore_ms,
             )
             target.log.write(result.log)
             return result
@@ -340,7 +346,7 @@ class Lambda:
 
     def usage(self, function: str) -> dict[str, Any]:
         """What a function has cost since the service was opened: see Meter."""
-        return self.meter(function).read()
+        return self.meter(function).read(self.clock.now())
 
     def stats(self, function: str | None = None) -> dict[str, Any]:
         """Figures of a function, or of all functions together, with what AWS's list prices make of them
@@ -356,13 +362,13 @@ class Lambda:
         each = {name: self._priced(name, listed) for name in names_}
         figures = total([{k: v for k, v in one.items() if k != "cost"} for one in each.values()])
         costs = [one["cost"] for one in each.values()]
-        members = ("requests", "duration", "storage", "total")
+        members = ("requests", "duration", "storage", "snapstart", "total")
         sums = {member: sum(one[member] for one in costs) for member in members}
         told = {"currency": "USD", "prices": f"{listed.source}, {listed.date}"}
         return {**figures, "cost": sums | told, "functions": each}
 
     def _priced(self, function: str, listed: Prices) -> dict[str, Any]:
-        figures = self.meter(function).read()
+        figures = self.meter(function).read(self.clock.now())
         return figures | {"cost": cost(figures, self.priced(function)["architecture"], listed)}
 
     def priced(self, function: str) -> dict[str, Any]:
@@ -372,7 +378,7 @@ class Lambda:
 
     def billed(self) -> dict[str, dict[str, float]]:
         """What is billed for, of every function that was called since this was opened, by name."""
-        members = ("invocations", "gb_seconds", "storage_gb_seconds")
+        members = ("invocations", "gb_seconds", "storage_gb_seconds", "restored_gb", "snapshot_gb_seconds")
         return {name: {m: found[m] for m in members} for name, found in self.metrics().items()}
 
     def billed_ms(self, function: str) -> int:
@@ -391,7 +397,7 @@ class Lambda:
         """usage() of every function that was called since the service was opened, by name."""
         with self.lock:
             meters = dict(self._meters)
-        return {name: meter.read() for name, meter in meters.items()}
+        return {name: meter.read(self.clock.now()) for name, meter in meters.items()}
 
     def meter(self, function: str) -> Meter:
         with self.lock:
@@ -588,7 +594,9 @@ class Lambda:
         target.durable = "DurableConfig" in version.configuration
         target.base = self.arn(reference.name)
         target.stops = record.settings.get("RecursiveLoop", "Terminate") == "Terminate"
+        snapstart.check_state(version.configuration)
         for number, weight in aliases.weights(alias).items() if alias else ():
+            snapstart.check_state(record.versions[number].configuration)
             target.second, target.weight = self.runner(reference.name, record.versions[number]), weight
         if len(self._targets) >= _TARGETS_MAX:
             self._targets.clear()
@@ -629,6 +637,8 @@ class Lambda:
                 if not runner.active:
                     self._let_go(runner)
         self._provide(name, record)
+        if record and not self._closed:
+            snapstart.begin(self, record)
         for runner in stale:
             threading.Thread(target=runner.close, name="cloudcore-lambda-end", daemon=True).start()
         self.keep_packages()
@@ -653,6 +663,11 @@ class Lambda:
                 runner.provision(wanted.get(number, 0), self.log(name).write)
         share = self.capacity.share(name)
         self.capacity.settle(share, record.reserved if record else None, sum(wanted.values()))
+
+    @property
+    def closed(self) -> bool:
+        """Whether this takes no further calls."""
+        return self._closed
 
     @property
     def concurrency(self) -> int:

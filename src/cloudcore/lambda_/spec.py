@@ -15,7 +15,8 @@ class Spec:
     `environment` all the variables that the function sees, `hidden` directories that it does not see
     (`root` may lie in one), `opt` the directory that it sees as /opt ("": the machine's). `runtime` is AWS's
     identifier, `program` what programs.py makes of it. `system_log_level`: the platform's lines
-    are JSON from this level on; "": text. `storage_mb`: the size of /tmp."""
+    are JSON from this level on; "": text. `storage_mb`: the size of /tmp. `snap_start`: environments come
+    from a snapshot."""
 
     name: str
     arn: str
@@ -31,6 +32,7 @@ class Spec:
     program: dict[str, Any] | None = None
     system_log_level: str = ""
     storage_mb: int = 512
+    snap_start: bool = False
 
 
 def environment_of(

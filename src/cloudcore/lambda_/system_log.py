@@ -4,8 +4,8 @@
 
 | event | told from level |
 | --- | --- |
-| initStart, start, report; runtimeDone and initReport of what failed | INFO |
-| runtimeDone, initReport of what went well | DEBUG |
+| initStart, restoreStart, start, report; runtimeDone, initReport and restoreReport of what failed | INFO |
+| runtimeDone, initReport, restoreReport of what went well | DEBUG |
 
 Source: AWS, "Lambda Telemetry API Event schema"; "System log level event mapping".
 """
@@ -29,6 +29,7 @@ class TextLog:
     def __init__(self, region: str, runtime: str, version: str, memory_mb: int):
         self.memory_mb = memory_mb
         self._first = metering.init_start(region, runtime, version)
+        self._restored = metering.init_start(region, runtime, version, "RESTORE")
 
     def init_start(self) -> bytes:
         """The first line of an environment."""
@@ -37,6 +38,14 @@ class TextLog:
     def init_report(self, init_ms: float, phase: str, status: str) -> bytes:
         """About an initialisation that failed."""
         return metering.init_report(init_ms, phase, status)
+
+    def restore_start(self) -> bytes:
+        """The first line of an environment that comes from a snapshot."""
+        return self._restored
+
+    def restore_report(self, restore_ms: float, status: str = "") -> bytes:
+        """The line behind what its restore wrote."""
+        return metering.restore_report(restore_ms, status)
 
     def lines(self, result: Result, before: bytes, output: bytes, status: str) -> bytes:
         """The log of one invocation; `before` is what its initialisation wrote."""
@@ -47,12 +56,13 @@ class JsonLog:
     """The same as JSON objects, one a line, from `level` on."""
 
     def __init__(
-        self, region: str, runtime: str, version: str, memory_mb: int, level: str, function: str, number: str
-    ):
+        self, region: str, runtime: str, version: str, memory_mb: int, level: str, function: str, number: str,
+        initialization: str = "on-demand",
+    ):  # fmt: skip
         self.memory_mb = memory_mb
         self._least = _LEVELS[level]
         self._init = {
-            "initializationType": "on-demand",
+            "initializationType": initialization,
             "phase": "init",
             "runtimeVersion": runtime,
             "runtimeVersionArn": metering.runtime_version_arn(region, version),
@@ -64,12 +74,20 @@ class JsonLog:
         return self._line("INFO", "initStart", self._init)
 
     def init_report(self, init_ms: float, phase: str, status: str) -> bytes:
-        record = {"initializationType": "on-demand", "phase": phase} | _status(status)
+        record = {"initializationType": self._init["initializationType"], "phase": phase} | _status(status)
         return self._line(
             "INFO" if status else "DEBUG",
             "initReport",
             record | {"metrics": {"durationMs": round(init_ms, 3)}},
         )
+
+    def restore_start(self) -> bytes:
+        names = ("runtimeVersion", "runtimeVersionArn", "functionName", "functionVersion")
+        return self._line("INFO", "restoreStart", {name: self._init[name] for name in names})
+
+    def restore_report(self, restore_ms: float, status: str = "") -> bytes:
+        record = _status(status) | {"metrics": {"durationMs": round(restore_ms, 3)}}
+        return self._line("INFO" if status else "DEBUG", "restoreReport", record)
 
     def lines(self, result: Result, before: bytes, output: bytes, status: str) -> bytes:
         now = time.time()
@@ -81,6 +99,9 @@ class JsonLog:
         }
         if result.init_ms is not None:
             metrics["initDurationMs"] = round(result.init_ms, 3)
+        if result.restore_ms is not None:
+            metrics["restoreDurationMs"] = round(result.restore_ms, 3)
+            metrics["billedRestoreDurationMs"] = result.billed_restore_ms
         identity, told = {"requestId": result.request_id}, _status(status)
         produced = {"durationMs": round(result.duration_ms, 3), "producedBytes": len(result.payload)}
         start = {**identity, "version": result.executed_version}

@@ -5,6 +5,7 @@ libraries; the zygote of one function version is forked from it and has imported
 libraries as well. Each has one thread and reads requests from its socket:
 
     {"fork": ...} with two descriptors (channel, output)  -> {"pid": n}, or {"threads": n}: refused
+    the same with a third one (its socket)               -> the environment is a snapshot (snapshot.py)
     {"zygote": ...} with one descriptor (its socket)      -> {"pid": n}; the new zygote says
                                                             {"ready": true} or why not
     {"reap": pid}                                         -> {"how": waitpid status}
@@ -30,7 +31,7 @@ import time
 from typing import Any, NoReturn
 
 from cloudcore._channel import Channel, adopt_orphans, drop_storage, mount_storage, own_mounts
-from cloudcore.lambda_ import isolation, runtime
+from cloudcore.lambda_ import hooks, isolation, runtime, snapshot
 from cloudcore.lambda_.runtimes import shim
 
 MESSAGE_MAX = 192 * 1024
@@ -87,7 +88,7 @@ class _Zygote:
                 events = dict(self.poll.poll())
                 if self.link.fileno() not in events:
                     break
-                data, descriptors, _, _ = socket.recv_fds(self.link, MESSAGE_MAX, 2)
+                data, descriptors, _, _ = socket.recv_fds(self.link, MESSAGE_MAX, 3)
                 if not data:
                     break
                 reply = self.answer(json.loads(data), descriptors)
@@ -147,6 +148,7 @@ def _enter(variables: dict[str, str], root: str, opt: str) -> None:
     time.tzset()
     os.chdir(root)
     sys.path[:0] = [root, *_library_places(opt)]
+    sys.path.append(hooks.PLACE)
 
 
 def _library_places(opt: str) -> list[str]:
@@ -162,7 +164,7 @@ def _see_opt(opt: str) -> None:
 
 
 def _environment(
-    spec: dict[str, Any], parent: int, before: set[str], channel_fd: int, output_fd: int
+    spec: dict[str, Any], parent: int, before: set[str], channel_fd: int, output_fd: int, link: int = -1
 ) -> NoReturn:
     """Become an execution environment; never returns."""
     code = 1
@@ -174,7 +176,9 @@ def _environment(
         null = os.open(os.devnull, os.O_RDONLY)
         for target, source in ((0, null), (1, output_fd), (2, output_fd)):
             os.dup2(source, target)
-        os.closerange(3, _DESCRIPTORS_MAX)
+        if link >= 0:
+            os.dup2(link, 3)
+        os.closerange(3 + (link >= 0), _DESCRIPTORS_MAX)
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
         for name, descriptor in (("stdout", 1), ("stderr", 2)):
             # Unbuffered, so that nothing is lost however the process ends.
@@ -183,21 +187,20 @@ def _environment(
             setattr(sys, name, stream)
         isolation.confine()
         needs = (spec["program"] or {}).get("needs", ())
-        separated = isolation.separate(spec["root"], spec["scratch"], spec["hidden"], spec["opt"], needs)
+        separated, kept = isolation.separate(
+            spec["root"], spec["scratch"], spec["hidden"], spec["opt"], needs, link >= 0
+        )
         if not spec["warmed"]:
             _enter(spec["environment"], spec["root"], spec["opt"])
         if spec["opt"] and separated & isolation.FILES and os.path.isdir("/opt"):
             _see_opt(spec["opt"])
         os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] = spec["initialization"]
         os.environ["TMPDIR"] = "/tmp" if separated & isolation.FILES else spec["scratch"]
-        log_stream = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
-        if log_stream:
-            # Each environment writes to a stream of its own.
-            os.environ["AWS_LAMBDA_LOG_STREAM_NAME"] = (
-                log_stream.rpartition("]")[0] + "]" + os.urandom(16).hex()
-            )
+        snapshot.own_log_stream()
         if "tempfile" in sys.modules:
             sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
+        if link >= 0:
+            snapshot.serve(channel, spec, separated, kept)
         if spec["program"]:
             shim.serve(channel, spec["program"])
         runtime.serve(channel, spec["handler"], spec["root"], before if spec["report"] else None)

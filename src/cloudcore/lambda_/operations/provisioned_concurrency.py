@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudcore.errors import ApiError
-from cloudcore.lambda_ import aliases
+from cloudcore.lambda_ import aliases, snapstart
 from cloudcore.lambda_.capacity import check_provision
 from cloudcore.lambda_.configuration import refused
 from cloudcore.lambda_.names import LATEST
@@ -21,6 +21,7 @@ def put_provisioned_concurrency_config(service: Any, params: dict[str, Any]) -> 
     with service.edit(reference) as function:
         qualifier = reference.qualifier
         service.version(reference)
+        snapstart.check_provisioned(function, qualifier)
         _check_place(function, qualifier)
         others = sum(held["Requested"] for at, held in function.provisioned.items() if at != qualifier)
         check_provision(service.capacity, function.name, others + wanted)

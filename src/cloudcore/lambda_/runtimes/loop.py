@@ -18,7 +18,9 @@ def main(handler: str) -> None:
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     sys.path[:1] = [root, f"/opt/python/lib/{version}/site-packages", "/opt/python"]
     sys.path.append(source)
-    from cloudcore.lambda_ import context, logs, runtime
+    from cloudcore.lambda_ import context, hooks, logs, runtime
+
+    sys.path.append(hooks.PLACE)
 
     context.prepare()
     logs.prepare()
@@ -30,6 +32,10 @@ def main(handler: str) -> None:
 
     try:
         function = runtime.load(handler)
+        if hooks.wanted():
+            hooks.before_snapshot()
+            send("GET", "restore/next").read()
+            hooks.after_restore()
     except Exception as error:
         send("POST", "init/error", runtime.error_payload(error, "")).read()
         sys.exit(1)
