@@ -150,7 +150,7 @@ def test_a_search_destination_stays_one(client: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"ClusterEndpoint": None, "DomainARN": "arn:aws:es:us-east-1:000000000000:domain/logs"}, "use ClusterEndpoint"),
+        ({"DomainARN": "arn:aws:es:us-east-1:000000000000:domain/logs"}, "cannot be specified together"),
         ({"ClusterEndpoint": None}, "ClusterEndpoint is required"),
         ({"VpcConfiguration": {"SubnetIds": ["s"], "RoleARN": ROLE, "SecurityGroupIds": ["g"]}}, "there is no VPC"),
         ({"IndexName": "i" * 81}, "length less than or equal to 80"),

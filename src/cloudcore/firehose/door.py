@@ -77,16 +77,28 @@ class Door(ABC):
         return producing.Producer(self.put_batch, linger_seconds, pending_bytes_max)
 
     def delivered_keys(self) -> list[str]:
-        """Keys of the objects that were delivered, oldest first. Raises ValueError where no object is the
-        data's place (an HTTP endpoint, say)."""
+        """Keys of the objects that were delivered, oldest first; paths of files where an embedded server has
+        them. Raises ValueError where neither is the data's place (an HTTP endpoint, say)."""
         from cloudcore.firehose import reading
 
         config = self.config
         if config.endpoint is not None:
-            raise ValueError(f"{self.name} delivers to {type(config.endpoint).__name__}, not to objects")
+            kept = self._kept()
+            if kept is None:
+                raise ValueError(f"{self.name} delivers to {type(config.endpoint).__name__}, not to objects")
+            return list(kept.keys())
         return reading.keys(
             self._objects, config.data.bucket, self.name, config.data.prefix.literal, config.errors.literal
         )
+
+    def _kept(self) -> Any:
+        """What an embedded server has of the stream; None where there is none."""
+        return None
+
+    def _get(self, key: str) -> bytes:
+        kept = self._kept()
+        found: bytes = self._objects.get(self.config.data.bucket, key) if kept is None else kept.get(key)
+        return found
 
     def read(self, objects: int | None = None) -> Any:
         """What was delivered, as one pyarrow Table; of the newest `objects` objects alone if given.
@@ -100,7 +112,7 @@ class Door(ABC):
 
         keys = self.delivered_keys()
         keys = keys[-objects:] if objects else keys
-        found = [reading.table(self._objects.get(self.config.data.bucket, key), key) for key in keys]
+        found = [reading.table(self._get(key), key) for key in keys]
         return pa.concat_tables(found, promote_options="permissive") if found else None
 
     def preview(self, rows: int = 20) -> Any:
@@ -111,7 +123,7 @@ class Door(ABC):
 
         found: list[Any] = []
         for key in reversed(self.delivered_keys()):
-            found.insert(0, reading.table(self._objects.get(self.config.data.bucket, key), key))
+            found.insert(0, reading.table(self._get(key), key))
             if sum(table.num_rows for table in found) >= rows:
                 break
         if not found:

@@ -27,6 +27,7 @@ from cloudcore.firehose import glue, library, operations, sealed, sources
 from cloudcore.firehose.budget import Budget, waiting_max_of
 from cloudcore.firehose.catalogue import Catalogue
 from cloudcore.firehose.destinations import kinds
+from cloudcore.firehose.home import Home
 from cloudcore.firehose.kms import KeyRing
 from cloudcore.firehose.quota import Quota
 from cloudcore.firehose.sealed import KeyFile
@@ -34,6 +35,7 @@ from cloudcore.firehose.sources.feed import write_atomically
 from cloudcore.firehose.sources.table import no_tables
 from cloudcore.firehose.stream import Stream
 from cloudcore.firehose.to import Destination
+from cloudcore.firehose.to import of as destination_of
 from cloudcore.validation import check, for_boto3
 
 logger = logging.getLogger("cloudcore.firehose")
@@ -75,6 +77,7 @@ class Firehose:
         follow: Callable[[str], Any] | None = None,
     ):
         self.directory = None if directory is None else os.fspath(directory)
+        self.home = Home(self.directory)
         self.account, self.region = account, region
         self.objects = objects
         self.invoke = invoke or _no_invoke
@@ -139,7 +142,7 @@ class Firehose:
         name: str,
         *,
         source: Any = None,
-        to: Destination | None = None,
+        to: Destination | str | Mapping[str, Any] | None = None,
         bucket: str = "delivered",
         prefix: str = "",
         error_prefix: str | None = None,
@@ -178,8 +181,9 @@ class Firehose:
         `source` fills the stream in the place of puts: a table (of this cloud, or its name; its stream is
         switched on; each change from now on, once, as a line of JSON in the form of Kinesis Data Streams for
         DynamoDB), the ARN of a Kinesis stream, or kafka://HOST:PORT/TOPIC.
-        `to`: a destination of cloudcore.firehose.to (http_endpoint(...), ...); `bucket`, `prefix`
-        and `error_prefix` then say where failed records go, and `backup=True` where all go. None: the bucket.
+        `to`: a destination of cloudcore.firehose.to (http_endpoint(...), ...), its name, or {name: options};
+        `bucket`, `prefix` and `error_prefix` then say where failed records go, and `backup=True` where all
+        go. None: the bucket.
         Partition keys in the prefix turn dynamic partitioning on, for at most `partitions_max` (default 500)
         partitions at a time. An existing stream keeps its
         configuration; asking for another one raises ApiError ResourceInUseException.
@@ -188,6 +192,7 @@ class Firehose:
         ServiceUnavailableException; what could not be delivered for `retention_seconds` (default 24 h) is
         lost.
         """
+        to = None if to is None else destination_of(to)
         options = {option: value for option, value in locals().items() if option != "self"}
         kind, raw, ours = library.configuration(**options, service=self)
         stream_type, fed = "DirectPut", None
@@ -234,6 +239,7 @@ class Firehose:
             streams, self._streams = list(self._streams.values()), {}
         for stream in streams:
             stream.close()
+        self.home.close()
 
     # -- for operations --------------------------------------------------------------------------
 
@@ -413,9 +419,8 @@ class Firehose:
     def iceberg(self) -> Any:
         """Ours: the local pyiceberg catalog, where the tables of Iceberg destinations are made and read."""
         from cloudcore.firehose.destinations.iceberg.deliver import local_catalog
-        from cloudcore.firehose.destinations.sending import Around
 
-        return local_catalog(self.directory or Around("", "", "", None, self.clock).scratch())
+        return local_catalog(self.home.path())
 
     def with_schema(self, raw: dict[str, Any], ours: dict[str, Any] | None) -> dict[str, Any] | None:
         """`ours` with the schema of the table that the configuration names, if it names one: of Glue where an
@@ -476,7 +481,7 @@ class Firehose:
             description, self._path(name), self.region, self.objects, self.invoke, self.clock,
             on_failed=lambda *told: self.on_failed(*told) if self.on_failed else None, key_file=self.keys,
             quota=Quota(self.region, self.clock) if self.quotas else None,
-            budget=self.budget, reach=self.reach, embedded=self.directory, follow=self.follow,
+            budget=self.budget, reach=self.reach, embedded=self.home, follow=self.follow,
         )  # fmt: skip
         self._streams[name] = stream
         return stream

@@ -17,6 +17,7 @@ from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.destinations.sending import Around
 from cloudcore.firehose.door import Door
+from cloudcore.firehose.home import Home
 from cloudcore.firehose.pipeline import REJECT, Pipeline
 from cloudcore.firehose.processing.chain import Processing
 from cloudcore.firehose.records import split
@@ -57,7 +58,7 @@ class Stream(Door):
         quota: Quota | None = None,
         budget: Budget | None = None,
         reach: Mapping[str, str] | None = None,
-        embedded: str | None = None,
+        embedded: Home | str | None = None,
         follow: Callable[[str], Any] | None = None,
         run: bool = True,
     ):
@@ -82,7 +83,8 @@ class Stream(Door):
             self._logs["staged"] = self._open_log("staged")
         self._source = self._logs["source"]
         reached = {**(reach or {}), **ours.get("reach", {})}
-        around = Around(self.name, self.arn, region, objects, clock, reached, embedded)
+        home = embedded if isinstance(embedded, Home) else Home(embedded)
+        self._around = around = Around(self.name, self.arn, region, objects, clock, reached, home)
         self._pipeline = Pipeline(
             around, version, description["Identity"], configs, self._logs,
             self._processing(configs[version]), share=self._share, threads=run, on_failed=on_failed,
@@ -144,6 +146,10 @@ class Stream(Door):
     def config(self) -> Config:
         """The configuration in force."""
         return self._pipeline.config
+
+    def _kept(self) -> Any:
+        find = getattr(self.config.endpoint, "kept", None)
+        return None if find is None else find(self._around)
 
     def update(self, description: dict[str, Any], store: Callable[[dict[str, Any]], None]) -> None:
         """Go on by a new version of the description; store() makes it durable. What was put until now may

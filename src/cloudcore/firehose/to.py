@@ -12,7 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cloudcore.firehose.destinations.embedded import ADDRESS, LOCAL
+
 __all__ = ["Destination", "http_endpoint", "iceberg", "opensearch", "redshift", "splunk"]
+
+
+_DOMAIN = "arn:aws:es:us-east-1:000000000000:domain/local"
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Destination:
 
 
 def http_endpoint(
-    url: str,
+    url: str | None = None,
     *,
     access_key: str | None = None,
     attributes: Mapping[str, str] | None = None,
@@ -35,9 +40,13 @@ def http_endpoint(
 ) -> Destination:
     """An HTTP endpoint that takes requests of the published specification. Times in seconds.
 
+    `url` None: a receiver of our own, in process, whose records Stream.read() gives.
+
     Source: AWS, "Understand HTTP endpoint delivery request and response specifications".
     """
-    address, reach = _secure(url)
+    address, reach = _secure(url or ADDRESS.format("http"))
+    if url is None:
+        reach = {"reach": {address: LOCAL}}
     endpoint = {"Url": address} | ({} if access_key is None else {"AccessKey": access_key})
     pairs = [{"AttributeName": n, "AttributeValue": v} for n, v in (attributes or {}).items()]
     request = {"ContentEncoding": "GZIP" if gzip else "NONE", "CommonAttributes": pairs}
@@ -79,8 +88,8 @@ def iceberg(
 
 
 def opensearch(
-    url: str,
-    index: str,
+    url: str | None = None,
+    index: str = "records",
     *,
     rotation: str = "NoRotation",
     type_name: str = "",
@@ -90,13 +99,17 @@ def opensearch(
 ) -> Destination:
     """An OpenSearch or Elasticsearch node: https://[user:password@]host[:port][/path].
 
+    `url` None: an index of our own, in files of JSON lines that Stream.read() gives (no search).
     `rotation`: OneHour, OneDay, OneWeek or OneMonth put the time of arrival behind the index's name.
     `type_name` is for Elasticsearch before version 7. `ids=False` leaves ids to the node: a record that is
     sent again is there twice. `sign`: "es" or "aoss" signs requests; AWS's own hosts need no word for it.
     """
-    address, reach = _secure(url)
+    where, reach = {"DomainARN": _DOMAIN}, dict[str, Any]()
+    if url is not None:
+        address, reach = _secure(url)
+        where = {"ClusterEndpoint": address}
     members = {
-        "ClusterEndpoint": address, "IndexName": index, "TypeName": type_name,
+        **where, "IndexName": index, "TypeName": type_name,
         "IndexRotationPeriod": rotation,
         "DocumentIdOptions": {"DefaultDocumentIdFormat": "FIREHOSE_DEFAULT" if ids else "NO_DOCUMENT_ID"},
         "RetryOptions": {"DurationInSeconds": retry_seconds},
@@ -134,8 +147,8 @@ def redshift(
 
 
 def splunk(
-    url: str,
-    token: str,
+    url: str | None = None,
+    token: str = "",
     *,
     raw: bool = False,
     ack_timeout_seconds: int = 180,
@@ -143,15 +156,36 @@ def splunk(
 ) -> Destination:
     """A Splunk HTTP Event Collector with indexer acknowledgements, at its event endpoint or its raw one.
 
+    `url` None: a collector of our own, in process, whose events Stream.read() gives.
     At the event endpoint every record is an event object, {"event": ...}. Times in seconds.
     Source: AWS, "Create a Firehose stream: Splunk"; Splunk, "HTTP Event Collector Indexer Acknowledgment".
     """
+    if url is None:
+        url, token = ADDRESS.format("splunk"), token or "local"
+        reach = {"reach": {url: LOCAL}}
+    else:
+        reach = {"reach": {url: url}} if url.startswith("http://") else {}
     members = {
         "HECEndpoint": url, "HECEndpointType": "Raw" if raw else "Event", "HECToken": token,
         "HECAcknowledgmentTimeoutInSeconds": ack_timeout_seconds,
         "RetryOptions": {"DurationInSeconds": retry_seconds},
     }  # fmt: skip
-    return Destination("Splunk", members, {"reach": {url: url}} if url.startswith("http://") else {})
+    return Destination("Splunk", members, reach)
+
+
+def of(given: Any) -> Destination:
+    """The destination that the command line and TOML say: a name of this module, or {name: its options}.
+
+    Raises ValueError, TypeError."""
+    if isinstance(given, Destination):
+        return given
+    name, options = (given, {}) if isinstance(given, str) else next(iter(dict(given).items()), ("", {}))
+    makers = {each.__name__: each for each in (http_endpoint, iceberg, opensearch, redshift, splunk)}
+    if name not in makers or not isinstance(options, Mapping) or (name != given and len(given) != 1):
+        raise ValueError(f"to is one of {', '.join(makers)}, or one of them with its options, not {given!r}")
+    options = dict(options)
+    tables = options.pop("tables", ()) if name == "iceberg" else ()
+    return makers[name](*tables, **options)
 
 
 def _secure(url: str) -> tuple[str, dict[str, Any]]:

@@ -10,9 +10,6 @@ A plan's key is a UUID made of its identity: the same at every attempt, over kil
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,11 +21,9 @@ import orjson
 
 from cloudcore.clock import Clock
 from cloudcore.errors import ClosedError
+from cloudcore.firehose.home import Home
 from cloudcore.firehose.journal import Plan
 from cloudcore.firehose.records import Piece, record_id, split
-
-_scratch: list[str] = []
-_scratch_lock = threading.Lock()
 
 
 class Later(OSError):
@@ -104,8 +99,8 @@ class Batch:
 @dataclass
 class Around:
     """What a sender finds around it. `objects` is the store of the stream's bucket; `reach` maps the
-    beginning of a configured address to where it is reached from here; `directory` is the service's, for
-    embedded destinations (None: in memory)."""
+    beginning of a configured address to where it is reached from here; `home` is where embedded destinations
+    are."""
 
     stream: str
     arn: str
@@ -113,7 +108,7 @@ class Around:
     objects: Any
     clock: Clock
     reach: Mapping[str, str] = field(default_factory=dict)
-    directory: str | None = None
+    home: Home = field(default_factory=Home)
     zone: tzinfo = UTC
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -121,14 +116,6 @@ class Around:
         """Where a configured address is reached: the longest beginning that `reach` names is replaced."""
         begin = max((b for b in self.reach if configured.startswith(b)), key=len, default=None)
         return configured if begin is None else self.reach[begin] + configured[len(begin) :]
-
-    def scratch(self) -> str:
-        """A directory for embedded destinations of a service in memory; it goes with the process."""
-        with _scratch_lock:
-            if not _scratch:
-                _scratch.append(tempfile.mkdtemp(prefix="cloudcore-"))
-                atexit.register(shutil.rmtree, _scratch[0], ignore_errors=True)
-            return _scratch[0]
 
     def pause(self, seconds: float) -> None:
         """Wait inside an attempt. Raises ClosedError when the stream is being closed."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cloudcore.firehose.checks import invalid, only
 from cloudcore.firehose.destinations import common
 from cloudcore.firehose.destinations.config import Config, Retry
+from cloudcore.firehose.destinations.embedded import Kept, is_local, kept, receiver
 from cloudcore.firehose.destinations.secrets import secret_arn
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ class HttpEndpoint:
         from cloudcore.firehose.destinations.http_endpoint.deliver import HttpSender
 
         return HttpSender(self, around)
+
+    def kept(self, around: Around) -> Kept | None:
+        """What an embedded receiver has of the stream."""
+        return kept(receiver.ROOM, around) if is_local(around.address(self.url)) else None
 
 
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Config:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from cloudcore.firehose.destinations.embedded import web
+from cloudcore.firehose.destinations.embedded.receiver import Receiver
 from cloudcore.firehose.destinations.http_endpoint import encode
 from cloudcore.firehose.destinations.http_endpoint.config import HttpEndpoint
 from cloudcore.firehose.destinations.secrets import Secret
 from cloudcore.firehose.destinations.sending import Around, Batch, Failure, Later, Record, failure_line
-from cloudcore.firehose.destinations.web import TimedOut, TooLarge, Unreachable, Web
+from cloudcore.firehose.destinations.web import TimedOut, TooLarge, Unreachable
 from cloudcore.firehose.prefix import uuid_of
 
 
@@ -22,7 +24,7 @@ class HttpSender:
     def __init__(self, settings: HttpEndpoint, around: Around):
         self._settings, self._around = settings, around
         url = around.address(settings.url)
-        self._web = Web(url, settings.timeout_seconds, encode.ANSWER_MAX)
+        self._web = web(url, settings.timeout_seconds, Receiver, around, answer_max=encode.ANSWER_MAX)
         parts = self._web.parts
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._secret = None if settings.secret is None else Secret(settings.secret)

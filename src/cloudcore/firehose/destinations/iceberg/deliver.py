@@ -69,7 +69,7 @@ class IcebergSender:
                 given = {"warehouse": self._settings.warehouse} if self._settings.warehouse else {}
                 self._catalog = load_catalog("rest", type="rest", uri=where, **given)
             else:
-                self._catalog = local_catalog(self._around.directory or self._around.scratch())
+                self._catalog = local_catalog(self._around.home.path())
         return self._catalog
 
     def _commit(self, table: Any, keys: tuple[str, ...], batch: Batch, left: list[int]) -> None:

@@ -9,24 +9,27 @@ from typing import TYPE_CHECKING, Any
 from cloudcore.firehose.checks import invalid
 from cloudcore.firehose.destinations import common
 from cloudcore.firehose.destinations.config import Config, Retry
+from cloudcore.firehose.destinations.embedded import LOCAL, Kept, index, is_local, kept
 
 if TYPE_CHECKING:
     from cloudcore.firehose.destinations.sending import Around, Sender
 
 SHAPE = common.Shape("Amazonopensearchservice", 5, 300, 300, ("FailedDocumentsOnly", "AllDocuments"))
 SERVERLESS = "AmazonOpenSearchServerless"
-_MEMBERS = {"ClusterEndpoint", "IndexName", "TypeName", "IndexRotationPeriod", "DocumentIdOptions"}
+_MEMBERS = {
+    "ClusterEndpoint", "DomainARN", "IndexName", "TypeName", "IndexRotationPeriod", "DocumentIdOptions",
+}  # fmt: skip
 _SERVERLESS_MEMBERS = {"CollectionEndpoint", "IndexName"}
 _WHY = {
-    "DomainARN": "DomainARN is not supported: no domain of this account can be asked; use ClusterEndpoint",
     "VpcConfiguration": "VpcConfiguration is not supported: there is no VPC",
 }
 
 
 @dataclass(frozen=True)
 class OpenSearch:
-    """Settings. `sign`: the service that requests are signed for ("es", "aoss"), "" where none asks for it,
-    None: as the address says."""
+    """Settings. `url` may be a domain's ARN: `reach` says where that is, else it is kept in files
+    (embedded/index.py). `sign`: the service that requests are signed for ("es", "aoss"), "" where none asks
+    for it, None: as the address says."""
 
     url: str
     index: str
@@ -44,6 +47,16 @@ class OpenSearch:
 
         return OpenSearchSender(self, around)
 
+    def address(self, around: Around) -> str:
+        """Where the cluster is; "local:DOMAIN" for an embedded one."""
+        found = around.address(self.url)
+        return found if not found.startswith("arn:") else f"{LOCAL}{found.rpartition('domain/')[2]}"
+
+    def kept(self, around: Around) -> Kept | None:
+        """What an embedded index has of the stream."""
+        address = self.address(around)
+        return kept(index.ROOM, around, index.folder_of(address)) if is_local(address) else None
+
 
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Config:
     """Read a configuration that fits the model. Raises ApiError.
@@ -56,11 +69,14 @@ def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Config:
             raise invalid(why)
     serverless = kind == SERVERLESS
     address = "CollectionEndpoint" if serverless else "ClusterEndpoint"
-    if not raw.get(address):
+    if not serverless and raw.get("DomainARN") and raw.get(address):
+        raise invalid("DomainARN and ClusterEndpoint cannot be specified together")
+    url = raw.get(address) or ("" if serverless else raw.get("DomainARN") or "")
+    if not url:
         raise invalid(f"{address} is required")
     options = raw.get("DocumentIdOptions") or {}
     endpoint = OpenSearch(
-        raw[address],
+        url,
         raw["IndexName"],
         raw.get("TypeName") or "",
         "NoRotation" if serverless else raw.get("IndexRotationPeriod", "OneDay"),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from base64 import b64encode
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from cloudcore.firehose.destinations.embedded import web
+from cloudcore.firehose.destinations.embedded.index import Index
 from cloudcore.firehose.destinations.opensearch import encode, signing
 from cloudcore.firehose.destinations.opensearch.config import OpenSearch
 from cloudcore.firehose.destinations.sending import Around, Batch, Failure, Later, Record, failure_line
-from cloudcore.firehose.destinations.web import Answer, TimedOut, TooLarge, Unreachable, Web
+from cloudcore.firehose.destinations.web import Answer, TimedOut, TooLarge, Unreachable
 
 
 class OpenSearchSender:
@@ -21,9 +23,9 @@ class OpenSearchSender:
 
     def __init__(self, settings: OpenSearch, around: Around):
         self._settings, self._around = settings, around
-        url = around.address(settings.url)
-        parts = urlsplit(url)
-        self._web = Web(url, settings.timeout_seconds)
+        url = settings.address(around)
+        self._web = web(url, settings.timeout_seconds, Index, around)
+        parts = self._web.parts
         self._path = f"{parts.path.rstrip('/')}/_bulk"
         self._headers = {"Content-Type": "application/x-ndjson", "User-Agent": "cloudcore-firehose/1.0"}
         if parts.username is not None:
@@ -67,7 +69,7 @@ class OpenSearchSender:
     ) -> None:
         """One request; in halves when it is too large for the cluster."""
         try:
-            answer = self._ask(body)
+            answer = self._ask(batch.id, body)
             if answer.status == 413 and len(numbers) > 1:
                 half = len(numbers) // 2
                 for part in (numbers[:half], numbers[half:]):
@@ -89,8 +91,8 @@ class OpenSearchSender:
             else:
                 batch.fail(at, str(status), reason, now)
 
-    def _ask(self, body: bytes) -> Answer:
-        headers = self._headers
+    def _ask(self, request: str, body: bytes) -> Answer:
+        headers = {**self._headers, "X-Opaque-Id": request}  # the node's slow logs and tasks name it
         if self._signer is not None:
             headers = {**headers, **self._signer.headers("POST", self._path, headers, body)}
         try:

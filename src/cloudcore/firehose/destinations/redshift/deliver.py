@@ -121,8 +121,8 @@ class RedshiftSender:
 
             path = self._where.removeprefix("duckdb:")
             if not path:
-                home = self._around.directory or self._around.scratch()
-                path = os.path.join(home, "@redshift", f"{self._settings.address[2]}.duckdb")
+                home, name = self._around.home.path(), self._settings.address[2]
+                path = os.path.join(home, "@redshift", f"{name}.duckdb")
             return Duck(path)
         from cloudcore.firehose.destinations.redshift.postgres import Postgres
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from cloudcore.firehose.checks import invalid
 from cloudcore.firehose.destinations import common
 from cloudcore.firehose.destinations.config import Config, Retry
+from cloudcore.firehose.destinations.embedded import Kept, collector, is_local, kept
 from cloudcore.firehose.destinations.secrets import secret_arn
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ class Splunk:
         from cloudcore.firehose.destinations.splunk.deliver import SplunkSender
 
         return SplunkSender(self, around)
+
+    def kept(self, around: Around) -> Kept | None:
+        """What an embedded collector has of the stream."""
+        return kept(collector.ROOM, around) if is_local(around.address(self.url)) else None
 
 
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Config:

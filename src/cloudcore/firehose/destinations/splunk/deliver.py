@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
+from cloudcore.firehose.destinations.embedded import web
+from cloudcore.firehose.destinations.embedded.collector import Collector
 from cloudcore.firehose.destinations.secrets import Secret
 from cloudcore.firehose.destinations.sending import Around, Batch, Failure, Later, Record, failure_line
 from cloudcore.firehose.destinations.splunk import encode
 from cloudcore.firehose.destinations.splunk.config import Splunk
-from cloudcore.firehose.destinations.web import Answer, TimedOut, TooLarge, Unreachable, Web
+from cloudcore.firehose.destinations.web import Answer, TimedOut, TooLarge, Unreachable
 from cloudcore.firehose.prefix import uuid_of
 
 _POLL_MAX_S = 10.0
@@ -26,7 +29,8 @@ class SplunkSender:
 
     def __init__(self, settings: Splunk, around: Around):
         self._settings, self._around = settings, around
-        self._web = Web(around.address(settings.url), settings.request_timeout_seconds)
+        address = around.address(settings.url)
+        self._web = web(address, settings.request_timeout_seconds, Collector, around)
         self._base = self._web.parts.path.rstrip("/").removesuffix(_COLLECTOR) + _COLLECTOR
         self._channel = uuid_of(f"{around.arn}/channel")
         self._secret = None if settings.secret is None else Secret(settings.secret)
@@ -37,7 +41,8 @@ class SplunkSender:
         if not left:
             return
         path = f"{self._base}/{'raw' if self._settings.raw else 'event'}?channel={self._channel}"
-        answer = self._ask(path, encode.body([batch.records[at] for at in left]), ())
+        body = encode.body([batch.records[at] for at in left])
+        answer = self._ask(path, body, (), {"X-Request-Id": batch.id})
         number = encode.ack_id(answer)
         if isinstance(number, tuple):
             now = self._around.clock.now_ms()
@@ -67,11 +72,13 @@ class SplunkSender:
             self._around.pause(min(pause, left))
             pause = min(pause * 1.5, _POLL_MAX_S)
 
-    def _ask(self, path: str, body: bytes, cookies: tuple[str, ...]) -> Answer:
+    def _ask(
+        self, path: str, body: bytes, cookies: tuple[str, ...], more: Mapping[str, str] | None = None
+    ) -> Answer:
         token = self._settings.token if self._secret is None else self._secret.get("hec_token")
         headers = {
             "Authorization": f"Splunk {token}", "X-Splunk-Request-Channel": self._channel,
-            "User-Agent": "cloudcore-firehose/1.0",
+            "User-Agent": "cloudcore-firehose/1.0", **(more or {}),
         }  # fmt: skip
         if cookies:
             headers["Cookie"] = "; ".join(cookies)
