@@ -27,6 +27,7 @@ class Shards:
         self._client, self._stream, self._start = client, arn.partition("/")[2], start
         self._shards: dict[str, dict[str, Any]] = {}
         self._iterators: dict[str, tuple[str | None, str]] = {}  # with the position they stand at
+        self._behind: dict[str, float] = {}
         self._look = 0.0
 
     def ready(self, at: Mapping[str, str]) -> list[str]:
@@ -42,6 +43,15 @@ class Shards:
                 out.append(name)
         return out
 
+    def gone(self, at: Mapping[str, str]) -> list[str]:
+        """Of positions, the shards that were read to their end and that the stream does not have any more."""
+        return [name for name, position in at.items() if position == END and name not in self._shards]
+
+    def behind(self, shard: str) -> float:
+        """How many seconds before the stream's end the last read of a shard came to (MillisBehindLatest): it
+        may find nothing and have more before it."""
+        return self._behind.get(shard, float("inf"))
+
     def read(
         self, shard: str, position: str | None, limit: int = LIMIT
     ) -> tuple[list[dict[str, Any]], str | None]:
@@ -52,6 +62,8 @@ class Shards:
         answer = self._client.get_records(ShardIterator=iterator, Limit=limit)
         found = answer["Records"]
         following = answer.get("NextShardIterator")
+        told = answer.get("MillisBehindLatest")
+        self._behind[shard] = float("inf") if told is None else told / 1000
         after = END if not following else found[-1]["SequenceNumber"] if found else position
         if following:
             self._iterators[shard] = after, following

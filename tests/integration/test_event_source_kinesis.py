@@ -15,6 +15,9 @@ from botocore.exceptions import ClientError
 from moto_support import moto_server, wait_for
 
 import cloudcore
+from cloudcore import shards
+from cloudcore.clock import ManualClock
+from cloudcore.lambda_ import Function, Lambda
 from cloudcore.lambda_.code import pack
 
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/orders"
@@ -150,3 +153,75 @@ def test_a_server_that_is_away_is_waited_for(server: str, kinesis: Any) -> None:
         wait_for(lambda: "PROBLEM" in cloud.lambda_.mappings.result(made["UUID"]))
         kinesis.create_stream(StreamName="orders", ShardCount=1)
         cloud.client("lambda").delete_event_source_mapping(UUID=made["UUID"])
+
+
+class Double:
+    """A strict double of a Kinesis client: one shard whose reads are scripted, for what moto does not do: reads that find
+    nothing before the end of the stream, and shards that expire."""
+
+    def __init__(self, answers: list[dict[str, Any]]):
+        self.answers, self.shards, self.asked = answers, ["shardId-000000000000"], 0
+
+    def describe_stream_summary(self, *, StreamName: str) -> dict[str, Any]:
+        return {}
+
+    def list_shards(self, *, StreamName: str) -> dict[str, Any]:
+        return {"Shards": [{"ShardId": name} for name in self.shards]}
+
+    def get_shard_iterator(self, *, StreamName: str, ShardId: str, ShardIteratorType: str, **_: str) -> dict[str, Any]:
+        assert ShardId in self.shards
+        return {"ShardIterator": "i"}
+
+    def get_records(self, *, ShardIterator: str, Limit: int) -> dict[str, Any]:
+        self.asked += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return {"Records": [], "NextShardIterator": "i", "MillisBehindLatest": 0} | answer
+
+
+SUM = b"""
+def handler(event, context):
+    print('SAW', len(event['Records']), event['isFinalInvokeForWindow'])
+    return {'state': {}}
+"""
+
+
+def scripted(tmp_path: Any, double: Double, clock: ManualClock) -> Lambda:
+    service = Lambda(tmp_path, clock=clock, remote=lambda arn: double)
+    Function(service, "fn", handler="h.handler", timeout=20).deploy(pack({"h.py": SUM}))
+    return service
+
+
+def test_a_window_is_open_while_reads_that_find_nothing_are_behind(tmp_path: Any) -> None:
+    start = 1_700_000_040.0
+    clock = ManualClock(start + 200)  # its window has long ended
+
+    def record(number: int) -> dict[str, Any]:
+        at = datetime.fromtimestamp(start + number, UTC)
+        return {"Records": [{"Data": b"x", "SequenceNumber": str(number), "PartitionKey": "k", "ApproximateArrivalTimestamp": at}]}
+
+    late = {"MillisBehindLatest": 170_000}
+    double = Double([record(1) | late, late, late, late, record(2) | late, late, {}])
+    with scripted(tmp_path, double, clock) as service:
+        service.call("CreateEventSourceMapping", {
+            "FunctionName": "fn", "EventSourceArn": ARN, "StartingPosition": "TRIM_HORIZON", "TumblingWindowInSeconds": 60,
+            "BatchSize": 1,
+        })  # fmt: skip
+        wait_for(lambda: "True" in service.log("fn").tail().decode())
+        saw = [line.split()[1:] for line in service.log("fn").tail().decode().splitlines() if line.startswith("SAW")]
+        assert saw == [["1", "False"], ["1", "False"], ["0", "True"]]
+
+
+def test_a_shard_that_is_done_and_has_expired_is_forgotten(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "LOOK_S", 0.0)
+    double = Double([{"NextShardIterator": None}, {}])
+    with scripted(tmp_path, double, ManualClock()) as service:
+        made = service.call("CreateEventSourceMapping", {
+            "FunctionName": "fn", "EventSourceArn": ARN, "StartingPosition": "TRIM_HORIZON",
+        })  # fmt: skip
+        path = tmp_path / "event-source-places" / f"{made['UUID']}.json"
+        wait_for(lambda: json.loads(path.read_text())["shards"] == {"shardId-000000000000": "END"})
+        asked = double.asked
+        double.shards = ["shardId-000000000001"]
+        service.mappings._pollers[made["UUID"]].look()
+        wait_for(lambda: json.loads(path.read_text())["shards"] == {})
+        wait_for(lambda: double.asked > asked)  # and goes on

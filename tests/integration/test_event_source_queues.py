@@ -13,6 +13,7 @@ from moto_support import moto_server, wait_for
 
 import cloudcore
 from cloudcore.clock import ManualClock
+from cloudcore.errors import ApiError
 from cloudcore.lambda_.code import pack
 
 CODE = b"""import json, os, time, urllib.request
@@ -196,6 +197,23 @@ def test_what_no_queue_takes_is_refused(server: str) -> None:
             with pytest.raises(ClientError) as refused:
                 connect(cloud, queue, **settings)
             assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
+    with opened(server) as cloud:  # and as little when it is changed
+        client = cloud.client("lambda")
+        cloud.function("slow", pack({"h.py": CODE}), handler="h.handler", timeout=60)
+        made = connect(cloud, plain)["UUID"]
+        said = "Queue visibility timeout: 30 seconds is less than Function timeout: 60 seconds"
+        with pytest.raises(ClientError, match=said):
+            client.update_event_source_mapping(UUID=made, FunctionName="slow")
+        assert client.get_event_source_mapping(UUID=made)["FunctionArn"].endswith(":fn")
+        with pytest.raises(ClientError, match=said):
+            client.update_function_configuration(FunctionName="fn", Timeout=60)
+        with pytest.raises(ApiError, match=said):
+            cloud.function("fn", pack({"h.py": CODE}), handler="h.handler", timeout=60)
+        client.update_event_source_mapping(UUID=made, Enabled=False)
+        plain.client.delete_queue(QueueUrl=plain.url)
+        client.update_function_configuration(FunctionName="fn", Timeout=20)  # a queue that is away
+        with pytest.raises(ClientError, match="cannot be read"):
+            client.update_event_source_mapping(UUID=made, Enabled=True)
     with cloudcore.open(":memory:") as cloud:  # of no endpoint
         cloud.function("fn", pack({"h.py": CODE}), handler="h.handler")
         with pytest.raises(ClientError, match="AWS_ENDPOINT_URL_SQS"):

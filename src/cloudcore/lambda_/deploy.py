@@ -10,6 +10,7 @@ from typing import Any
 from cloudcore.lambda_ import layers, names
 from cloudcore.lambda_.configuration import merge
 from cloudcore.lambda_.destinations import check_dead_letters
+from cloudcore.lambda_.event_sources.opening import check_timeout
 from cloudcore.lambda_.names import LATEST
 from cloudcore.lambda_.operations.create_function import create, defaults
 from cloudcore.lambda_.operations.package import Package, package_of
@@ -24,6 +25,8 @@ def deploy(service: Any, name: str, source: dict[str, Any], settings: dict[str, 
     del checked["FunctionName"]
     wanted, settings = checked.pop("Layers", None), checked
     check_dead_letters(service, settings)
+    if "Timeout" in settings:
+        check_timeout(service, reference.name, settings["Timeout"])
     taken = (
         contextlib.nullcontext(Package(None, 0, source["Directory"]))
         if "Directory" in source

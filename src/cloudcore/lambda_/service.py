@@ -344,6 +344,12 @@ class Lambda:
                 self._mappings = Mappings(self, sources_of(self.directory))
             return self._mappings
 
+    def sources_of(self, arn: str) -> list[dict[str, Any]]:
+        """The event source mappings of a function, by its ARN."""
+        with self.lock:
+            found = self._mappings
+        return [held for held in found.all() if held["FunctionArn"] == arn] if found is not None else []
+
     def usage(self, function: str) -> dict[str, Any]:
         """What a function has cost since the service was opened: see Meter."""
         return self.meter(function).read(self.clock.now())

@@ -31,6 +31,12 @@ class KinesisSource:
         found, after = self._shards.read(shard, place, limit)
         return [self._record(shard, one) for one in found], after, after == END
 
+    def behind(self, shard: str) -> float:
+        return self._shards.behind(shard)
+
+    def gone(self, at: dict[str, Place]) -> list[str]:
+        return self._shards.gone(at)
+
     def _record(self, shard: str, told: dict[str, Any]) -> Record:
         data: bytes = told["Data"]
         number, at = told["SequenceNumber"], told["ApproximateArrivalTimestamp"].timestamp()

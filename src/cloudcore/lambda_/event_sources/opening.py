@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from cloudcore.lambda_.event_sources.queues import QueuePoller, find
 from cloudcore.lambda_.event_sources.settings import kind
 from cloudcore.lambda_.event_sources.tables import TableSource
 
+_log = logging.getLogger("cloudcore.lambda")
 Keep = Callable[[dict[str, Any]], None]
 
 
@@ -25,7 +27,7 @@ def begin(service: Any, held: dict[str, Any]) -> dict[str, Any]:
             raise refused(f"The event source {arn} is not supported here: there are no tables.")
         return {"shards": {"": list(service.follow(arn).first(held["StartingPosition"]))}}
     if kind(arn) == "sqs":
-        _check_queue(service, held)
+        check_queue(service, held)
         return {}
     try:
         service.remote(arn).describe_stream_summary(StreamName=arn.rpartition("/")[2])
@@ -51,14 +53,35 @@ def poller(service: Any, held: dict[str, Any], kept: dict[str, Any], keep: Keep)
     )  # fmt: skip
 
 
-def _check_queue(service: Any, held: dict[str, Any]) -> None:
+def check_queue(service: Any, held: dict[str, Any]) -> None:
+    """Refuse a mapping of a queue that is not there, or whose messages come again while the function runs."""
+    timeout = service.version(names.parse(held["FunctionArn"])).configuration["Timeout"]
     try:
-        client, url = find(service, held["EventSourceArn"])
-        asked = client.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+        hidden = _hidden_s(service, held["EventSourceArn"])
     except Exception as error:  # of ours or botocore's
         raise refused(f"The event source {held['EventSourceArn']} cannot be read: {error}") from None
-    hidden = int(asked.get("Attributes", {}).get("VisibilityTimeout", 30))
-    timeout = service.version(names.parse(held["FunctionArn"])).configuration["Timeout"]
+    _check_times(hidden, timeout)
+
+
+def check_timeout(service: Any, function: str, timeout: int) -> None:
+    """Refuse a function's new timeout that is longer than a queue hides what the function is called with."""
+    for held in service.sources_of(service.arn(function)):
+        if kind(held["EventSourceArn"]) == "sqs":
+            try:
+                hidden = _hidden_s(service, held["EventSourceArn"])
+            except Exception:  # a queue that is away hides nothing now
+                _log.warning("%s cannot be asked for its visibility timeout", held["EventSourceArn"])
+                continue
+            _check_times(hidden, timeout)
+
+
+def _hidden_s(service: Any, arn: str) -> int:
+    client, url = find(service, arn)
+    asked = client.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+    return int(asked.get("Attributes", {}).get("VisibilityTimeout", 30))
+
+
+def _check_times(hidden: int, timeout: int) -> None:
     if hidden < timeout:
         raise refused(
             f"Queue visibility timeout: {hidden} seconds is less than Function timeout: {timeout} seconds"

@@ -96,6 +96,7 @@ class Poller(threading.Thread):
             places = dict(self._places)
         moved, without_room = False, []
         names = [name for name in self.source.shards(places) if name not in self._over]
+        self._forget(self.source.gone(places))
         for name in names:
             if self.stopping.is_set():
                 return
@@ -114,7 +115,7 @@ class Poller(threading.Thread):
             records, after, ends = self.source.read(name, shard.reading, room)
             moved = moved or bool(records) or ends or after != shard.reading
             with self.turn:
-                shard.add(records, after, ends, began)
+                shard.add(records, after, ends, began - self.source.behind(name))
         if moved or self.stopping.is_set():
             return
         if names and not without_room:
@@ -124,15 +125,26 @@ class Poller(threading.Thread):
             if not any(shard.room() for shard in without_room):
                 self.turn.wait(WAIT_SECONDS)
 
+    def _forget(self, gone: list[str]) -> None:
+        """Shards whose records have expired; their children are past their beginning by now."""
+        with self.turn:
+            for name in gone:
+                self._over.discard(name)
+                self._windows.pop(name, None)
+                del self._places[name]
+            if gone:
+                self._keep_places()
+
+    def _keep_places(self) -> None:
+        windows = {shard: one for shard, one in self._windows.items() if one}
+        self._keep({"shards": self._places, "windows": windows})
+
     def _begin(self, name: str) -> Shard:
         """Hold the condition."""
 
         def keep(place: Place, windows: dict[str, Any]) -> None:
             self._places[name], self._windows[name] = place, windows
-            self._keep({
-                "shards": self._places,
-                "windows": {shard: one for shard, one in self._windows.items() if one},
-            })  # fmt: skip
+            self._keep_places()
 
         self._shards[name] = Shard(self, name, self._places.get(name), self._windows.get(name, {}), keep)
         return self._shards[name]

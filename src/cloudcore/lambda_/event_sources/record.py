@@ -42,6 +42,12 @@ class Source(Protocol):
     def read(self, shard: str, place: Place, limit: int) -> tuple[list[Record], Place, bool]:
         """(records, the place behind them, whether the shard ends there)."""
 
+    def behind(self, shard: str) -> float:
+        """Up to how many seconds before now everything was read, by the last read; inf: it is not known."""
+
+    def gone(self, at: dict[str, Place]) -> Sequence[str]:
+        """Whose places need not be kept any more."""
+
     def shard_id(self, shard: str, record: Record) -> str:
         """The id of the shard that a record lies in."""
 

@@ -51,12 +51,11 @@ class Shard:
             return 0
         return max(0, min(2 * self.held["BatchSize"] * factor - self._undone, _SPAN - len(self._waiting)))
 
-    def add(self, records: list[Record], after: Place, ended: bool, began: float) -> None:
-        """What was read, by a read that began at `began`; hold the condition."""
+    def add(self, records: list[Record], after: Place, ended: bool, upto: float) -> None:
+        """What was read; nothing that came before `upto` is left. Hold the condition."""
         factor = self.held["ParallelizationFactor"]
         self.reading, self.ended = after, ended
-        if not records:
-            self._caught_up = began
+        self._caught_up = max(self._caught_up, upto)
         for record in records:
             self._waiting.append(record)
             if not self._poller.filters.choose(record):

@@ -16,14 +16,21 @@ class TableSource:
     def __init__(self, service: Any, held: dict[str, Any]):
         self._following = service.follow(held["EventSourceArn"])
         self._at: tuple[int, int] = (0, 0)
+        self._more = True
 
     def shards(self, at: dict[str, Place]) -> list[str]:
         return list(at)
 
     def read(self, shard: str, place: Place, limit: int) -> tuple[list[Record], Place, bool]:
         page, after, ended = self._following.read((place[0], place[1]), limit)
-        self._at = after
+        self._at, self._more = after, bool(page)
         return [self._record(data) for data in page], list(after), ended
+
+    def behind(self, shard: str) -> float:
+        return float("inf") if self._more else 0.0
+
+    def gone(self, at: dict[str, Place]) -> list[str]:
+        return []
 
     def _record(self, data: bytes) -> Record:
         event = json.loads(data)

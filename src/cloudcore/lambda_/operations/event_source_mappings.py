@@ -63,6 +63,8 @@ def update_event_source_mapping(service: Any, params: dict[str, Any]) -> dict[st
         changed["State"] = "Enabled" if params["Enabled"] else "Disabled"
         if changed["State"] != held["State"]:
             state = "Enabling" if params["Enabled"] else "Disabling"
+    if settings.kind(held["EventSourceArn"]) == "sqs" and changed["State"] == "Enabled":
+        opening.check_queue(service, changed)
     service.mappings.update(params["UUID"], changed)
     return _shown(service, changed, state)
 
