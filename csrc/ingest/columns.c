@@ -455,7 +455,17 @@ cc_status cc_columns_append(cc_columns *columns, cc_bytes record, cc_error *erro
 }
 
 cc_status cc_columns_finish(cc_columns *columns, struct ArrowArray *array_out, cc_error *error) {
-    if (cc_column_export(&columns->root, array_out) != CC_OK)
+    if (cc_column_export(&columns->root, false, array_out) != CC_OK)
         return no_memory(error);
     return CC_OK;
+}
+
+cc_status cc_columns_lend(cc_columns *columns, struct ArrowArray *array_out, cc_error *error) {
+    if (cc_column_export(&columns->root, true, array_out) != CC_OK)
+        return no_memory(error);
+    return CC_OK;
+}
+
+cc_status cc_columns_clear(cc_columns *columns, cc_error *error) {
+    return cc_column_restart(&columns->root) == CC_OK ? CC_OK : no_memory(error);
 }

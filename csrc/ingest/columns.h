@@ -11,7 +11,7 @@
 #define CC_INGEST_COLUMNS_H
 
 #include "base/bytes.h"
-#include "ingest/arrow.h"
+#include "base/arrow.h"
 
 typedef struct cc_columns cc_columns;
 
@@ -45,5 +45,9 @@ CC_MUST_CHECK cc_status cc_columns_append_item(cc_columns *columns, cc_bytes ite
 int64_t cc_columns_rows(const cc_columns *columns);
 /* Moves the columns out as a struct array (release frees them) and starts again empty. */
 CC_MUST_CHECK cc_status cc_columns_finish(cc_columns *columns, struct ArrowArray *array_out, cc_error *error);
+/* The columns as a struct array whose buffers stay theirs: it is to be released before cc_columns_clear, and nothing
+ * may be appended between the two. The memory serves again: fresh pages of it cost as much as filling them. */
+CC_MUST_CHECK cc_status cc_columns_lend(cc_columns *columns, struct ArrowArray *array_out, cc_error *error);
+CC_MUST_CHECK cc_status cc_columns_clear(cc_columns *columns, cc_error *error);
 
 #endif

@@ -74,7 +74,8 @@ void cc_column_truncate(column *into, int64_t length);
 cc_status cc_column_mismatch(const column *into, const char *what, cc_error *error);
 #define cc_column_mismatch(into, what, error) cc_failed(cc_column_mismatch(into, what, error))
 /* export.c */
-CC_MUST_CHECK cc_status cc_column_export(column *from, struct ArrowArray *array_out);
+CC_MUST_CHECK cc_status cc_column_export(column *from, bool lend, struct ArrowArray *array_out);
+CC_MUST_CHECK cc_status cc_column_restart(column *from);
 
 static inline bool cc_column_has_offsets(const column *c) {
     return c->kind == COLUMN_STRING || c->kind == COLUMN_BINARY || c->kind == COLUMN_LIST ||

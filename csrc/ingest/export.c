@@ -1,4 +1,4 @@
-/* export.c: finished columns as Arrow arrays. Buffers move; the array's release frees them. */
+/* export.c: finished columns as Arrow arrays. Buffers move, and the array's release frees them, or are lent. */
 #include <stdlib.h>
 
 #include "ingest/columns_internal.h"
@@ -34,10 +34,13 @@ static void pack_bits(uint8_t *bytes, size_t count) {
     }
 }
 
-static void *take_buffer(cc_buffer *buffer) {
-    void *data = buffer->data;
+/* The buffer as number `at` of the array: lent, or moved to the array, which then frees it. */
+static void give(cc_buffer *buffer, holder *held, int at, bool lend) {
+    held->buffers[at] = buffer->data;
+    if (lend)
+        return;
+    held->owned[at] = buffer->data;
     *buffer = (cc_buffer){0};
-    return data;
 }
 
 /* Everything that can fail happens here, before anything is moved. */
@@ -67,49 +70,47 @@ static cc_status prepare(column *from, struct ArrowArray *out) {
     return CC_OK;
 }
 
-static void move(column *from, struct ArrowArray *out) {
+static void move(column *from, struct ArrowArray *out, bool lend) {
     holder *held = out->private_data;
     out->length = from->length;
     out->null_count = from->nulls;
     if (from->nulls != 0) {
         pack_bits(from->valid.data, from->valid.size);
-        held->owned[0] = take_buffer(&from->valid);
+        give(&from->valid, held, 0, lend);
     }
     int next = 1;
     if (cc_column_has_offsets(from))
-        held->owned[next++] = take_buffer(&from->offsets);
+        give(&from->offsets, held, next++, lend);
     if (from->child_count == 0) {
         if (from->kind == COLUMN_BOOL)
             pack_bits(from->data.data, from->data.size);
-        held->owned[next++] = take_buffer(&from->data);
+        give(&from->data, held, next++, lend);
     }
     out->n_buffers = next;
-    for (int i = 0; i < 3; i++)
-        held->buffers[i] = held->owned[i];
     for (uint32_t i = 0; i < from->child_count; i++)
-        move(&from->children[i], out->children[i]);
-    from->length = from->nulls = 0;
-    cc_buffer_clear(&from->valid);
-    cc_buffer_clear(&from->data);
+        move(&from->children[i], out->children[i], lend);
 }
 
 /* Empty columns start with offset 0 again. */
-static cc_status restart(column *from) {
+cc_status cc_column_restart(column *from) {
+    from->length = from->nulls = 0;
+    cc_buffer_clear(&from->valid);
+    cc_buffer_clear(&from->data);
     if (cc_column_has_offsets(from)) {
         int32_t zero = 0;
         cc_buffer_clear(&from->offsets);
         CC_TRY(cc_buffer_append(&from->offsets, &zero, 4));
     }
     for (uint32_t i = 0; i < from->child_count; i++)
-        CC_TRY(restart(&from->children[i]));
+        CC_TRY(cc_column_restart(&from->children[i]));
     return CC_OK;
 }
 
-cc_status cc_column_export(column *from, struct ArrowArray *array_out) {
+cc_status cc_column_export(column *from, bool lend, struct ArrowArray *array_out) {
     cc_status status = prepare(from, array_out);
     if (status == CC_OK) {
-        move(from, array_out);
-        status = restart(from);
+        move(from, array_out, lend);
+        status = lend ? CC_OK : cc_column_restart(from);
     }
     if (status != CC_OK && array_out->release != NULL)
         array_out->release(array_out);

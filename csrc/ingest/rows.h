@@ -9,7 +9,7 @@
 #define CC_INGEST_ROWS_H
 
 #include "codec/item.h"
-#include "ingest/arrow.h"
+#include "base/arrow.h"
 
 typedef struct cc_rows cc_rows;
 

@@ -13,11 +13,11 @@ include "errors.pxi"
 cdef extern from "stdbool.h" nogil:
     ctypedef bint c_bool "bool"
 
-cdef extern from "ingest/arrow.h" nogil:
+cdef extern from "base/arrow.h" nogil:
     cdef struct ArrowSchema:
         void (*release)(ArrowSchema *) noexcept
     cdef struct ArrowArray:
-        void (*release)(ArrowArray *) noexcept
+        void (*release)(ArrowArray *) noexcept nogil
 
 cdef extern from "ingest/columns.h" nogil:
     ctypedef struct cc_columns:
@@ -35,6 +35,8 @@ cdef extern from "ingest/columns.h" nogil:
     cc_status cc_columns_append_item(cc_columns *columns, cc_bytes item, cc_error *error)
     int64_t cc_columns_rows(const cc_columns *columns)
     cc_status cc_columns_finish(cc_columns *columns, ArrowArray *out, cc_error *error)
+    cc_status cc_columns_lend(cc_columns *columns, ArrowArray *out, cc_error *error)
+    cc_status cc_columns_clear(cc_columns *columns, cc_error *error)
 
 cdef extern from "ingest/records.h" nogil:
     cc_status cc_records_next(cc_bytes payload, size_t *position, cc_bytes *out, c_bool *more,
@@ -401,3 +403,4 @@ cdef class Columns:
 
 
 include "infer.pxi"
+include "parquet.pxi"

@@ -4,7 +4,7 @@
 # from there in turns of the store's lock. What is refused is reported by where it came from.
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
-cdef extern from "ingest/arrow.h" nogil:
+cdef extern from "base/arrow.h" nogil:
     cdef struct ArrowSchema:
         int64_t n_children
     cdef struct ArrowArray:

@@ -1,4 +1,4 @@
-"""Records and columns (csrc/ingest, csrc/compress) from Python."""
+"""Records, columns and Parquet files (csrc/ingest, csrc/compress, csrc/parquet) from Python."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, final
@@ -76,6 +76,41 @@ class Columns:
         with all rows before it appended. No GIL meanwhile."""
     def finish(self) -> ArrowBatch:
         """The columns so far as a batch; the builder starts again empty."""
+
+@final
+class ParquetWriter:
+    """Arrow record batches to the bytes of a Parquet file, with the C encoder of csrc/parquet.
+
+    schema: anything with `__arrow_c_schema__`, of the types that Columns takes; NotImplementedError names
+    another. codec: UNCOMPRESSED, SNAPPY, GZIP or ZSTD; `compress` makes that form of one page. Row groups end
+    where `end_group` is called; the file is what `end_group` and `finish` return, end to end. The same calls
+    give the same bytes. One thread at a time.
+    """
+
+    @property
+    def group_bytes(self) -> int: ...
+    def __new__(
+        cls,
+        schema: Any,
+        codec: str,
+        compress: Callable[[memoryview], Buffer] | None = None,
+        *,
+        dictionary: bool = True,
+        v2: bool = False,
+        page_bytes: int = 1 << 20,
+        dictionary_bytes: int = 128 << 10,
+    ) -> ParquetWriter:
+        """`dictionary`: dictionaries are tried, and given up where they do not pay or grow over
+        `dictionary_bytes`. `page_bytes`: about where a page ends, before compression."""
+    def append(self, batch: Any) -> None:
+        """Encode the rows of a batch (`__arrow_c_array__`), by position. ValueError for a null in
+        a field that takes none. After an error the writer is of no more use. No GIL meanwhile."""
+    def append_columns(self, columns: Columns) -> None:
+        """Encode the rows of a builder of the same columns, which is empty then and keeps its memory."""
+    def end_group(self) -> memoryview:
+        """End the row group in hand, if it has rows: the next bytes of the file."""
+    def finish(self, key: bytes = b"", value: bytes = b"") -> memoryview:
+        """End the file, with one pair of metadata: its last bytes."""
 
 _Field = tuple[str, str, list["_Field"]]
 

@@ -10,14 +10,14 @@ import pyarrow as pa
 from cloudcore._stream import Columns
 from cloudcore.firehose import schema as schemas
 from cloudcore.firehose.checks import invalid
-from cloudcore.firehose.destinations.s3.conversion import Conversion, Orc, Parquet, Reader
+from cloudcore.firehose.destinations.s3.conversion import Conversion, Orc, Reader
 from cloudcore.firehose.destinations.s3.encode import Encoded, OnFailed, Piece, fail
 from cloudcore.firehose.destinations.s3.parallel import in_order
+from cloudcore.firehose.destinations.s3.parquet import ParquetFile
 from cloudcore.firehose.destinations.s3.rows import BadRecord, objects_of
 from cloudcore.firehose.records import split
 
 _CHUNK_BYTES = 4 << 20
-_DICTIONARY_BYTES = 128 << 10  # where it grows larger, it costs more than it saves: measured
 
 
 def columns_for(schema: pa.Schema, reader: Reader, orc_times: bool = False) -> Columns:
@@ -50,23 +50,26 @@ def convert(
     if not len(schema):
         return _without_columns(out, pieces, ended_ms, on_failed, conversion.table)
 
-    def chunk(some: list[Piece]) -> tuple[list[pa.RecordBatch], list[tuple[Piece, int, str, str]]]:
-        columns = columns_for(schema, conversion.reader, isinstance(conversion.writer, Orc))
-        bad = [(piece, *told) for piece in some for told in columns.append(piece.payload)]
-        return ([pa.record_batch(columns.finish())] if columns.rows else []), bad
+    options = conversion.writer
+    orc = isinstance(options, Orc)
+    writer = OrcFile(schema, options) if isinstance(options, Orc) else ParquetFile(schema, options)
+    idle: list[Columns] = []  # builders whose rows were written: their memory serves again
 
-    batches: list[pa.RecordBatch] = []
-    for made, bad in in_order(chunk, _chunks(pieces)):
-        batches += made
+    def chunk(some: list[Piece]) -> tuple[Columns, list[tuple[Piece, int, str, str]]]:
+        columns = idle.pop() if idle else columns_for(schema, conversion.reader, orc)
+        return columns, [(piece, *told) for piece in some for told in columns.append(piece.payload)]
+
+    for columns, bad in in_order(chunk, _chunks(pieces)):
+        out.records += columns.rows
+        if columns.rows:
+            writer.add(columns)
+        idle.append(columns)
         for piece, at, code, reason in bad:
             record = split(piece.payload)[at]
             if record.strip():  # a blank record is no row and no failure
                 fail(out, piece, at, record, code, reason, ended_ms, on_failed, conversion.table)
-    out.records = sum(batch.num_rows for batch in batches)
     if out.records:
-        table = pa.Table.from_batches(batches).rename_columns(schema.names)
-        writer = conversion.writer
-        out.parts = [write_orc(table, writer) if isinstance(writer, Orc) else write_parquet(table, writer)]
+        out.parts = writer.finish()
     return out
 
 
@@ -84,37 +87,33 @@ def _chunks(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
         yield some
 
 
-def write_parquet(table: pa.Table, options: Parquet) -> pa.Buffer:
-    import pyarrow.parquet as pq
+class OrcFile:
+    """One ORC file, of pyarrow's writer."""
 
-    sink = pa.BufferOutputStream()
-    rows = max(1, int(options.block_bytes / max(1.0, table.nbytes / table.num_rows)))
-    pq.write_table(
-        table, sink,
-        compression={"UNCOMPRESSED": "none"}.get(options.compression, options.compression.lower()),
-        # zlib inside pyarrow: level 1 costs 4 % in size and is the only one that keeps up
-        compression_level=1 if options.compression == "GZIP" else None,
-        use_dictionary=options.dictionary, dictionary_pagesize_limit=_DICTIONARY_BYTES,
-        data_page_size=options.page_bytes, row_group_size=rows,
-        data_page_version="2.0" if options.version == "V2" else "1.0",
-    )  # fmt: skip
-    return sink.getvalue()
+    def __init__(self, schema: pa.Schema, options: Orc):
+        self._schema, self._options = schema, options
+        self._batches: list[pa.RecordBatch] = []
 
+    def add(self, columns: Columns) -> None:
+        """Take the rows of a builder, which is empty then."""
+        self._batches.append(pa.record_batch(columns.finish()))
 
-def write_orc(table: pa.Table, options: Orc) -> pa.Buffer:
-    from pyarrow import orc
+    def finish(self) -> list[pa.Buffer]:
+        """The parts of the file."""
+        from pyarrow import orc
 
-    sink = pa.BufferOutputStream()
-    orc.write_table(
-        table, sink, file_version={"V0_11": "0.11", "V0_12": "0.12"}[options.version],
-        stripe_size=options.stripe_bytes,
-        compression={"NONE": "uncompressed"}.get(options.compression, options.compression.lower()),
-        row_index_stride=options.row_index_stride, padding_tolerance=options.padding_tolerance,
-        dictionary_key_size_threshold=options.dictionary_threshold,
-        bloom_filter_columns=[table.schema.get_field_index(name) for name in options.bloom_columns] or None,
-        bloom_filter_fpp=options.bloom_probability,
-    )  # fmt: skip
-    return sink.getvalue()
+        table = pa.Table.from_batches(self._batches).rename_columns(self._schema.names)
+        options, sink = self._options, pa.BufferOutputStream()
+        orc.write_table(
+            table, sink, file_version={"V0_11": "0.11", "V0_12": "0.12"}[options.version],
+            stripe_size=options.stripe_bytes,
+            compression={"NONE": "uncompressed"}.get(options.compression, options.compression.lower()),
+            row_index_stride=options.row_index_stride, padding_tolerance=options.padding_tolerance,
+            dictionary_key_size_threshold=options.dictionary_threshold,
+            bloom_filter_columns=list(map(table.schema.get_field_index, options.bloom_columns)) or None,
+            bloom_filter_fpp=options.bloom_probability,
+        )  # fmt: skip
+        return [sink.getvalue()]
 
 
 def _without_columns(

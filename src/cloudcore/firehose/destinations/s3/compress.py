@@ -83,7 +83,12 @@ def _blocks(parts: Iterable[Any]) -> Iterator[bytes]:
         yield b"".join(waiting)
 
 
-def _member(block: bytes) -> bytes:
+def gzip_page(page: memoryview) -> bytes:
+    """A page of a Parquet file as one member."""
+    return _member(page)
+
+
+def _member(block: bytes | memoryview) -> bytes:
     packer = deflater.compressobj(_LEVEL, deflater.DEFLATED, -15)
     return gzip_member(packer.compress(block) + packer.flush(), crc32(block), len(block))
 

@@ -1,7 +1,7 @@
 /* arrow.h: the Arrow C data interface, declared from its specification (two structs, stable ABI).
  * Source: https://arrow.apache.org/docs/format/CDataInterface.html */
-#ifndef CC_INGEST_ARROW_H
-#define CC_INGEST_ARROW_H
+#ifndef CC_BASE_ARROW_H
+#define CC_BASE_ARROW_H
 
 #include <stdint.h>
 
