@@ -90,8 +90,8 @@ def test_pauses_double_with_jitter_up_to_two_minutes(world: World, tmp_path: Any
         world.turn(stream, 61)
         pauses = []
         for _ in range(9):
-            ((_, due),) = stream._pipeline._retrying.waiting()
-            pauses.append(due - world.clock.monotonic())
+            assert stream._pipeline.agenda.waiting == 1
+            pauses.append(stream._pipeline.agenda.next_due() - world.clock.monotonic())
             world.turn(stream, pauses[-1])
         wanted = [1, 2, 4, 8, 16, 32, 64, 120, 120]
         assert all(abs(a / b - 1) <= 0.1501 for a, b in zip(pauses, wanted, strict=True)), pauses

@@ -63,7 +63,8 @@ def test_data_is_delivered_when_it_is_acknowledged(world: World, tmp_path: Any, 
 )
 def test_a_fault_is_tried_again_and_told_when_it_stays(world: World, tmp_path: Any, fault: Any, code: str) -> None:
     with running(HecReceiver(raw=True)) as receiver:
-        stream = to(world, tmp_path, receiver, {"timeout_seconds": 0.5}, RetryOptions={"DurationInSeconds": 1})
+        patience = {"timeout_seconds": 1 if code == "ConnectionTimeout" else 60}
+        stream = to(world, tmp_path, receiver, patience, RetryOptions={"DurationInSeconds": 1})
         receiver.script = [fault(receiver)]
         stream.put(b"one")
         world.turn(stream, 61)

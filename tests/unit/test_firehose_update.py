@@ -220,6 +220,7 @@ def test_a_full_stream_says_so(world: World, tmp_path: Any, caplog: pytest.LogCa
 
 
 def test_small_plans_share_a_job_unless_they_lie_far_apart() -> None:
+    from cloudcore.firehose.agenda import Agenda
     from cloudcore.firehose.budget import Budget
     from cloudcore.firehose.deliveries import Deliveries
     from cloudcore.firehose.journal import Plan
@@ -227,15 +228,21 @@ def test_small_plans_share_a_job_unless_they_lie_far_apart() -> None:
     def plan(number: int, first: int, last: int, size: int = 1000, lane: str = "data:x", log: str = "staged") -> Plan:
         return Plan(number, log, lane, [[first, last]], "b", str(number), 0, 0, 1, size, 1)
 
+    def agenda_of(plans: list[Plan]) -> Agenda:
+        agenda = Agenda({each.id: each for each in plans})
+        for each in plans:
+            agenda.add(each.id)
+        return agenda
+
     deliveries = Deliveries("s", lambda job: iter(()), lambda: None, threads=True, share=Budget(1 << 30).share())
     near = [plan(n, n, n + 5) for n in range(3)]
     far = [plan(n, 10_000 + n, 10_000 + n) for n in range(3, 5)]
     alone = [plan(5, 1, 9, 60 << 20), plan(6, 1, 9, lane="data", log="source"), plan(7, 1, 2, lane="error:e")]
-    jobs = list(deliveries.jobs_of([*near, *far, *alone]))
+    jobs = list(deliveries.jobs_of(agenda_of([*near, *far, *alone])))
     assert sorted(sorted(each.id for each in job) for job in jobs) == [[0, 1, 2], [3, 4], [5], [6], [7]]
     many = [plan(n, 1, 1) for n in range(200)]
     sizes = []
-    for job in deliveries.jobs_of(many):
+    for job in deliveries.jobs_of(agenda_of(many)):
         sizes.append(len(job))
         deliveries.submit(job, [None] * len(job), [None] * len(job))
     assert sizes == [64, 64, 64, 8]

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cloudcore.firehose.agenda import KINDS, Agenda, kind_of
 from cloudcore.firehose.budget import Share
 from cloudcore.firehose.journal import Plan
 
 PLACES = 8  # of data
 _OTHER_PLACES = {"backup": 2, "error": 1}
 _BYTES_MAX = 256 << 20  # of one kind in flight; all streams together: budget.py
-_JOB_PLANS, _JOB_BYTES, _JOB_SPAN = 64, 64 << 20, 512
 _IDLE_S = 10.0
 
 
@@ -67,8 +67,7 @@ class Deliveries:
         self._waiting: deque[Job] = deque()
         self._outcomes: deque[Outcome] = deque()
         self._flying: dict[int, Job] = {}  # by plan
-        self._jobs: dict[str, list[Job]] = {kind: [] for kind in ("data", *_OTHER_PLACES)}
-        self._held_back: set[int] = set()  # plans that found no room in the newest jobs_of()
+        self._jobs: dict[str, list[Job]] = {kind: [] for kind in KINDS}
         self._idle = self._threads = 0
         self._closed = False
 
@@ -76,39 +75,26 @@ class Deliveries:
         """Whether the plan is being delivered."""
         return plan.id in self._flying
 
-    def held_back(self, plan: Plan) -> bool:
-        """Whether the plan waits for others to end, and not for a time."""
-        return plan.id in self._held_back
-
-    @property
-    def holds_back(self) -> bool:
-        """Whether any plan does."""
-        return bool(self._held_back)
-
-    def jobs_of(self, plans: Iterable[Plan]) -> Iterator[list[Plan]]:
-        """What of these plans can begin now, in jobs; submit each before asking for the next."""
-        self._held_back = set()
-        for job in _grouped(plans):
-            if self._fits(job[0].lane.partition(":")[0], sum(plan.size for plan in job)):
-                yield job
-            else:
-                self._held_back.update(plan.id for plan in job)
+    def jobs_of(self, agenda: Agenda) -> Iterator[list[Plan]]:
+        """What of the agenda can begin now, in jobs; submit each before asking for the next."""
+        return agenda.jobs(self._has_place, self._fits)
 
     def _places(self, kind: str) -> int:
         return self.places if kind == "data" else _OTHER_PLACES[kind]
 
+    def _has_place(self, kind: str) -> bool:
+        return len(self._jobs[kind]) < max(1, self._places(kind))
+
     def _fits(self, kind: str, size: int) -> bool:
         same = self._jobs[kind]
-        if same and (
-            len(same) >= self._places(kind) or sum(job.size for job in same) + size > _BYTES_MAX
-        ):
+        if same and sum(job.size for job in same) + size > _BYTES_MAX:
             return False
         return self._share.may_fly(size)
 
     def submit(self, plans: list[Plan], schemas: list[Any], progress: list[Any]) -> None:
         """Begin a job of jobs_of()."""
         size = sum(plan.size for plan in plans)
-        job = Job(plans[0].lane.partition(":")[0], plans, schemas, progress, size, len(plans))
+        job = Job(kind_of(plans[0]), plans, schemas, progress, size, len(plans))
         self._flying.update((plan.id, job) for plan in plans)
         self._jobs[job.kind].append(job)
         self._share.fly(size)
@@ -169,29 +155,3 @@ class Deliveries:
                 self._wake()
                 if self._closed:  # its other plans are delivered after the next open
                     break
-
-
-def _grouped(plans: Iterable[Plan]) -> Iterator[list[Plan]]:
-    """The plans, small ones of partitions that lie near each other as one job."""
-    groups: dict[str, list[Plan]] = {}
-    for plan in plans:
-        kind = plan.lane.partition(":")[0]
-        if plan.log != "staged" or plan.size >= _JOB_BYTES // 4:
-            yield [plan]
-            continue
-        group = groups.setdefault(kind, [])
-        if group and not _near(group[0], plan):
-            yield group  # what lies between them would be read for nothing
-            group = groups[kind] = []
-        group.append(plan)
-        if len(group) >= _JOB_PLANS or sum(each.size for each in group) >= _JOB_BYTES:
-            yield groups.pop(kind)
-    yield from (group for group in groups.values() if group)
-
-
-def _near(first: Plan, other: Plan) -> bool:
-    """Whether one pass over both plans' batches reads little that neither wants."""
-    low = min(first.ranges[0][0], other.ranges[0][0])
-    high = max(first.ranges[-1][1], other.ranges[-1][1])
-    own = first.ranges[-1][1] - first.ranges[0][0]
-    return high - low <= max(_JOB_SPAN, 2 * own)

@@ -18,6 +18,7 @@ Thread rule: the pipeline's thread alone.
 
 from __future__ import annotations
 
+import heapq
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -57,6 +58,7 @@ class Journal:
     def __init__(self, log: Any):
         self._log = log
         self.open: dict[int, Plan] = {}
+        self._lows: dict[str, list[tuple[int, int]]] = {}  # by log: first sequence and number of a plan
         self.open_bytes = 0
         self.planned_to: dict[str, int] = {}
         self.counters: dict[str, int] = {}
@@ -105,8 +107,17 @@ class Journal:
             self.staged_counted = sequence
             self._count(moved)
 
+    def low_of(self, log: str) -> int | None:
+        """The first sequence of a log that an open plan needs."""
+        lows = self._lows.get(log, [])
+        while lows and lows[0][1] not in self.open:
+            heapq.heappop(lows)
+        return lows[0][0] if lows else None
+
     def snapshot_due(self) -> bool:
-        return self._since_snapshot >= _SNAPSHOT_EVERY or self._done_bytes >= _SNAPSHOT_BYTES
+        """It writes all open plans: the more there are, the rarer it is."""
+        enough = self._since_snapshot >= max(_SNAPSHOT_EVERY, len(self.open))
+        return enough or self._done_bytes >= _SNAPSHOT_BYTES
 
     def snapshot(self, low: dict[str, int]) -> None:
         """Write the whole state and drop what came before it. `low` is the low-water mark of each log:
@@ -135,7 +146,7 @@ class Journal:
         kind = entry["t"]
         if kind == "plan":
             plan = Plan(**{name: value for name, value in entry.items() if name != "t"})
-            self.open[plan.id] = plan
+            self._opened(plan)
             self.open_bytes += plan.size
             lane = f"{plan.log}/{plan.lane}"
             self.planned_to[lane] = max(self.planned_to.get(lane, 0), plan.ranges[-1][1])
@@ -158,7 +169,10 @@ class Journal:
         elif kind == "schema":
             self.schema = entry["schema"]
         elif kind == "snapshot":
-            self.open = {plan["id"]: Plan(**plan) for plan in entry["open"]}
+            self.open.clear()
+            self._lows.clear()
+            for each in entry["open"]:
+                self._opened(Plan(**each))
             self.open_bytes = sum(plan.size for plan in self.open.values())
             self.planned_to = dict(entry["planned_to"])
             self.counters = dict(entry["counters"])
@@ -167,6 +181,10 @@ class Journal:
             self.low = entry["low"]
             self.work = (entry["work"][0], entry["work"][1])
             self._next_id = entry["next_id"]
+
+    def _opened(self, plan: Plan) -> None:
+        self.open[plan.id] = plan
+        heapq.heappush(self._lows.setdefault(plan.log, []), (plan.ranges[0][0], plan.id))
 
     def _count(self, moved: dict[str, int]) -> None:
         for name, value in moved.items():

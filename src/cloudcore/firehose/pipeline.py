@@ -28,6 +28,7 @@ from typing import Any
 
 from cloudcore.errors import ClosedError
 from cloudcore.firehose import staged as staging
+from cloudcore.firehose.agenda import Agenda
 from cloudcore.firehose.budget import Share
 from cloudcore.firehose.buffers import Buffer, Buffers
 from cloudcore.firehose.deliveries import PLACES, Deliveries, Job, Outcome
@@ -47,6 +48,8 @@ logger = logging.getLogger("cloudcore.firehose")
 REJECT = 2  # log record type: records that the producer itself refused (ours, for ingest)
 _READ_BYTES = 8 << 20  # without processing: how much of the source one turn takes in
 _TOLD_EVERY_S = 10.0
+_RECOVERED_S = 2.0
+"""How long plans still wait when a bucket works again."""
 _REJECTED = f"error:{CONVERSION_FAILED}"
 
 
@@ -90,6 +93,10 @@ class Pipeline(Turning):
         self._uncounted_to = self.source.last_sequence  # what an earlier process put is in no share's unread
         self._keys: dict[str, dict[str, str]] = {}
         self._retrying = Retrying()
+        self.agenda = Agenda(self.journal.open)
+        for number in self.journal.open:
+            self.agenda.add(number)
+        self._latest_due = 0.0  # no plan waits longer
         self._failure_told = -1e9
         self._latency_s: float | None = None  # of the newest delivery
         self._retries = 0
@@ -115,9 +122,10 @@ class Pipeline(Turning):
         self._tell_share()
         now, excess = self.clock.monotonic(), self.share.excess()
         for buffer in self.buffers.take_due(now, caught_up, self._behind(), excess):
-            self.journal.add_plan(self._plan(buffer))  # durable before the first byte leaves
+            self._begin(self._plan(buffer))  # durable before the first byte leaves
             moved = True
-        for plans in self.deliveries.jobs_of(self._plans_due()):
+        self.agenda.come(now)
+        for plans in self.deliveries.jobs_of(self.agenda):
             schemas = [self.schemas.for_plan(plan, self.configs[plan.version]) for plan in plans]
             now = self.clock.monotonic()
             self.deliveries.submit(plans, schemas, [self._retrying.begin(plan.id, now) for plan in plans])
@@ -125,7 +133,7 @@ class Pipeline(Turning):
         if any(done):
             self._commit()
             moved = True
-        moved = moved or (bool(done) and self.deliveries.holds_back)  # there is a place for another one now
+        moved = moved or (bool(done) and self.agenda.held_back)  # there is a place for another one now
         self._tell_share()
         if caught_up and not self.journal.open and not self.buffers.open:
             self._commit()
@@ -295,6 +303,10 @@ class Pipeline(Turning):
         return Plan(number, buffer.log, buffer.lane, buffer.ranges, bucket, key, buffer.time_ms,
                     self.clock.now_ms(), buffer.records, buffer.size, self.version)  # fmt: skip
 
+    def _begin(self, plan: Plan) -> None:
+        self.journal.add_plan(plan)
+        self.agenda.add(plan.id)
+
     def _deliver(self, job: Job) -> Iterator[Outcome]:
         """Deliver the plans of a job; on a thread of its own. Yields what became of each."""
         try:
@@ -325,7 +337,7 @@ class Pipeline(Turning):
         if outcome.moved is not None:
             self._retrying.ended(plan.id)
             if self._goes_to_bucket(plan):
-                self._retrying.recovered(now, lambda other: self._goes_to_bucket(self.journal.open[other]))
+                self._recovered(now)
             self._latency_s = max(0.0, self.clock.now() - plan.time_ms / 1000)
             self.journal.done(plan, outcome.moved)
             return True
@@ -344,9 +356,19 @@ class Pipeline(Turning):
         if pause is None:
             self._redirect(plan, outcome.error)
             return True
+        self.agenda.later(plan.id, now + pause)
+        self._latest_due = max(self._latest_due, now + pause)
         self._retries += 1
         self._tell_retry(plan, outcome.error, pause, now)
         return False
+
+    def _recovered(self, now: float) -> None:
+        """The bucket works again: the other plans that go there need not wait long."""
+        if self._latest_due > now + _RECOVERED_S:
+            self._latest_due = now + _RECOVERED_S
+            self.agenda.sooner(
+                self._latest_due, lambda other: self._goes_to_bucket(self.journal.open[other])
+            )
 
     def _goes_to_bucket(self, plan: Plan) -> bool:
         return self.configs[plan.version].endpoint is None or plan.redirected or not is_data(plan.lane)
@@ -358,13 +380,14 @@ class Pipeline(Turning):
             self.delivering.redirected(plan, progress, code, str(error), self.clock.now_ms())
         )
         self._retrying.start_over(plan.id)
+        self.agenda.add(plan.id)
 
     def _tell_retry(self, plan: Plan, error: BaseException | None, pause: float, now: float) -> None:
         if now - self._failure_told >= _TOLD_EVERY_S:
             self._failure_told = now
             unexpected = None if isinstance(error, OSError) else error
             logger.warning("%s: cannot deliver %s (%s), next try in %.0f s; %d plans wait like this",
-                           self.name, plan.key, error, pause, len(self._retrying),
+                           self.name, plan.key, error, pause, self.agenda.waiting,
                            exc_info=unexpected)  # fmt: skip
 
     def _commit(self) -> None:
@@ -393,7 +416,7 @@ class Pipeline(Turning):
         """Go on by another configuration, which store() makes durable. What was taken in until now is
         planned by the old one, and its plans keep that. Between turns only."""
         for buffer in self.buffers.take_due(0, everything=True):
-            self.journal.add_plan(self._plan(buffer))
+            self._begin(self._plan(buffer))
         begin = {"source/data": self.position, f"source/{_REJECTED}": self.position}
         if config.backup and not self.config.backup:
             begin["source/backup"] = self.position
@@ -434,7 +457,7 @@ class Pipeline(Turning):
 
     def _low_water(self, log: str, default: int) -> int:
         """The first sequence of a log that is still needed: by a buffer, by an open plan, by the backup."""
-        needed = [plan.ranges[0][0] for plan in self.journal.open.values() if plan.log == log]
+        needed = [first for first in (self.journal.low_of(log),) if first is not None]
         if log == "source" and self.config.backup:
             # A batch that is transformed in part is not in the backup buffer yet.
             needed.append(self._backup_whole() + 1)
@@ -443,12 +466,6 @@ class Pipeline(Turning):
     def _backup_whole(self) -> int:
         buffer = self.buffers.open.get("backup")
         return buffer.ranges[-1][1] if buffer else self.journal.planned_to.get("source/backup", 0)
-
-    def _plans_due(self) -> Iterator[Plan]:
-        now = self.clock.monotonic()
-        for plan in list(self.journal.open.values()):
-            if self._retrying.is_due(plan.id, now) and not self.deliveries.flies(plan):
-                yield plan
 
     def _pieces(self, plan: Plan) -> Iterator[Piece]:
         """The records of a plan, all of them: a log that ends early raises ClosedError."""
@@ -471,11 +488,7 @@ class Pipeline(Turning):
     # -- for Turning -----------------------------------------------------------------------------
 
     def next_dues(self) -> list[float | None]:
-        dues = [self.buffers.next_due(self._behind())]
-        for number, due in self._retrying.waiting():
-            plan = self.journal.open[number]
-            if not self.deliveries.flies(plan) and not self.deliveries.held_back(plan):
-                dues.append(due)
+        dues = [self.buffers.next_due(self._behind()), self.agenda.next_due()]
         if self.processing and self.source.last_sequence > self.position and not self._is_held():
             dues.append(self._unread_since + self.processing.buffer_seconds)
         return dues

@@ -1,4 +1,4 @@
-"""Retrying: when a plan that failed is tried again, and when it is given up.
+"""Retrying: how long a plan that failed waits, and when it is given up. The agenda knows who waits.
 
 Pauses are 1 s and then twice as long each time, up to 2 minutes. Thread rule: the pipeline's thread.
 """
@@ -6,14 +6,12 @@ Pauses are 1 s and then twice as long each time, up to 2 minutes. Thread rule: t
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from cloudcore.firehose.destinations.config import Retry
 from cloudcore.firehose.destinations.sending import Progress
 
 FIRST_S, MAX_S = 1.0, 120.0
-_RECOVERED_S = 2.0
 
 
 @dataclass
@@ -23,8 +21,6 @@ class _Tried:
     failed_since: float | None = None
     paused: float = 0.0
     pause: float = FIRST_S
-    due: float = 0.0
-    waits: bool = False
 
 
 class Retrying:
@@ -35,17 +31,11 @@ class Retrying:
 
     def begin(self, plan: int, now: float) -> Progress:
         """An attempt begins; what earlier ones left."""
-        tried = self._tried.setdefault(plan, _Tried(now))
-        tried.waits = False
-        return tried.progress
+        return self._tried.setdefault(plan, _Tried(now)).progress
 
     def progress(self, plan: int) -> Progress:
         tried = self._tried.get(plan)
         return tried.progress if tried else Progress()
-
-    def is_due(self, plan: int, now: float) -> bool:
-        tried = self._tried.get(plan)
-        return tried is None or tried.due <= now
 
     def ended(self, plan: int) -> None:
         """Nothing more will be tried: it is delivered, or given up."""
@@ -55,13 +45,7 @@ class Retrying:
         """It goes somewhere else from now on, at once; what it got done stays known."""
         tried = self._tried.get(plan)
         if tried is not None:
-            tried.due, tried.pause, tried.waits = 0.0, FIRST_S, False
-
-    def recovered(self, now: float, goes_there: Callable[[int], bool]) -> None:
-        """A place works again: the other plans that go there need not wait long."""
-        for plan, tried in self._tried.items():
-            if tried.waits and tried.due > now + _RECOVERED_S and goes_there(plan):
-                tried.due = now + _RECOVERED_S
+            tried.pause = FIRST_S
 
     def failed(self, plan: int, retry: Retry | None, now: float) -> float | None:
         """How long to wait before the next attempt; None when the plan's time is over."""
@@ -78,12 +62,4 @@ class Retrying:
             pause = min(pause, retry.seconds - spent)
         tried.paused += pause
         tried.pause = min(tried.pause * 2, MAX_S)
-        tried.due, tried.waits = now + pause, True
         return pause
-
-    def waiting(self) -> Iterator[tuple[int, float]]:
-        """Plan id and due time of what waits for its next attempt."""
-        return ((plan, tried.due) for plan, tried in self._tried.items() if tried.waits)
-
-    def __len__(self) -> int:
-        return sum(tried.waits for tried in self._tried.values())
