@@ -198,7 +198,7 @@ TEST(two_owners_and_fork) {
     cc_log_ticket ticket;
     pid_t child = fork();
     if (child == 0)
-        _exit(submit(log, "x", 1, 1, &ticket) == CC_ERR_FORKED ? 0 : 1);
+        check_leave(submit(log, "x", 1, 1, &ticket) == CC_ERR_FORKED ? 0 : 1);
     int result = -1;
     CHECK(waitpid(child, &result, 0) == child && result == 0);
     CHECK_OK(submit(log, "x", 1, 1, &ticket));

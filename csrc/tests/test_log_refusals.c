@@ -178,7 +178,7 @@ TEST(a_forked_handle) {
     if (child == 0) {
         bool good = all_forked(log, reader);
         cc_log_reader_close(reader);
-        _exit(good ? 0 : 1);
+        check_leave(good ? 0 : 1);
     }
     int code = -1;
     CHECK(waitpid(child, &code, 0) == child && code == 0);

@@ -165,10 +165,14 @@ static cc_status follow(world *w, cc_error *error) {
                            .region = text("us-east-1"),
                            .source = text("SOURCE")};
     cc_changes_json taker = {.view = &view, .out = &json};
-    cc_status status;
-    CC_TRY_GOTO(cc_feed_open(store, &id, 1, (cc_feed_place){0, 0}, &changes.feed, error));
-    CC_TRY_GOTO(cc_changes_read(&changes, &bounds, &arena, cc_changes_take_json, &taker, &page, error));
-    CHECK_EQ(page.count, 3);
+    cc_status status = CC_OK;
+    for (view.form = CC_FORM_STREAM; view.form <= CC_FORM_KINESIS; view.form++) {
+        cc_feed_close(changes.feed);
+        changes.feed = NULL;
+        CC_TRY_GOTO(cc_feed_open(store, &id, 1, (cc_feed_place){0, 0}, &changes.feed, error));
+        CC_TRY_GOTO(cc_changes_read(&changes, &bounds, &arena, cc_changes_take_json, &taker, &page, error));
+        CHECK_EQ(page.count, 3);
+    }
 cleanup:
     cc_feed_close(changes.feed);
     cc_buffer_free(&json);
@@ -190,6 +194,38 @@ cleanup:
     cc_archive_close(reader);
     cc_buffer_free(&changes);
     cc_buffer_free(&entries);
+    return status;
+}
+
+/* The changes since the beginning as lines of an incremental export, in both formats. */
+static cc_status export_changes(world *w, cc_error *error) {
+    cc_archive_reader *reader = NULL;
+    cc_archive_page page;
+    cc_archive_span span = {.until_ms = UINT64_MAX, .stamped = true};
+    cc_buffer changes = {0}, entries = {0}, out = {0};
+    cc_export *export = NULL;
+    cc_export_sum sum = {0};
+    cc_status status;
+    CC_TRY_GOTO(cc_archive_open(w->tables, text("tab"), 0, &reader, error));
+    CC_TRY_GOTO(cc_archive_read(reader, SIZE_MAX, &changes, &page, error));
+    CC_TRY_GOTO(cc_archive_entries(cc_buffer_bytes(&changes), &span, &entries, error));
+    for (int ion = 0; ion <= 1; ion++) {
+        cc_export_close(export);
+        export = NULL;
+        CC_TRY_GOTO(cc_export_open(w->tables, ion != 0, false,
+                                   text("{\"TableName\":\"tab\",\"ProjectionExpression\":\"p, s, x.k\"}"),
+                                   &export, error));
+        CC_TRY_GOTO(cc_export_changes(export, cc_buffer_bytes(&entries), w->tables, text("tab"),
+                                      CC_IMAGE_NEW | CC_IMAGE_OLD, &out, &sum, error));
+        CC_TRY_GOTO(cc_export_items(export, cc_buffer_bytes(&entries), true, &out, &sum, error));
+    }
+    CHECK_EQ(sum.lines, 12);
+cleanup:
+    cc_archive_close(reader);
+    cc_export_close(export);
+    cc_buffer_free(&changes);
+    cc_buffer_free(&entries);
+    cc_buffer_free(&out);
     return status;
 }
 
@@ -299,10 +335,19 @@ typedef struct {
 } step;
 
 static const step steps[] = {
-    {"reopen", reopen, false},    {"open_new", open_new, false}, {"create", create, false},
-    {"describe", describe, true}, {"drop", drop, false},         {"bulk", bulk, false},
-    {"expire", expire, false},    {"copy", copy, true},          {"follow", follow, false},
-    {"archive", archive, false},  {"log", bare_log, true},       {"columns", columns, false},
+    {"reopen", reopen, false},
+    {"open_new", open_new, false},
+    {"create", create, false},
+    {"describe", describe, true},
+    {"drop", drop, false},
+    {"bulk", bulk, false},
+    {"expire", expire, false},
+    {"copy", copy, true},
+    {"follow", follow, false},
+    {"archive", archive, false},
+    {"export", export_changes, false},
+    {"log", bare_log, true},
+    {"columns", columns, false},
     {"records", records, false},
 };
 static uint64_t points, not_needed;

@@ -417,7 +417,7 @@ TEST(a_forked_child_is_refused) {
                     cc_store_check(store, NULL) == CC_ERR_FORKED &&
                     cc_store_open(directory, NULL, &own, NULL) == CC_ERR_BUSY;
         good = cc_store_close(store, NULL) == CC_ERR_FORKED && good;
-        _exit(good ? 0 : 1);
+        check_leave(good ? 0 : 1);
     }
     int code = -1;
     CHECK(waitpid(child, &code, 0) == child && code == 0);

@@ -313,7 +313,7 @@ TEST(a_forked_child_is_told) {
         bool good = cc_snapshot_read(snapshot, 100, &out, &count, NULL) == CC_ERR_FORKED && count == 0;
         cc_snapshot_close(snapshot);
         good = good && cc_store_close(store, NULL) == CC_OK;
-        _exit(good ? 0 : 1);
+        check_leave(good ? 0 : 1);
     }
     int status = 0;
     CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);

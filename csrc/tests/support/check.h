@@ -14,6 +14,9 @@ typedef struct {
 
 extern check_state check;
 
+/* The end of a forked child, which `make coverage` counts too. */
+_Noreturn void check_leave(int code);
+
 #define TEST(name) static void test_##name(void)
 #define RUN(name)                                                                                            \
     do {                                                                                                     \

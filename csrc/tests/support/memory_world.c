@@ -35,7 +35,13 @@ static const request_case seeds[] = {
      "\"v\":{\"L\":[{\"N\":\"-1\"},{\"N\":\"4\"}]}}}"},
     {"PutItem", "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"b\"},\"s\":{\"N\":\"1\"},"
                 "\"t\":{\"S\":\"" LONG "\"}}}"},
+    {"BatchWriteItem",
+     "{\"RequestItems\":{\"two\":[{\"PutRequest\":{\"Item\":{\"k\":{\"B\":\"AAE=\"},"
+     "\"n\":{\"N\":\"-1.5E-7\"}}}},{\"PutRequest\":{\"Item\":{\"k\":{\"B\":\"Ag==\"}}}}]}}"},
 };
+static const char plain_description[] =
+    "{\"TableName\":\"two\",\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":\"HASH\"}],"
+    "\"AttributeDefinitions\":[{\"AttributeName\":\"k\",\"AttributeType\":\"B\"}]}";
 
 cc_status world_open(fault_fs *disk, cc_tables **tables_out, cc_error *error) {
     cc_store_options options = {.log = {.segment_min = 64 << 10, .fs = fault_fs_table(disk)}};
@@ -52,6 +58,7 @@ static void open_or_exit(world *w) {
 
 void world_call(cc_tables *tables, const request_case *request, answer *answer_out) {
     cc_arena arena;
+    world_throughput(tables, request->left);
     cc_arena_init(&arena, 0);
     cc_buffer_clear(&answer_out->text);
     answer_out->http = 0;
@@ -59,6 +66,7 @@ void world_call(cc_tables *tables, const request_case *request, answer *answer_o
                                             cc_bytes_text(request->body), &arena, &answer_out->text,
                                             &answer_out->http);
     cc_arena_free(&arena);
+    world_throughput(tables, 0);
 }
 
 world world_new(void) {
@@ -66,6 +74,7 @@ world world_new(void) {
     answer got = {0};
     open_or_exit(&w);
     CHECK_OK(cc_table_create(w.tables, cc_bytes_text("tab"), cc_bytes_text(world_description), NULL));
+    CHECK_OK(cc_table_create(w.tables, cc_bytes_text("two"), cc_bytes_text(plain_description), NULL));
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
         world_call(w.tables, &seeds[i], &got);
         CHECK_EQ(got.http, 200);
@@ -88,6 +97,7 @@ void world_reopen(world *w) {
 void world_dump(cc_tables *tables, cc_buffer *out) {
     static const request_case views[] = {
         {"Scan", "{\"TableName\":\"tab\"}", NULL},
+        {"Scan", "{\"TableName\":\"two\"}", NULL},
         {"Scan", "{\"TableName\":\"tab\",\"IndexName\":\"lsi\"}", NULL},
         {"Scan", "{\"TableName\":\"tab\",\"IndexName\":\"gsi\"}", NULL},
         {"SearchVectors",

@@ -1,6 +1,7 @@
 /* memory_world.h: one small store on a simulated disk, for the tests that make allocations fail.
  *
- * One table with a local, a global and a vector index and followers who are told both images, and three items. */
+ * One table with a local, a global and a vector index and followers who are told both images, and three items; and
+ * a plain one with two. */
 #ifndef CC_TESTS_MEMORY_WORLD_H
 #define CC_TESTS_MEMORY_WORLD_H
 
@@ -10,6 +11,7 @@
 typedef struct {
     const char *operation, *body;
     const char *half; /* the body of what may be done alone; NULL: all or nothing */
+    double left;      /* what the tables' throughput has left for it; 0: no bound */
 } request_case;
 
 typedef struct {
@@ -29,6 +31,8 @@ world world_new(void);
 void world_end(world *w);
 cc_status world_open(fault_fs *disk, cc_tables **tables_out, cc_error *error);
 void world_reopen(world *w);
+/* Each table and index has `left` units and no more for a long time; 0: none is asked for. */
+void world_throughput(cc_tables *tables, double left);
 void world_call(cc_tables *tables, const request_case *request, answer *answer_out);
 /* All that can be read of it, the table, each index and the vectors; and checks every tree against its count. */
 void world_dump(cc_tables *tables, cc_buffer *out);

@@ -239,3 +239,39 @@ uint64_t history_wrong(const history *h, cc_store *store, uint64_t lost) {
     }
     return wrong;
 }
+
+/* Whether one of the operations so far put `found` under the key. */
+static bool was_put(const history *h, uint32_t space, uint32_t key, cc_bytes found) {
+    uint8_t memory[VALUE_MAX];
+    history walk = {.seed = h->seed, .large_in = h->large_in};
+    while (walk.done < h->done) {
+        operation op = operation_of(&walk, walk.done + 1);
+        apply(&walk, &op);
+        if (op.kind == OP_WRITE && op.space == space && touches(&op, key) &&
+            value_size(h, walk.done, key) == found.size &&
+            cc_bytes_equal(found, value_of(h, walk.done, key, memory)))
+            return true;
+    }
+    return false;
+}
+
+uint64_t history_strangers(const history *h, cc_store *store) {
+    uint64_t strange = 0;
+    for (uint32_t i = 0; i < HISTORY_SPACES; i++) {
+        char name[32];
+        cc_space *space = cc_space_find(store, name_of(i, name, sizeof name));
+        if (space == NULL)
+            continue;
+        cc_space_info info;
+        cc_space_info_get(space, &info);
+        uint64_t known = 0;
+        for (uint32_t key = 0; key < HISTORY_KEYS; key++) {
+            key_memory words;
+            cc_bytes found;
+            if (cc_space_get(space, key_of(key, &words), &found))
+                known += was_put(h, i, key, found);
+        }
+        strange += info.item_count - known;
+    }
+    return strange;
+}

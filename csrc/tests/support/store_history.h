@@ -34,5 +34,7 @@ bool history_matches(const history *h, cc_store *store);
 /* How many keys differ, of those that operation `lost` (0: none) did not change; of a space that it made,
  * dropped or described, none is looked at. */
 uint64_t history_wrong(const history *h, cc_store *store, uint64_t lost);
+/* How many items the store has that no operation so far has put, byte by byte: 0 of any repaired store. */
+uint64_t history_strangers(const history *h, cc_store *store);
 
 #endif
