@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import cloudcore
-from bench.svg import lines
 from cloudcore._stream import frame
+from cloudcore.cli.svg import lines
 from cloudcore.firehose.destinations.s3 import columnar
 from cloudcore.firehose.destinations.s3.conversion import Conversion, Parquet, Reader
 from cloudcore.firehose.destinations.s3.encode import Piece

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import cloudcore
-from bench.svg import lines
+from cloudcore.cli.svg import lines
 from cloudcore.errors import ApiError
 
 STREAMS, PARTITIONS, BOUND, RECORDS_MAX = 8, 100, 256 << 20, 1_000_000

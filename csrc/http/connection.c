@@ -226,20 +226,36 @@ static bool advance(cc_http_server *server, connection *c) {
     }
 }
 
+/* One buffer to read into goes from connection to connection: who has nothing unread holds none. */
+static void give_back(cc_http_server *server, connection *c) {
+    if (c->in.size != 0)
+        return;
+    cc_buffer given = c->in;
+    c->in = (cc_buffer){0};
+    if (server->spare.data == NULL)
+        server->spare = given;
+    else
+        cc_buffer_free(&given);
+}
+
 bool cc_connection_answered(cc_http_server *server, connection *c) {
     consume(c, c->next_at);
     enter(server, c, c->keep_alive ? READING_HEAD : CLOSING);
-    return cc_connection_write(server, c) && (c->state == CLOSING || advance(server, c));
+    if (!cc_connection_write(server, c) || (c->state != CLOSING && !advance(server, c)))
+        return false;
+    give_back(server, c);
+    return true;
 }
 
 bool cc_connection_writable(cc_http_server *server, connection *c) {
     bool clogged = is_clogged(c);
-    if (!cc_connection_write(server, c))
+    if (!cc_connection_write(server, c) || (clogged && !is_clogged(c) && !advance(server, c)))
         return false;
-    return !clogged || is_clogged(c) || advance(server, c);
+    give_back(server, c);
+    return true;
 }
 
-bool cc_connection_readable(cc_http_server *server, connection *c) {
+static bool read_on(cc_http_server *server, connection *c) {
     for (;;) {
         if (cc_buffer_reserve(&c->in, READ_STEP) != CC_OK)
             return false;
@@ -271,6 +287,17 @@ bool cc_connection_readable(cc_http_server *server, connection *c) {
         if (!full || c->state == ANSWERING || is_clogged(c))
             return true;
     }
+}
+
+bool cc_connection_readable(cc_http_server *server, connection *c) {
+    if (c->in.data == NULL) {
+        c->in = server->spare;
+        server->spare = (cc_buffer){0};
+    }
+    if (!read_on(server, c))
+        return false;
+    give_back(server, c);
+    return true;
 }
 
 bool cc_connection_write(cc_http_server *server, connection *c) {

@@ -67,6 +67,7 @@ struct cc_http_server {
     int peer_core; /* where the client of the last single event sent it from; -1: not known */
     uint64_t date_second;
     cc_arena arena;
+    cc_buffer spare; /* of connections that read: connection.c */
     cc_http_reply_parts parts;
     pthread_t thread;
     pid_t owner;    /* a forked child has the memory but not the thread */

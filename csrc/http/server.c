@@ -18,7 +18,14 @@
 #include "base/clock.h"
 #include "http/internal.h"
 
-enum { EVENTS = 128, SWEEP_MS = 500, LINGER_MS = 3000, BACKLOG = 1024, PART_MAX = 256 * 1024 };
+enum {
+    EVENTS = 128,
+    SWEEP_MS = 500,
+    LINGER_MS = 3000,
+    RESTS_MS = 2000,
+    BACKLOG = 1024,
+    PART_MAX = 256 * 1024
+};
 enum { LOOK_NS = 100000, QUICK_NS = 300000, QUICK_MAX = 16 };
 
 void cc_server_watch(cc_http_server *server, connection *c, uint32_t events) {
@@ -190,8 +197,11 @@ static void sweep(cc_http_server *server, bool stopping) {
     for (connection *c = server->connections, *next; c != NULL; c = next) {
         next = c->next;
         bool idle = c->shut || (c->state == READING_HEAD && c->in.size == 0 && c->out.size == 0);
-        if ((stopping && idle) || server->now_ns - c->since_ns > limit_of(server, c) * 1000000)
+        uint64_t waited_ns = server->now_ns - c->since_ns;
+        if ((stopping && idle) || waited_ns > limit_of(server, c) * 1000000)
             drop(server, c);
+        else if (idle && waited_ns > (uint64_t)RESTS_MS * 1000000)
+            cc_buffer_free(&c->out); /* ten thousand of them hold no answer of long ago */
     }
     if (!stopping && server->connection_count < server->options.connections_max)
         set_accepting(server, true);
@@ -482,6 +492,7 @@ static void release(cc_http_server *server) {
         close(server->epoll);
     if (server->wake >= 0)
         close(server->wake);
+    cc_buffer_free(&server->spare);
     cc_buffer_free(&server->parts.headers);
     cc_buffer_free(&server->parts.body);
     cc_cond_destroy(&server->queued);

@@ -31,6 +31,7 @@ VERBS = {
     "cluster": "show the nodes, streams and lag of a cluster",
     "check": "check a cloud's files, every page and record",
     "repair": "save what still checks of a damaged cloud into a new directory",
+    "bench": "time it, beside other servers if asked",
     "doctor": "say what this machine gives functions",
     "schedule": "call functions at times",
     "completion": "print the completion script of a shell",
