@@ -69,11 +69,108 @@ def test_a_customer_managed_key_seals_a_stream(moto: str, tmp_path: Path) -> Non
         assert cloud.objects.get("lake", found) == SECRET * 2 + b"plain"
 
 
-@pytest.mark.parametrize("reach", [None, {"arn:aws:kms:": "http://127.0.0.1:9"}], ids=["none", "down"])
-def test_a_key_that_cannot_be_had_is_refused(reach: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def encryption_of(client: Any) -> dict[str, Any]:
+    told: dict[str, Any] = client.describe_delivery_stream(DeliveryStreamName="s")["DeliveryStreamDescription"]
+    return {**told["DeliveryStreamEncryptionConfiguration"], "state": told["DeliveryStreamStatus"]}
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_a_key_that_kms_does_not_give(moto: str, tmp_path: Path, down: bool) -> None:
+    """The stream is CREATING_FAILED and can only be deleted; one that is there goes on as it was, ENABLING_FAILED,
+    until a start that succeeds or a stop."""
+    kms = boto3.client("kms", endpoint_url=moto, **KEYS)
+    good = kms.create_key()["KeyMetadata"]["Arn"]
+    absent = good[:-12] + "0" * 12
+    where = reached("http://127.0.0.1:9" if down else moto)
+    with cloudcore.open(tmp_path / "c", reach=where) as cloud:
+        client = cloud.client("firehose")
+        client.create_delivery_stream(DeliveryStreamName="s", ExtendedS3DestinationConfiguration=BUCKET, **managed(absent))
+    with cloudcore.open(tmp_path / "c", reach=where) as cloud:
+        client = cloud.client("firehose")
+        found = encryption_of(client)
+        kind = "UNKNOWN_ERROR" if down else "KMS_KEY_NOT_FOUND"
+        assert (found["state"], found["Status"], found["KeyARN"]) == ("CREATING_FAILED", "ENABLING_FAILED", absent)
+        assert found["FailureDescription"]["Type"] == kind and absent in found["FailureDescription"]["Details"]
+        whole = client.describe_delivery_stream(DeliveryStreamName="s")["DeliveryStreamDescription"]
+        assert whole["FailureDescription"] == found["FailureDescription"]
+        with pytest.raises(client.exceptions.ResourceNotFoundException):
+            client.put_record(DeliveryStreamName="s", Record={"Data": b"x"})
+        with pytest.raises(client.exceptions.ResourceInUseException):
+            client.start_delivery_stream_encryption(DeliveryStreamName="s")
+        client.delete_delivery_stream(DeliveryStreamName="s")
+        client.create_delivery_stream(DeliveryStreamName="s", ExtendedS3DestinationConfiguration=BUCKET)
+        client.start_delivery_stream_encryption(DeliveryStreamName="s", **managed(absent))
+        found = encryption_of(client)
+        assert (found["state"], found["Status"]) == ("ACTIVE", "ENABLING_FAILED")
+        assert found["FailureDescription"]["Type"] == kind
+        assert client.put_record(DeliveryStreamName="s", Record={"Data": b"x"})["Encrypted"] is False
+        if down:
+            client.stop_delivery_stream_encryption(DeliveryStreamName="s")
+            assert encryption_of(client)["Status"] == "DISABLED"
+            return
+        client.start_delivery_stream_encryption(DeliveryStreamName="s", **managed(good))
+        assert encryption_of(client) == {"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": good, "Status": "ENABLED", "state": "ACTIVE"}
+        client.start_delivery_stream_encryption(DeliveryStreamName="s", **managed(absent))
+        found = encryption_of(client)
+        assert (found["KeyARN"], found["Status"]) == (good, "ENABLING_FAILED")
+        assert client.put_record(DeliveryStreamName="s", Record={"Data": SECRET})["Encrypted"] is True
+        assert SECRET not in at_rest(tmp_path / "c")
+
+
+@pytest.mark.parametrize(("code", "kind"), [("DisabledException", "DISABLED_KMS_KEY"), ("AccessDeniedException", "KMS_ACCESS_DENIED"),
+                                            ("KMSInvalidStateException", "INVALID_KMS_KEY"), ("Other", "UNKNOWN_ERROR")])  # fmt: skip
+def test_what_kms_says_is_told_in_the_words_of_firehose(code: str, kind: str) -> None:
+    """moto gives data keys of disabled keys too: a client that says no."""
+    from botocore.exceptions import ClientError
+
+    from cloudcore.firehose.kms import KeyFailed, KeyRing
+    from cloudcore.firehose.sealed import KeyFile
+
+    class Client:
+        def generate_data_key_without_plaintext(self, **_: Any) -> None:
+            raise ClientError({"Error": {"Code": code, "Message": "no"}}, "GenerateDataKeyWithoutPlaintext")
+
+    with pytest.raises(KeyFailed) as refused:
+        KeyRing(KeyFile(None), lambda arn: Client()).new(b"k" * 32, "s", "arn:aws:kms:us-east-1:1:key/k")
+    assert refused.value.failure["Type"] == kind and refused.value.code == "InvalidKMSResourceException"
+
+
+def test_objects_are_encrypted_by_the_key_of_the_configuration(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SSE-KMS at a real server: data, errors and the backup, each by its own key."""
+    for name, value in (("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_DEFAULT_REGION", "us-east-1"),
+                        ("AWS_ENDPOINT_URL_S3", moto)):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    s3, kms = (boto3.client(service, endpoint_url=moto, **KEYS) for service in ("s3", "kms"))
+    s3.create_bucket(Bucket="sealed")
+    keys = [kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
+
+    def block(key: str, prefix: str) -> dict[str, Any]:
+        sealed = {"KMSEncryptionConfig": {"AWSKMSKeyARN": key}}
+        return {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::sealed", "Prefix": prefix, "EncryptionConfiguration": sealed}
+
+    with cloudcore.open(":memory:", objects="s3") as cloud:
+        client = cloud.client("firehose")
+        client.create_delivery_stream(
+            DeliveryStreamName="s",
+            ExtendedS3DestinationConfiguration={
+                **block(keys[0], "data/"), "ErrorOutputPrefix": "errors/", "S3BackupMode": "Enabled",
+                "S3BackupConfiguration": block(keys[1], "backup/"),
+            },
+        )
+        client.put_record(DeliveryStreamName="s", Record={"Data": b"x"})
+        assert cloud.firehose.get("s").flush(30)
+    found = {}
+    for entry in s3.list_objects_v2(Bucket="sealed")["Contents"]:
+        told = s3.head_object(Bucket="sealed", Key=entry["Key"])
+        assert told["ServerSideEncryption"] == "aws:kms"
+        found[entry["Key"].partition("/")[0]] = told["SSEKMSKeyId"]
+    assert found == {"data": keys[0], "backup": keys[1]}
+
+
+def test_without_a_kms_a_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_KMS", raising=False)
     key = "arn:aws:kms:us-east-1:000000000000:key/1"
-    with cloudcore.open(":memory:", reach=reach) as cloud:
+    with cloudcore.open(":memory:") as cloud:
         client = cloud.client("firehose")
         with pytest.raises(client.exceptions.InvalidKMSResourceException, match="cannot be used"):
             client.create_delivery_stream(

@@ -14,6 +14,22 @@ from typing import Any
 from cloudcore.errors import ApiError, CloudcoreError
 from cloudcore.firehose.sealed import KeyFile
 
+_TYPES = {
+    "AccessDeniedException": "KMS_ACCESS_DENIED", "DisabledException": "DISABLED_KMS_KEY",
+    "NotFoundException": "KMS_KEY_NOT_FOUND", "OptInRequired": "KMS_OPT_IN_REQUIRED",
+    "KMSInvalidStateException": "INVALID_KMS_KEY", "InvalidKeyUsageException": "INVALID_KMS_KEY",
+    "InvalidArnException": "INVALID_KMS_KEY",
+}  # fmt: skip
+
+
+class KeyFailed(ApiError):
+    """KMS was asked and gave no key. `failure`: the FailureDescription of it."""
+
+    def __init__(self, arn: str, why: str, code: str | None = None):
+        super().__init__("InvalidKMSResourceException", f"The key {arn} cannot be used: {why}", 400,
+                         {"code": code} if code else {})  # fmt: skip
+        self.failure = {"Type": _TYPES.get(code or "", "UNKNOWN_ERROR"), "Details": self.message}
+
 
 class KeyRing:
     """Wraps and opens data keys: by the service's key file, or by a key of KMS. Any thread."""
@@ -23,7 +39,7 @@ class KeyRing:
 
     def new(self, data_key: bytes, identity: str, key_arn: str | None) -> str | dict[str, str]:
         """What stream.json keeps of a new data key; a key of KMS makes its own. Raises ApiError
-        InvalidKMSResourceException."""
+        InvalidKMSResourceException, or as KeyFailed."""
         if key_arn is None:
             return self._file.wrap(data_key, identity)
         made = self._ask(key_arn, "generate_data_key_without_plaintext", identity, KeyId=key_arn,
@@ -45,7 +61,8 @@ class KeyRing:
                 raise CloudcoreError("no endpoint for kms is configured")
             client = self._remote(arn)
         except CloudcoreError as error:
-            raise _refused(arn, str(error)) from None
+            words = f"The key {arn} cannot be used: {error}"
+            raise ApiError("InvalidKMSResourceException", words) from None
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -54,12 +71,7 @@ class KeyRing:
             )
         except ClientError as error:
             told = error.response["Error"]
-            raise _refused(arn, f"{told.get('Code')}: {told.get('Message')}", told.get("Code")) from None
+            raise KeyFailed(arn, f"{told.get('Code')}: {told.get('Message')}", told.get("Code")) from None
         except BotoCoreError as error:
-            raise _refused(arn, str(error)) from None
+            raise KeyFailed(arn, str(error)) from None
         return answer
-
-
-def _refused(arn: str, why: str, code: str | None = None) -> ApiError:
-    fields = {"code": code} if code else {}
-    return ApiError("InvalidKMSResourceException", f"The key {arn} cannot be used: {why}", 400, fields)

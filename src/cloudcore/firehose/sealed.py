@@ -209,7 +209,20 @@ def with_new_key(
 def without_key(description: dict[str, Any]) -> dict[str, Any]:
     """The description of the stream that no longer seals; what is sealed can still be read."""
     found = description.get("Encryption")
-    return {**description, "Encryption": {**found, "Current": None}} if found else description
+    if not found:
+        return description
+    told = {name: value for name, value in found.items() if name != "Failed"}
+    return {**description, "Encryption": {**told, "Current": None}}
+
+
+def with_failure(
+    description: dict[str, Any], failure: dict[str, str], given: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The description of the stream for which no key could be had: it goes on as it was, and says so."""
+    found = description.get("Encryption") or {
+        "Keys": {}, "Current": None, "KeyARN": (given or {}).get("KeyARN"),
+    }  # fmt: skip
+    return {**description, "Encryption": {**found, "Failed": failure}}
 
 
 def check_input(given: dict[str, Any] | None) -> None:

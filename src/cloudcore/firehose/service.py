@@ -28,7 +28,7 @@ from cloudcore.firehose.budget import Budget, waiting_max_of
 from cloudcore.firehose.catalogue import Catalogue
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.home import Home
-from cloudcore.firehose.kms import KeyRing
+from cloudcore.firehose.kms import KeyFailed, KeyRing
 from cloudcore.firehose.quota import Quota
 from cloudcore.firehose.sealed import KeyFile
 from cloudcore.firehose.sources.feed import write_atomically
@@ -306,10 +306,16 @@ class Firehose:
         encryption: dict[str, Any] | None = None,
         kind: str = "ExtendedS3", stream_type: str = "DirectPut",
     ) -> dict[str, Any]:  # fmt: skip
-        """Make a stream of a checked configuration. Raises ApiError ResourceInUseException."""
+        """Make a stream of a checked configuration; CREATING_FAILED when KMS gives no key. Raises ApiError
+        ResourceInUseException."""
         identity: dict[str, Any] = {"Identity": uuid.uuid4().hex}
+        failure: dict[str, str] | None = None
         if encryption is not None:  # KMS may take its time: not under the lock
-            identity = sealed.with_new_key(identity, self.keys, encryption)
+            try:
+                identity = sealed.with_new_key(identity, self.keys, encryption)
+            except KeyFailed as failed:
+                failure = failed.failure
+                identity = sealed.with_failure(identity, failure, encryption)
         with self._lock:
             self._bury()
             if name in self._descriptions:
@@ -326,6 +332,10 @@ class Firehose:
             if path is not None:
                 shutil.rmtree(path, ignore_errors=True)  # what a deletion left when it was killed
                 os.makedirs(path)
+            if failure is not None:
+                failed_one = {**description, "State": "CREATING_FAILED", "Failure": failure}
+                self.store(failed_one)
+                return failed_one
             with self._lock:
                 self._open(description)
         except BaseException:

@@ -27,6 +27,8 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
         "Destinations": [] if start and start >= DESTINATION else [destination],
         "HasMoreDestinations": False,
     }
+    if found.get("Failure"):
+        description["FailureDescription"] = found["Failure"]
     if found["VersionId"] != "1":
         description["LastUpdateTimestamp"] = found["LastUpdateTimestamp"]
     if found.get("Source"):
@@ -42,6 +44,7 @@ def _encryption(found: dict[str, Any], service: Any) -> dict[str, Any]:
     states = ("DISABLING", "ENABLING") if young and service.transition_seconds else ("DISABLED", "ENABLED")
     status = states[encryption["Current"] is not None]
     arn = encryption.get("KeyARN")
-    if arn is None:
-        return {"KeyType": "AWS_OWNED_CMK", "Status": status}
-    return {"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": arn, "Status": status}
+    key = {"KeyType": "AWS_OWNED_CMK"} if arn is None else {"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": arn}
+    if encryption.get("Failed"):
+        return {**key, "Status": "ENABLING_FAILED", "FailureDescription": encryption["Failed"]}
+    return {**key, "Status": status}
