@@ -7,11 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -49,23 +52,26 @@ static bool write_file(const char *path, const char *text) {
     return written;
 }
 
-/* A mount namespace of our own, in which mounts reach nobody else. */
-static bool enter_namespace(void) {
+/* A namespace of our own of this kind. */
+static bool enter(int kind) {
     uid_t user = geteuid();
     gid_t group = getegid();
-    if (unshare(CLONE_NEWNS) != 0) {
-        char line[64];
-        /* There is no way back out of a user namespace, so see first that its maps can be written. */
-        if (access("/proc/self/uid_map", W_OK) != 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
-            return false;
-        (void)write_file("/proc/self/setgroups", "deny");
-        snprintf(line, sizeof line, "%u %u 1", (unsigned)group, (unsigned)group);
-        (void)write_file("/proc/self/gid_map", line);
-        snprintf(line, sizeof line, "%u %u 1", (unsigned)user, (unsigned)user);
-        if (!write_file("/proc/self/uid_map", line))
-            return false;
-    }
-    return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0;
+    char line[64];
+    if (unshare(kind) == 0)
+        return true;
+    /* There is no way back out of a user namespace, so see first that its maps can be written. */
+    if (access("/proc/self/uid_map", W_OK) != 0 || unshare(CLONE_NEWUSER | kind) != 0)
+        return false;
+    (void)write_file("/proc/self/setgroups", "deny");
+    snprintf(line, sizeof line, "%u %u 1", (unsigned)group, (unsigned)group);
+    (void)write_file("/proc/self/gid_map", line);
+    snprintf(line, sizeof line, "%u %u 1", (unsigned)user, (unsigned)user);
+    return write_file("/proc/self/uid_map", line);
+}
+
+/* A mount namespace of our own, in which mounts reach nobody else. */
+static bool enter_namespace(void) {
+    return enter(CLONE_NEWNS) && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0;
 }
 
 static bool is_below(const char *path, const char *directory) {
@@ -203,6 +209,17 @@ static bool mount_again(const char *directory, uint64_t size, const char *const 
 uint32_t cc_isolate_again(const char *directory, uint64_t size, const char *const *kept, size_t kept_count) {
     bool own = unshare(CLONE_NEWNS) == 0 && mount_again(directory, size, kept, kept_count);
     return (own ? CC_ISOLATED_FILES : 0u) | give_up(false);
+}
+
+bool cc_own_network(void) {
+    struct ifreq loopback = {.ifr_name = "lo"};
+    int fd = enter(CLONE_NEWNET) ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+    bool up = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &loopback) == 0;
+    loopback.ifr_flags |= IFF_UP;
+    up = up && ioctl(fd, SIOCSIFFLAGS, &loopback) == 0;
+    if (fd >= 0)
+        close(fd);
+    return up;
 }
 
 bool cc_own_mounts(void) { return enter_namespace(); }

@@ -40,6 +40,10 @@ CC_MUST_CHECK cc_status cc_isolate_ahead(const cc_cover *covers, size_t cover_co
  * see, with those of `kept` that lie below it (CC_ISOLATED_FILES), and what cc_isolate forbids. */
 uint32_t cc_isolate_again(const char *directory, uint64_t size, const char *const *kept, size_t kept_count);
 
+/* Before one of these: a network of its own, in which there is a loopback and nothing else. False where the kernel or the
+ * machine's policy refuses it. Source: network_namespaces(7). */
+bool cc_own_network(void);
+
 /* For a process that workers are forked from. Mounts of its own, which reach nobody else: false where the kernel or the
  * machine's policy refuses them. */
 bool cc_own_mounts(void);

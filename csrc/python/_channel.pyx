@@ -35,6 +35,7 @@ cdef extern from "channel/isolate.h" nogil:
                                size_t kept_count, uint32_t *isolated_out, cc_error *error)
     uint32_t cc_isolate_again(const char *directory, uint64_t size, const char *const *kept,
                               size_t kept_count)
+    bint cc_own_network()
     bint cc_own_mounts()
     bint cc_mount_storage(const char *directory, uint64_t size)
     void cc_drop_storage(const char *directory)
@@ -105,6 +106,11 @@ def isolate_again(bytes directory, uint64_t size, list kept):
     for at, path in enumerate(kept):
         paths[<size_t>at] = <bytes>path
     return cc_isolate_again(directory, size, paths, len(kept))
+
+
+def own_network():
+    """Give this process a network of its own; whether it has one."""
+    return cc_own_network()
 
 
 def own_mounts():

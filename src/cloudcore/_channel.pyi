@@ -20,6 +20,10 @@ def isolate_again(directory: bytes, size: int, kept: list[bytes]) -> int:
     that its siblings do not see, with the `kept` directories below it, and all that isolate forbids. The
     answer as that of isolate."""
 
+def own_network() -> bool:
+    """Before isolate: give this process, which has one thread, a network with a loopback and nothing else;
+    False where that is refused."""
+
 def own_mounts() -> bool:
     """Give this process, which has one thread, mounts that nobody else sees; False where that is refused."""
 

@@ -123,3 +123,13 @@ def test_permissions_of_a_version(functions: Any) -> None:
     functions.remove_layer_version_permission(**place, StatementId="all")
     code, status, _ = refusal(functions.get_layer_version_policy, **place)
     assert (code, status) == ("ResourceNotFoundException", 404)
+
+
+def test_layers_with_extensions_are_refused(functions: Any) -> None:
+    made = publish(functions, "agent", {"extensions/agent": b"#!/bin/sh\n", "python/agent.py": b"\n"})["LayerVersionArn"]
+    assert refusal(create, functions, Layers=[made]) == (
+        "InvalidParameterValueException", 400,
+        f"Extensions are not supported by this endpoint: layer version {made} has extensions/agent.",
+    )  # fmt: skip
+    create(functions)
+    assert refusal(functions.update_function_configuration, FunctionName="fn", Layers=[made])[1] == 400

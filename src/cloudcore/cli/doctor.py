@@ -44,17 +44,19 @@ def _isolation() -> list[Finding]:
     """What an environment can give up here (csrc/channel/isolate.h), tried out."""
     import tempfile
 
-    from cloudcore._channel import isolate, mount_storage, own_mounts
+    from cloudcore._channel import isolate, mount_storage, own_mounts, own_network
 
     with tempfile.TemporaryDirectory() as directory:
         path = os.fsencode(directory)
         done = _in_a_child(lambda: isolate([(b"/tmp", path)], []))
+        network = _in_a_child(lambda: int(own_network()))
         storage = _in_a_child(lambda: int(own_mounts() and mount_storage(path, 1 << 20)))
     return [
         _say("a file tree, a /tmp of its own", done & 1, "mount namespaces", "/tmp is the machine's"),
         _say("no mounting, no tracing outwards", done & 2, "landlock", "the kernel has no landlock"),
         _say("no signals outwards", done & 4, "landlock", "needs Linux 6.12"),
         _say("no system calls that reach the kernel's state", done & 8, "seccomp", "the kernel has none"),
+        _say("no network, on request", network, "CLOUDCORE_NETWORK=none", "the kernel refuses it"),
         _say("ephemeral storage has a size", storage, "tmpfs", "needs mount namespaces: no limit"),
     ]
 

@@ -113,6 +113,11 @@ class Packages:
                 total += sum(entry.file_size for entry in archive.infolist())
         return total
 
+    def below(self, name: str, directory: str) -> list[str]:
+        """The files of a package in a directory ("extensions/")."""
+        with zipfile.ZipFile(self.path(name)) as archive:
+            return [one for one in archive.namelist() if one.startswith(directory) and not one.endswith("/")]
+
     def keep_only(self, names: set[str]) -> None:
         """Forget every package that is neither in `names` nor held."""
         with self._lock:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudcore.errors import ApiError
-from cloudcore.lambda_ import snapstart
+from cloudcore.lambda_ import network, snapstart
 from cloudcore.lambda_.runtimes.programs import check as check_runtime
 
 _HONOURED = (
@@ -125,6 +125,8 @@ def _check_environment(variables: dict[str, str]) -> None:
             f"{start} contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(used)}"
         )
+    if variables.get(network.VARIABLE, network.HOST) not in (network.HOST, network.NONE):
+        raise refused(f"{network.VARIABLE} is {network.HOST} or {network.NONE}.")
     if any("\0" in value for value in variables.values()):
         raise refused("An environment variable cannot hold a NUL character.")
     text = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)

@@ -11,6 +11,8 @@ import contextlib
 import os
 import sys
 
+from cloudcore.lambda_.network import NONE, VARIABLE
+
 _ESTABLISHED = "01"
 
 
@@ -18,6 +20,9 @@ def listen() -> None:
     """In the environment, before the handler is loaded."""
     port = os.environ.get("CLOUDCORE_DEBUG_PORT")
     if not port:
+        return
+    if os.environ.get(VARIABLE) == NONE:
+        sys.stderr.write(f"no debugger on port {port}: the function has no network\n")
         return
     try:
         import debugpy

@@ -6,12 +6,13 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from cloudcore._channel import Channel, punch
-from cloudcore.lambda_ import groups
+from cloudcore.lambda_ import groups, network
 from cloudcore.lambda_.debugging import is_attached
 from cloudcore.lambda_.metering import OUTPUT_KEPT
 from cloudcore.lambda_.payload import RESPONSE_MAX, too_large
@@ -89,6 +90,7 @@ class Environment:
         self.debug_port = int(spec.environment.get("CLOUDCORE_DEBUG_PORT") or 0)
         self.peak_kb = 0
         self.generation = 0
+        self.door: network.Door | None = None
         self.consumed = self.punched = self.written = self.uses = 0
         self.started, self.last_used = time.perf_counter(), time.monotonic()
         self.channel = Channel(REQUEST_ROOM, RESPONSE_ROOM)
@@ -109,8 +111,7 @@ class Environment:
                     "report": report,
                     "initialization": initialization,
                 }
-                passed = [self.channel.fileno(), writer, *([link] if link >= 0 else [])]
-                reply = parent.ask({"fork": fork}, passed)
+                reply = self._ask(fork, [self.channel.fileno(), writer], link, spec)
             finally:
                 os.close(writer)
             if "threads" in reply:
@@ -127,6 +128,25 @@ class Environment:
         except BaseException:
             os.close(self.output)
             raise
+
+    def _ask(self, fork: dict[str, Any], passed: list[int], link: int, spec: Spec) -> dict[str, Any]:
+        """Have the parent fork; where the function has no network, with a door to the cloud's listener."""
+        names = ["link"] if link >= 0 else []
+        passed += [link] * len(names)
+        alone = spec.environment.get(network.VARIABLE) == network.NONE
+        if not alone or self.parent.snapshot:  # what a snapshot has its children have too
+            return self.parent.ask({"fork": fork | {"more": names}}, passed)
+        endpoint = spec.environment.get("AWS_ENDPOINT_URL", "")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            more = {"more": [*names, "door"], "endpoint": endpoint}
+            try:
+                reply = self.parent.ask({"fork": fork | more}, [*passed, theirs.fileno()])
+            except BaseException:
+                ours.close()
+                raise
+        self.door = network.Door(ours, network.address_of(endpoint))
+        return reply
 
     def call(self, head: bytes, payload: bytes, limit_s: float, sink: Sink | None = None) -> Outcome:
         """Send one request and wait for its answer, at most `limit_s` seconds; never raises.
@@ -247,6 +267,8 @@ class Environment:
             how: int = self.parent.ask({"reap": self.pid})["how"]
         except ConnectionError:
             how = signal.SIGKILL  # it died with its zygote
+        if self.door is not None:
+            self.door.close()
         self.group.remove()
         self.channel.shut()
         os.close(self.pidfd)

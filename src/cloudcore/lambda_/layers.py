@@ -94,6 +94,12 @@ def use(service: Any, arns: list[str]) -> tuple[list[dict[str, Any]], list[str]]
         version = layer["versions"].get(found["version"]) if layer else None
         if version is None:
             raise refused(f"Layer version {given} does not exist.")
+        extensions = service.packages.below(version["package"], "extensions/")
+        if extensions:
+            raise refused(
+                f"Extensions are not supported by this endpoint: layer version {given} has "
+                f"{', '.join(extensions)}."
+            )
         shows.append({"Arn": given, "CodeSize": version["Content"]["CodeSize"]})
         names.append(version["package"])
     if service.packages.unzipped_size(names) > UNZIPPED_MAX:

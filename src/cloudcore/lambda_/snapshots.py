@@ -67,6 +67,7 @@ class Snapshot:
     def keep(self, process: Environment, zygote: Zygote, threads: int) -> None:
         """`process` has initialised the function, and runs so many threads."""
         zygote.link.settimeout(_REPLY_S)  # user code was in there
+        zygote.snapshot = True
         with self._lock:
             self.useless = threads > 1
             if not self.useless and not self._closed:

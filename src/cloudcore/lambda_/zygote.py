@@ -5,7 +5,7 @@ libraries; the zygote of one function version is forked from it and has imported
 libraries as well. Each has one thread and reads requests from its socket:
 
     {"fork": ...} with two descriptors (channel, output)  -> {"pid": n}, or {"threads": n}: refused
-    the same with a third one (its socket)               -> the environment is a snapshot (snapshot.py)
+    and those that its "more" names: "link", a snapshot's (snapshot.py), "door" (network.py)
     {"zygote": ...} with one descriptor (its socket)      -> {"pid": n}; the new zygote says
                                                             {"ready": true} or why not
     {"reap": pid}                                         -> {"how": waitpid status}
@@ -31,7 +31,7 @@ import time
 from typing import Any, NoReturn
 
 from cloudcore._channel import Channel, adopt_orphans, drop_storage, mount_storage, own_mounts
-from cloudcore.lambda_ import hooks, isolation, runtime, snapshot
+from cloudcore.lambda_ import hooks, isolation, network, runtime, snapshot
 from cloudcore.lambda_.runtimes import shim
 
 MESSAGE_MAX = 192 * 1024
@@ -88,7 +88,7 @@ class _Zygote:
                 events = dict(self.poll.poll())
                 if self.link.fileno() not in events:
                     break
-                data, descriptors, _, _ = socket.recv_fds(self.link, MESSAGE_MAX, 3)
+                data, descriptors, _, _ = socket.recv_fds(self.link, MESSAGE_MAX, 4)
                 if not data:
                     break
                 reply = self.answer(json.loads(data), descriptors)
@@ -164,7 +164,7 @@ def _see_opt(opt: str) -> None:
 
 
 def _environment(
-    spec: dict[str, Any], parent: int, before: set[str], channel_fd: int, output_fd: int, link: int = -1
+    spec: dict[str, Any], parent: int, before: set[str], channel_fd: int, output_fd: int, *more: int
 ) -> NoReturn:
     """Become an execution environment; never returns."""
     code = 1
@@ -176,6 +176,10 @@ def _environment(
         null = os.open(os.devnull, os.O_RDONLY)
         for target, source in ((0, null), (1, output_fd), (2, output_fd)):
             os.dup2(source, target)
+        passed = dict(zip(spec["more"], more, strict=True))
+        if "door" in passed:
+            network.leave(passed["door"], spec["endpoint"])
+        link = passed.get("link", -1)
         if link >= 0:
             os.dup2(link, 3)
         os.closerange(3 + (link >= 0), _DESCRIPTORS_MAX)

@@ -23,6 +23,7 @@ class Zygote:
     def __init__(self, link: socket.socket, pid: int, process: multiprocessing.process.BaseProcess | None):
         self.link, self.pid, self.process = link, pid, process
         self.alive = True
+        self.snapshot = False  # it has initialised a function (snapshots.py)
         self.used = time.monotonic()
         self._lock = threading.Lock()
 
