@@ -76,7 +76,7 @@ cdef class Tables:
     write waits for the disk) or "memory". With `account` (12 digits) and `region`, ARNs of others are
     refused. enforce_throughput: requests are held to the throughput of their tables. meter: count units.
     checkpoint_bytes: a checkpoint is taken after so many bytes of log; 0: half of what is stored,
-    at least 64 MiB.
+    at least 64 MiB. seed: of the order of partitions, where several stores are to agree on it; 0: drawn.
     """
     cdef cc_tables *tables
     cdef Scratch *spare
@@ -92,7 +92,7 @@ cdef class Tables:
     def __cinit__(self, directory=None, durability="process", uint32_t interval_ms=0,
                   uint64_t disk_bound=0, str account="", str region="",
                   uint64_t feed_retention_ms=0, bint enforce_throughput=False,
-                  uint64_t checkpoint_bytes=0, bint meter=True):
+                  uint64_t checkpoint_bytes=0, bint meter=True, uint64_t seed=0):
         cdef cc_store_options options
         cdef cc_error error
         cdef cc_status status
@@ -111,6 +111,7 @@ cdef class Tables:
         options.feed_retention_ms = feed_retention_ms
         self.feeds = weakref.WeakSet()
         options.checkpoint_bytes = checkpoint_bytes
+        options.seed = seed
         encoded = None if directory is None else os.fsencode(directory)
         if encoded is not None:
             path = PyBytes_AS_STRING(encoded)

@@ -94,6 +94,7 @@ cdef extern from "store/store.h" nogil:
         uint64_t feed_retention_ms
         uint64_t feed_bytes_max
         uint64_t checkpoint_bytes
+        uint64_t seed
     ctypedef struct cc_store_info:
         uint64_t memory_bytes
         uint64_t checkpoints

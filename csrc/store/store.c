@@ -161,7 +161,8 @@ cc_status cc_store_open(const char *dir, const cc_store_options *options, cc_sto
     if (options == NULL)
         options = &defaults;
     CC_TRY(store_new(&store, error));
-    if (getrandom(&store->seed, sizeof store->seed, 0) != (ssize_t)sizeof store->seed) {
+    store->seed = options->seed;
+    if (store->seed == 0 && getrandom(&store->seed, sizeof store->seed, 0) != (ssize_t)sizeof store->seed) {
         status = cc_fail_errno(error, errno, "drawing a hash seed");
         goto cleanup;
     }

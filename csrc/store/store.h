@@ -36,6 +36,8 @@ typedef struct {
     uint64_t checkpoint_bytes; /* of log after which one is taken; 0: half of what is stored, at least 64 MiB;
                                   UINT64_MAX: only on request */
     uint64_t hash_mask;        /* 0: all bits of a hash; tests narrow it */
+    uint64_t seed;             /* of the hashes of a store that is made; 0: drawn. Replicas share one, so that
+                                  they agree on the order of partitions */
 } cc_store_options;
 
 typedef struct {
@@ -81,7 +83,7 @@ cc_log *cc_store_log(cc_store *store);
  * machine's again). Both from any thread, without the lock. */
 uint64_t cc_store_now_ms(const cc_store *store);
 void cc_store_set_time(cc_store *store, uint64_t time_ms);
-/* Drawn when the store was made, and its secret. */
+/* Given or drawn when the store was made, and its secret. */
 uint64_t cc_store_seed(const cc_store *store);
 /* Mapped by the store's arena, used or not; spaces say what they use. */
 size_t cc_store_memory_bytes(const cc_store *store);

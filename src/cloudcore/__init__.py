@@ -44,7 +44,7 @@ _HOMES |= dict.fromkeys(
 
 def open(path: str, **options: Any) -> Cloud:
     """Open the cloud in directory `path` (made if absent), or ":memory:", or join the cluster of NATS servers
-    "nats://a,b,c/NAME" as its node NAME (delivery streams only; the extra cloudcore[cluster]).
+    "nats://a,b,c/NAME" as its node NAME (tables and delivery streams; the extra cloudcore[cluster]).
 
     Options are those of `cloudcore.cloud.Cloud`. Raises BusyError when another process owns it.
     """

@@ -96,9 +96,11 @@ class Place:
         """The DynamoDB-compatible service."""
 
         def make() -> DynamoDB:
+            root = self._root
+            if root.node is not None:
+                return root.node.dynamodb(self.account, self.region, root.addresses)
             from cloudcore.dynamodb import DynamoDB
 
-            root = self._root
             return DynamoDB(
                 self._home("dynamodb"),
                 self.account,
@@ -192,6 +194,8 @@ class Place:
 
         floats: float values are stored too, and come back in the place of Decimal.
         """
+        if self._root.node is not None:
+            return self._root.node.table(self.dynamodb, name, pk, sk, floats)
         from cloudcore.dynamodb import Table
         from cloudcore.errors import ApiError
 
@@ -420,7 +424,7 @@ class _DeliverySink:
 
 class Cloud(Place):
     """All services, over the directory `path` or ":memory:", or as the node NAME of the cluster
-    "nats://a,b,c/NAME", which has delivery streams only and delivers to S3 or to a store that is given.
+    "nats://a,b,c/NAME", which has tables and delivery streams and delivers to S3 or to a store that is given.
 
     `account` and `region` are meant where a call or a request names none; `at` gives the others.
     durability: "process" (default: what was acknowledged survives kill -9), "interval", "commit", "memory";

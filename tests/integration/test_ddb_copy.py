@@ -177,7 +177,7 @@ def copied(tmp_path) -> int:
 def test_throttled_and_broken_connections_are_asked_again(run, source, tmp_path, monkeypatch):
     """Every third request is throttled, every fourth batch half done, every fifth connection lost."""
     from cloudcore.cli.connection import Connection
-    from cloudcore.endpoint import patience
+    from cloudcore.dynamodb import patience
     from cloudcore.errors import ApiError
 
     monkeypatch.setattr(patience, "WAIT_SECONDS", 0.0001)

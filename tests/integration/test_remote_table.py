@@ -10,7 +10,7 @@ import pytest
 
 import cloudcore
 from cloudcore import attr, between
-from cloudcore.endpoint import patience
+from cloudcore.dynamodb import patience
 from cloudcore.endpoint.transport import address_of
 from cloudcore.errors import ApiError, CloudcoreError, UnsupportedValue
 

@@ -229,8 +229,6 @@ def test_what_does_not_work_yet_is_refused(nodes: Any, server: Servers, tmp_path
     assert "Backup" in refused(S3BackupMode="Enabled", S3BackupConfiguration=backup)
     with pytest.raises(ApiError, match="inferred schema"):
         a.stream("no", bucket="lake", format="parquet")
-    with pytest.raises(ApiError, match="Tables do not work on a cluster yet"):
-        a.table("t", pk="id:S")
     with pytest.raises(ApiError, match="Functions do not work on a cluster yet"):
         a.function("f", lambda event, context: event)
     assert a.firehose.names() == []
@@ -272,7 +270,7 @@ def test_over_http_and_what_status_prints(nodes: Any, server: Servers) -> None:
         )
         assert answer["RecordId"].startswith("49")
         for service, call in (
-            ("dynamodb", "list_tables"),
+            ("dynamodb", "list_backups"),
             ("lambda", "list_functions"),
             ("dynamodbstreams", "list_streams"),
         ):

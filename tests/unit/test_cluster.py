@@ -110,10 +110,10 @@ def test_records_in_batches_that_fit_a_message():
     assert all(len(split(payload)) == count for payload, count in batches)
 
 
-@pytest.mark.parametrize("service", ["dynamodb", "lambda"])
+@pytest.mark.parametrize("service", ["dynamodbstreams", "lambda"])
 def test_absent_services_refuse_in_every_form(service):
     absent = Absent(service)
-    for ask in (lambda: absent.call("ListTables", {}), lambda: absent.invoke, lambda: absent.streams.call("x", {})):
+    for ask in (lambda: absent.call("ListTables", {}), lambda: absent.invoke, lambda: absent.list_streams):
         with pytest.raises(ApiError, match="not work on a cluster yet"):
             ask()
     status, body = absent.call_json("ListTables", b"{}")

@@ -17,7 +17,7 @@ from typing import Any
 from cloudcore.cli.connection import Connection, Refusal
 from cloudcore.cli.ddb_wire import WireTable
 from cloudcore.dynamodb.progress import Progress
-from cloudcore.endpoint.tables import text_of
+from cloudcore.dynamodb.shapes import text_of
 
 PAGE = 1000
 """Items between two looks at the progress bar."""

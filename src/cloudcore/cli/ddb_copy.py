@@ -21,7 +21,7 @@ from cloudcore.cli.connection import Connection, Refusal, connect
 from cloudcore.cli.ddb_state import CopyState, Segment
 from cloudcore.cli.ddb_wire import Item, WireTable
 from cloudcore.dynamodb.progress import Progress
-from cloudcore.endpoint.tables import page_of
+from cloudcore.dynamodb.shapes import page_of
 from cloudcore.endpoint.transport import address_of
 
 ACTIVE_WAIT_SECONDS = 900.0

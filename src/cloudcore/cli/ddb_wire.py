@@ -1,6 +1,6 @@
 """Many items over the wire: Scan, BatchWriteItem and BatchGetItem of one table, with patience.
 
-What is throttled, left unprocessed or lost on the way is asked again (endpoint/patience.py).
+What is throttled, left unprocessed or lost on the way is asked again (dynamodb/patience.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cloudcore.cli.connection import Connection
-from cloudcore.endpoint.patience import Patience, finish
+from cloudcore.dynamodb.patience import Patience, finish
 from cloudcore.errors import ApiError
 
 PUTS = 25

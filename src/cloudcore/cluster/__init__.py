@@ -1,4 +1,4 @@
-"""A node of a cluster: delivery streams whose logs are NATS JetStream's, on as many machines as there are.
+"""A node of a cluster: tables and delivery streams whose logs are NATS JetStream's, on many machines.
 
     address.py    nats://a,b,c/NAME
     link.py       the connection, and reading a stream of JetStream
@@ -10,6 +10,7 @@
     carrying.py   plans -> objects, on every node
     stream.py     a delivery stream as its producers see it
     service.py    Firehose over the shared catalogue
+    tables/       tables: a log of requests that every node executes
     absent.py     the services that do not work on a cluster yet
     node.py       what runs in one process
     status.py     what `cloudcore cluster status` prints

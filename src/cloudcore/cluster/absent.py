@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudcore.errors import ApiError
 
-_WORDS = {"dynamodb": "Tables do", "lambda": "Functions do"}
+_WORDS = {"dynamodbstreams": "Streams of tables do", "lambda": "Functions do"}
 CODE = "UnsupportedOperationException"
 
 
@@ -18,11 +18,6 @@ class Absent:
 
     def __init__(self, service: str):
         self._text = f"{_WORDS[service]} not work on a cluster yet; open a directory for them."
-
-    @property
-    def streams(self) -> Absent:
-        """DynamoDB Streams of tables."""
-        return self
 
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Raises ApiError."""

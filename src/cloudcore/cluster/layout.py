@@ -6,6 +6,10 @@
     KV_cloudcore_catalogue  <account>.<region>.<name> -> the description of a delivery stream
     KV_cloudcore_leases     node.<NAME>, lead.<ID>; each goes by itself when it is not renewed
     cloudcore.flush.ID      without JetStream: asks whoever leads a stream to cut now
+
+    cc-tables-ACCOUNT-REGION-RANGE  subjects cloudcore.tables.ACCOUNT.REGION.RANGE.requests, .lease: the
+                            log of all tables of an account in a region (docs/internals/cluster.md)
+    cloudcore.node.INSTANCE without JetStream: what nodes ask each other
 """
 
 from __future__ import annotations
@@ -51,3 +55,27 @@ def of_catalogue_key(key: str) -> tuple[str, str, str]:
     """The inverse: account, region, name."""
     account, region, name = key.split(".", 2)
     return account, region, name.replace("/", ".")
+
+
+ALL = "all"
+"""The range of keys that is all of them; the only one so far."""
+TABLES = "cloudcore.tables"
+
+
+def tables_log(account: str, region: str, range: str = ALL) -> str:
+    return f"cc-tables-{account}-{region}-{range}"
+
+
+def tables_subject(account: str, region: str, range: str = ALL) -> str:
+    """What the subjects of a log of tables begin with."""
+    return f"{TABLES}.{account}.{region}.{range}"
+
+
+def of_tables_log(name: str) -> tuple[str, str] | None:
+    """Account and region of a log of tables; None for another stream."""
+    parts = name.removeprefix("cc-tables-").removesuffix(f"-{ALL}").split("-", 1)
+    return (parts[0], parts[1]) if name.startswith("cc-tables-") and len(parts) == 2 else None
+
+
+def node_subject(instance: str) -> str:
+    return f"cloudcore.node.{instance}"

@@ -13,7 +13,7 @@ import json
 import logging
 import threading
 import uuid
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -85,6 +85,10 @@ class Link:
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Begin a coroutine."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def soon(self, call: Callable[..., Any], *arguments: Any) -> None:
+        """Have something called on the loop."""
+        self._loop.call_soon_threadsafe(call, *arguments)
 
     def close(self) -> None:
         """Leave the servers and end the loop. Idempotent."""
@@ -183,6 +187,21 @@ class Link:
                 raise
 
         return await self.until(ask, 10)
+
+    async def streams(self, subject: str) -> list[str]:
+        """The names of the streams that take messages of a subject."""
+        from nats.js.errors import APIError
+
+        names: list[str] = []
+        while True:
+            asked = json.dumps({"subject": subject, "offset": len(names)}).encode()
+            reply = await self.nc.request("$JS.API.STREAM.NAMES", asked, timeout=_ACK_S * 2)
+            told = json.loads(reply.data)
+            if "error" in told:
+                APIError.from_error(told["error"])
+            names += told.get("streams") or []
+            if len(names) >= told.get("total", 0) or not told.get("streams"):
+                return names
 
     async def snapshot(self, bucket: str) -> dict[str, tuple[bytes, int]]:
         """What a bucket of keys holds: key -> value, revision."""

@@ -1,5 +1,5 @@
 """Node: what one process of a cluster runs: its own lease, the catalogue, for every delivery stream of the
-cluster a carrier, and a planner for each stream that it leads.
+cluster a carrier, and a planner for each stream that it leads; for every log of tables a Range.
 
 Thread rule: made and closed from any thread but the link's; coroutines on the link's loop.
 """
@@ -13,7 +13,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudcore.clock import Clock
 from cloudcore.cluster import address
@@ -21,12 +21,18 @@ from cloudcore.cluster.absent import Absent
 from cloudcore.cluster.carrying import Carrier
 from cloudcore.cluster.catalogue import Catalogue, Place
 from cloudcore.cluster.cutter import load
-from cloudcore.cluster.layout import LEASE_S, plans_of, plans_subject
+from cloudcore.cluster.layout import LEASE_S, TABLES, of_tables_log, plans_of, plans_subject
 from cloudcore.cluster.leading import Planner
 from cloudcore.cluster.leases import Lease, Leases
 from cloudcore.cluster.link import Link, end, is_transient
 from cloudcore.cluster.service import ClusterFirehose
+from cloudcore.cluster.tables.courier import Courier
 from cloudcore.errors import CloudcoreError
+from cloudcore.firehose.records import frame, split
+
+if TYPE_CHECKING:
+    from cloudcore.cluster.tables.range import Range
+    from cloudcore.dynamodb import DynamoDB, Table
 
 logger = logging.getLogger("cloudcore.cluster")
 _TEND_S = 1.0
@@ -59,6 +65,9 @@ class Node:
         self._ending: set[asyncio.Task[None]] = set()
         self._leaderless: dict[str, float] = {}
         self._places = asyncio.Semaphore(_PLACES)
+        self._ranges: dict[tuple[str, str], Range] = {}
+        self._courier = Courier(self.link, self._took)
+        self._nodes: list[str] = []
         self._closed = False
         self._tending: asyncio.Task[None]
         try:
@@ -69,7 +78,23 @@ class Node:
 
     def service(self, kind: str, make: Callable[[], Any]) -> Any:
         """What make() makes, or the refusal of a service that a cluster does not have yet."""
-        return Absent(kind) if kind in ("dynamodb", "lambda") else make()
+        return Absent(kind) if kind == "lambda" else make()
+
+    def dynamodb(self, account: str, region: str, addresses: list[str]) -> DynamoDB:
+        """The tables of an account in a region; `addresses` as DynamoDB takes them. The service has the same
+        calls, but is of another class."""
+        from cloudcore.cluster.tables.service import ClusterDynamoDB
+
+        found: Any = ClusterDynamoDB(
+            account, region, lambda: self.link.run(self._follow(account, region, addresses), 10)
+        )
+        service: DynamoDB = found
+        return service
+
+    def table(self, service: Any, name: str, pk: str | None, sk: str | None, floats: bool) -> Table:
+        """A table of such a service, as Cloud.table() has it."""
+        found: Table = service.table(name, pk, sk, floats)
+        return found
 
     def firehose(self, **settings: Any) -> ClusterFirehose:
         """The delivery streams of an account in a region; settings as Firehose takes them."""
@@ -93,6 +118,7 @@ class Node:
     async def _join(self) -> None:
         await self.leases.open()
         await self.link.made(self.catalogue.open, 15)
+        await self._courier.open()
         latest = self.link.now() + LEASE_S + 3
         while self._lease is None:  # of a node that was killed it lasts a few seconds more
             self._lease = await self.link.until(
@@ -106,6 +132,8 @@ class Node:
 
     async def _leave(self) -> None:
         await end(self._tending)  # first: it begins others
+        await asyncio.gather(*(each.stop() for each in self._ranges.values()), return_exceptions=True)
+        await self._courier.close()
         await end(*self._planners.values(), *self._carriers.values(), *self._ending)
         if self._lease is not None:
             await self._lease.give_up()
@@ -120,7 +148,7 @@ class Node:
 
     async def _tend(self) -> None:
         while True:
-            for step in (self._stay, self._look):
+            for step in (self._stay, self._look, self._look_for_tables):
                 try:
                     await step()
                 except Exception as error:
@@ -138,7 +166,7 @@ class Node:
         """Take up the streams that are there, let go of those that are not, lead those that nobody leads."""
         await self.catalogue.refresh()
         held = await self.leases.read()
-        nodes = sorted(key.partition(".")[2] for key in held if key.startswith("node."))
+        nodes = self._nodes = sorted(key.partition(".")[2] for key in held if key.startswith("node."))
         active: dict[str, Place] = {}
         for place, description in self.catalogue.all().items():
             if description["State"] == "ACTIVE":
@@ -206,6 +234,45 @@ class Node:
 
         task.add_done_callback(ended)
         self._leaderless.pop(identity, None)
+
+    async def _look_for_tables(self) -> None:
+        """Follow every log of tables that is there."""
+        for name in await self.link.streams(f"{TABLES}.>"):
+            place = of_tables_log(name)
+            if place is not None and place not in self._ranges:
+                await self._follow(*place, [])
+
+    async def _follow(self, account: str, region: str, addresses: list[str]) -> Range:
+        """This node's part in a log of tables."""
+        found = self._ranges.get((account, region))
+        if found is None:
+            from cloudcore.cluster.tables.range import Range
+
+            found = self._ranges[account, region] = Range(
+                self.link, account, region, self._clock, self.name, lambda: self._nodes, self._give, addresses
+            )
+            found.start()
+        return found
+
+    def _give(self, instance: str, kind: str, messages: list[bytes]) -> None:
+        """Send to another node."""
+        task = asyncio.create_task(self._courier.send(instance, kind, frame(messages)))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def _took(self, kind: str, sender: str, data: bytes) -> None:
+        """Another node asks or answers."""
+        from cloudcore.cluster.tables.entry import load as load_entry
+
+        head, *rest = split(data)
+        account, region, term, lowest = bytes(head).decode().split(" ")
+        found = self._ranges.get((account, region))
+        if found is None:
+            return
+        if kind == "ask":
+            found.asked(sender, int(term), int(lowest), [load_entry(each) for each in rest])
+        elif kind == "answer":
+            found.told([bytes(each) for each in rest])
 
     async def planned(self, identity: str, batch: int) -> int:
         """The sequence of the last plan, if it is of this batch or of later ones; else 0."""

@@ -34,7 +34,8 @@ class DynamoDB:
     "memory". One process owns a directory: BusyError for a second one. A change of a table with a stream
     can be read for `stream_retention_seconds`. enforce_throughput: item operations are held to the
     throughput of their tables and indexes, on the clock's time. `objects` gives the object store
-    that tables are exported to; without it that is refused. meter: units are counted, for billed().
+    that tables are exported to; without it that is refused. meter: units are counted, for billed(). make: the
+    class of the tables.
     """
 
     operations = CONTROL | ITEM
@@ -52,6 +53,7 @@ class DynamoDB:
         enforce_throughput: bool = False,
         objects: Callable[[], Any] | None = None,
         meter: bool = True,
+        make: Callable[..., Tables] = Tables,
     ):
         self.account = account
         self.region = region
@@ -67,7 +69,7 @@ class DynamoDB:
         self._scratch: str | None = None
         self._files_lock = threading.Lock()
         self._gone: dict[str, dict[str, float]] = {}
-        self.tables = Tables(
+        self.tables = make(
             directory,
             durability=durability,
             account=account,

@@ -1,4 +1,4 @@
-"""Many writes to a table at an endpoint, 25 to a BatchWriteItem.
+"""Many writes to a table elsewhere, 25 to a BatchWriteItem.
 
 Items are first stored in a table of this process's memory, a piece of the source at a time: all that checks,
 parses and converts them is what loads a table here, and names the same rows in the same words. What the piece
@@ -14,9 +14,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cloudcore._table import page_of_items
-from cloudcore.dynamodb import DynamoDB, Table
-from cloudcore.endpoint.patience import finish
-from cloudcore.endpoint.tables import RemoteTables, lines_of
+from cloudcore.dynamodb.patience import finish
+from cloudcore.dynamodb.service import DynamoDB
+from cloudcore.dynamodb.shapes import Shaped, lines_of
+from cloudcore.dynamodb.table import Table
 
 if TYPE_CHECKING:
     from cloudcore._table import Page
@@ -34,7 +35,7 @@ class RemoteWriter:
     Raises ApiError, OSError; what was sent before is stored.
     """
 
-    def __init__(self, tables: RemoteTables, described: Mapping[str, Any], floats: bool):
+    def __init__(self, tables: Shaped, described: Mapping[str, Any], floats: bool):
         self._tables, self._name, self._floats = tables, described["TableName"], floats
         self._here = DynamoDB()
         self._same = _same(described)

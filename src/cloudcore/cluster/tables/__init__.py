@@ -1,0 +1,14 @@
+"""Tables on a cluster: one log of requests for an account and region, executed by every node's own engine.
+
+    entry.py      a request, and batches of them as they are in the log
+    log.py        the JetStream stream: appending behind the last message that one knows, reading
+    replica.py    the tables as they are after a part of the log
+    range.py      one node's part in one log: following, leading, taking over
+    pending.py    requests of this node that have no answer yet
+    courier.py    what nodes send each other
+    kinds.py      what may be answered where, and what is refused
+    service.py    DynamoDB over all that
+    shaped.py     the same for native Python values
+
+docs/internals/cluster.md says how it works and why it is right.
+"""

@@ -1,0 +1,96 @@
+"""Which operation may be answered where, and which a cluster does not have yet."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cloudcore.cluster.absent import CODE
+from cloudcore.cluster.tables.entry import WRITE
+from cloudcore.cluster.tables.pending import CONTROL, DESCRIBE, READ
+from cloudcore.errors import ApiError
+
+LOCAL = "local"
+"""The replica of the node that was asked may answer."""
+_READS = frozenset(("GetItem", "BatchGetItem", "Query", "Scan"))
+_DESCRIBES = frozenset(
+    (
+        "DescribeTable", "ListTables", "ListTagsOfResource", "DescribeTimeToLive", "DescribeLimits",
+        "DescribeEndpoints", "DescribeContinuousBackups", "GetResourcePolicy",
+    )
+)  # fmt: skip
+_CONTROLS = frozenset(
+    (
+        "CreateTable", "DeleteTable", "UpdateTable", "TagResource", "UntagResource", "PutResourcePolicy",
+        "DeleteResourcePolicy",
+    )
+)  # fmt: skip
+
+
+def kind_of(operation: str, body: bytes) -> str:
+    """LOCAL, or what the leader is asked for. Raises ApiError for what a cluster does not have."""
+    if operation in _READS:
+        said = b"ConsistentRead" in body or b"\\" in body  # a name may be written by escapes
+        return READ if said and _consistent(body) else LOCAL
+    if operation == "SearchVectors":
+        return LOCAL
+    if operation == "TransactGetItems":
+        return READ
+    if operation in ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"):
+        return _kind_of_statements(operation, body)
+    if operation in _DESCRIBES:
+        return DESCRIBE
+    if operation in _CONTROLS:
+        _refuse(operation, body)
+        return CONTROL
+    if operation in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"):
+        return WRITE
+    raise ApiError(CODE, f"{operation} does not work on a cluster yet.")
+
+
+def _parsed(body: bytes) -> Any:
+    """The request; {} for what is no JSON, which whoever answers refuses in AWS's words."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def eventual(operation: str, params: dict[str, Any]) -> bool:
+    """Whether a request may be answered by any replica; in doubt it may not."""
+    return operation in ("SearchVectors", *_READS) and not _asks(params)
+
+
+def _consistent(body: bytes) -> bool:
+    return _asks(_parsed(body))
+
+
+def _asks(found: dict[str, Any]) -> bool:
+    each = found.get("RequestItems")
+    asked = [found, *(each.values() if isinstance(each, dict) else ())]
+    return any(isinstance(one, dict) and one.get("ConsistentRead") for one in asked)
+
+
+def _kind_of_statements(operation: str, body: bytes) -> str:
+    """Statements of which one is no SELECT are ordered by the log, whatever they are."""
+    found = _parsed(body)
+    member = {"ExecuteStatement": None, "BatchExecuteStatement": "Statements"}.get(
+        operation, "TransactStatements"
+    )
+    listed = [found] if member is None else found.get(member)
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        return LOCAL  # it is refused
+    texts = [one.get("Statement") for one in listed]
+    if not all(isinstance(text, str) and text.lstrip()[:6].upper() == "SELECT" for text in texts):
+        return WRITE
+    strong = operation == "ExecuteTransaction" or any(one.get("ConsistentRead") for one in listed)
+    return READ if strong else LOCAL
+
+
+def _refuse(operation: str, body: bytes) -> None:
+    """Refuse what tables of a cluster cannot have yet. Raises ApiError UnsupportedOperationException."""
+    if operation in ("CreateTable", "UpdateTable"):
+        wanted = _parsed(body).get("StreamSpecification")
+        if isinstance(wanted, dict) and wanted.get("StreamEnabled"):
+            raise ApiError(CODE, "Streams of tables do not work on a cluster yet.")

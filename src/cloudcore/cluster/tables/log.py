@@ -1,0 +1,66 @@
+"""TableLog: the stream of JetStream that orders the requests of an account's tables in a region.
+
+Thread rule: coroutines on the link's loop.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from cloudcore.cluster.layout import tables_log, tables_subject
+from cloudcore.cluster.link import Link, Reader
+
+_DUPLICATES_S = 120.0
+
+
+class TableLog:
+    """One log. `seed`: of the hashes of every replica; 0 before open()."""
+
+    def __init__(self, link: Link, account: str, region: str):
+        self._link = link
+        self.name = tables_log(account, region)
+        subject = tables_subject(account, region)
+        self.requests, self.lease = f"{subject}.requests", f"{subject}.lease"
+        self._subjects = f"{subject}.>"
+        self.seed = 0
+
+    async def open(self) -> int:
+        """Make it, if it is absent; its last sequence."""
+        from nats.js.api import DiscardPolicy, StreamConfig
+        from nats.js.errors import BadRequestError
+
+        config = StreamConfig(
+            name=self.name, subjects=[self._subjects], num_replicas=self._link.replicas,
+            discard=DiscardPolicy.NEW, duplicate_window=_DUPLICATES_S, allow_rollup_hdrs=True,
+            deny_delete=True, metadata={"cloudcore-seed": str(secrets.randbits(63) | 1)},
+        )  # fmt: skip
+        try:
+            await self._link.until(lambda: self._link.js.add_stream(config), 20)
+        except BadRequestError as error:
+            if error.err_code != 10058:  # it is there, with a seed of its own
+                raise
+        info = await self._link.made(lambda: self._link.js.stream_info(self.name), 20)
+        self.seed = int((info.config.metadata or {})["cloudcore-seed"])
+        return int(info.state.last_seq)
+
+    async def append(self, message: bytes, identity: str, fence: int, seconds: float) -> int:
+        """Append a part of a batch behind the message `fence`; its sequence. It may be tried again with
+        the same `identity`. Raises StaleError, FullError, Lost."""
+        return await self._link.append(
+            self.requests, message, {"Nats-Msg-Id": identity}, seconds, fence=fence
+        )
+
+    async def append_lease(self, told: dict[str, Any], identity: str, fence: int, seconds: float) -> int:
+        """Append a lease, in the place of the one before it. As append()."""
+        headers = {"Nats-Msg-Id": identity, "Nats-Rollup": "sub"}
+        return await self._link.append(self.lease, json.dumps(told).encode(), headers, seconds, fence=fence)
+
+    def reader(self, first: int) -> Reader:
+        """Reads from a sequence on."""
+        from nats.js.api import DeliverPolicy
+
+        return Reader(
+            self._link, self.name, deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=first
+        )

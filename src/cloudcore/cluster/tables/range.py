@@ -1,0 +1,464 @@
+"""Range: one node's part in one log of requests: it follows, and leads when nobody else does.
+
+    follow: read -> apply                                      until nothing came for as long as a lease lasts
+    lead:   gather -> append behind the last message -> apply  until an append is refused
+
+docs/internals/cluster.md says why this is linearizable.
+Thread rule: on the link's loop, but read(), ask() and order().
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from cloudcore.cluster.layout import LEASE_S
+from cloudcore.cluster.link import Link, Lost, end, is_transient
+from cloudcore.cluster.tables.entry import PRIMITIVE, Batch, Entry, Joiner
+from cloudcore.cluster.tables.log import TableLog
+from cloudcore.cluster.tables.pending import (
+    CONTROL,
+    DESCRIBE,
+    KNOWN,
+    READ,
+    REFUSED,
+    Pending,
+    number_of,
+    starts,
+    unknown,
+)
+from cloudcore.cluster.tables.replica import Answer, Replica
+from cloudcore.errors import FullError, StaleError
+
+if TYPE_CHECKING:
+    from cloudcore.clock import Clock
+
+logger = logging.getLogger("cloudcore.cluster")
+_BATCH_BYTES = 768 << 10
+_READ = 64
+_LOOK_S = 0.25
+_TURN_S = 0.3  # between those who might lead
+_CONTROL_KEPT = 256
+Send = Callable[[str, str, list[bytes]], None]
+
+
+def awake() -> float:
+    """Seconds that also pass while the machine sleeps, of this machine alone."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Seen:
+    """The requests of one node that this leader has taken, by their numbers. None is taken twice, however
+    late it comes again: what is below the lowest number that the node still waits for, is done."""
+
+    def __init__(self) -> None:
+        self._lowest, self._numbers = 0, set[int]()
+
+    def drop(self, lowest: int) -> None:
+        """Numbers below are done."""
+        if lowest > self._lowest:
+            self._lowest = lowest
+            self._numbers = {number for number in self._numbers if number >= lowest}
+
+    def add(self, number: int) -> bool:
+        """Whether it is new."""
+        if number < self._lowest or number in self._numbers:
+            return False
+        self._numbers.add(number)
+        return True
+
+
+class Range:
+    """`name`, `nodes()`: this node, and those that are there; `send(instance, kind, messages)` gives them to
+    the courier."""
+
+    def __init__(
+        self, link: Link, account: str, region: str, clock: Clock, name: str,
+        nodes: Callable[[], list[str]], send: Send, addresses: list[str],
+    ):  # fmt: skip
+        self.account, self.region = account, region
+        self._link, self._clock, self._name, self._nodes, self._send = link, clock, name, nodes, send
+        self._addresses = addresses
+        self._log = TableLog(link, account, region)
+        self.replica: Replica | None = None
+        self.pending = Pending(link, self._to_leader, lambda: self.term, lambda: self.sequence)
+        self.ready = threading.Event()
+        self.term, self.sequence = 0, 0
+        self.leader: dict[str, Any] | None = None
+        self.leading = 0  # the term in which this node leads; 0: it does not
+        self._lease_until = 0.0
+        self._heard = awake()
+        self._vacant = False
+        self._target = 0
+        self._joiner = Joiner()
+        self._time_ms = 0
+        self._queue: deque[Entry] = deque()
+        self._barriers: list[Callable[[], None]] = []
+        self._wake = asyncio.Event()
+        self._working: set[str] = set()
+        self._seen: dict[str, Seen] = {}
+        self._controlled: dict[str, Answer] = {}
+        self._ordering = threading.local()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._running = asyncio.create_task(self._run())
+        self._keep(asyncio.create_task(self._looking()))
+
+    async def stop(self) -> None:
+        """Leave: another node may lead at once."""
+        term = self.leading
+        if self._running is not None:
+            await end(self._running)
+        if term and self.term == term:
+            with contextlib.suppress(Exception):
+                await self._log.append_lease(
+                    self._told(term, True), self._link.message_id(), self.sequence, 2
+                )
+        await end(*self._tasks)
+        self.pending.close()
+        if self.replica is not None:
+            await asyncio.to_thread(self.replica.close)
+
+    # -- from any thread -----------------------------------------------------------------------------
+
+    def ask(self, kind: str, operation: str, body: bytes) -> Future[Answer]:
+        """Have the leader answer, by way of the log or not."""
+        return self.pending.submit(kind, operation, body)
+
+    def read(self, operation: str, body: bytes) -> Answer | None:
+        """The answer to a strong read, if this node leads beyond doubt."""
+        term, replica = self.leading, self.replica
+        if not term or replica is None:
+            return None
+        answer = replica.tables.call_json(operation, body)
+        # The lease is looked at behind the read: it held, so nobody else wrote before.
+        return answer if self.leading == term and awake() < self._lease_until else None
+
+    def order(self, operation: str, arguments: dict[str, Any]) -> Answer:
+        """A step of the control plane, by the leader that its operation began with."""
+        term = getattr(self._ordering, "term", 0)
+        if not term:
+            return _failed("only the leader changes tables")
+        answer = self.pending.submit(PRIMITIVE, operation, json.dumps(arguments).encode(), term).result()
+        return answer if answer[0] < 500 else _failed(json.loads(answer[1])["message"])
+
+    # -- following -----------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        opened = False
+        while True:
+            try:
+                if not opened:
+                    self._target = await self._log.open()
+                    self._vacant = self._target == 0
+                    self._renew_replica()
+                    opened = True
+                await self._follow()
+                await self._lead()
+            except ValueError:
+                logger.exception("the tables of %s are read again from the beginning", self.region)
+                self._renew_replica()
+            except Exception as error:
+                if not is_transient(error):
+                    logger.exception("the log of tables of %s stopped; again in a second", self.region)
+                    await asyncio.sleep(1)
+            await asyncio.sleep(0.05)
+
+    def _renew_replica(self) -> None:
+        before, self.sequence = self.replica, 0
+        self.ready.clear()
+        self._joiner.drop()
+        self.replica = Replica(
+            self.account, self.region, self._log.seed, self._clock, self._addresses, self.order
+        )
+        self._heard = awake()
+        if before is not None:
+            self._keep(asyncio.create_task(asyncio.to_thread(before.close)))
+
+    async def _follow(self) -> None:
+        """Apply what comes; returns when this node leads."""
+        async with self._log.reader(self.sequence + 1) as reader:
+            while True:
+                for message in await reader.next(_READ, 0.5):
+                    self._came(message.metadata.sequence.stream, message.subject, message.data)
+                    await asyncio.sleep(0)
+                if self.sequence >= self._target:
+                    self.ready.set()
+                    if self._may_stand() and await self._take_over():
+                        return
+
+    def _came(self, sequence: int, subject: str, data: bytes) -> None:
+        if sequence <= self.sequence:
+            return
+        self._heard = awake()
+        if subject == self._log.lease:
+            self.sequence = sequence
+            self._lease_came(json.loads(data))
+            return
+        batch = self._joiner.add(data)
+        if batch is not None:
+            self._apply(batch, sequence)
+        self.sequence = sequence
+        self.pending.came_to(sequence)
+
+    def _apply(self, batch: Batch, sequence: int) -> dict[str, list[bytes]]:
+        """Execute a batch; what the nodes that were asked are to be told."""
+        assert self.replica is not None
+        ours = self._link.instance + "."
+        told: dict[str, list[bytes]] = {}
+
+        def answered(entry: Entry, answer: Answer) -> None:
+            if entry.id.startswith(ours):
+                self.pending.applied(entry.id, answer)
+            told.setdefault(entry.id.partition(".")[0], []).append(_answer(entry.id, sequence, answer))
+
+        self.replica.apply(batch, sequence, answered)
+        self._time_ms = batch.time_ms
+        return told
+
+    def _lease_came(self, told: dict[str, Any]) -> None:
+        self._vacant = bool(told.get("vacant"))
+        if told["term"] > self.term:
+            self.term, self.leader = told["term"], told
+            self._joiner.drop()
+            self.pending.new_term(self.term)
+        elif self._vacant:
+            self.leader = None
+
+    def _may_stand(self) -> bool:
+        """Whether nobody leads, and it is this node's turn: each log has an order of its own."""
+        order = sorted({*self._nodes(), self._name}, key=self._rank)
+        turn = order.index(self._name) * _TURN_S
+        return awake() > self._heard + turn + (0 if self._vacant else LEASE_S)
+
+    def _rank(self, node: str) -> bytes:
+        return hashlib.sha256(f"{self._log.name}/{node}".encode()).digest()
+
+    def _told(self, term: int, vacant: bool = False) -> dict[str, Any]:
+        return {"term": term, "node": self._name, "instance": self._link.instance, "vacant": vacant}
+
+    async def _take_over(self) -> bool:
+        """Append the lease of a new term behind all that this node knows; whether that is all there is."""
+        told, sent = self._told(self.term + 1), awake()
+        try:
+            sequence = await self._log.append_lease(told, self._link.message_id(), self.sequence, 6)
+        except (StaleError, Lost, FullError):
+            self._heard = awake()
+            return False
+        self.sequence = sequence
+        self._lease_until = sent + LEASE_S
+        self.leading = told["term"]
+        logger.info(
+            "%s leads the tables of %s %s, term %d", self._name, self.account, self.region, self.leading
+        )
+        self._lease_came(told)
+        return True
+
+    # -- leading -------------------------------------------------------------------------------------
+
+    async def _lead(self) -> None:
+        """Order what comes; returns when an append was refused, because another node leads."""
+        try:
+            while True:
+                await self._gathered()
+                waiting, self._barriers = self._barriers, []
+                entries = self._next_entries()
+                if entries:
+                    await self._order(entries)
+                else:
+                    await self._renew()
+                for passed in waiting:
+                    passed()
+        except StaleError:
+            logger.info("%s leads the tables of %s no longer", self._name, self.region)
+        finally:
+            self.leading = 0
+            self._heard = awake()
+            self._queue.clear()
+            self._barriers.clear()
+            self._working.clear()
+            self._seen.clear()
+
+    async def _gathered(self) -> None:
+        """Until there is something to order, or the lease is to be renewed."""
+        if not self._queue and not self._barriers:
+            left = self._lease_until - LEASE_S * 2 / 3 - awake()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), max(0.0, left))
+        self._wake.clear()
+
+    def _next_entries(self) -> list[Entry]:
+        taken: list[Entry] = []
+        size = 0
+        while self._queue and (not taken or size + len(self._queue[0].body) <= _BATCH_BYTES):
+            taken.append(self._queue.popleft())
+            size += len(taken[-1].body)
+        return taken
+
+    async def _order(self, entries: list[Entry]) -> None:
+        assert self.replica is not None
+        now = max(self._clock.now_ms(), self._time_ms)
+        batch = Batch(self.leading, now, self.replica.after, entries)
+        for message in batch.messages():
+            identity = self._link.message_id()
+            await self._sure(lambda m=message, i=identity: self._log.append(m, i, self.sequence, 5))
+        for instance, answers in self._apply(batch, self.sequence).items():
+            if instance == self._link.instance:
+                for answer in answers:
+                    self.pending.answered(*_answer_of(answer))
+            else:
+                self._tell(instance, answers)
+        self._working.difference_update(entry.id for entry in entries)
+        self.pending.came_to(self.sequence)
+
+    async def _renew(self) -> None:
+        told, identity = self._told(self.leading), self._link.message_id()
+        await self._sure(lambda: self._log.append_lease(told, identity, self.sequence, 5))
+
+    async def _sure(self, append: Any) -> None:
+        """Append, again and again until it is acknowledged. Raises StaleError."""
+        sent = awake()  # of the first try: the one that was stored may be that
+        while True:
+            try:
+                self.sequence = await append()
+                self._lease_until = max(self._lease_until, sent + LEASE_S)
+                return
+            except (Lost, FullError) as error:
+                logger.warning("the log of tables of %s takes nothing: %s", self.region, error)
+                await asyncio.sleep(0.2)
+
+    def asked(self, sender: str, term: int, lowest: int, entries: list[Entry]) -> None:
+        """Another node, or this one, wants something of the leader of `term`; its requests below the number
+        `lowest` are done."""
+        refused: list[bytes] = []
+        seen = self._seen.setdefault(sender, Seen()) if self.leading == term else Seen()
+        seen.drop(lowest)
+        for entry in entries:
+            if not term or self.leading != term:
+                refused.append(_answer(entry.id, 0, (REFUSED, b"")))
+            elif entry.kind == READ:
+                self._read_for(sender, entry)
+            elif entry.kind == DESCRIBE:
+                self._keep(asyncio.create_task(self._control_for(sender, entry)))
+            elif entry.id in self._controlled:
+                self._tell(sender, [_answer(entry.id, 0, self._controlled[entry.id])])
+            elif not seen.add(number_of(entry.id)):
+                if entry.id not in self._working:
+                    refused.append(_answer(entry.id, 0, (KNOWN, b"")))
+            else:
+                self._take(sender, entry)
+        if refused:
+            self._tell(sender, refused)
+
+    def _take(self, sender: str, entry: Entry) -> None:
+        self._working.add(entry.id)
+        if starts(entry.kind):
+            self._queue.append(entry)
+            self._wake.set()
+        else:
+            self._keep(asyncio.create_task(self._control_for(sender, entry)))
+
+    def _read_for(self, sender: str, entry: Entry) -> None:
+        """Read now, or when the next append has proved that this node still leads."""
+        answer = self.read(entry.operation, entry.body)
+        if answer is not None:
+            self._tell(sender, [_answer(entry.id, 0, answer)])
+        elif self.leading:
+            self._barriers.append(lambda: self._read_for(sender, entry))
+            self._wake.set()
+
+    async def _control_for(self, sender: str, entry: Entry) -> None:
+        """An operation of the control plane, on a thread, as the leader of this term."""
+        term, replica = self.leading, self.replica
+        assert replica is not None
+
+        def run() -> Answer:
+            self._ordering.term = term
+            try:
+                return replica.service.call_json(entry.operation, entry.body)
+            except Exception as error:
+                logger.warning("%s stopped: %s", entry.operation, error)
+                return unknown(f"{error}")
+            finally:
+                self._ordering.term = 0
+
+        answer = await asyncio.to_thread(run)
+        if self.leading != term:
+            answer = (REFUSED, b"") if entry.kind == DESCRIBE else unknown("its leader was lost")
+        elif entry.kind == CONTROL:
+            self._controlled[entry.id] = answer
+            if len(self._controlled) > _CONTROL_KEPT:
+                self._controlled.pop(next(iter(self._controlled)))
+        self._working.discard(entry.id)
+
+        def tell() -> None:
+            self._tell(sender, [_answer(entry.id, self.sequence, answer)])
+
+        if entry.kind == DESCRIBE and self.leading and awake() >= self._lease_until:
+            self._barriers.append(tell)
+            self._wake.set()
+        else:
+            tell()
+
+    # -- between nodes -------------------------------------------------------------------------------
+
+    def _to_leader(self, entries: list[Entry]) -> int:
+        leader = self.leader
+        if leader is None or not self.term:
+            return 0
+        if leader["instance"] == self._link.instance:
+            self.asked(self._link.instance, self.term, self.pending.lowest(), entries)
+        else:
+            self._send(leader["instance"], "ask", [self._head(), *(entry.dump() for entry in entries)])
+        return self.term
+
+    def _tell(self, instance: str, answers: list[bytes]) -> None:
+        if instance == self._link.instance:
+            for answer in answers:
+                self._link.soon(self.pending.answered, *_answer_of(answer))
+        else:
+            self._send(instance, "answer", [self._head(), *answers])
+
+    def told(self, answers: list[bytes]) -> None:
+        """The leader answers."""
+        for answer in answers:
+            self.pending.answered(*_answer_of(answer))
+
+    def _head(self) -> bytes:
+        return f"{self.account} {self.region} {self.term} {self.pending.lowest()}".encode()
+
+    async def _looking(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self.pending.look()
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _failed(why: str) -> Answer:
+    """A step of the control plane that was not done, or of which nobody knows."""
+    return 400, json.dumps({"type": "CloudcoreError", "message": why}).encode()
+
+
+def _answer(identity: str, sequence: int, answer: Answer) -> bytes:
+    return b"%b %d %d\n%b" % (identity.encode(), answer[0], sequence, answer[1])
+
+
+def _answer_of(data: bytes) -> tuple[str, int, int, bytes]:
+    head, _, body = bytes(data).partition(b"\n")
+    identity, status, sequence = head.decode().split(" ")
+    return identity, int(status), int(sequence), body

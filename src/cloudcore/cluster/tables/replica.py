@@ -1,0 +1,111 @@
+"""Replica: the tables as they are after a part of the log, in this node's own engine.
+
+Only apply() changes them. What the control plane's code asks for (create, drop, set_description, fill) is
+handed to `order`, which puts it into the log, and is done when it comes back by apply().
+Thread rule: apply() on the link's loop; reads, and what is ordered, from any other thread.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from cloudcore._table import Tables, set_time
+from cloudcore.clock import Clock
+from cloudcore.cluster.tables.entry import PRIMITIVE, Batch, Entry
+from cloudcore.dynamodb import DynamoDB
+from cloudcore.errors import CloudcoreError
+
+logger = logging.getLogger("cloudcore.cluster")
+Answer = tuple[int, bytes]
+"""HTTP status and JSON."""
+Order = Callable[[str, dict[str, Any]], Answer]
+_RAISED: dict[str, type[Exception]] = {"FileExistsError": FileExistsError, "KeyError": KeyError}
+
+
+class OrderedTables(Tables):
+    """Tables that are changed by what comes out of the log alone."""
+
+    order: Order | None = None
+
+    def create(self, name: str, description: bytes) -> None:
+        self._ordered("create", name=name, description=description.decode())
+
+    def drop(self, name: str) -> None:
+        self._ordered("drop", name=name)
+
+    def set_description(self, name: str, description: bytes) -> None:
+        self._ordered("set_description", name=name, description=description.decode())
+
+    def fill(self, name: str) -> None:
+        self._ordered("fill", name=name)
+
+    def _ordered(self, operation: str, **arguments: Any) -> None:
+        if self.order is None:
+            raise CloudcoreError("this replica follows no log")
+        status, body = self.order(operation, arguments)
+        if status != 200:
+            told = json.loads(body)
+            raise _RAISED.get(told["type"], CloudcoreError)(told["message"])
+
+    def step(self, operation: str, arguments: dict[str, Any]) -> Answer:
+        """Do what was ordered."""
+        steps: dict[str, Callable[[], None]] = {
+            "create": lambda: Tables.create(self, arguments["name"], arguments["description"].encode()),
+            "drop": lambda: Tables.drop(self, arguments["name"]),
+            "set_description": lambda: Tables.set_description(
+                self, arguments["name"], arguments["description"].encode()
+            ),
+            "fill": lambda: Tables.fill(self, arguments["name"]),
+        }
+        try:
+            steps[operation]()
+        except (CloudcoreError, FileExistsError, KeyError, ValueError) as error:
+            kind = next((name for name, kind in _RAISED.items() if isinstance(error, kind)), "CloudcoreError")
+            message = str(error.args[0]) if error.args else ""
+            return 400, json.dumps({"type": kind, "message": message}).encode()
+        return 200, b"{}"
+
+
+class Replica:
+    """The tables of one account and region. `after`: the sequence of the last message that is in them."""
+
+    def __init__(
+        self, account: str, region: str, seed: int, clock: Clock, addresses: list[str], order: Order
+    ):
+        def made(directory: Any, **settings: Any) -> OrderedTables:
+            return OrderedTables(directory, **{**settings, "meter": False}, seed=seed)
+
+        self.service = DynamoDB(
+            None, account, region, clock=clock, addresses=addresses, meter=False, make=made
+        )
+        tables = self.service.tables
+        assert isinstance(tables, OrderedTables)
+        self.tables = tables
+        self.tables.order = order
+        self.after = 0
+
+    def apply(self, batch: Batch, sequence: int, answered: Callable[[Entry, Answer], None]) -> None:
+        """Execute a batch whose last message is `sequence`; answered() gets what became of each entry. Raises
+        ValueError when batches are missing in front of it."""
+        if batch.after != self.after:
+            raise ValueError(f"the batch behind {batch.after} came behind {self.after}")
+        set_time(self.tables, batch.time_ms)
+        for entry in batch.entries:
+            answer = self._executed(entry)
+            if answer[0] >= 500:
+                logger.error("%s failed here (%s); if it did not on other nodes, this one differs from them",
+                             entry.operation, answer[1][:200])  # fmt: skip
+            answered(entry, answer)
+        self.after = sequence
+
+    def _executed(self, entry: Entry) -> Answer:
+        if entry.kind == PRIMITIVE:
+            return self.tables.step(entry.operation, json.loads(entry.body))
+        return self.tables.call_json(entry.operation, entry.body)
+
+    def close(self) -> None:
+        """Release the memory."""
+        self.service.close()

@@ -1,0 +1,250 @@
+"""Tables on a real NATS JetStream server: two nodes in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from cluster_support import Servers, until
+
+import cloudcore
+from cloudcore import attr, between
+from cloudcore.errors import ApiError
+from cloudcore.objects import LocalObjects
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    servers = Servers(tmp_path_factory.mktemp("nats"), 1)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> LocalObjects:
+    return LocalObjects(tmp_path_factory.mktemp("objects"))
+
+
+@pytest.fixture(scope="module")
+def pair(server: Servers, store: LocalObjects) -> Iterator[tuple[Any, Any]]:
+    """Two nodes; nothing says which of them leads."""
+    with cloudcore.open(f"{server.url}/a", objects=store) as a, cloudcore.open(f"{server.url}/b", objects=store) as b:
+        yield a, b
+
+
+def test_native_values_at_any_node(pair: Any) -> None:
+    a, b = pair
+    at_a, at_b = a.table("orders", pk="who:S", sk="at:N"), b.table("orders", pk="who:S", sk="at:N")
+    item = {"who": "ann", "at": 1, "n": Decimal("1.5"), "b": b"\0", "tags": {"x"}, "deep": [{"a": None}, True]}
+    for here, there, at in ((at_a, at_b, 1), (at_b, at_a, 2)):
+        here.put({**item, "at": at})
+        assert here.get("ann", at) == {**item, "at": at}  # who writes here sees it here
+        assert there.get("ann", at, consistent=True) == {**item, "at": at}
+    assert at_b.update("ann", 1, add={"n": 1})["n"] == Decimal("2.5")
+    with pytest.raises(ApiError) as refused:
+        at_a.put(item, condition=attr("who").missing())
+    assert refused.value.code == "ConditionalCheckFailedException"
+    assert at_a.load([{"who": "bob", "at": n, "pad": "x" * 100} for n in range(600)]).stored == 600
+    assert [row["at"] for row in at_b.query("bob", between(10, 12), consistent=True)] == [10, 11, 12]
+    assert at_b.scan(consistent=True).count() == 602 and at_b.info()["items"] == 602
+    assert at_b.get_many([("ann", 1), ("no", 1)], consistent=True)[1] is None
+    b.execute('UPDATE orders SET n = n + ? WHERE who = ? AND "at" = 1', 5, "ann")
+    assert next(a.execute("SELECT n FROM orders WHERE who = ?", "ann", consistent=True)) == {"n": Decimal("7.5")}
+    assert at_b.delete("ann", 2)["at"] == 2 and at_a.get("ann", 2, consistent=True) is None
+
+
+def test_transactions_over_tables_and_their_tokens(pair: Any) -> None:
+    a, b = pair
+    stock, sold = a.table("stock", pk="id:S"), b.table("sold", pk="id:S")
+    stock.put({"id": "apple", "rest": 1})
+    at_b = b.table("stock")
+
+    def buy(token: str) -> None:
+        with b.transaction(token) as together:
+            together.update(at_b, "apple", add={"rest": -1}, condition=attr("rest") >= 1)
+            together.put(sold, {"id": token})
+
+    buy("first")
+    buy("first")  # the same token within ten minutes, wherever the first one was
+    with pytest.raises(ApiError) as cancelled:
+        buy("second")
+    assert [reason["Code"] for reason in cancelled.value.fields["CancellationReasons"]] == ["ConditionalCheckFailed", "None"]
+    at_a = a.table("sold")
+    assert a.transact_get((stock, "apple"), (at_a, "first"), (at_a, "second")) == [
+        {"id": "apple", "rest": 0}, {"id": "first"}, None,
+    ]  # fmt: skip
+    assert b.execute_transaction(["SELECT * FROM sold WHERE id = 'first'"]) == [{"id": "first"}]
+    a.execute_transaction([("INSERT INTO sold VALUE {'id': ?}", "third"), ("UPDATE stock SET rest = ? WHERE id = 'apple'", 7)])
+    assert at_b.get("apple", consistent=True)["rest"] == 7 and sold.get("third", consistent=True) is not None
+
+
+def test_pages_of_a_scan_come_from_different_nodes(pair: Any) -> None:
+    a, b = pair
+    a.table("pages", pk="id:S").load([{"id": f"{n}"} for n in range(500)])
+    until("b has them", lambda: b.table("pages").scan().count() == 500)
+    clients = [cloud.client("dynamodb") for cloud in pair]
+    seen: list[str] = []
+    more: dict[str, Any] = {}
+    for turn in range(1000):
+        page = clients[turn % 2].scan(TableName="pages", Limit=7, **more)
+        seen += [item["id"]["S"] for item in page["Items"]]
+        if "LastEvaluatedKey" not in page:
+            break
+        more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+    assert len(seen) == 500 == len(set(seen))
+
+
+def test_what_is_larger_than_a_message(pair: Any) -> None:
+    a, b = (cloud.client("dynamodb") for cloud in pair)
+    pair[0].table("large", pk="id:S")
+    puts = [{"PutRequest": {"Item": {"id": {"S": str(n)}, "x": {"B": bytes([n]) * 390_000}}}} for n in range(25)]
+    for client in (a, b):
+        assert client.batch_write_item(RequestItems={"large": puts})["UnprocessedItems"] == {}
+        keys = [{"id": {"S": str(n)}} for n in range(25)]
+        found = client.batch_get_item(RequestItems={"large": {"Keys": keys, "ConsistentRead": True}})
+        items = {item["id"]["S"]: item["x"]["B"] for item in found["Responses"]["large"]}
+        assert items == {str(n): bytes([n]) * 390_000 for n in range(25)}
+
+
+def test_the_control_plane_is_one(pair: Any) -> None:
+    a, b = (cloud.client("dynamodb") for cloud in pair)
+    schema = [{"AttributeName": "id", "KeyType": "HASH"}]
+    ids, both = [{"AttributeName": name, "AttributeType": "S"} for name in ("id",)], ["id", "kind"]
+    b.create_table(TableName="made", KeySchema=schema, AttributeDefinitions=ids, BillingMode="PAY_PER_REQUEST",
+                   Tags=[{"Key": "k", "Value": "v"}])  # fmt: skip
+    with pytest.raises(a.exceptions.ResourceInUseException):
+        a.create_table(TableName="made", KeySchema=schema, AttributeDefinitions=ids, BillingMode="PAY_PER_REQUEST")
+    for number in range(20):
+        (a, b)[number % 2].put_item(TableName="made", Item={"id": {"S": str(number)}, "kind": {"S": str(number % 3)}})
+    key = [{"AttributeName": "kind", "KeyType": "HASH"}]
+    a.update_table(
+        TableName="made", AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in both],
+        GlobalSecondaryIndexUpdates=[{"Create": {"IndexName": "by-kind", "KeySchema": key, "Projection": {"ProjectionType": "ALL"}}}],
+    )  # fmt: skip
+    for client in (a, b):
+        described = client.describe_table(TableName="made")["Table"]
+        assert described["ItemCount"] == 20 and described["GlobalSecondaryIndexes"][0]["ItemCount"] == 20
+        arn = described["TableArn"]
+        assert client.list_tags_of_resource(ResourceArn=arn)["Tags"] == [{"Key": "k", "Value": "v"}]
+
+        def kinds(client: Any = client) -> bool:
+            found = client.query(TableName="made", IndexName="by-kind", KeyConditionExpression="kind = :k",
+                                 ExpressionAttributeValues={":k": {"S": "1"}})  # fmt: skip
+            return bool(found["Count"] == 7)
+
+        until("the index is at both nodes", kinds)
+    with ThreadPoolExecutor(4) as pool:  # read, changed and written back, by both nodes at once
+        tags = [{"Key": f"t{n}", "Value": "v"} for n in range(20)]
+        list(pool.map(lambda tag: (a, b)[len(tag["Key"]) % 2].tag_resource(ResourceArn=arn, Tags=[tag]), tags))
+    assert len(b.list_tags_of_resource(ResourceArn=arn)["Tags"]) == 21
+    b.delete_table(TableName="made")
+    assert "made" not in a.list_tables()["TableNames"]
+    with pytest.raises(a.exceptions.ResourceNotFoundException):
+        a.put_item(TableName="made", Item={"id": {"S": "1"}})
+
+
+def test_what_tables_of_a_cluster_do_not_have_is_refused(pair: Any) -> None:
+    a = pair[0]
+    client, table = a.client("dynamodb"), a.table("plain", pk="id:S")
+    ttl = {"Enabled": True, "AttributeName": "t"}
+    stream = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    for refused in (
+        lambda: client.create_backup(TableName="plain", BackupName="one"),
+        lambda: client.update_time_to_live(TableName="plain", TimeToLiveSpecification=ttl),
+        lambda: client.update_table(TableName="plain", StreamSpecification=stream),
+        lambda: client.export_table_to_point_in_time(TableArn="arn:aws:dynamodb:us-east-1:000000000000:table/plain", S3Bucket="b"),
+        lambda: a.client("dynamodbstreams").list_streams(),
+    ):
+        with pytest.raises(client.exceptions.ClientError) as told:
+            refused()
+        assert told.value.response["Error"]["Code"] == "UnsupportedOperationException"
+    for asked in (table.enable_stream, table.changes):
+        with pytest.raises(ApiError, match="not work on a cluster yet"):
+            asked()
+    with pytest.raises(client.exceptions.ClientError, match="ValidationException"):
+        client.put_item(TableName="plain", Item={"other": {"S": "no key"}})
+
+
+def test_a_stolen_lead_loses_nothing(pair: Any, server: Servers) -> None:
+    """The lease is taken away under writes again and again, as by a node that believes the leader dead: no write is lost, and none
+    is done twice."""
+    a = pair[0]
+    counters = [cloud.table("counters", pk="id:S") for cloud in pair]
+    stop, stolen = threading.Event(), 0
+
+    def write(at: int) -> int:
+        done = 0
+        while not stop.is_set():
+            counters[at].update("n", add={"n": 1})
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(write, at) for at in (0, 1)]
+        end = time.monotonic() + 60
+        while stolen < 4 and time.monotonic() < end:
+            term = _range(a).term
+            robbed = next((cloud for cloud in pair if not _range(cloud).leading), None)
+            if robbed is not None:
+                robbed.node.link.run(_take_over(_range(robbed)))
+            stolen += _range(a).term > term
+            time.sleep(0.01)
+        stop.set()
+        done = sum(each.result(60) for each in running)
+    assert stolen == 4 and done > 20
+    for counter in counters:
+        assert counter.get("n", consistent=True)["n"] == done
+
+
+async def _take_over(found: Any) -> None:
+    """A lease of the next term by nobody, behind whatever is the last message: whoever led is refused from then on."""
+    from cloudcore.cluster.link import Lost
+    from cloudcore.errors import StaleError
+
+    told = {"term": found.term + 1, "node": "nobody", "instance": "0" * 32, "vacant": True}
+    with contextlib.suppress(StaleError, Lost):
+        await found._log.append_lease(told, found._link.message_id(), found.sequence, 2)
+
+
+def _range(cloud: Any) -> Any:
+    return cloud.dynamodb.range
+
+
+def test_a_new_node_reads_the_log_and_over_http(pair: Any, server: Servers, store: LocalObjects) -> None:
+    import boto3
+
+    a = pair[0]
+    table = a.table("told", pk="id:S")
+    table.load([{"id": f"{n}", "n": n} for n in range(300)])
+    with cloudcore.open(f"{server.url}/c", objects=store) as c, c.serve() as endpoint:
+        client = boto3.client("dynamodb", endpoint_url=endpoint.url, region_name="us-east-1",
+                              aws_access_key_id="x", aws_secret_access_key="y")  # fmt: skip
+        assert client.scan(TableName="told", ConsistentRead=True)["Count"] == 300
+        until("its own replica has them", lambda: client.scan(TableName="told")["Count"] == 300)
+        client.put_item(TableName="told", Item={"id": {"S": "late"}, "b": {"B": b"\1"}})
+        assert client.get_item(TableName="told", Key={"id": {"S": "late"}})["Item"]["b"] == {"B": b"\1"}
+        assert table.get("late", consistent=True) == {"id": "late", "b": b"\1"}
+        other = boto3.client("dynamodb", endpoint_url=endpoint.url, region_name="eu-west-1",
+                             aws_access_key_id="111122223333", aws_secret_access_key="y")  # fmt: skip
+        assert other.list_tables()["TableNames"] == []  # another account's, in another region, has a log of its own
+        until("others follow it", lambda: ("111122223333", "eu-west-1") in a.node._ranges)
+        assert json.loads(json.dumps(c.metrics()))["tables"]
+
+
+def test_a_node_that_leaves_hands_over_at_once(server: Servers, store: LocalObjects) -> None:
+    first = cloudcore.open(f"{server.url}/first", objects=store, region="eu-west-2")
+    table = first.table("left", pk="id:S")
+    until("it leads", lambda: _range(first).leading)
+    with cloudcore.open(f"{server.url}/second", objects=store, region="eu-west-2") as second:
+        table.put({"id": "a"})
+        assert second.table("left").get("a", consistent=True) == {"id": "a"}
+        first.close()
+        second.table("left").put({"id": "b"})
+        assert second.table("left").scan(consistent=True).count() == 2
