@@ -209,6 +209,10 @@ class Range:
             return
         batch = self._joiner.add(data)
         if batch is not None:
+            assert self.replica is not None
+            if batch.after > self.replica.after:  # messages were lost on their way here: they are read again
+                self.sequence = self.replica.after
+                raise Lost(f"the batch behind {batch.after} came behind {self.replica.after}")
             self._apply(batch, sequence)
         self.sequence = sequence
         self.pending.came_to(sequence)
