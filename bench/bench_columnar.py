@@ -67,25 +67,23 @@ def check(path) -> None:
 
 def cloudcore_way(path, out) -> None:
     from cloudcore._stream import Columns
+    from cloudcore.firehose.destinations.s3.conversion import Parquet
+    from cloudcore.firehose.destinations.s3.parquet import ParquetFile
 
-    columns = Columns(SCHEMA)
-    dictionary = [
-        "user", "event", "page", "referrer", "country", "agent", "campaign", "geo.city", "tags.list.element",
-    ]  # fmt: skip
-    with (
-        open(path, "rb") as file,
-        pq.ParquetWriter(out, SCHEMA, compression="snappy", use_dictionary=dictionary) as writer,
-    ):
+    columns, writer = Columns(SCHEMA), ParquetFile(SCHEMA, Parquet())
+    with open(path, "rb") as file:
         rest = b""
-        while block := file.read(16 << 20):
+        while block := file.read(4 << 20):
             block = rest + block
             cut = block.rfind(b"\n") + 1
             assert columns.append_lines(memoryview(block)[:cut]) == []
             rest = block[cut:]
-            writer.write_batch(pa.record_batch(columns.finish()))
+            writer.add(columns)
+    with open(out, "wb") as file:
+        file.writelines(writer.finish())
 
 
-def duckdb_way(path, out) -> None:
+def duckdb_way(path, out, options="compression snappy", reading="") -> None:
     import duckdb
 
     connection = duckdb.connect(config={"threads": 1})
@@ -97,8 +95,8 @@ def duckdb_way(path, out) -> None:
     }  # fmt: skip
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items())
     connection.execute(
-        f"COPY (SELECT * FROM read_json('{path}', format='newline_delimited', columns={{{columns}}})) "
-        f"TO '{out}' (FORMAT parquet, COMPRESSION snappy)"
+        f"COPY (SELECT * FROM read_json('{path}', format='newline_delimited', columns={{{columns}}}{reading})) "
+        f"TO '{out}' (FORMAT parquet, {options})"
     )
     connection.close()
 

@@ -27,7 +27,7 @@ import cloudcore
 from cloudcore._stream import frame
 from cloudcore.cli.svg import lines
 from cloudcore.firehose.destinations.s3 import columnar
-from cloudcore.firehose.destinations.s3.conversion import Conversion, Parquet, Reader
+from cloudcore.firehose.destinations.s3.conversion import Conversion, Orc, Parquet, Reader
 from cloudcore.firehose.destinations.s3.encode import Piece
 
 SCHEMA = pa.schema([("id", pa.int64()), ("kind", pa.string()), ("price", pa.float64()), ("ok", pa.bool_()), ("text", pa.string())])
@@ -143,6 +143,86 @@ def through_a_stream(partitions: int, count: int = 40_000) -> float:
     return count / seconds
 
 
+def broken(given: list[bytes]) -> list[bytes]:
+    """Every hundredth record cut short, with text for a number, an array for a record or a broken number."""
+    faults: list[Callable[[bytes], bytes]] = [
+        lambda record: record[:-9], lambda record: record.replace(b'"ms":', b'"ms":"x","unknown":', 1),
+        lambda record: b"[" + record + b"]", lambda record: record.replace(b'"id":', b'"id":--', 1),
+    ]  # fmt: skip
+    return [faults[n // 100 % 4](record) if n % 100 == 50 else record for n, record in enumerate(given)]
+
+
+def wide(rounds: int) -> None:
+    """The 20 columns of bench_columnar.py on one core: clean, 1 % broken, GZIP inside, ORC."""
+    from pyarrow import json as arrow_json
+    from pyarrow import orc
+
+    from bench import bench_columnar as columns20
+
+    clean = columns20.make(columns20.RECORDS)
+    everything = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(everything)[:1])
+    pa.set_cpu_count(1)
+    with tempfile.TemporaryDirectory() as home:
+        out = Path(home) / "out"
+
+        def lines_of(records: list[bytes]) -> Path:
+            path = Path(home) / f"{id(records)}.ndjson"
+            path.write_bytes(b"\n".join(records) + b"\n")
+            return path
+
+        def ours(records: list[bytes], writer: Any, good: int) -> Callable[[], Any]:
+            pieces = [Piece(frame(records[at : at + 500]), range(at, at + len(records[at : at + 500])), 1) for at in range(0, len(records), 500)]
+
+            def way() -> None:
+                found = columnar.convert(pieces, Conversion("", Reader(), writer), columns20.SCHEMA, 1, None)
+                assert (found.records, len(found.failures)) == (good, len(records) - good)
+                out.write_bytes(b"".join(bytes(part) for part in found.parts))
+
+            return way
+
+        def arrow(path: Path, write: Callable[[pa.Table], None]) -> Callable[[], Any]:
+            reading = arrow_json.ReadOptions(use_threads=False, block_size=64 << 20)
+            return lambda: write(arrow_json.read_json(path, reading, arrow_json.ParseOptions(explicit_schema=columns20.SCHEMA)))
+
+        dirty = broken(clean)
+        good = len(clean) - len(clean[50::100])
+        paths = {"clean": lines_of(clean), "dirty": lines_of(dirty)}
+        duck = columns20.duckdb_way
+        rows: dict[str, Ways] = {
+            "Parquet, Snappy": {
+                "cloudcore": ours(clean, Parquet(), len(clean)), "DuckDB": lambda: duck(paths["clean"], out),
+                "pyarrow": arrow(paths["clean"], lambda table: pq.write_table(table, out, compression="snappy")),
+            },
+            "the same, 1 % of the records broken": {
+                "cloudcore": ours(dirty, Parquet(), good), "DuckDB": lambda: duck(paths["dirty"], out, reading=", ignore_errors=true"),
+            },
+            "Parquet, GZIP": {
+                "cloudcore": ours(clean, Parquet("GZIP"), len(clean)), "DuckDB": lambda: duck(paths["clean"], out, "compression gzip"),
+                "pyarrow": arrow(paths["clean"], lambda table: pq.write_table(table, out, compression="gzip")),
+            },
+            "ORC, Snappy": {
+                "cloudcore": ours(clean, Orc(), len(clean)),
+                "pyarrow": arrow(paths["clean"], lambda table: orc.write_table(table, str(out), compression="snappy")),
+            },
+        }  # fmt: skip
+        for name, ways_of in rows.items():
+            best = dict.fromkeys(ways_of, 1e9)
+            for way, call in ways_of.items():
+                call()
+                if way == "cloudcore" and "ORC" not in name and "broken" not in name:
+                    columns20.check(out)
+            for _ in range(rounds):
+                for way, call in ways_of.items():
+                    began = time.process_time()
+                    call()
+                    best[way] = min(best[way], time.process_time() - began)
+            first = best["cloudcore"]
+            told = ", ".join(f"{way} {len(clean) / seconds:,.0f} ({seconds / first:.2f}x)" for way, seconds in best.items())
+            print(f"20 columns, {name}: {told}; load {os.getloadavg()[0]:.0f}", flush=True)
+    os.sched_setaffinity(0, everything)
+
+
 def plot_sizes(rounds: int) -> None:
     series: dict[str, list[tuple[float, float]]] = {}
     for size in SIZES:
@@ -177,6 +257,7 @@ def plot_partitions(rounds: int) -> None:
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    wide(rounds)
     plot_sizes(rounds)
     plot_cores(rounds)
     plot_partitions(rounds)

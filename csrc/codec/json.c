@@ -266,6 +266,34 @@ cc_status cc_json_read_string(cc_json_cursor *cursor, cc_json_string *string_out
     return CC_OK;
 }
 
+bool cc_json_copy_plain(cc_json_cursor *cursor, uint8_t *to, size_t room, size_t *size_out) {
+#if defined(__SSE2__)
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(0x20);
+    const uint8_t *at = cursor->at, *end = cursor->end;
+    if (at == end || *at != '"')
+        return false;
+    at++;
+    for (size_t done = 0; end - at >= 16 && room - done >= 16; at += 16, done += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        _mm_storeu_si128((__m128i *)(void *)(to + done), bytes);
+        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)),
+                                    _mm_cmplt_epi8(bytes, space)); /* signed: also not ASCII */
+        int mask = _mm_movemask_epi8(stop);
+        if (mask == 0)
+            continue;
+        size_t plain = (size_t)__builtin_ctz((unsigned)mask);
+        if (at[plain] != '"')
+            return false;
+        *size_out = done + plain;
+        cursor->at = at + plain + 1;
+        return true;
+    }
+#else
+    (void)cursor, (void)to, (void)room, (void)size_out;
+#endif
+    return false;
+}
+
 static const uint8_t *digits_end(const uint8_t *at, const uint8_t *end) {
     while (at < end && *at >= '0' && *at <= '9')
         at++;

@@ -47,6 +47,10 @@ CC_MUST_CHECK cc_status cc_json_next_element(cc_json_cursor *cursor, bool *first
                                              cc_error *error);
 CC_MUST_CHECK cc_status cc_json_read_string(cc_json_cursor *cursor, cc_json_string *string_out,
                                             cc_error *error);
+/* Reads a string into `to` where that is one pass: it stands right at the cursor, is ASCII without escapes and control
+ * characters, shorter than `room`, and 16 bytes of the input follow. Otherwise false, the cursor where it was and
+ * anything in `to`. */
+bool cc_json_copy_plain(cc_json_cursor *cursor, uint8_t *to, size_t room, size_t *size_out);
 /* The number's text, checked against the JSON grammar. */
 CC_MUST_CHECK cc_status cc_json_read_number(cc_json_cursor *cursor, cc_bytes *text_out, cc_error *error);
 CC_MUST_CHECK cc_status cc_json_read_bool(cc_json_cursor *cursor, bool *value_out, cc_error *error);

@@ -64,6 +64,11 @@ CC_MUST_CHECK cc_status cc_column_value(cc_columns *columns, column *into, cc_js
 /* values.c: a scalar that is not null. */
 CC_MUST_CHECK cc_status cc_column_scalar(cc_columns *columns, column *into, cc_json_cursor *cursor,
                                          cc_json_kind kind, cc_error *error);
+/* Correctly rounded digits * 10^exponent, for exponents from -27 to 27. */
+double cc_column_double(uint64_t digits, int exponent);
+/* quick.c: the value at the cursor where it is of a usual form, and then *done_out; not for CC_COLUMNS_STRICT. */
+CC_MUST_CHECK cc_status cc_column_quick(column *into, cc_json_cursor *cursor, bool *done_out,
+                                        cc_error *error);
 CC_MUST_CHECK cc_status cc_column_null(column *into, cc_error *error);
 /* One fixed-width value; the end of a text whose bytes are in `data` already; the end of a list of `length`. */
 CC_MUST_CHECK cc_status cc_column_fixed(column *into, const void *value, cc_error *error);
@@ -91,6 +96,14 @@ static inline int cc_column_order(const column *c, uint32_t hash, cc_bytes name)
     if (c->hash != hash)
         return c->hash < hash ? -1 : 1;
     return cc_bytes_compare(cc_bytes_text(c->name), name);
+}
+/* Days since 1970-01-01 in the proleptic Gregorian calendar (era arithmetic, no table). */
+static inline int64_t cc_days_of(int64_t year, int month, int day) {
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t year_of_era = year - era * 400;
+    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
 }
 /* Marks one more row present. */
 CC_MUST_CHECK static inline cc_status cc_column_present(column *into) {

@@ -130,13 +130,42 @@ static bool integer_of(cc_bytes text, int64_t *value_out) {
     return true;
 }
 
+static const uint64_t FIVES[] = {
+    UINT64_C(1),
+    UINT64_C(5),
+    UINT64_C(25),
+    UINT64_C(125),
+    UINT64_C(625),
+    UINT64_C(3125),
+    UINT64_C(15625),
+    UINT64_C(78125),
+    UINT64_C(390625),
+    UINT64_C(1953125),
+    UINT64_C(9765625),
+    UINT64_C(48828125),
+    UINT64_C(244140625),
+    UINT64_C(1220703125),
+    UINT64_C(6103515625),
+    UINT64_C(30517578125),
+    UINT64_C(152587890625),
+    UINT64_C(762939453125),
+    UINT64_C(3814697265625),
+    UINT64_C(19073486328125),
+    UINT64_C(95367431640625),
+    UINT64_C(476837158203125),
+    UINT64_C(2384185791015625),
+    UINT64_C(11920928955078125),
+    UINT64_C(59604644775390625),
+    UINT64_C(298023223876953125),
+    UINT64_C(1490116119384765625),
+    UINT64_C(7450580596923828125),
+};
+
 /* Correctly rounded digits * 10^exponent for |exponent| <= 27: 5^27 < 2^63, so the product is exact
  * in 128 bits and the quotient's remainder is known; one rounding follows, half to even. The value
  * lies between 1e-27 and 2e46: never subnormal, never infinite. */
 static double scaled_by_integers(uint64_t digits, int exponent) {
-    uint64_t power = 1;
-    for (int i = exponent < 0 ? -exponent : exponent; i > 0; i--)
-        power *= 5;
+    uint64_t power = FIVES[exponent < 0 ? -exponent : exponent];
     unsigned __int128 wide;
     uint64_t head; /* the leading 62..64 bits; the lowest one also stands for all that follow */
     int binary;    /* value = head * 2^binary */
@@ -152,7 +181,7 @@ static double scaled_by_integers(uint64_t digits, int exponent) {
         wide = (unsigned __int128)(digits << up) << 63; /* its high half is below the divisor */
         uint64_t divisor = power << power_up;
         head = (uint64_t)(wide / divisor);
-        head |= (uint64_t)(wide % divisor) != 0;
+        head |= wide != (unsigned __int128)head * divisor;
         binary = exponent - up - 63 + power_up;
     }
     int extra = 64 - __builtin_clzll(head) - 53;
@@ -162,23 +191,26 @@ static double scaled_by_integers(uint64_t digits, int exponent) {
         head += rest > half || (rest == half && (head & 1) != 0);
         binary += extra;
     }
-    return ldexp((double)head, binary);
+    uint64_t two_to_binary = (uint64_t)(binary + 1023) << 52; /* the product is exact */
+    double scale;
+    memcpy(&scale, &two_to_binary, 8);
+    return (double)head * scale;
+}
+
+double cc_column_double(uint64_t digits, int exponent) {
+    static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    if (digits <= (uint64_t)1 << 53 && exponent >= -22 && exponent <= 22)
+        return exponent < 0 ? (double)digits / tens[-exponent] : (double)digits * tens[exponent];
+    return digits == 0 ? 0 : scaled_by_integers(digits, exponent);
 }
 
 /* Correctly rounded: exact powers of ten where the product is exact (Clinger 1990), then integers
  * for what producers print (up to 19 digits), else strtod. */
 static cc_status double_of(const cc_columns *columns, cc_bytes text, double *value_out, cc_error *error) {
-    static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     scanned s = scan_number(text);
-    if (s.exact && s.digits <= (uint64_t)1 << 53 && s.exponent >= -22 && s.exponent <= 22) {
-        double value = (double)s.digits;
-        value = s.exponent < 0 ? value / tens[-s.exponent] : value * tens[s.exponent];
-        *value_out = s.negative ? -value : value;
-        return CC_OK;
-    }
-    if (s.exact && s.digits != 0 && s.exponent >= -27 && s.exponent <= 27) {
-        double value = scaled_by_integers(s.digits, s.exponent);
+    if (s.exact && s.exponent >= -27 && s.exponent <= 27) {
+        double value = cc_column_double(s.digits, s.exponent);
         *value_out = s.negative ? -value : value;
         return CC_OK;
     }
@@ -288,15 +320,6 @@ static cc_status read_bool(column *into, cc_json_cursor *cursor, cc_json_kind ki
     return cc_column_fixed(into, &byte, error);
 }
 
-/* Days since 1970-01-01 in the proleptic Gregorian calendar (era arithmetic, no table). */
-static int64_t days_of(int64_t year, int month, int day) {
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
 /* Reads 1..`most` digits. */
 static bool take_digits(const uint8_t **at, const uint8_t *end, int least, int most, int *value_out) {
     int count = 0;
@@ -326,7 +349,7 @@ static bool take_date(const uint8_t **at, const uint8_t *end, int64_t *days_out)
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     if (month == 2 && day == 29 && !leap)
         return false;
-    *days_out = days_of(year, month, day);
+    *days_out = cc_days_of(year, month, day);
     return true;
 }
 
