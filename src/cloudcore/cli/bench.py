@@ -155,7 +155,7 @@ def _row(servers: list[Server], operation: Operation, seconds: float) -> dict[st
 def _turn(wire: Wire, pairs: Any, seconds: float) -> list[float]:
     """The seconds of each call; the answers are looked at after the clock has stopped."""
     spent: list[float] = []
-    answers = []
+    answers: list[tuple[bytes, Any]] = []
     end = time.perf_counter() + seconds
     while not spent or time.perf_counter() < end:
         data, is_right = next(pairs)
@@ -198,7 +198,7 @@ def _over_connections(server: Server, seconds: float) -> list[tuple[int, float]]
 def _client(number: int, server: Server, begin: float, seconds: float) -> int:
     """How many right answers one connection gets between two moments."""
     wire, more = Wire(server), itertools.cycle(gets()[number:])
-    answers = []
+    answers: list[tuple[bytes, Any]] = []
     time.sleep(max(0.0, begin - time.monotonic()))
     end = begin + seconds
     while not answers or time.monotonic() < end:

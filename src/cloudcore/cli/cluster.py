@@ -14,7 +14,7 @@ from typing import Any
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `cluster` takes."""
     verbs = parser.add_subparsers(dest="what", required=True, metavar="status")
-    status = verbs.add_parser("status", help="nodes, streams, leaders, lag")
+    status = verbs.add_parser("status", help="nodes, tables, streams, leaders, lag")
     status.add_argument(
         "cluster", nargs="?", default=os.environ.get("CLOUDCORE_CLUSTER"), metavar="nats://a,b,c",
         help="the NATS servers (default: $CLOUDCORE_CLUSTER)",
@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print it; 1 when there is no node, or a stream that nobody leads or of which a replica is missing."""
+    """Print it; 1 without a node, for what nobody leads and a stream of which a replica is missing."""
     from cloudcore.cluster import status
     from cloudcore.errors import CloudcoreError
 
@@ -43,6 +43,9 @@ def run(options: argparse.Namespace) -> int:
 def _faults(found: dict[str, Any]) -> Any:
     if not found["nodes"]:
         yield "no node is there"
+    for log in found["tables"]:
+        if log["leader"] is None:
+            yield f"nobody leads the tables of {log['account']} {log['region']}"
     for stream in found["streams"]:
         if stream["state"] != "ACTIVE":
             continue
@@ -58,6 +61,10 @@ def _show(found: dict[str, Any]) -> None:
         failed = f", {node['failed']} records failed" if node["failed"] else ""
         print(f"node     {node['node']}  {node['url'] or 'no endpoint'}  leads {node['leads']}, wrote "
               f"{node['objects']} objects, {node['bytes_out']:,} bytes{failed}")  # fmt: skip
+    for log in found["tables"]:
+        behind = ", ".join(f"{node} {count}" for node, count in sorted(log["behind"].items()))
+        led = f"led by {log['leader'] or '-'}, term {log['term']}, log {log['bytes']:,} bytes"
+        print(f"tables   {log['account']} {log['region']}  {led}  messages behind: {behind}")
     for stream in found["streams"]:
         where = f"{stream['name']} ({stream['account']} {stream['region']})"
         if "delivered" not in stream:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from cloudcore.cli.connection import Connection, Refusal, add_target, connect
 from cloudcore.cli.packing import default_handler, package
-from cloudcore.cli.status import names
+from cloudcore.cli.status import functions
 from cloudcore.errors import ApiError
 
 _PATH = "/2015-03-31/functions/"
@@ -164,7 +164,7 @@ def _logs(connection: Connection, options: argparse.Namespace) -> int:
 
 
 def _list(connection: Connection, options: argparse.Namespace) -> int:
-    found = names(connection)["functions"]
+    found = [entry["FunctionName"] for entry in functions(connection)]
     print(json.dumps(found) if options.json else "\n".join(found))
     return 0
 

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from cloudcore.cli.connection import Connection, add_target, connect
+from cloudcore.errors import ApiError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,11 +18,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0; 2 when there is no such cloud."""
     with connect(options) as connection:
+        there, refused = _functions_or_not(connection)
         found: dict[str, Any] = {
             "where": connection.where,
             "tables": [_table(connection, name) for name in _tables(connection)],
-            "functions": [_function(entry) for entry in _functions(connection)],
+            "functions": [_function(entry) for entry in there],
             "streams": [_stream(connection, name) for name in _streams(connection)],
+            "refused": refused,
         }
     if options.json:
         print(json.dumps(found))
@@ -31,6 +34,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"{kind}: {len(found[kind])}")
         for entry in found[kind]:
             print("  " + "  ".join(str(value) for value in entry.values()))
+    for told in found["refused"]:
+        print(f"! {told}")
     return 0
 
 
@@ -38,7 +43,7 @@ def names(connection: Connection) -> dict[str, list[str]]:
     """The names of everything, by kind."""
     return {
         "tables": _tables(connection),
-        "functions": [entry["FunctionName"] for entry in _functions(connection)],
+        "functions": [entry["FunctionName"] for entry in _functions_or_not(connection)[0]],
         "streams": _streams(connection),
     }
 
@@ -64,7 +69,18 @@ def _table(connection: Connection, name: str) -> dict[str, Any]:
     }
 
 
-def _functions(connection: Connection) -> list[dict[str, Any]]:
+def _functions_or_not(connection: Connection) -> tuple[list[dict[str, Any]], list[str]]:
+    """The functions, and what a cloud says that has none: a node of a cluster."""
+    try:
+        return functions(connection), []
+    except ApiError as error:
+        if error.code != "UnsupportedOperationException":
+            raise
+        return [], [error.message]
+
+
+def functions(connection: Connection) -> list[dict[str, Any]]:
+    """The configurations of all functions. Raises ApiError."""
     found: list[dict[str, Any]] = []
     marker = ""
     while True:

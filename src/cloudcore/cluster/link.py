@@ -25,6 +25,7 @@ _JOIN_S = 12.0
 _ACK_S = 2.0
 _BEAT_S = 1.0
 _STALE = (10071, 10164)
+_BUSY = (10158, 10167)  # the same message is being stored, or too many are
 _FULL = (10023, 10047, 10077, 10122)
 _PAYLOAD_MIN = 1_048_576
 
@@ -167,6 +168,8 @@ class Link:
             except APIError as error:
                 if error.err_code in _STALE:
                     raise StaleError(f"{subject} has another last message", "stale") from None
+                if error.err_code in _BUSY:
+                    raise Lost(f"{subject}: {error.description}") from None
                 if error.err_code in _FULL:
                     raise FullError(f"{subject}: {error.description}", "full") from None
                 raise

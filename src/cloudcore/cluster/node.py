@@ -143,6 +143,7 @@ class Node:
         return {
             "instance": self.link.instance, "pid": os.getpid(), "url": self.url,
             **{name: self.counters.get(name, 0) for name in ("objects", "bytes_out", "retries")},
+            "tables": {"/".join(place): each.told_of() for place, each in self._ranges.items()},
             "failed": self.counters.get("conversion_failed", 0), "expired": self.counters.get("expired", 0),
         }  # fmt: skip
 

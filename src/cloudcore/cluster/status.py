@@ -9,7 +9,7 @@ from typing import Any
 from cloudcore.cluster import address
 from cloudcore.cluster.catalogue import Catalogue
 from cloudcore.cluster.cutter import Numbered, load
-from cloudcore.cluster.layout import CONSUMER, log_of, plans_of, plans_subject
+from cloudcore.cluster.layout import CONSUMER, TABLES, log_of, of_tables_log, plans_of, plans_subject
 from cloudcore.cluster.leases import Leases
 from cloudcore.cluster.link import Link
 
@@ -79,8 +79,24 @@ async def _plan_at(link: Link, identity: str, sequence: int) -> Numbered | None:
     return load(json.loads(message.data))
 
 
+async def _tables(link: Link, name: str, nodes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of one log of tables: who leads it, and how many messages each node was behind a second ago."""
+    account, region = of_tables_log(name) or ("", name)
+    info = await link.until(lambda: link.js.stream_info(name), 10)
+    parts = {node["node"]: (node.get("tables") or {}).get(f"{account}/{region}") for node in nodes}
+    found = {node: part for node, part in parts.items() if part is not None}
+    last = int(info.state.last_seq)
+    return {
+        "account": account, "region": region,
+        "leader": next((node for node, part in found.items() if part["leads"]), None),
+        "term": max((part["term"] for part in found.values()), default=0),
+        "bytes": int(info.state.bytes),
+        "behind": {node: max(0, last - part["sequence"]) for node, part in found.items()},
+    }  # fmt: skip
+
+
 def report(servers: str) -> dict[str, Any]:
-    """The whole cluster: servers, nodes, streams, each a list of dicts. Raises CloudcoreError, ValueError."""
+    """The whole cluster: servers, nodes, tables, streams, lists of dicts. Raises CloudcoreError."""
     import time
 
     link = Link(address.parse(servers).servers, "")
@@ -113,7 +129,9 @@ async def _report(link: Link, now: float) -> dict[str, Any]:
         except NotFoundError:  # it is being made, or deleted
             found = {}
         streams.append({**entry, **found})
+    tables = [await _tables(link, name, nodes) for name in sorted(await link.streams(f"{TABLES}.>"))]
     return {
+        "tables": tables,
         "servers": sorted(url.netloc.rpartition("@")[2] for url in link.nc.servers),
         "replicas": link.replicas,
         "nodes": nodes,

@@ -131,6 +131,10 @@ class Range:
         if self.replica is not None:
             await asyncio.to_thread(self.replica.close)
 
+    def told_of(self) -> dict[str, Any]:
+        """What this node says of its part to the others."""
+        return {"term": self.term, "leads": bool(self.leading), "sequence": self.sequence}
+
     # -- from any thread -----------------------------------------------------------------------------
 
     def ask(self, kind: str, operation: str, body: bytes) -> Future[Answer]:
@@ -332,7 +336,8 @@ class Range:
         await self._sure(lambda: self._log.append_lease(told, identity, self.sequence, 5))
 
     async def _sure(self, append: Any) -> None:
-        """Append, again and again until it is acknowledged. Raises StaleError."""
+        """Append, again and again until it is acknowledged. Raises StaleError, also when the lease is long
+        over: then the log says what became of it, to a follower."""
         sent = awake()  # of the first try: the one that was stored may be that
         while True:
             try:
@@ -341,6 +346,8 @@ class Range:
                 return
             except (Lost, FullError) as error:
                 logger.warning("the log of tables of %s takes nothing: %s", self.region, error)
+                if awake() > sent + 3 * LEASE_S:
+                    raise StaleError("the lease is over", "stale") from None
                 await asyncio.sleep(0.2)
 
     def asked(self, sender: str, term: int, lowest: int, entries: list[Entry]) -> None:
