@@ -187,6 +187,7 @@ def test_tables_survive_what_they_are_replicated_for(tmp_path: Path) -> None:
             took, what = _harm(dice, turn, servers, nodes)
             times.append(took)
             print(f"{what}: every other node reads and writes again after {took:.2f} s", flush=True)
+        until("enough was done to say anything", lambda: _enough(workers))
         for worker in workers:
             worker.stop = True
         for worker in workers:
@@ -202,6 +203,11 @@ def test_tables_survive_what_they_are_replicated_for(tmp_path: Path) -> None:
     finally:
         nodes.stop()
         servers.stop()
+
+
+def _enough(workers: list[Worker]) -> bool:
+    read = sum(len(history) for worker in workers for history in list(worker.history.values()))
+    return read > 300 and sum(len(worker.inserted) for worker in workers) > 60
 
 
 def _harm(dice: random.Random, turn: int, servers: Servers, nodes: Nodes) -> tuple[float, str]:
