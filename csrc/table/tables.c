@@ -409,6 +409,8 @@ cc_status cc_call_check_condition(cc_call *call, cc_bytes old) {
         CC_TRY(cc_call_copy(call, old, &call->reply->condition_item));
         call->reply->has_condition_item = true;
     }
+    if (call->staged_change == NULL)
+        cc_table_count_refused(call->tables, (const cc_table_schema *)call->schema, old);
     return cc_fail_aws(call->error, CC_ERR_CONDITION, "ConditionalCheckFailedException",
                        "The conditional request failed");
 }

@@ -129,6 +129,11 @@ void cc_table_count_put(const cc_tables *tables, const cc_table_schema *schema, 
         *taken += cc_table_index_write_units(&schema->indexes[i], old, item);
 }
 
+void cc_table_count_refused(const cc_tables *tables, const cc_table_schema *schema, cc_bytes old) {
+    if (tables->metered)
+        schema->buckets->write.taken += cc_write_units(cc_size_within(old, 1024), 0);
+}
+
 cc_table_taken cc_table_taken_of(const cc_space *space) {
     const cc_table_schema *schema = cc_space_attached(space);
     cc_table_taken taken = {schema->buckets->read.taken, schema->buckets->write.taken};

@@ -37,6 +37,8 @@ void cc_throttle_owe(cc_call *call, const cc_table_schema *schema, const cc_tabl
 CC_MUST_CHECK cc_status cc_throttle_refusal(cc_call *call);
 /* A write past the verbs; size 0: there was no item. */
 void cc_table_count_put(const cc_tables *tables, const cc_table_schema *schema, cc_bytes old, cc_bytes item);
+/* A condition that does not hold costs the write of the item that is there, one unit at least. */
+void cc_table_count_refused(const cc_tables *tables, const cc_table_schema *schema, cc_bytes old);
 /* The end of a request: pays what is owed, or (`done` false) forgets it. */
 void cc_throttle_settle(cc_tables *tables, bool done);
 /* Another description of the same table: what was taken of its buckets stays, and what is left in them, up to what

@@ -16,6 +16,7 @@ import pytest
 import cloudcore
 from cloudcore.billing import Ledger, Prices
 from cloudcore.cli.main import main
+from cloudcore.clock import ManualClock
 
 KB = "x" * 1024
 
@@ -183,6 +184,71 @@ def test_a_refusal_and_a_repetition_cost_no_writes(cloud: cloudcore.Cloud) -> No
     with pytest.raises(db.exceptions.TransactionCanceledException):
         db.transact_write_items(TransactItems=[put, {"Put": {"TableName": "orders", "Item": {"id": {"S": "b"}}}}])
     assert units(cloud) == (2, 2)
+
+
+def test_a_condition_that_does_not_hold_costs_the_write(cloud: cloudcore.Cloud) -> None:
+    db = make(cloud)
+    db.put_item(TableName="orders", Item={"id": {"S": "a"}, "d": {"S": "x" * 3000}})
+    key = {"id": {"S": "a"}}
+    for call, cost in [
+        (lambda: db.put_item(TableName="orders", Item=key, ConditionExpression="attribute_not_exists(id)"), 3),
+        (lambda: db.delete_item(TableName="orders", Key=key, ConditionExpression="attribute_not_exists(id)"), 3),
+        (lambda: db.update_item(TableName="orders", Key={"id": {"S": "b"}}, UpdateExpression="SET n = :n",
+            ConditionExpression="attribute_exists(id)", ExpressionAttributeValues={":n": {"N": "1"}}), 1),
+    ]:  # fmt: skip
+        before = units(cloud)
+        with pytest.raises(db.exceptions.ConditionalCheckFailedException):
+            call()
+        assert units(cloud) == (before[0], before[1] + cost)
+
+
+def test_capacity_that_is_kept_is_billed_by_the_hour_and_covers_its_units() -> None:
+    clock = ManualClock()
+    with cloudcore.open(":memory:", clock=clock) as cloud:
+        db = make(cloud)
+        lines = lambda: {line.what: line for line in cloud.bill()}  # noqa: E731
+        db.put_item(TableName="orders", Item={"id": {"S": "a"}})
+        capacity = {"ReadCapacityUnits": 10, "WriteCapacityUnits": 4}
+        clock.advance(3600)
+        db.update_table(TableName="orders", BillingMode="PROVISIONED", ProvisionedThroughput=capacity)
+        clock.advance(2 * 3600)
+        for n in range(5):
+            db.put_item(TableName="orders", Item={"id": {"S": str(n)}})
+        found = lines()
+        assert found["provisioned read capacity"].quantity == pytest.approx(20)
+        assert found["provisioned write capacity"].amount == pytest.approx(8 * 0.00065)
+        assert found["write request units"].quantity == 1  # the one before
+        db.update_table(TableName="orders", ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1})
+        clock.advance(3600)
+        assert lines()["provisioned read capacity"].quantity == pytest.approx(21)
+        db.delete_table(TableName="orders")
+        clock.advance(3600)
+        found = lines()
+        assert found["provisioned write capacity"].quantity == pytest.approx(9) and found["write request units"].quantity == 1
+
+
+def test_backups_recovery_and_reads_of_streams(cloud: cloudcore.Cloud) -> None:
+    db = make(cloud, StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"})
+    for n in range(50):
+        db.put_item(TableName="orders", Item={"id": {"S": str(n)}, "d": {"S": KB}})
+    streams = cloud.client("dynamodbstreams")
+    (stream,) = streams.list_streams()["Streams"]
+    (shard,) = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+    where = {"StreamArn": stream["StreamArn"], "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+    iterator = streams.get_shard_iterator(**where)["ShardIterator"]
+    for _ in range(3):
+        iterator = streams.get_records(ShardIterator=iterator)["NextShardIterator"]
+    db.create_backup(TableName="orders", BackupName="first")
+    db.update_continuous_backups(TableName="orders", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    found = {line.what: line for line in cloud.bill()}
+    size = db.describe_table(TableName="orders")["Table"]["TableSizeBytes"]
+    assert found["reads of its stream"].amount == pytest.approx(3 * 0.02 / 1e5)
+    assert found["point-in-time recovery for a month at its present size"].amount == pytest.approx(size / (1 << 30) * 0.20)
+    backup = found["backups for a month at their present size"]
+    assert backup.quantity == pytest.approx(size / (1 << 30)) and backup.amount == pytest.approx(backup.quantity * 0.10)
+    db.delete_table(TableName="orders")
+    found = {line.what: line for line in cloud.bill()}
+    assert "backups for a month at their present size" in found and "storage for a month at its present size" not in found
 
 
 def test_without_a_meter_nothing_is_counted() -> None:

@@ -45,17 +45,33 @@ class Prices:
         self.date, self.source = str(self._of("date")), str(self._of("source"))
 
     def table(self, name: str, usage: Usage) -> list[Line]:
-        """`usage`: read_units, write_units, bytes, table_class."""
+        """`usage`: what the tables' billed() and priced() give; units that capacity covered cost nothing."""
         place = f"dynamodb.{usage.get('table_class') or 'STANDARD'}"
-        million, stored = 1e6, usage.get("bytes", 0) / GB
-        return _used(
-            ("table", name, "read request units", usage.get("read_units", 0), "units",
-             usage.get("read_units", 0) / million * self._of(f"{place}.per_million_read_units")),
-            ("table", name, "write request units", usage.get("write_units", 0), "units",
-             usage.get("write_units", 0) / million * self._of(f"{place}.per_million_write_units")),
-            ("table", name, "storage for a month at its present size", stored, "GB-months",
-             stored * self._of(f"{place}.per_gb_month")),
-        )  # fmt: skip
+
+        def line(what: str, quantity: float, unit: str, price: str, many: float = 1) -> list[Line]:
+            if quantity <= 0:
+                return []
+            return [Line("table", name, what, quantity, unit, quantity / many * self._of(price))]
+
+        lines = []
+        for way in ("read", "write"):
+            units = usage.get(f"{way}_units", 0) - usage.get(f"covered_{way}_units", 0)
+            hours = usage.get(f"provisioned_{way}_hours", 0)
+            lines += line(f"{way} request units", units, "units", f"{place}.per_million_{way}_units", 1e6)
+            lines += line(
+                f"provisioned {way} capacity", hours, "unit-hours", f"{place}.per_provisioned_{way}_hour"
+            )
+        reads, month = usage.get("stream_reads", 0), "for a month at its present size"
+        lines += line(
+            "reads of its stream", reads, "units", "dynamodb.per_hundred_thousand_stream_reads", 1e5
+        )
+        for counter, what, price in (
+            ("bytes", f"storage {month}", f"{place}.per_gb_month"),
+            ("backup_bytes", "backups for a month at their present size", "dynamodb.per_gb_month_of_backups"),
+            ("recoverable_bytes", f"point-in-time recovery {month}", "dynamodb.per_gb_month_recoverable"),
+        ):
+            lines += line(what, usage.get(counter, 0) / GB, "GB-months", price)
+        return lines
 
     def function(self, name: str, usage: Usage) -> list[Line]:
         """`usage`: invocations, gb_seconds, storage_gb_seconds, restored_gb, snapshot_gb_seconds,

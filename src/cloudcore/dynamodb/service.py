@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudcore import validation
-from cloudcore._table import Tables, metered, set_time
-from cloudcore.billing import add
+from cloudcore._table import Tables, set_time
 from cloudcore.clock import Clock
 from cloudcore.dynamodb import arns
 from cloudcore.dynamodb.errors import error_body, parse
@@ -21,6 +20,7 @@ from cloudcore.dynamodb.recovery.catalogue import Catalogue
 from cloudcore.dynamodb.recovery.continuous import Recovery
 from cloudcore.dynamodb.recovery.jobs import Jobs
 from cloudcore.dynamodb.streams import Streams
+from cloudcore.dynamodb.usage import Usage
 from cloudcore.errors import ApiError
 
 DAY_SECONDS = 24 * 3600.0
@@ -68,7 +68,6 @@ class DynamoDB:
         self._directory = None if directory is None else os.path.abspath(directory)
         self._scratch: str | None = None
         self._files_lock = threading.Lock()
-        self._gone: dict[str, dict[str, float]] = {}
         self.tables = make(
             directory,
             durability=durability,
@@ -78,6 +77,8 @@ class DynamoDB:
             enforce_throughput=enforce_throughput,
             meter=meter,
         )
+        self.usage = Usage(self)
+        """What tables took, for the bill."""
         self.clock.follow(lambda now_ms: set_time(self.tables, now_ms), self)
         self.catalogue = Catalogue(self.tables)
         self.streams = Streams(self, stream_retention_seconds)
@@ -143,29 +144,29 @@ class DynamoDB:
             return self._scratch
 
     def billed(self) -> dict[str, dict[str, float]]:
-        """Request units of every table since this was opened, by name: read_units, write_units."""
-        found = {name: dict(counts) for name, counts in self._gone.items()}
-        for name in self.tables.names():
-            add(found, name, self._taken(name))
-        return found
-
-    def _taken(self, name: str) -> dict[str, float]:
-        counted = metered(self.tables, name)
-        return {} if counted is None else dict(zip(("read_units", "write_units"), counted, strict=True))
+        """What every table took since this was opened, by name: read_units, write_units and others."""
+        return self.usage.read()
 
     def drop(self, name: str) -> None:
         """Take a table away; what was used of it stays in billed(). Raises KeyError."""
-        taken = self._taken(name)
-        self.tables.drop(name)
-        add(self._gone, name, taken)
+        self.usage.dropped(name, self.tables.drop)
 
     def priced(self, name: str) -> dict[str, Any]:
-        """What the price of a table depends on besides its use: bytes, table_class."""
+        """What a table's price depends on besides its use: bytes, those of its backups, table_class."""
         described = self.tables.describe(name)
-        if described is None:
-            return {"bytes": 0}
-        found = json.loads(described[0]).get("TableClassSummary") or {}
-        return {"bytes": described[2], "table_class": found.get("TableClass")}
+        found: dict[str, Any] = {"bytes": 0, "backup_bytes": self._backed_up(name)}
+        if described is not None:
+            stored = json.loads(described[0])
+            found |= {"bytes": described[2], "recoverable_bytes": described[2] if "Recovery" in stored else 0}
+            found["table_class"] = (stored.get("TableClassSummary") or {}).get("TableClass")
+        return found
+
+    def _backed_up(self, name: str) -> int:
+        """Bytes of the backups on demand of a table, there or gone."""
+        if not self.catalogue:
+            return 0
+        backups = (record for _, record in self.catalogue.all("backup"))
+        return sum(b["size"] for b in backups if b["type"] == "USER" and b["table"]["TableName"] == name)
 
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Items, bytes and billed() of every table, by name."""
