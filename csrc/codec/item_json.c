@@ -1,5 +1,6 @@
 /* item_json.c: DynamoDB JSON to encoded items and back. */
 #include "codec/item.h"
+#include "codec/json_clean.h"
 #include "codec/number.h"
 
 static cc_status serialization(cc_error *error, const char *text) {
@@ -306,18 +307,57 @@ static cc_status write_payload(cc_value value, cc_buffer *out) {
     }
 }
 
+enum { HEAD_MAX = 9 };
+static const char heads[][HEAD_MAX + 1] = {
+    "",          ":{\"S\":",  ":{\"N\":",  ":{\"B\":", ":{\"BOOL\":", ":{\"NULL\":",
+    ":{\"SS\":", ":{\"NS\":", ":{\"BS\":", ":{\"L\":", ":{\"M\":"};
+static const uint8_t head_sizes[] = {0, 6, 6, 6, 9, 9, 7, 7, 7, 6, 6};
+
 cc_status cc_value_to_json(cc_value value, cc_buffer *out) {
-    static const char heads[][8] = {"",         "{\"S\":",  "{\"N\":",  "{\"B\":", "{\"BOOL\":", "{\"NULL\":",
-                                    "{\"SS\":", "{\"NS\":", "{\"BS\":", "{\"L\":", "{\"M\":"};
-    static const uint8_t sizes[] = {0, 5, 5, 5, 8, 8, 6, 6, 6, 5, 5};
-    CC_TRY(cc_buffer_reserve(out, 8));
-    memcpy(out->data + out->size, heads[value.type], 8);
-    out->size += sizes[value.type];
+    CC_TRY(cc_buffer_append(out, heads[value.type] + 1, head_sizes[value.type] - 1u));
     CC_TRY(write_payload(value, out));
     return cc_buffer_append_byte(out, '}');
 }
 
+/* An attribute of one piece, at `to`, where there is room for it; returns what comes behind it, or NULL: the general
+ * way must write it. */
+static inline uint8_t *put_attribute(uint8_t *to, cc_bytes name, cc_value value) {
+    if (value.type == CC_TYPE_B || value.type > CC_TYPE_NULL)
+        return NULL;
+    to = cc_json_put_clean(to, name);
+    if (CC_UNLIKELY(to == NULL))
+        return NULL;
+    memcpy(to, heads[value.type], HEAD_MAX);
+    to += head_sizes[value.type];
+    switch (value.type) {
+    case CC_TYPE_S:
+        to = cc_json_put_clean(to, cc_value_bytes(value));
+        if (CC_UNLIKELY(to == NULL))
+            return NULL;
+        break;
+    case CC_TYPE_N:
+        *to++ = '"';
+        to += cc_number_text(cc_value_bytes(value), (char *)to);
+        *to++ = '"';
+        break;
+    case CC_TYPE_BOOL:
+        memcpy(to, cc_value_bool(value) ? "true " : "false", 5);
+        to += cc_value_bool(value) ? 4 : 5;
+        break;
+    case CC_TYPE_NULL:
+        memcpy(to, "true", 4);
+        to += 4;
+        break;
+    default:
+        return NULL;
+    }
+    *to = '}';
+    return to + 1;
+}
+
 cc_status cc_item_to_json(cc_bytes item, cc_buffer *out) {
+    /* Of an attribute: what is put around name and value, or the longest number. */
+    enum { ROOM = CC_NUMBER_TEXT_MAX + HEAD_MAX + 8 };
     CC_TRY(cc_buffer_append_byte(out, '{'));
     cc_bytes name;
     cc_value value;
@@ -325,6 +365,12 @@ cc_status cc_item_to_json(cc_bytes item, cc_buffer *out) {
         cc_item_at(item, i, &name, &value);
         if (i > 0)
             CC_TRY(cc_buffer_append_byte(out, ','));
+        CC_TRY(cc_buffer_reserve(out, name.size + value.payload.size + ROOM));
+        uint8_t *start = out->data + out->size, *behind = put_attribute(start, name, value);
+        if (CC_LIKELY(behind != NULL)) {
+            out->size += (size_t)(behind - start);
+            continue;
+        }
         CC_TRY(cc_json_write_string(out, name));
         CC_TRY(cc_buffer_append_byte(out, ':'));
         CC_TRY(cc_value_to_json(value, out));

@@ -9,6 +9,7 @@
 
 #include "base/cpu.h"
 #include "codec/json.h"
+#include "codec/json_clean.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -79,52 +80,15 @@ static cc_status write_escaped(cc_buffer *out, const uint8_t *at, const uint8_t 
     return cc_buffer_append_byte(out, '"');
 }
 
-/* Bytes of a word that are below 0x20, a quote or a backslash leave their top bit. */
-static inline uint64_t unclean(uint64_t word) {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\';
-    return ((word - ones * 0x20) | (quote - ones) | (slash - ones)) & ~word & tops;
-}
-
-/* Copies up to 15 bytes, in two words that overlap; whether none needs an escape. */
-static inline bool copy_short(uint8_t *to, const uint8_t *from, size_t size) {
-    if (size >= 8) {
-        uint64_t first, last;
-        memcpy(&first, from, 8);
-        memcpy(&last, from + size - 8, 8);
-        memcpy(to, &first, 8);
-        memcpy(to + size - 8, &last, 8);
-        return (unclean(first) | unclean(last)) == 0;
-    }
-    uint64_t word = 0x2020202020202020u;
-    for (size_t i = 0; i < size; i++)
-        word = word << 8 | (to[i] = from[i]);
-    return unclean(word) == 0;
-}
-
 cc_status cc_json_write_string(cc_buffer *out, cc_bytes text) {
     CC_TRY(cc_buffer_reserve(out, text.size + 2));
-    uint8_t *to = out->data + out->size;
-    const uint8_t *at = text.data, *end = text.data + text.size;
-    bool clean = true;
-    *to++ = '"';
-#if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), limit = _mm_set1_epi8(0x1f);
-    for (; end - at >= 16 && clean; at += 16, to += 16) { /* copied while it is looked at */
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, limit), bytes);
-        __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash));
-        _mm_storeu_si128((__m128i *)(void *)to, bytes);
-        clean = _mm_movemask_epi8(_mm_or_si128(stop, control)) == 0;
-    }
-#endif
-    if (CC_LIKELY(clean && end - at < 16 && copy_short(to, at, (size_t)(end - at)))) {
-        to[end - at] = '"';
-        out->size += text.size + 2;
+    uint8_t *start = out->data + out->size, *behind = cc_json_put_clean(start, text);
+    if (CC_LIKELY(behind != NULL)) {
+        out->size += (size_t)(behind - start);
         return CC_OK;
     }
     out->size++; /* the quote; the rest is written anew */
-    return write_escaped(out, text.data, end);
+    return write_escaped(out, text.data, text.data + text.size);
 }
 
 cc_status cc_json_write_base64(cc_buffer *out, cc_bytes data) {

@@ -347,9 +347,8 @@ size_t cc_number_from_int64(int64_t value, uint8_t *number_out) {
 }
 
 size_t cc_number_item_size(cc_bytes number) {
-    decimal d;
-    decode(number, &d);
-    if (d.count == 0)
+    if (number.size == 1)
         return 1;
-    return (size_t)(d.count + 1) / 2 + 1 + d.negative;
+    return number.size - 3 + 1 +
+           (number.data[0] == 0x7f); /* the pairs of digits, between what stands around them */
 }

@@ -176,6 +176,16 @@ cdef class Loader:
 
     def put(self, item, uint64_t number=0):
         """Encode an item of native values; True when it is time to flush(). Raises as TableDoor.put."""
+        return self.take(item, number)
+
+    def extend(self, items):
+        """put() for what an iterator gives, until it ends (False) or it is time to flush() (True)."""
+        for item in items:
+            if self.take(item, 0):
+                return True
+        return False
+
+    cdef bint take(self, item, uint64_t number) except -1:
         cdef Scratch *scratch = self.claim()
         try:
             encode_native(item, self.floats, &self.items, &scratch.arena, &scratch.error)

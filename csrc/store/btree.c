@@ -44,9 +44,12 @@ void cc_btree_descend(const cc_btree *tree, const cc_probe *probe, cc_tree_path 
         path_out->node[level] = inner;
         path_out->index[level] = index;
         node = inner->children[index];
-        cc_prefetch_heads(node);
+        if (level + 1 < tree->height)
+            cc_prefetch_heads(node);
     }
     path_out->leaf = node;
+    if (CC_LIKELY(node != NULL))
+        cc_prefetch_leaf(node);
 }
 
 /* While no hash has two partitions, one entry of the probe's hash tells whether it is the same
@@ -65,6 +68,22 @@ static bool strange_neighbour(const cc_leaf *leaf, uint32_t slot, const cc_probe
              leaf->previous->heads[leaf->previous->count - 1].hash == probe->head.hash)
         cell = leaf->previous->cells[leaf->previous->count - 1];
     return cell != NULL && !cc_bytes_equal(cc_cell_key(cell).partition, probe->key.partition);
+}
+
+/* ---- ahead of an insert ---- */
+const cc_leaf *cc_btree_fetch_leaf(const cc_btree *tree, uint64_t hash, cc_key key) {
+    cc_probe probe = {cc_head_of(hash, key.sort), key, tree->collided};
+    cc_tree_path path;
+    cc_btree_descend(tree, &probe, &path);
+    return path.leaf;
+}
+
+void cc_btree_fetch_neighbour(const cc_leaf *leaf, uint64_t hash, cc_key key) {
+    uint32_t slot = cc_heads_below(leaf->heads, leaf->count, cc_head_number_of(cc_head_of(hash, key.sort)));
+    if (slot < leaf->count)
+        __builtin_prefetch(leaf->cells[slot]);
+    if (slot > 0)
+        __builtin_prefetch(leaf->cells[slot - 1]);
 }
 
 /* ---- seeking ---- */

@@ -80,6 +80,10 @@ CC_MUST_CHECK cc_status cc_btree_insert(cc_btree *tree, uint64_t hash, cc_cell *
 /* `from` is in the tree; `to` has the same key. */
 void cc_btree_replace(cc_btree *tree, uint64_t hash, const cc_cell *from, cc_cell *to);
 void cc_btree_remove(cc_btree *tree, uint64_t hash, const cc_cell *cell);
+/* What an insert of `key` will read, fetched in two steps: the leaf where it belongs (NULL: there is none yet), and,
+ * a little later and before anything is removed, the neighbours in it. */
+const cc_leaf *cc_btree_fetch_leaf(const cc_btree *tree, uint64_t hash, cc_key key);
+void cc_btree_fetch_neighbour(const cc_leaf *leaf, uint64_t hash, cc_key key);
 
 /* First entry >= key; last entry <= key; first entry with hash >= `hash`. */
 cc_place cc_btree_seek(const cc_btree *tree, uint64_t hash, cc_key key);

@@ -44,6 +44,13 @@ static inline void cc_prefetch_heads(const void *node) {
         __builtin_prefetch((const uint8_t *)node + offset);
 }
 
+/* The same of a leaf, and of its pointers. */
+static inline void cc_prefetch_leaf(const cc_leaf *leaf) {
+    cc_prefetch_heads(leaf);
+    for (size_t at = 0; at < CC_NODE_FANOUT; at += 64 / sizeof(cc_cell *))
+        __builtin_prefetch(&leaf->cells[at]);
+}
+
 /* Number of entries < probe, or <= probe when `or_equal`, in arrays sorted as the tree is. A NULL
  * cell (a separator between hashes) counts as <= every key of its hash. */
 uint32_t cc_entries_below(const cc_head *heads, cc_cell *const *cells, uint32_t count, const cc_probe *probe,

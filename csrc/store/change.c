@@ -15,6 +15,39 @@ uint64_t cc_store_key_hash(const cc_store *store, uint64_t partition_hash, cc_by
     return cc_hash64(sort.data, sort.size, partition_hash ^ store->seed) & store->hash_mask;
 }
 
+/* ---- fetching ahead: each step reads what the one before it fetched ---- */
+enum { SLOT_AHEAD = 8, LEAF_AHEAD = 5, NEIGHBOUR_AHEAD = 2 };
+
+static void fetch_slot(const cc_change *change, cc_staged *staged) {
+    const cc_space *space = change->space;
+    staged->partition_hash = cc_store_partition_hash(space->store, change->key.partition);
+    staged->key_hash = cc_store_key_hash(space->store, staged->partition_hash, change->key.sort);
+    cc_hash_index_prefetch(&space->index, staged->key_hash);
+}
+
+static void fetch_leaf(const cc_change *change, cc_staged *staged) {
+    const cc_space *space = change->space;
+    staged->leaf = NULL;
+    if (change->kind == CC_CHANGE_PUT && !cc_hash_index_holds(&space->index, staged->key_hash))
+        staged->leaf = cc_btree_fetch_leaf(&space->tree, staged->partition_hash, change->key);
+}
+
+static void fetch_neighbour(const cc_change *change, const cc_staged *staged) {
+    if (staged->leaf != NULL)
+        cc_btree_fetch_neighbour(staged->leaf, staged->partition_hash, change->key);
+}
+
+void cc_change_fetch_ahead(const cc_change *changes, cc_staged *staged, size_t at, size_t count) {
+    size_t slot = at == 0 ? 0 : at + SLOT_AHEAD, leaf = at == 0 ? 0 : at + LEAF_AHEAD,
+           neighbour = at == 0 ? 0 : at + NEIGHBOUR_AHEAD;
+    for (; slot <= at + SLOT_AHEAD && slot < count; slot++)
+        fetch_slot(&changes[slot], &staged[slot]);
+    for (; leaf <= at + LEAF_AHEAD && leaf < count; leaf++)
+        fetch_leaf(&changes[leaf], &staged[leaf]);
+    for (; neighbour <= at + NEIGHBOUR_AHEAD && neighbour < count; neighbour++)
+        fetch_neighbour(&changes[neighbour], &staged[neighbour]);
+}
+
 static cc_status stage_insert(cc_space *space, const cc_change *change, cc_staged *staged) {
     cc_cell *cell = cc_cell_new(&space->heap, change->key, change->value.size);
     if (cell == NULL)

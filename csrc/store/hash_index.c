@@ -45,6 +45,11 @@ void cc_hash_index_prefetch(const cc_hash_index *index, uint64_t hash) {
     __builtin_prefetch(&segment->slots[home_of(hash)]);
 }
 
+static inline void fetch_cell(const cc_cell *cell) {
+    for (size_t line = 0; line < 448; line += 64)
+        __builtin_prefetch((const uint8_t *)cell + line);
+}
+
 cc_cell *cc_hash_index_find(const cc_hash_index *index, uint64_t hash, cc_key key) {
     if (CC_UNLIKELY(index->directory == NULL))
         return NULL;
@@ -58,9 +63,7 @@ cc_cell *cc_hash_index_find(const cc_hash_index *index, uint64_t hash, cc_key ke
                 break;
             if (slot->hash == hash) {
                 /* Almost surely the one: its value is read next. */
-                const uint8_t *bytes = (const uint8_t *)slot->cell;
-                for (size_t line = 64; line < 448; line += 64)
-                    __builtin_prefetch(bytes + line);
+                fetch_cell(slot->cell);
                 if (CC_LIKELY(cc_cell_has_key(slot->cell, key)))
                     return slot->cell;
             }
@@ -68,6 +71,19 @@ cc_cell *cc_hash_index_find(const cc_hash_index *index, uint64_t hash, cc_key ke
         segment = segment->overflow;
     } while (CC_UNLIKELY(segment != NULL));
     return NULL;
+}
+
+bool cc_hash_index_holds(const cc_hash_index *index, uint64_t hash) {
+    if (CC_UNLIKELY(index->directory == NULL))
+        return false;
+    const cc_hash_segment *segment = index->directory[entry_of(index, hash)];
+    for (uint32_t at = home_of(hash); segment->slots[at].cell != NULL; at = following(at)) {
+        if (segment->slots[at].hash != hash)
+            continue;
+        fetch_cell(segment->slots[at].cell);
+        return true;
+    }
+    return false;
 }
 
 static cc_hash_segment *segment_new(cc_heap *heap, uint8_t depth) {

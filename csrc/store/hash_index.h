@@ -33,6 +33,8 @@ size_t cc_hash_index_directory_bytes(const cc_hash_index *index);
 cc_cell *cc_hash_index_find(const cc_hash_index *index, uint64_t hash, cc_key key);
 /* Fetches the line that a find of `hash` will read. */
 void cc_hash_index_prefetch(const cc_hash_index *index, uint64_t hash);
+/* Whether a key of `hash` is there, but for chains; its cell is fetched. */
+bool cc_hash_index_holds(const cc_hash_index *index, uint64_t hash);
 /* `cell` must not be in the index yet. CC_ERR_NOMEM changes nothing that a find can see. */
 CC_MUST_CHECK cc_status cc_hash_index_insert(cc_hash_index *index, uint64_t hash, cc_cell *cell);
 /* `from` must be in the index. */

@@ -106,7 +106,11 @@ typedef struct {
     bool cancelled;       /* a later put of the key took the delete's work away */
     cc_index_work *works; /* one per index of the space; NULL: it has none */
     cc_cell *committed;   /* with works: the item as it was before the write; NULL: none */
+    const cc_leaf *leaf;  /* fetched for it, before it is staged; NULL: none */
 } cc_staged;
+/* What staging change `at` of `count` will read is fetched while those in front of it are staged: call it for each
+ * before it is staged. `staged` has room for all of them. */
+void cc_change_fetch_ahead(const cc_change *changes, cc_staged *staged, size_t at, size_t count);
 CC_MUST_CHECK cc_status cc_change_stage(const cc_change *change, cc_staged *staged_out);
 void cc_change_undo(const cc_change *change, cc_staged *staged);
 void cc_change_commit(const cc_change *change, cc_staged *staged);

@@ -16,7 +16,7 @@
 #include "store/internal.h"
 #include "store/poison.h"
 
-enum { ALIVE_SIZE = 4096, SCRATCH_KEEP = 1 << 20, STAGE_AHEAD = 4, DAY_MS = 24 * 3600 * 1000 };
+enum { ALIVE_SIZE = 4096, SCRATCH_KEEP = 1 << 20, DAY_MS = 24 * 3600 * 1000 };
 #define MEMORY_FEED_MAX ((uint64_t)256 << 20)
 
 /* ---- life ---- */
@@ -486,8 +486,8 @@ static cc_status write_staged(cc_store *store, const cc_change *changes, size_t 
     size_t staged = 0;
     cc_status status = CC_OK;
     for (; staged < count && status == CC_OK; staged++) {
-        if (staged + STAGE_AHEAD < count)
-            cc_space_prefetch(changes[staged + STAGE_AHEAD].space, changes[staged + STAGE_AHEAD].key);
+        if (count > 1)
+            cc_change_fetch_ahead(changes, memory->staged, staged, count);
         status = stage(changes, staged, memory);
     }
     if (status != CC_OK) {

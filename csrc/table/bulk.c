@@ -6,15 +6,18 @@
 
 enum { TURN_ITEMS = 128, TURN_BYTES = 256 << 10 };
 
+/* *size_out: as DynamoDB counts it; of a put. */
 static cc_status prepare(const cc_table_schema *schema, cc_space *space, bool is_delete, cc_bytes item,
-                         cc_arena *arena, cc_change *change, cc_error *error) {
+                         cc_arena *arena, cc_change *change, size_t *size_out, cc_error *error) {
     *change = (cc_change){
         .kind = is_delete ? CC_CHANGE_DELETE : CC_CHANGE_PUT, .space = space, .value = item};
     if (is_delete)
         return cc_key_from_key_item(&schema->key, item, arena, &change->key, error);
     CC_TRY(cc_key_from_item(&schema->key, item, arena, &change->key, error));
-    if (cc_size_within(item, CC_ITEM_SIZE_LIMIT) > CC_ITEM_SIZE_LIMIT)
+    *size_out = cc_item_size(item);
+    if (*size_out > CC_ITEM_SIZE_LIMIT)
         return CC_INVALID(error, "Item size has exceeded the maximum allowed size");
+    change->note = cc_size_note(item, *size_out);
     if (CC_LIKELY((schema->index_count | schema->vector_count) == 0))
         return CC_OK;
     return cc_table_index_check(schema, item, (cc_bytes){NULL, 0}, error);
@@ -24,7 +27,7 @@ static cc_status prepare(const cc_table_schema *schema, cc_space *space, bool is
 static size_t gather(const cc_table_schema *schema, cc_space *space, cc_bytes items, const uint8_t *deletes,
                      cc_bulk *bulk, cc_arena *arena, cc_change *changes, cc_status *refused_out,
                      cc_error *error) {
-    size_t count = 0, bytes = 0;
+    size_t count = 0, bytes = 0, item_size = 0;
     while (bulk->position < items.size && count < TURN_ITEMS && bytes < TURN_BYTES) {
         uint32_t size; /* an item begins with its size */
         memcpy(&size, items.data + bulk->position, 4);
@@ -32,11 +35,11 @@ static size_t gather(const cc_table_schema *schema, cc_space *space, cc_bytes it
         bool is_delete = deletes != NULL && deletes[bulk->index] != 0;
         bulk->position += size;
         bulk->index++;
-        *refused_out = prepare(schema, space, is_delete, item, arena, &changes[count], error);
+        *refused_out = prepare(schema, space, is_delete, item, arena, &changes[count], &item_size, error);
         if (CC_UNLIKELY(*refused_out != CC_OK))
             break;
         if (bulk->counts && !is_delete)
-            bulk->units += (cc_item_size(item) + 1023) / 1024;
+            bulk->units += (item_size + 1023) / 1024;
         bytes += size;
         count++;
     }

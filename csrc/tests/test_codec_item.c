@@ -218,6 +218,73 @@ TEST(size_counts_as_dynamodb) {
     cc_buffer_free(&item);
 }
 
+TEST(size_of_numbers_is_by_pairs_of_digits) {
+    static const struct {
+        const char *text;
+        size_t size;
+    } cases[] = {
+        {"0", 1},       {"-0.000", 1},  {"7", 2},     {"-7", 3},
+        {"10", 2},      {"12", 2},      {"123", 3},   {"-123", 4},
+        {"1230", 3},    {"0.00123", 3}, {"1e125", 2}, {"-1E-130", 3},
+        {"10000.1", 4}, {"1001", 3},    {"10010", 3}, {"99999999999999999999999999999999999999", 20}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t number[CC_NUMBER_MAX];
+        size_t size;
+        CHECK_OK(cc_number_parse(cc_bytes_text(cases[i].text), number, &size, NULL));
+        CHECK_EQ(cc_number_item_size(cc_bytes_of(number, size)), cases[i].size);
+    }
+}
+
+/* `text` in quotes as JSON has it, by the rules alone. */
+static void quote_plainly(cc_bytes text, cc_buffer *out) {
+    CHECK_OK(cc_buffer_append_byte(out, '"'));
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        const char *simple = strchr("\"\\\b\f\n\r\t", c);
+        char escape[8] = {(char)c, 0};
+        if (c == 0 || (c < 0x20 && simple == NULL))
+            snprintf(escape, sizeof escape, "\\u%04x", c);
+        else if (simple != NULL)
+            snprintf(escape, sizeof escape, "\\%c", "\"\\bfnrt"[simple - "\"\\\b\f\n\r\t"]);
+        CHECK_OK(cc_buffer_append_text(out, escape));
+    }
+    CHECK_OK(cc_buffer_append_byte(out, '"'));
+}
+
+/* Every length up to a few blocks, something to escape at every place of it, in a name and in a value. */
+TEST(escapes_are_found_at_every_place) {
+    static const uint8_t odd[] = {'a', '"', '\\', 0x1f, 0x20, '\n', 0x01, 0x7f, 0};
+    uint8_t text[70];
+    cc_buffer item = {0}, json = {0}, expected = {0};
+    for (size_t size = 1; size <= sizeof text; size++) {
+        for (size_t at = 0; at < size; at++) {
+            memset(text, 'x', size);
+            text[at] = odd[(size + at) % sizeof odd];
+            cc_item_writer writer;
+            cc_bytes bytes = cc_bytes_of(text, size);
+            cc_buffer_clear(&item);
+            cc_buffer_clear(&json);
+            cc_buffer_clear(&expected);
+            cc_arena_reset(&arena);
+            cc_item_writer_init(&writer, &item, &arena);
+            CHECK_OK(cc_item_begin(&writer, NULL));
+            CHECK_OK(cc_item_name(&writer, bytes, NULL));
+            CHECK_OK(cc_item_put_string(&writer, bytes, NULL));
+            CHECK_OK(cc_item_end(&writer, NULL));
+            CHECK_OK(cc_item_to_json(cc_buffer_bytes(&item), &json));
+            CHECK_OK(cc_buffer_append_byte(&expected, '{'));
+            quote_plainly(bytes, &expected);
+            CHECK_OK(cc_buffer_append_text(&expected, ":{\"S\":"));
+            quote_plainly(bytes, &expected);
+            CHECK_OK(cc_buffer_append_text(&expected, "}}"));
+            CHECK(cc_bytes_equal(cc_buffer_bytes(&json), cc_buffer_bytes(&expected)));
+        }
+    }
+    cc_buffer_free(&item);
+    cc_buffer_free(&json);
+    cc_buffer_free(&expected);
+}
+
 TEST(mutated_bytes_never_harm) {
     cc_buffer item = {0};
     CHECK_OK(encode(EVERY_TYPE, &item, NULL));
@@ -369,6 +436,8 @@ int main(void) {
     RUN(large_sets_are_sorted);
     RUN(depth_is_the_same_for_writer_check_and_copies);
     RUN(size_counts_as_dynamodb);
+    RUN(size_of_numbers_is_by_pairs_of_digits);
+    RUN(escapes_are_found_at_every_place);
     RUN(mutated_bytes_never_harm);
     RUN(keys);
     RUN(base64_is_strict);

@@ -35,10 +35,9 @@ class Batch:
 
     def extend(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Store many items."""
-        put = self._loader.put
-        for item in items:
-            if put(item):
-                self.flush()
+        rest = iter(items)
+        while self._loader.extend(rest):
+            self.flush()
 
     def flush(self) -> None:
         """Store what waits."""
