@@ -186,6 +186,31 @@ def test_a_stream_in_a_few_clicks(page: Any, cloud: cloudcore.Cloud) -> None:
     assert "disabled" in page.get_by_role("alert").inner_text()
 
 
+def test_a_table_into_an_index_in_a_few_clicks(page: Any, cloud: cloudcore.Cloud) -> None:
+    """Nothing is configured: the index is kept in files, and its rows are shown."""
+    orders = cloud.table("orders", pk="customer:S")
+    page.goto("/_cloudcore/streams/new")
+    page.get_by_label("Name").fill("audit")
+    page.get_by_label("Source").select_option("table:orders")
+    for _ in range(3):
+        page.get_by_role("button", name="Next").click()
+    page.get_by_text("OpenSearch").click()
+    page.get_by_label("Index").fill("changes")
+    page.get_by_role("button", name="Next").click()
+    text = page.locator("main").inner_text()
+    assert "the changes of the table orders" in text and "OpenSearch, kept in files here" in text
+    page.get_by_role("button", name="Create stream").click()
+    assert heading(page) == "audit"
+    assert "table orders" in page.locator("main").inner_text()
+    orders.put({"customer": "ann"})
+    page.locator("[data-live=records_in]", has_text="1").wait_for()
+    page.get_by_role("button", name="Deliver now").click()
+    assert page.get_by_role("status").inner_text() == "Everything is delivered."
+    page.get_by_role("link", name="Delivered data").click()
+    assert page.locator("tbody tr").count() == 1
+    assert "INSERT" in page.locator("tbody").inner_text()
+
+
 def test_requests_and_rates(page: Any, cloud: cloudcore.Cloud) -> None:
     import boto3
 

@@ -70,7 +70,7 @@ def _stages(description: dict[str, Any], data: Any) -> list[dict[str, str]]:
     stages = [
         {
             "title": "Source",
-            "what": description["DeliveryStreamType"],
+            "what": _source(description),
             "live": "records_in",
             "unit": "records",
         }
@@ -101,14 +101,25 @@ def _stages(description: dict[str, Any], data: Any) -> list[dict[str, str]]:
                 "unit": "failed",
             }
         )
-    bucket = raw.get("BucketARN", "").rpartition(":::")[2] or raw.get("EndpointConfiguration", {}).get(
-        "Url", ""
-    )
+    bucket = raw.get("BucketARN", "").rpartition(":::")[2] or _address(raw)
     what = f"{bucket}/{raw.get('Prefix', '')}" if raw.get("BucketARN") else bucket
     stages.append(
         {"title": kind.replace("Extended", ""), "what": what, "live": "delivered", "unit": "delivered"}
     )
     return stages
+
+
+def _source(description: dict[str, Any]) -> str:
+    source = description.get("Source", {}).get("KinesisStreamSourceDescription", {})
+    _, table, name = source.get("KinesisStreamARN", "").partition(":table/")
+    return f"table {name.partition('/')[0]}" if table else str(description["DeliveryStreamType"])
+
+
+def _address(raw: dict[str, Any]) -> str:
+    """Where a destination that is no bucket is."""
+    members = ("ClusterEndpoint", "CollectionEndpoint", "DomainARN", "HECEndpoint", "ClusterJDBCURL")
+    found = next((raw[name] for name in members if raw.get(name)), "")
+    return found or raw.get("EndpointConfiguration", {}).get("Url", "")
 
 
 def put(view: View, request: Request, name: str) -> Page:

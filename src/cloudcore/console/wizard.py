@@ -12,7 +12,12 @@ from cloudcore.console.request import Request
 from cloudcore.errors import ApiError
 
 Page = tuple[str, dict[str, Any]]
+_TABLE = "table:"
 STEPS = ["Source", "Transform", "Format", "Destination", "Review"]
+_KINDS = {
+    "s3": "Objects (S3)", "opensearch": "OpenSearch", "splunk": "Splunk",
+    "http_endpoint": "HTTP endpoint",
+}  # fmt: skip
 _DEFAULTS = {
     "name": "",
     "source": "direct",
@@ -29,8 +34,10 @@ _DEFAULTS = {
     "seconds": "60",
     "mib": "5",
     "backup": "",
-    "url": "",
     "kind": "s3",
+    "url": "",
+    "secret": "",
+    "index": "records",
 }
 
 
@@ -54,14 +61,14 @@ def step(view: View, request: Request) -> Page:
     if request.text("go") != "create":
         return _page(view, at + 1, fields)
     try:
-        view.cloud.firehose.stream(fields["name"], **options(fields))
-    except (ApiError, ValueError) as error:
+        view.cloud.stream(fields["name"], **options(fields))
+    except (ApiError, ValueError, TypeError) as error:
         return _page(view, at, fields, str(error))
     raise Redirect(f"streams/{fields['name']}", f"Stream {fields['name']} is there.")
 
 
 def options(fields: dict[str, str]) -> dict[str, Any]:
-    """The options of Firehose.stream() for the fields."""
+    """The options of Cloud.stream() for the fields."""
     found: dict[str, Any] = {
         "bucket": fields["bucket"] or "delivered",
         "prefix": fields["prefix"],
@@ -69,6 +76,12 @@ def options(fields: dict[str, str]) -> dict[str, Any]:
         "buffer_bytes": int(fields["mib"] or 5) << 20,
         "append_delimiter": fields["delimiter"] == "on" and fields["format"] == "json",
     }
+    if fields["source"].startswith(_TABLE):
+        found["source"] = fields["source"].removeprefix(_TABLE)
+        found["append_delimiter"] = False  # each change is a line already
+    if fields["kind"] != "s3":
+        found["to"] = {fields["kind"]: _endpoint(fields)}
+        found["append_delimiter"] = False
     if fields["format"] in ("parquet", "orc"):
         found["format"] = fields["format"]
         found["schema"] = fields["schema"] or None
@@ -87,6 +100,17 @@ def options(fields: dict[str, str]) -> dict[str, Any]:
     return found
 
 
+def _endpoint(fields: dict[str, str]) -> dict[str, Any]:
+    """The options of a destination that is no bucket; without an address, of the one that is kept here."""
+    found: dict[str, Any] = {"index": fields["index"]} if fields["kind"] == "opensearch" else {}
+    if fields["url"]:
+        found["url"] = fields["url"]
+        token = {"splunk": "token", "http_endpoint": "access_key"}.get(fields["kind"])
+        if token and fields["secret"]:
+            found[token] = fields["secret"]
+    return found
+
+
 def _refusal(at: int, fields: dict[str, str]) -> str:
     if at == 0 and not fields["name"]:
         return "The stream needs a name."
@@ -99,6 +123,7 @@ def _refusal(at: int, fields: dict[str, str]) -> str:
 
 
 def _page(view: View, at: int, fields: dict[str, str], failed: str = "") -> Page:
+    tables = view.call("dynamodb", "ListTables")["TableNames"]
     functions = [f["FunctionName"] for f in view.call("lambda_", "ListFunctions")["Functions"]]
     return "wizard.html", {
         "title": "Create stream",
@@ -106,9 +131,25 @@ def _page(view: View, at: int, fields: dict[str, str], failed: str = "") -> Page
         "at": max(0, at),
         "fields": fields,
         "functions": functions,
+        "sources": [("direct", "puts"), *((_TABLE + name, f"what happens to {name}") for name in tables)],
+        "kinds": list(_KINDS.items()),
         "failed": failed,
         "summary": _summary(fields),
     }
+
+
+def _source(fields: dict[str, str]) -> str:
+    if fields["source"].startswith(_TABLE):
+        return f"the changes of the table {fields['source'].removeprefix(_TABLE)}, each once"
+    return "puts (PutRecord, PutRecordBatch, the library)"
+
+
+def _destination(fields: dict[str, str]) -> str:
+    bucket = f"s3://{fields['bucket']}/{fields['prefix']}"
+    if fields["kind"] == "s3":
+        return bucket
+    where = fields["url"] or "kept in files here"
+    return f"{_KINDS.get(fields['kind'], fields['kind'])}, {where}; failed records under {bucket}"
 
 
 def _summary(fields: dict[str, str]) -> list[tuple[str, str]]:
@@ -121,10 +162,10 @@ def _summary(fields: dict[str, str]) -> list[tuple[str, str]]:
         shape += f", schema {fields['schema']}" if fields["schema"] else ", schema from the first records"
     return [
         ("Name", fields["name"]),
-        ("Source", "puts (PutRecord, PutRecordBatch, the library)"),
+        ("Source", _source(fields)),
         ("Transform", fields["transform"] or "none"),
         ("Format", shape),
-        ("Destination", f"s3://{fields['bucket']}/{fields['prefix']}"),
+        ("Destination", _destination(fields)),
         ("Partition keys", fields["query"] or "none"),
         ("Delivered after", f"{fields['mib']} MiB or {fields['seconds']} s, whichever is first"),
         ("Backup of the source", fields["backup"] or "none"),
