@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import shutil
 import socket
 import subprocess
@@ -114,4 +116,41 @@ def test_a_topic_is_read_once_over_restarts(broker: Broker, tmp_path: Path) -> N
     assert sorted(int(line) for line in text.split()) == list(range(1500))
     found = firehose.call("DescribeDeliveryStream", {"DeliveryStreamName": "s"})["DeliveryStreamDescription"]
     assert found["Source"]["MSKSourceDescription"]["TopicName"] == topic
+    firehose.close()
+
+
+class Answer:
+    function_error = None
+
+    def __init__(self, payload: bytes):
+        self.payload = payload
+
+
+def test_a_transform_is_told_partition_and_offset(broker: Broker, tmp_path: Path) -> None:
+    events: list[Any] = []
+
+    def invoke(_: str, payload: bytes) -> Answer:
+        events.append(json.loads(payload))
+        told = [{"recordId": r["recordId"], "result": "Ok", "kafkaRecordValue": r["kafkaRecordValue"]}
+                for r in events[-1]["records"]]  # fmt: skip
+        return Answer(json.dumps({"records": told}).encode())
+
+    topic = f"t-{uuid.uuid4().hex[:8]}"
+    produce(broker, topic, 0, 300)
+    firehose = Firehose(None, objects=LocalObjects(tmp_path / "o"), invoke=invoke)
+    stream = firehose.stream(
+        "s", source=f"kafka://{broker.address}/{topic}", bucket="lake", buffer_seconds=0, transform_buffer_seconds=0,
+        transform="arn:aws:lambda:us-east-1:000000000000:function:see",
+    )  # fmt: skip
+    produce(broker, topic, 300, 600)  # from now on is what a source takes; what was there before is not
+    until(stream, 300)
+    assert stream.flush(60)
+    seen = {}
+    for event in events:
+        assert event["sourceMSKArn"].startswith("arn:aws:kafka:") and "sourceKinesisStreamArn" not in event
+        for record in event["records"]:
+            of = record["mskRecordMetadata"]
+            assert isinstance(of["approximateArrivalTimestamp"], int) and "data" not in record
+            seen[int(base64.b64decode(record["kafkaRecordValue"]))] = (of["partitionId"], of["offset"])
+    assert seen == {n: (str(n % 3), str(n // 3)) for n in range(300, 600)}
     firehose.close()
