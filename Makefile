@@ -126,6 +126,7 @@ test-thread: $(VENV)/.test-tools ## C tests under TSan
 
 test-services: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.service-tools $(VENV)/.destination-tools $(JARS) ## against real servers of other projects
 	$(BIN)/python -m pytest -q -m services tests/services
+	$(BIN)/python -m pytest -q bench/bench_producers.py  # 10,000 keep-alive producers, and as many short-lived ones: each record accounted
 
 # A system package that is missing is installed where that is allowed; elsewhere the tests say what they need.
 $(VENV)/.console-tools: $(VENV)/.test-tools
