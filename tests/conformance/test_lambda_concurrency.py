@@ -113,6 +113,9 @@ def test_provisioned_environments_are_there_before_the_call(functions: Any, clou
     assert runner.pool().warm == 2  # idle times do not end them
     pid, answer = invoke(functions, Qualifier="1", LogType="Tail")
     assert b"Init Duration" not in __import__("base64").b64decode(answer["LogResult"])
+    stats = cloud.function("fn").stats()
+    assert stats["provisioned_gb_seconds"] > 0 and stats["cost"]["provisioned"] > 0
+    assert stats["provisioned_call_gb_seconds"] == stats["gb_seconds"] > 0
     os.kill(pid, signal.SIGKILL)
     time.sleep(0.2)
     ready(functions, "1")

@@ -20,7 +20,7 @@ def test_import_time_is_apart_from_the_timeout_and_billed(tmp_path):
     with make(tmp_path, code, timeout_s=1) as functions:
         first, body = ask(functions)
         assert (first.function_error, body) == (None, 1)
-        assert first.duration_ms < 500 and 1400 < first.init_ms < 3000
+        assert first.duration_ms < 1000 and 1400 < first.init_ms < 10_000  # the function has 1 s, its initialisation 10
         assert first.billed_ms == math.ceil(first.duration_ms + first.init_ms)
         pattern = (
             f"{INIT_START}loading\nSTART RequestId: {UUID} Version: \\$LATEST\nEND RequestId: {UUID}\n"

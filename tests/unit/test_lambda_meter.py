@@ -37,6 +37,22 @@ def test_figures_and_prices(tmp_path) -> None:
     assert both["billed_ms"] == 202_600 and both["invocations"] == 2002
 
 
+def test_what_is_kept_ready_is_counted_while_it_is_and_calls_on_it_have_their_price() -> None:
+    meter = Meter()
+    meter.keep("provisioned_gb_seconds", 2.0, 100.0)
+    meter.keep("snapshot_gb_seconds", 0.5, 110.0)
+    meter.keep("provisioned_gb_seconds", 0.0, 130.0)
+    meter.count(1000.0, 1000, 1024, False, provisioned=True)
+    meter.count(1000.0, 3000, 1024, False)
+    told = meter.read(150.0)
+    assert (told["provisioned_gb_seconds"], told["snapshot_gb_seconds"]) == (60.0, 20.0)
+    assert (told["gb_seconds"], told["provisioned_call_gb_seconds"]) == (4.0, 1.0)
+    priced = cost(told)
+    assert priced["duration"] == pytest.approx(3 * 0.0000166667 + 0.0000097222)
+    assert priced["provisioned"] == pytest.approx(60 * 0.0000041667)
+    assert priced["snapstart"] == pytest.approx(20 * 0.0000015046)
+
+
 def test_stats_of_functions_and_of_all(monkeypatch, tmp_path) -> None:
     with cloudcore.open(":memory:") as cloud:
         for name, memory in (("a", 128), ("b", 1024)):
@@ -60,5 +76,6 @@ def test_stats_of_functions_and_of_all(monkeypatch, tmp_path) -> None:
         mine.write_text('date = "now"\nsource = "mine"\n[lambda.x86_64]\nper_million_requests = 1e6\nper_gb_second = 0\n[lambda.storage]\nper_gb_second = 0\n')
         monkeypatch.setenv("CLOUDCORE_PRICES", str(mine))
         assert a.stats()["cost"] == {
-            "requests": 5.0, "duration": 0.0, "storage": 0.0, "total": 5.0, "currency": "USD", "prices": "mine, now",
+            "requests": 5.0, "duration": 0.0, "storage": 0.0, "snapstart": 0.0, "provisioned": 0.0, "total": 5.0,
+            "currency": "USD", "prices": "mine, now",
         }  # fmt: skip

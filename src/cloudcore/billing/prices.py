@@ -75,15 +75,21 @@ class Prices:
 
     def function(self, name: str, usage: Usage) -> list[Line]:
         """`usage`: invocations, gb_seconds, storage_gb_seconds, restored_gb, snapshot_gb_seconds,
-        architecture."""
+        provisioned_gb_seconds, provisioned_call_gb_seconds (a part of gb_seconds), architecture."""
         place = f"lambda.{usage.get('architecture') or 'x86_64'}"
         storage, restored = usage.get("storage_gb_seconds", 0.0), usage.get("restored_gb", 0.0)
         kept = usage.get("snapshot_gb_seconds", 0.0)
+        ready = usage.get("provisioned_gb_seconds", 0.0)
+        called = usage.get("provisioned_call_gb_seconds", 0.0)
+        common = max(0.0, usage["gb_seconds"] - called)
         return _used(
             ("function", name, "requests", usage["invocations"], "requests",
              usage["invocations"] / 1e6 * self._of(f"{place}.per_million_requests")),
-            ("function", name, "compute", usage["gb_seconds"], "GB-seconds",
-             usage["gb_seconds"] * self._of(f"{place}.per_gb_second")),
+            ("function", name, "compute", common, "GB-seconds", common * self._of(f"{place}.per_gb_second")),
+            ("function", name, "provisioned concurrency", ready, "GB-seconds",
+             ready * self._of(f"{place}.per_provisioned_gb_second") if ready else 0.0),
+            ("function", name, "compute on provisioned concurrency", called, "GB-seconds",
+             called * self._of(f"{place}.per_provisioned_call_gb_second") if called else 0.0),
             ("function", name, "ephemeral storage over 512 MB", storage, "GB-seconds",
              storage * self._of("lambda.storage.per_gb_second")),
             ("function", name, "snapshots kept", kept, "GB-seconds",

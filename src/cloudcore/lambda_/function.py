@@ -159,7 +159,9 @@ class Function:
 
     def usage(self) -> dict[str, Any]:
         """Invocations, errors, throttles, cold_starts, init_ms, duration_ms, billed_ms, gb_seconds,
-        storage_gb_seconds and concurrency_peak since the cloud was opened; of events that were sent
+        storage_gb_seconds and concurrency_peak since the cloud was opened; of SnapStart restores, restore_ms,
+        restored_gb, snapshot_gb_seconds; of provisioned concurrency provisioned_gb_seconds and, of
+        gb_seconds, provisioned_call_gb_seconds; of events that were sent
         async_received, async_retries, async_dropped, async_age_ms (summed at every attempt),
         async_age_peak_ms, destination_failures and dead_letter_errors."""
         usage: dict[str, Any] = self._service.usage(self.name)

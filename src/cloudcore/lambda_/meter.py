@@ -1,7 +1,8 @@
 """What a function's invocations cost: counts, billed milliseconds, GB-seconds, and AWS's list price for them.
 
 Source: AWS, "Lambda pricing": duration is billed in milliseconds, rounded up, times the memory size; the
-initialisation with the call that it precedes; /tmp beyond 512 MB by GB-seconds.
+initialisation with the call that it precedes; /tmp beyond 512 MB by GB-seconds; provisioned concurrency while
+it is kept, and calls on it at a price of their own (their GB-seconds are in gb_seconds too).
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Meter:
     restore_ms: float = 0.0
     restored_gb: float = 0.0
     snapshot_gb_seconds: float = 0.0
+    provisioned_gb_seconds: float = 0.0
+    provisioned_call_gb_seconds: float = 0.0
     duration_ms: float = 0.0
     billed_ms: int = 0
     gb_seconds: float = 0.0
@@ -47,7 +50,8 @@ class Meter:
     destination_failures: int = 0
     dead_letter_errors: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _snapshots: tuple[float, float] = (0.0, 0.0)  # (GB that are kept, since when they are counted)
+    _kept: dict[str, float] = field(default_factory=dict)  # figure -> GB that are kept
+    _counted: float = 0.0  # up to when they are counted
 
     def count(
         self,
@@ -58,6 +62,7 @@ class Meter:
         init_ms: float | None = None,
         storage_mb: int = _FREE_STORAGE_MB,
         restore_ms: float | None = None,
+        provisioned: bool = False,
     ) -> None:
         with self._lock:
             self.invocations += 1
@@ -65,6 +70,8 @@ class Meter:
             self.duration_ms += duration_ms
             self.billed_ms += billed_ms
             self.gb_seconds += billed_ms * memory_mb / _MB_MS_PER_GB_S
+            if provisioned:
+                self.provisioned_call_gb_seconds += billed_ms * memory_mb / _MB_MS_PER_GB_S
             if init_ms is not None:
                 self.cold_starts += 1
                 self.init_ms += init_ms
@@ -82,16 +89,16 @@ class Meter:
             self.billed_ms += math.ceil(init_ms)
             self.gb_seconds += math.ceil(init_ms) * memory_mb / _MB_MS_PER_GB_S
 
-    def keep_snapshots(self, kept: dict[str, float], now: float) -> None:
-        """From now on these versions have a snapshot, of so many GB."""
+    def keep(self, figure: str, gb: float, now: float) -> None:
+        """From now on so much is kept ready, by snapshots or by provisioned concurrency."""
         with self._lock:
-            self._count_snapshots(now)
-            self._snapshots = (sum(kept.values()), now)
+            self._count_kept(now)
+            self._kept[figure] = gb
 
-    def _count_snapshots(self, now: float) -> None:
-        gb, since = self._snapshots
-        self.snapshot_gb_seconds += gb * max(0.0, now - since)
-        self._snapshots = (gb, now)
+    def _count_kept(self, now: float) -> None:
+        for figure, gb in self._kept.items():
+            setattr(self, figure, getattr(self, figure) + gb * max(0.0, now - self._counted))
+        self._counted = now
 
     def throttle(self) -> None:
         self.add("throttles")
@@ -111,7 +118,7 @@ class Meter:
         """The figures by name, as of `now`."""
         with self._lock:
             if now is not None:
-                self._count_snapshots(now)
+                self._count_kept(now)
             return {one.name: getattr(self, one.name) for one in fields(self) if one.name[0] != "_"}
 
 
@@ -132,7 +139,8 @@ def cost(
     lines = {line.what: line.amount for line in listed.function("", figures | {"architecture": architecture})}
     made = {
         "requests": lines.get("requests", 0.0),
-        "duration": lines.get("compute", 0.0),
+        "duration": lines.get("compute", 0.0) + lines.get("compute on provisioned concurrency", 0.0),
+        "provisioned": lines.get("provisioned concurrency", 0.0),
         "storage": lines.get("ephemeral storage over 512 MB", 0.0),
         "snapstart": lines.get("snapshots kept", 0.0) + lines.get("snapshots restored", 0.0),
     }

@@ -266,6 +266,7 @@ class Lambda:
                 result.init_ms,
                 runner.configuration["EphemeralStorage"]["Size"],
                 result.restore_ms,
+                runner.active < runner.provisioned,  # this call is counted out by now
             )
             target.log.write(result.log)
             return result
@@ -368,7 +369,7 @@ class Lambda:
         each = {name: self._priced(name, listed) for name in names_}
         figures = total([{k: v for k, v in one.items() if k != "cost"} for one in each.values()])
         costs = [one["cost"] for one in each.values()]
-        members = ("requests", "duration", "storage", "snapstart", "total")
+        members = ("requests", "duration", "storage", "snapstart", "provisioned", "total")
         sums = {member: sum(one[member] for one in costs) for member in members}
         told = {"currency": "USD", "prices": f"{listed.source}, {listed.date}"}
         return {**figures, "cost": sums | told, "functions": each}
@@ -384,7 +385,10 @@ class Lambda:
 
     def billed(self) -> dict[str, dict[str, float]]:
         """What is billed for, of every function that was called since this was opened, by name."""
-        members = ("invocations", "gb_seconds", "storage_gb_seconds", "restored_gb", "snapshot_gb_seconds")
+        members = (
+            "invocations", "gb_seconds", "storage_gb_seconds", "restored_gb", "snapshot_gb_seconds",
+            "provisioned_gb_seconds", "provisioned_call_gb_seconds",
+        )  # fmt: skip
         return {name: {m: found[m] for m in members} for name, found in self.metrics().items()}
 
     def billed_ms(self, function: str) -> int:
@@ -408,6 +412,12 @@ class Lambda:
     def meter(self, function: str) -> Meter:
         with self.lock:
             return self._meters.setdefault(function, Meter())
+
+    def count_kept(self, function: str, figure: str, gb: float) -> None:
+        """So much is kept ready for a function from now on; those that were never called have no meter."""
+        with self.lock:
+            if gb or function in self._meters:
+                self.meter(function).keep(figure, gb, self.clock.now())
 
     def interrupt(self) -> None:
         """Take no further calls and end those under way: their callers get ClosedError. Close it after
@@ -667,6 +677,9 @@ class Lambda:
         for (owner, number), runner in self._runners.items():
             if owner == name:
                 runner.provision(wanted.get(number, 0), self.log(name).write)
+        versions = record.versions if record else {}
+        memory = sum(count * versions[at].configuration["MemorySize"] for at, count in wanted.items())
+        self.count_kept(name, "provisioned_gb_seconds", memory / 1024)
         share = self.capacity.share(name)
         self.capacity.settle(share, record.reserved if record else None, sum(wanted.values()))
 

@@ -92,8 +92,7 @@ def check_state(configuration: dict[str, Any]) -> None:
 
 def begin(service: Any, record: FunctionRecord) -> None:
     """Take the snapshots that versions wait for, and count those that are kept; hold the service's lock."""
-    meter = service.meter(record.name)
-    kept: dict[str, float] = {}
+    kept = 0.0
     for number, version in record.versions.items():
         held = version.configuration
         if not is_on(held) or number == "$LATEST":
@@ -102,8 +101,8 @@ def begin(service: Any, record: FunctionRecord) -> None:
             runner = service.runner(record.name, version)
             runner.snapshot(functools.partial(settle, service, record.name, number, runner))
         elif held["State"] == "Active":
-            kept[number] = held["MemorySize"] / 1024
-    meter.keep_snapshots(kept, service.clock.now())
+            kept += held["MemorySize"] / 1024
+    service.count_kept(record.name, "snapshot_gb_seconds", kept)
 
 
 def settle(service: Any, name: str, number: str, runner: Runner, taken: Taken) -> None:
