@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.absent import CODE
 from cloudcore.dynamodb.asked import AskedTable
+from cloudcore.dynamodb.patience import Patience
 from cloudcore.dynamodb.shapes import Shaped
 from cloudcore.dynamodb.verbs import create_params, key_names
 from cloudcore.errors import ApiError
@@ -37,7 +38,7 @@ class ClusterTable(AskedTable):
     """One table of a cluster, with the methods of `Table`. Made by Cloud.table().
 
     An eventually consistent read is this node's own; it sees what was written at this node. With `pk` the
-    table is made if absent. Raises ApiError.
+    table is made if absent, also when the leader is lost meanwhile. Raises ApiError.
     """
 
     def __init__(self, service: ClusterDynamoDB, name: str, pk: str | None, sk: str | None, floats: bool):
@@ -45,11 +46,11 @@ class ClusterTable(AskedTable):
         self.tables = service.tables
         if pk is not None:
             try:
-                self.call("CreateTable", create_params(name, pk, sk))
+                Patience().ask(lambda: self.call("CreateTable", create_params(name, pk, sk)))
             except ApiError as error:
                 if error.code != "ResourceInUseException":
                     raise
-        self._described = self.describe()
+        self._described = Patience().ask(self.describe)
         self.keys = key_names(self._described)
 
     def enable_stream(self, view: str = "NEW_AND_OLD_IMAGES") -> None:
