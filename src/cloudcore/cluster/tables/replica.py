@@ -94,7 +94,10 @@ class Replica:
             raise ValueError(f"the batch behind {batch.after} came behind {self.after}")
         set_time(self.tables, batch.time_ms)
         for entry in batch.entries:
-            answer = self._executed(entry)
+            try:
+                answer = self._executed(entry)
+            except Exception as error:  # half a batch is in here: only a new replica is what the log says
+                raise ValueError(f"{entry.operation} broke off: {error!r}") from error
             if answer[0] >= 500:
                 logger.error("%s failed here (%s); if it did not on other nodes, this one differs from them",
                              entry.operation, answer[1][:200])  # fmt: skip
