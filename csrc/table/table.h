@@ -192,6 +192,7 @@ typedef struct {
     bool repeated;          /* TransactWrite: an earlier call with this token did it */
     cc_throttle *throttles; /* ThrottlingReasons */
     size_t throttle_count;
+    bool throttles_lost; /* no memory for one of them */
 } cc_reply;
 
 typedef struct cc_tables cc_tables; /* the table layer over one store; schemas parsed from space meta */

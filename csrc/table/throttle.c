@@ -36,6 +36,7 @@ static void add_reason(cc_call *call, const cc_table_index *index, bool write, b
         reply->throttles = cc_arena_alloc(call->arena, REASONS_MAX * sizeof *reply->throttles);
         reply->throttle_count = 0;
     }
+    reply->throttles_lost |= reply->throttles == NULL;
     if (reply->throttles == NULL || reply->throttle_count == REASONS_MAX)
         return;
     int size = snprintf(arn, sizeof arn, "arn:aws:dynamodb:%s:%s:table/%.*s%s%.*s", tables->region,
@@ -44,11 +45,14 @@ static void add_reason(cc_call *call, const cc_table_index *index, bool write, b
     cc_throttle *reason = &reply->throttles[reply->throttle_count];
     reason->reason = texts[global][write][on_demand];
     reason->resource = cc_arena_copy(call->arena, cc_bytes_of(arn, (size_t)size));
+    reply->throttles_lost |= reason->resource.data == NULL;
+    if (reason->resource.data == NULL)
+        return;
     for (size_t i = 0; i < reply->throttle_count; i++)
         if (reply->throttles[i].reason == reason->reason &&
             cc_bytes_equal(reply->throttles[i].resource, reason->resource))
             return; /* another item of the same batch told it */
-    reply->throttle_count += reason->resource.data != NULL;
+    reply->throttle_count++;
 }
 
 bool cc_throttle_refuses(cc_call *call, const cc_table_schema *schema, const cc_table_index *index,
@@ -80,7 +84,9 @@ void cc_throttle_owe(cc_call *call, const cc_table_schema *schema, const cc_tabl
 
 cc_status cc_throttle_refusal(cc_call *call) {
     const cc_reply *reply = call->reply;
-    const char *reason = reply->throttle_count != 0 ? reply->throttles[0].reason : "";
+    if (reply->throttles_lost)
+        return cc_no_memory(call->error);
+    const char *reason = reply->throttles[0].reason;
     if (strstr(reason, "OnDemand") != NULL)
         return cc_fail_aws(call->error, CC_ERR_LIMIT, "ThrottlingException",
                            "Throughput exceeds the maximum OnDemandThroughput configured on table or index");
