@@ -42,6 +42,9 @@ class Writer(Protocol):
     def put(self, item: Mapping[str, Any], number: int = 0) -> bool:
         """Take an item; whether it is time to flush."""
 
+    def extend(self, items: Iterator[Mapping[str, Any]]) -> bool:
+        """Take items until it is time to flush; whether it is, and there may be more."""
+
     def delete(self, key: Mapping[str, Any], number: int = 0) -> bool:
         """Take the removal of a key; whether it is time to flush."""
 

@@ -55,6 +55,11 @@ class RemoteWriter:
         self._send_deletes()
         return self._loader.put(item, number)
 
+    def extend(self, items: Iterator[Mapping[str, Any]]) -> bool:
+        """Take items until it is time to flush; whether it is, and there may be more."""
+        self._send_deletes()
+        return self._loader.extend(items)
+
     def delete(self, key: Mapping[str, Any], number: int = 0) -> bool:
         """Take the removal of a key; whether it is time to flush."""
         if self._loader.waiting:
