@@ -77,6 +77,8 @@ cdef class Tables:
     refused. enforce_throughput: requests are held to the throughput of their tables. meter: count units.
     checkpoint_bytes: a checkpoint is taken after so many bytes of log; 0: half of what is stored,
     at least 64 MiB. seed: of the order of partitions, where several stores are to agree on it; 0: drawn.
+    memory_budget: bytes of memory for keys, indexes and values; values over it lie on the
+    disk and are read from there. 0: all stays in memory.
     """
     cdef cc_tables *tables
     cdef Scratch *spare
@@ -92,7 +94,8 @@ cdef class Tables:
     def __cinit__(self, directory=None, durability="process", uint32_t interval_ms=0,
                   uint64_t disk_bound=0, str account="", str region="",
                   uint64_t feed_retention_ms=0, bint enforce_throughput=False,
-                  uint64_t checkpoint_bytes=0, bint meter=True, uint64_t seed=0):
+                  uint64_t checkpoint_bytes=0, bint meter=True, uint64_t seed=0,
+                  uint64_t memory_budget=0):
         cdef cc_store_options options
         cdef cc_error error
         cdef cc_status status
@@ -112,6 +115,7 @@ cdef class Tables:
         self.feeds = weakref.WeakSet()
         options.checkpoint_bytes = checkpoint_bytes
         options.seed = seed
+        options.budget_bytes = memory_budget
         encoded = None if directory is None else os.fsencode(directory)
         if encoded is not None:
             path = PyBytes_AS_STRING(encoded)
@@ -402,8 +406,11 @@ cdef class Tables:
         first_sequence, last_sequence, synced_sequence, segments, disk_bytes, torn_bytes, syncs: of the log.
         checkpoints, checkpoint_failures: since open; generation: of the newest checkpoint; page_file_bytes,
         page_used_bytes: of the file that holds it; log_bytes: to replay if the process ended now;
-        fell_back: the newest checkpoint could not be read, open took the one before; memory_bytes. All zero
-        but memory_bytes when nothing is logged (tables in memory).
+        fell_back: the newest checkpoint could not be read, open took the one before. Of memory: memory_bytes
+        mapped, used_bytes of it taken by keys, indexes and values, large values included; budget_bytes that
+        it is held to (0: nothing). spilled_items, spilled_bytes: values that are on the disk alone;
+        disk_reads, disk_read_bytes: of them, disk_written_bytes: when they left, spill_failures: of either.
+        All zero but memory_bytes and used_bytes when nothing is logged (tables in memory).
         """
         cdef Scratch *scratch = self.enter()
         cdef cc_log_info info
@@ -422,7 +429,11 @@ cdef class Tables:
                     "memory_bytes": store.memory_bytes, "checkpoints": store.checkpoints,
                     "checkpoint_failures": store.checkpoint_failures, "generation": store.generation,
                     "page_file_bytes": store.page_file_bytes, "page_used_bytes": store.page_used_bytes,
-                    "log_bytes": store.log_bytes, "fell_back": bool(store.fell_back)}
+                    "log_bytes": store.log_bytes, "fell_back": bool(store.fell_back),
+                    "used_bytes": store.used_bytes, "budget_bytes": store.budget_bytes,
+                    "spilled_items": store.spilled_items, "spilled_bytes": store.spilled_bytes,
+                    "disk_reads": store.disk_reads, "disk_read_bytes": store.disk_read_bytes,
+                    "disk_written_bytes": store.disk_written_bytes, "spill_failures": store.spill_failures}
         finally:
             self.leave(scratch)
 
@@ -473,6 +484,7 @@ cdef class Tables:
         cdef cc_bytes found
         cdef bint present = False, plain = False, recalled = False
         cdef cc_bytes name = utf8_of(table)
+        cdef cc_status status = CC_OK
         found.data = NULL
         if (parts != NULL or type(key) is dict) and not self.enforced:
             self.lock()
@@ -485,6 +497,7 @@ cdef class Tables:
                     present = cc_space_get(space, c_key, &found)
                     if not present:
                         found.size = 0
+                        status = cc_store_failure(cc_tables_store(self.tables), &scratch.error)
                     cc_table_count_get(self.tables, schema, found)
                     recalled = present and address_out != NULL and self.recalls(found)
                     if recalled:
@@ -493,6 +506,7 @@ cdef class Tables:
                         item_out[0] = cc_arena_copy(&scratch.arena, found)
             self.unlock()
         if plain:
+            check(status, &scratch.error)
             if present and item_out.data == NULL and not recalled:
                 raise MemoryError()
             if address_out != NULL:

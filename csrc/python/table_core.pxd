@@ -95,6 +95,7 @@ cdef extern from "store/store.h" nogil:
         uint64_t feed_bytes_max
         uint64_t checkpoint_bytes
         uint64_t seed
+        uint64_t budget_bytes
     ctypedef struct cc_store_info:
         uint64_t memory_bytes
         uint64_t checkpoints
@@ -104,6 +105,14 @@ cdef extern from "store/store.h" nogil:
         uint64_t page_used_bytes
         uint64_t log_bytes
         bint fell_back
+        uint64_t used_bytes
+        uint64_t budget_bytes
+        uint64_t spilled_items
+        uint64_t spilled_bytes
+        uint64_t disk_reads
+        uint64_t disk_read_bytes
+        uint64_t disk_written_bytes
+        uint64_t spill_failures
     void cc_store_info_get(cc_store *store, cc_store_info *info_out)
     cc_status cc_store_checkpoint(cc_store *store, cc_error *error)
     ctypedef struct cc_space_info:
@@ -113,6 +122,7 @@ cdef extern from "store/store.h" nogil:
     void cc_store_lock(cc_store *store)
     bint cc_store_try_lock(cc_store *store)
     void cc_store_unlock(cc_store *store)
+    cc_status cc_store_failure(const cc_store *store, cc_error *error)
     cc_log *cc_store_log(cc_store *store)
     void cc_store_set_time(cc_store *store, uint64_t time_ms)
     cc_space *cc_space_find(cc_store *store, cc_bytes name)

@@ -1,6 +1,7 @@
 /* capture.c: see capture.h. */
 #include "store/capture.h"
 
+#include "base/hash.h"
 #include "store/poison.h"
 
 static cc_status no_memory(cc_error *error) {
@@ -25,6 +26,7 @@ static bool lies_away(const cc_cell *cell) { return cell->value_size > CC_VALUE_
 
 static cc_status place(cc_space *space, cc_page_kind kind, uint32_t count, cc_capture *capture,
                        cc_error *error) {
+    capture->kind = kind;
     return cc_pager_place(&space->store->pager, &capture->page, kind, space->id, count, false, &capture->ref,
                           error);
 }
@@ -36,10 +38,14 @@ cc_status cc_capture_value(cc_space *space, cc_leaf *leaf, uint32_t from, cc_cap
         cc_cell *cell = leaf->cells[i];
         if (!lies_away(cell) || cc_cell_ref(cell).offset != 0)
             continue;
-        if (cc_store_alloc_fails() || cc_value_page_fill(&capture->page, cc_cell_value(cell)) != CC_OK)
+        cc_bytes value;
+        if (!cc_space_value(space, cell, CC_SPILL_ONCE, &value))
+            return cc_spill_failure(space->store, error);
+        if (cc_store_alloc_fails() || cc_value_page_fill(&capture->page, value) != CC_OK)
             return no_memory(error);
         CC_TRY(place(space, CC_PAGE_VALUE, 1, capture, error));
         cc_cell_set_ref(cell, &capture->ref);
+        capture->cell = cell;
         cell->flags |= CC_CELL_DIRTY; /* the leaf's page does not name it yet */
         return CC_OK;
     }
@@ -67,7 +73,7 @@ cc_status cc_capture_look(const cc_leaf *leaf, cc_capture *capture, cc_error *er
     return CC_OK;
 }
 
-static cc_status copy_items(const cc_leaf *leaf, uint32_t from, cc_capture *capture) {
+static cc_status copy_items(cc_space *space, const cc_leaf *leaf, uint32_t from, cc_capture *capture) {
     cc_bytes before = {NULL, 0};
     CC_TRY(cc_page_begin(&capture->page));
     cc_buffer_clear(&capture->away);
@@ -78,9 +84,10 @@ static cc_status copy_items(const cc_leaf *leaf, uint32_t from, cc_capture *capt
         cc_page_item item = {.key = cc_cell_key(cell), .value_size = cell->value_size};
         if (lies_away(cell))
             item.away = cc_cell_ref(cell);
-        else
-            item.value = cc_cell_value(cell);
+        else if (!cc_space_value(space, cell, CC_SPILL_ONCE, &item.value))
+            return cc_spill_failure(space->store, NULL);
         CC_TRY(cc_leaf_page_add(&capture->page, &item, before));
+        capture->at[i] = (uint32_t)(capture->page.size - item.value.size);
         CC_TRY(note(cell, capture));
         before = item.key.partition;
     }
@@ -89,8 +96,10 @@ static cc_status copy_items(const cc_leaf *leaf, uint32_t from, cc_capture *capt
 
 cc_status cc_capture_leaf(cc_space *space, cc_leaf *leaf, uint32_t from, cc_capture *capture,
                           cc_error *error) {
-    if (cc_store_alloc_fails() || copy_items(leaf, from, capture) != CC_OK)
+    if (cc_store_alloc_fails() || copy_items(space, leaf, from, capture) != CC_OK) {
+        CC_TRY(cc_store_failure(space->store, error));
         return no_memory(error);
+    }
     CC_TRY(place(space, CC_PAGE_LEAF, capture->count, capture, error));
     if (from != 0)
         return CC_OK; /* a leaf joined with what was captured already: it stays dirty */
@@ -100,4 +109,20 @@ cc_status cc_capture_leaf(cc_space *space, cc_leaf *leaf, uint32_t from, cc_capt
     for (uint32_t i = 0; i < leaf->count; i++)
         leaf->cells[i]->flags = (uint8_t)(leaf->cells[i]->flags & ~CC_CELL_DIRTY);
     return CC_OK;
+}
+
+static void settle(cc_space *space, cc_cell *cell, const cc_capture *capture, size_t at) {
+    if ((cell->flags & CC_CELL_APART) != 0)
+        cc_spill_place(&space->heap, cell, capture->ref.offset + at,
+                       cc_crc32c(0, capture->page.data + at, cell->value_size));
+}
+
+void cc_capture_settle(cc_space *space, cc_leaf *leaf, uint32_t from, const cc_capture *capture) {
+    if (capture->kind == CC_PAGE_VALUE) {
+        settle(space, capture->cell, capture, CC_PAGE_HEAD);
+        return;
+    }
+    for (uint32_t i = from; i < leaf->count; i++)
+        if (!lies_away(leaf->cells[i]))
+            settle(space, leaf->cells[i], capture, capture->at[i]);
 }

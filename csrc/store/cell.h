@@ -8,6 +8,8 @@
  * Where the value is larger than CC_VALUE_INLINE_MAX, the last CC_CELL_REF bytes of the cell say where it lies
  * in the page file (cc_cell_ref): it has an extent of its own there, so that writing the items beside it again
  * does not write it again.
+ * In a store with a memory budget a value of some size lies apart from its key (CC_CELL_APART): the cell has a cc_apart
+ * behind the key, which says where in memory, where on the disk, or both. See spill.h.
  * A cell that separates two leaves (see btree.h) outlives its item: CC_CELL_SEPARATOR keeps it. */
 #ifndef CC_STORE_CELL_H
 #define CC_STORE_CELL_H
@@ -43,13 +45,31 @@ enum {
     CC_CELL_ABSENT = 16,   /* of a snapshot: there was no item */
     CC_CELL_FED = 32,      /* a change of the batch being written was looked at for the feed */
     CC_CELL_DIRTY = 64,    /* the page that its leaf was written to last does not have its value */
+    CC_CELL_APART = 128,   /* the value is not in the cell */
 };
+
+/* Where a value is that lies apart. */
+typedef struct {
+    uint8_t *value; /* in memory; NULL: it is not */
+    uint64_t where; /* in the page file, the very same bytes; 0: nowhere */
+    uint32_t crc;   /* of the bytes there */
+    bool used;      /* read since the clock's hand passed it */
+    bool large;     /* in memory it is a run from malloc */
+} cc_apart;
+
+static inline cc_apart *cc_cell_apart(const cc_cell *cell) {
+    size_t key_end = sizeof *cell + cell->partition_size + cell->sort_size;
+    return (cc_apart *)(void *)((uint8_t *)(uintptr_t)cell + ((key_end + 7) & ~(size_t)7));
+}
 
 static inline cc_key cc_cell_key(const cc_cell *cell) {
     return (cc_key){{cell->bytes, cell->partition_size},
                     {cell->bytes + cell->partition_size, cell->sort_size}};
 }
+/* Of a value that is in memory. */
 static inline uint8_t *cc_cell_value_data(cc_cell *cell) {
+    if (CC_UNLIKELY((cell->flags & CC_CELL_APART) != 0))
+        return cc_cell_apart(cell)->value;
     return cell->bytes + cell->partition_size + cell->sort_size;
 }
 static inline cc_bytes cc_cell_value(cc_cell *cell) {
@@ -70,6 +90,9 @@ static inline int cc_cell_compare(const cc_cell *cell, cc_key key) {
 
 /* A cell with its key written and `value_size` bytes of room behind it; NULL when memory is out. */
 cc_cell *cc_cell_new(cc_heap *heap, cc_key key, size_t value_size);
+/* The same for a value that is on the disk; NULL also when such a value would not lie apart. */
+cc_cell *cc_cell_new_away(cc_heap *heap, cc_key key, size_t value_size);
+bool cc_cell_lies_apart(const cc_heap *heap, cc_key key, size_t value_size);
 void cc_cell_free(cc_heap *heap, cc_cell *cell);
 /* Free unless something (a leaf, a separator) still needs it. */
 void cc_cell_drop_flag(cc_heap *heap, cc_cell *cell, uint8_t flag);

@@ -52,7 +52,7 @@ static cc_status stage_insert(cc_space *space, const cc_change *change, cc_stage
     cc_cell *cell = cc_cell_new(&space->heap, change->key, change->value.size);
     if (cell == NULL)
         return CC_ERR_NOMEM;
-    cell->flags = CC_CELL_LIVE;
+    cell->flags |= CC_CELL_LIVE;
     cc_status status = cc_hash_index_insert(&space->index, staged->key_hash, cell);
     if (status == CC_OK) {
         status = cc_btree_insert(&space->tree, staged->partition_hash, cell);
@@ -72,6 +72,8 @@ static cc_status stage_insert(cc_space *space, const cc_change *change, cc_stage
 
 /* Fetches the lines that the commit will write, while the log is written; a find fetches the first of them. */
 static void fetch_for_write(cc_cell *cell, size_t value_size) {
+    if (CC_UNLIKELY((cell->flags & CC_CELL_APART) != 0))
+        return;
     size_t end = sizeof *cell + cell->partition_size + cell->sort_size + value_size;
     for (size_t at = FOUND_BYTES; at < end && at < FETCH_BYTES; at += 64)
         __builtin_prefetch((const uint8_t *)cell + at, 1);
@@ -95,7 +97,7 @@ static cc_status stage_put(cc_space *space, const cc_change *change, cc_cell *fo
             found->flags |= CC_CELL_DELETING;
         return CC_ERR_NOMEM;
     }
-    cell->flags = CC_CELL_LIVE;
+    cell->flags |= CC_CELL_LIVE;
     cc_hash_index_replace(&space->index, staged->key_hash, found, cell);
     cc_btree_replace(&space->tree, staged->partition_hash, found, cell);
     staged->old = found;
@@ -158,11 +160,16 @@ void cc_change_commit(const cc_change *change, cc_staged *staged) {
     }
     space->item_bytes += change->value.size;
     space->item_bytes -= staged->old != NULL ? staged->old->value_size : cell->value_size;
+    uint8_t *to = cell->bytes + cell->partition_size + cell->sort_size;
+    if (CC_UNLIKELY((cell->flags & CC_CELL_APART) != 0)) {
+        cc_spill_changes(&space->heap, cell);
+        to = cc_cell_value_data(cell);
+    }
     cell->value_size = (uint32_t)change->value.size;
     cell->flags |= CC_CELL_DIRTY;
     cell->note = change->note;
     if (change->value.size != 0)
-        memmove(cc_cell_value_data(cell), change->value.data, change->value.size);
+        memmove(to, change->value.data, change->value.size);
     if (CC_UNLIKELY(change->value.size > CC_VALUE_INLINE_MAX))
         cc_cell_set_ref(cell, &(cc_page_ref){0});
     if (staged->old != NULL)

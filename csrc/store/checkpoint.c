@@ -176,11 +176,24 @@ static cc_status look_at(checkpoint *work, space_entry *entry, cc_space *space, 
     return add_leaf(work, entry, &capture->ref, error);
 }
 
+/* Under a memory budget, lock held: what was captured may be the only place of its values before the lock is released,
+ * so it is on the disk by then. */
+static cc_status write_at_once(checkpoint *work, cc_space *space, cc_place place, cc_error *error) {
+    cc_capture *capture = &work->capture;
+    if (capture->ref.offset == 0)
+        return CC_OK;
+    CC_TRY(cc_pager_write(&work->store->pager, &capture->page, &capture->ref, error));
+    cc_capture_settle(space, place.leaf, place.slot, capture);
+    capture->written = true;
+    return CC_OK;
+}
+
 /* Lock held: passes leaves up to one that must be written or the end of the space. */
 static cc_status slice(checkpoint *work, space_entry *entry, bool *done_out, cc_error *error) {
     /* A space dropped meanwhile keeps what was captured so far: its log record takes it out again. */
     cc_space *space = cc_space_by_id(work->store, entry->id);
     work->capture.ref = work->ready_ref = (cc_page_ref){0};
+    work->capture.written = false;
     for (int looked = 0; looked < LOOK; looked++) {
         cc_place place;
         cc_bound upper = {0};
@@ -196,6 +209,8 @@ static cc_status slice(checkpoint *work, space_entry *entry, bool *done_out, cc_
         }
         CC_TRY(keep_bound(&work->upper, &upper, error));
         CC_TRY(look_at(work, entry, space, place, error));
+        if (space->heap.spill != NULL)
+            CC_TRY(write_at_once(work, space, place, error));
         if (work->capture.ref.offset != 0 || work->ready_ref.offset != 0)
             return CC_OK;
     }
@@ -227,7 +242,7 @@ static void take_back(checkpoint *work, const space_entry *entry) {
 
 static cc_status write_captured(checkpoint *work, cc_error *error) {
     cc_pager *pager = &work->store->pager;
-    if (work->capture.ref.offset != 0)
+    if (work->capture.ref.offset != 0 && !work->capture.written)
         CC_TRY(cc_pager_write(pager, &work->capture.page, &work->capture.ref, error));
     if (work->ready_ref.offset != 0)
         CC_TRY(cc_pager_write(pager, &work->ready, &work->ready_ref, error));
@@ -316,10 +331,11 @@ static cc_status recycle(cc_store *store, cc_error *error) {
 
 static cc_status run(cc_store *store, cc_error *error) {
     checkpoint work = {.store = store};
-    CC_TRY(cc_pager_make(&store->pager, error));
     cc_store_lock(store);
     uint64_t logged = store->logged_bytes;
-    cc_status status = begin(&work, error);
+    cc_status status = cc_pager_make(&store->pager, error);
+    if (status == CC_OK)
+        status = begin(&work, error);
     cc_store_unlock(store);
     for (size_t i = 0; i < work.count && status == CC_OK; i++)
         status = walk_space(&work, &work.spaces[i], error);

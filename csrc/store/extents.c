@@ -5,7 +5,7 @@
 
 #include "store/poison.h"
 
-enum { BITS = 64 };
+enum { BITS = 64, BLOCK_SIZE = 4096 };
 
 void cc_extents_init(cc_extents *extents, uint64_t reserved_blocks) {
     *extents = (cc_extents){.reserved = reserved_blocks, .blocks = reserved_blocks, .next = reserved_blocks};
@@ -14,7 +14,22 @@ void cc_extents_init(cc_extents *extents, uint64_t reserved_blocks) {
 void cc_extents_free(cc_extents *extents) {
     for (int i = 0; i < CC_MAP_COUNT; i++)
         free(extents->maps[i].words);
+    free(extents->pins);
     *extents = (cc_extents){0};
+}
+
+/* A pin count for each block that the maps have room for. */
+static cc_status reserve_pins(cc_extents *extents) {
+    size_t count = extents->maps[CC_TAKEN].count * BITS;
+    if (extents->pin_count >= count)
+        return CC_OK;
+    uint16_t *pins = cc_store_alloc_fails() ? NULL : realloc(extents->pins, count * sizeof *pins);
+    if (pins == NULL)
+        return CC_ERR_NOMEM;
+    memset(pins + extents->pin_count, 0, (count - extents->pin_count) * sizeof *pins);
+    extents->pins = pins;
+    extents->pin_count = count;
+    return CC_OK;
 }
 
 /* Every map has room for `blocks`: what is grown stays grown, so that a run can be marked in several. */
@@ -32,7 +47,7 @@ static cc_status reserve(cc_extents *extents, uint64_t blocks) {
         map->words = words;
         map->count = count;
     }
-    return CC_OK;
+    return extents->counts_pins ? reserve_pins(extents) : CC_OK;
 }
 
 /* The bits from `bit` on. */
@@ -101,6 +116,7 @@ static uint64_t find(cc_extents *extents, uint64_t count) {
         if (first != extents->next)
             return first;
         extents->scarce = count;
+        extents->unsearched = 0;
     }
     return find_end(extents);
 }
@@ -129,6 +145,7 @@ void cc_extents_release(cc_extents *extents, uint64_t first, uint64_t count) {
         uint64_t others = 0;
         for (int map = CC_HELD; map <= CC_BUILDING; map++)
             others |= extents->maps[map].words[at];
+        others |= extents->maps[CC_PINNED].words[at];
         extents->maps[CC_TAKEN].words[at] &= ~bits | others;
     }
     extents->scarce = 0;
@@ -142,6 +159,36 @@ cc_status cc_extents_mark(cc_extents *extents, cc_map_name map, uint64_t first, 
     *overlap_out = first < extents->reserved || set(&extents->maps[map], first, count);
     set(&extents->maps[CC_TAKEN], first, count);
     return CC_OK;
+}
+
+/* ---- pins ---- */
+void cc_extents_pin(cc_extents *extents, uint64_t offset, uint64_t size) {
+    for (uint64_t block = offset / BLOCK_SIZE; block <= (offset + size - 1) / BLOCK_SIZE; block++) {
+        CC_ASSERT(block < extents->blocks && extents->pins[block] < UINT16_MAX);
+        if (extents->pins[block]++ == 0) {
+            set(&extents->maps[CC_PINNED], block, 1);
+            set(&extents->maps[CC_TAKEN], block, 1);
+        }
+    }
+}
+
+static void unpin_block(cc_extents *extents, uint64_t block) {
+    uint64_t bit = (uint64_t)1 << block % BITS, others = 0;
+    extents->maps[CC_PINNED].words[block / BITS] &= ~bit;
+    for (int map = 0; map < CC_TAKEN; map++)
+        others |= extents->maps[map].words[block / BITS];
+    extents->maps[CC_TAKEN].words[block / BITS] &= ~bit | others;
+    /* Values go one by one: a search of the whole map for each would cost more than some blocks at the end. */
+    if (++extents->unsearched > extents->blocks / 64)
+        extents->scarce = 0;
+}
+
+void cc_extents_unpin(cc_extents *extents, uint64_t offset, uint64_t size) {
+    for (uint64_t block = offset / BLOCK_SIZE; block <= (offset + size - 1) / BLOCK_SIZE; block++) {
+        CC_ASSERT(block < extents->pin_count && extents->pins[block] != 0);
+        if (--extents->pins[block] == 0)
+            unpin_block(extents, block);
+    }
 }
 
 /* ---- the life of a checkpoint ---- */

@@ -5,6 +5,7 @@
  *   building  pages that the checkpoint being taken has named so far
  *   fresh     pages written since, by it or by an eviction, that no finished checkpoint names
  *   young     the fresh ones that were written while a checkpoint is being taken
+ *   pinned    values lie there that are to be read again (spill.h): a count per block
  *
  * A block is free when none of them has it. Nothing is kept on disk: at open the maps are made of what the
  * checkpoints name, so no leak outlives a process. A page that is in memory no longer referred to goes free
@@ -20,7 +21,16 @@ typedef struct {
     size_t count;
 } cc_block_map;
 
-typedef enum { CC_HELD, CC_LIVE, CC_BUILDING, CC_FRESH, CC_YOUNG, CC_TAKEN, CC_MAP_COUNT } cc_map_name;
+typedef enum {
+    CC_HELD,
+    CC_LIVE,
+    CC_BUILDING,
+    CC_FRESH,
+    CC_YOUNG,
+    CC_PINNED,
+    CC_TAKEN,
+    CC_MAP_COUNT
+} cc_map_name;
 
 typedef struct {
     cc_block_map maps[CC_MAP_COUNT]; /* CC_TAKEN: in any of the others */
@@ -28,6 +38,10 @@ typedef struct {
     uint64_t blocks;                 /* of the file, as far as it is used */
     uint64_t next;                   /* behind the run found last */
     uint64_t scarce;                 /* runs of this many blocks are at the end alone; 0: not known */
+    uint64_t unsearched;             /* blocks unpinned since a search ended with `scarce` */
+    bool counts_pins;                /* set before the first block is taken by whoever pins any */
+    uint16_t *pins;                  /* per block */
+    size_t pin_count;
 } cc_extents;
 
 void cc_extents_init(cc_extents *extents, uint64_t reserved_blocks);
@@ -39,6 +53,10 @@ void cc_extents_release(cc_extents *extents, uint64_t first, uint64_t count);
 /* Marks a run in a map of checkpoints; *overlap_out: some block of it was in that map before. CC_ERR_NOMEM. */
 CC_MUST_CHECK cc_status cc_extents_mark(cc_extents *extents, cc_map_name map, uint64_t first, uint64_t count,
                                         bool *overlap_out);
+/* The blocks that hold `size` bytes at `offset`, taken or marked before, are not given out until each pin is off again;
+ * a block has less than 65,536 of them. */
+void cc_extents_pin(cc_extents *extents, uint64_t offset, uint64_t size);
+void cc_extents_unpin(cc_extents *extents, uint64_t offset, uint64_t size);
 void cc_extents_forget(cc_extents *extents, cc_map_name map);
 /* A checkpoint begins; ended: it failed; it is the newest one. */
 void cc_extents_begin(cc_extents *extents);

@@ -120,7 +120,10 @@ static cc_status fill_one(cc_space *index, cc_cell *item) {
     bool present = false;
     cc_cell *entry = NULL;
     cc_buffer *scratch = &index->store->index_keys[0];
-    CC_TRY(image_of(index, item, cc_cell_value(item), scratch, &image, &present));
+    cc_bytes value;
+    if (!cc_space_value(index->base, item, CC_SPILL_ONCE, &value))
+        return cc_spill_failure(index->store, NULL);
+    CC_TRY(image_of(index, item, value, scratch, &image, &present));
     if (!present || find_entry(index, image.key) != NULL)
         return CC_OK;
     CC_TRY(insert_entry(index, &image, item, &entry));
@@ -167,6 +170,7 @@ cc_status cc_index_fill(cc_space *index, size_t count, bool *done_out, cc_error 
     }
     if (status != CC_OK) {
         index->resumes = false; /* what is in already stays: it starts over and finds it there */
+        CC_TRY(cc_store_failure(index->store, error));
         return cc_fail(error, status, "no memory to fill an index");
     }
     *done_out = !more;

@@ -10,6 +10,7 @@
 #include "store/pager.h"
 #include "store/record.h"
 #include "store/snapshot.h"
+#include "store/spill.h"
 #include "store/store.h"
 #include "store/watch.h"
 
@@ -79,6 +80,7 @@ struct cc_store {
     cc_buffer index_work; /* of a write to spaces with indexes */
     cc_buffer index_keys[2];
     size_t snapshot_count;
+    cc_spill *spill; /* NULL: without a memory budget */
 };
 
 /* ---- hashes ---- */
@@ -150,6 +152,17 @@ void cc_space_link(cc_store *store, cc_space *space);
 void cc_space_unlink(cc_store *store, cc_space *space);
 void cc_space_free(cc_space *space);
 cc_space *cc_space_by_id(const cc_store *store, uint32_t id); /* NULL: none */
+
+/* Brings the value of a key, if it has one, into memory until the lock is released. */
+CC_MUST_CHECK cc_status cc_space_hold(cc_space *space, cc_key key);
+/* Where the value of an item is; false when it cannot be read. */
+CC_MUST_CHECK static inline bool cc_space_value(cc_space *space, cc_cell *cell, cc_spill_use use,
+                                                cc_bytes *value_out) {
+    if (CC_UNLIKELY((cell->flags & CC_CELL_APART) != 0))
+        return cc_spill_read(&space->heap, cell, use, value_out);
+    *value_out = cc_cell_value(cell);
+    return true;
+}
 
 /* ---- recovery (recover.c) ---- */
 /* What checkpoint and log hold; *new_out: neither holds anything. `begin_after`: of the log's options. */

@@ -87,6 +87,7 @@ static cc_status replay(cc_store *store, uint64_t begin, cc_error *error) {
         }
         store->last_sequence = record.first;
         store->logged_bytes += record.payload.size;
+        cc_store_settle(store);
     }
     cc_log_reader_close(reader);
     return status == CC_ERR_NOT_FOUND ? CC_OK : status;

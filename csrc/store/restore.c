@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "store/poison.h"
 
 static cc_status corrupt(cc_error *error, const char *what) {
@@ -38,12 +39,26 @@ typedef struct {
     uint64_t item_count, item_bytes;
 } restoring;
 
+/* The page it comes from is where the value lies; in memory it is too, while there is room. */
+static void place_value(restoring *work, cc_cell *cell, const cc_page_item *item, cc_bytes value) {
+    cc_heap *heap = &work->space->heap;
+    uint64_t where = item->value.data == NULL
+                         ? item->away.offset + CC_PAGE_HEAD
+                         : work->entry.leaf.offset + (uint64_t)(value.data - work->page.data);
+    cc_spill_place(heap, cell, where, cc_crc32c(0, value.data, value.size));
+    if (cc_spill_has_room(work->store, value.size))
+        cc_spill_fill(heap, cell, value);
+}
+
 static cc_status make_cell(restoring *work, const cc_page_item *item, cc_cell **cell_out, cc_error *error) {
-    cc_cell *cell = cc_cell_new(&work->space->heap, item->key, item->value_size);
+    cc_heap *heap = &work->space->heap;
+    bool apart = cc_cell_lies_apart(heap, item->key, item->value_size);
+    cc_cell *cell = apart ? cc_cell_new_away(heap, item->key, item->value_size)
+                          : cc_cell_new(heap, item->key, item->value_size);
     cc_bytes value = item->value;
     if (cell == NULL)
         return no_memory(error);
-    cell->flags = CC_CELL_LIVE;
+    cell->flags |= CC_CELL_LIVE;
     if (value.data == NULL) {
         cc_status status = load(work->store, &item->away, CC_PAGE_VALUE, work->space->id, CC_LIVE,
                                 &work->value, error);
@@ -54,7 +69,9 @@ static cc_status make_cell(restoring *work, const cc_page_item *item, cc_cell **
         value = cc_value_page_bytes(work->value.data, item->away.size);
         cc_cell_set_ref(cell, &item->away);
     }
-    if (value.size != 0)
+    if (apart)
+        place_value(work, cell, item, value);
+    else if (value.size != 0)
         memcpy(cc_cell_value_data(cell), value.data, value.size);
     *cell_out = cell;
     return CC_OK;
@@ -160,6 +177,7 @@ static cc_status restore_leaf(restoring *work, cc_leaf **last, cc_error *error) 
     leaf->page = work->entry.leaf;
     leaf->flags = 0;
     *last = leaf;
+    cc_store_settle(work->store); /* keys and indexes grow: values make room */
     return CC_OK;
 }
 
@@ -237,6 +255,7 @@ static void forget(cc_store *store) {
     store->next_id = 0;
     cc_extents_free(&store->pager.extents);
     cc_extents_init(&store->pager.extents, CC_SLOTS);
+    cc_spill_reset(store);
 }
 
 cc_status cc_restore(cc_store *store, uint64_t *begin_out, uint64_t *end_out, cc_error *error) {

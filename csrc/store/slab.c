@@ -18,6 +18,7 @@ struct cc_slab {
     cc_heap *heap; /* NULL: free */
     void *free_cells;
     cc_slab *previous, *next; /* partial, full, or the block's free list (next only) */
+    cc_slab *older, *newer;   /* of the heap */
     uint32_t cell_size;
     uint16_t cell_class;
     uint16_t capacity, used, touched; /* cells; `touched` were handed out at least once */
@@ -136,6 +137,9 @@ void cc_slab_arena_free(cc_slab_arena *arena) {
 }
 
 size_t cc_slab_arena_bytes(const cc_slab_arena *arena) { return arena->block_count * BLOCK_SIZE; }
+size_t cc_slab_arena_used(const cc_slab_arena *arena) {
+    return arena->slabs_used * SLAB_SIZE + arena->large_bytes;
+}
 
 /* ---- slabs ---- */
 static cc_slab *slab_take(cc_slab_arena *arena) {
@@ -144,6 +148,7 @@ static cc_slab *slab_take(cc_slab_arena *arena) {
         return NULL;
     cc_slab *slab = block->free_slabs;
     block->free_slabs = slab->next;
+    arena->slabs_used++;
     if (block->slabs_used++ == 0)
         arena->idle_count--;
     if (block->free_slabs == NULL)
@@ -159,6 +164,7 @@ static void slab_give_back(cc_slab_arena *arena, cc_slab *slab) {
         free_list_push(arena, block);
     block->free_slabs = slab;
     CC_POISON(slab_base(slab), slab_room(slab));
+    arena->slabs_used--;
     if (--block->slabs_used != 0)
         return;
     arena->idle_count++;
@@ -183,6 +189,18 @@ static void list_remove(cc_slab **list, cc_slab *slab) {
         slab->next->previous = slab->previous;
 }
 
+static void age_begin(cc_heap *heap, cc_slab *slab) {
+    slab->older = heap->newest;
+    slab->newer = NULL;
+    *(heap->newest != NULL ? &heap->newest->newer : &heap->oldest) = slab;
+    heap->newest = slab;
+}
+
+static void age_end(cc_heap *heap, cc_slab *slab) {
+    *(slab->older != NULL ? &slab->older->newer : &heap->oldest) = slab->newer;
+    *(slab->newer != NULL ? &slab->newer->older : &heap->newest) = slab->older;
+}
+
 /* ---- heaps ---- */
 void cc_heap_init(cc_heap *heap, cc_slab_arena *arena) { *heap = (cc_heap){.arena = arena}; }
 
@@ -201,7 +219,8 @@ void cc_heap_free(cc_heap *heap) {
         next = run->next;
         free(run);
     }
-    *heap = (cc_heap){.arena = heap->arena};
+    heap->arena->large_bytes -= heap->large_bytes;
+    *heap = (cc_heap){.arena = heap->arena, .spill = heap->spill};
 }
 
 static cc_slab *heap_add_slab(cc_heap *heap, uint32_t cell_class) {
@@ -216,6 +235,7 @@ static cc_slab *heap_add_slab(cc_heap *heap, uint32_t cell_class) {
     slab->used = slab->touched = 0;
     CC_POISON(slab_base(slab), slab_room(slab));
     list_push(&heap->partial[cell_class], slab);
+    age_begin(heap, slab);
     heap->slab_count++;
     return slab;
 }
@@ -258,9 +278,22 @@ void cc_heap_release(cc_heap *heap, void *cell) {
     /* The last partial slab of a class stays, so that one item put and deleted costs no slab. */
     if (slab->used == 0 && (slab->previous != NULL || slab->next != NULL)) {
         list_remove(partial, slab);
+        age_end(heap, slab);
         heap->slab_count--;
         slab_give_back(heap->arena, slab);
     }
+}
+
+static void large_link(cc_heap *heap, cc_large *run) {
+    run->previous = NULL;
+    run->next = heap->large;
+    *(heap->large != NULL ? &heap->large->previous : &heap->large_oldest) = run;
+    heap->large = run;
+}
+
+static void large_unlink(cc_heap *heap, cc_large *run) {
+    *(run->previous != NULL ? &run->previous->next : &heap->large) = run->next;
+    *(run->next != NULL ? &run->next->previous : &heap->large_oldest) = run->previous;
 }
 
 void *cc_heap_alloc_large(cc_heap *heap, size_t size) {
@@ -269,26 +302,80 @@ void *cc_heap_alloc_large(cc_heap *heap, size_t size) {
     cc_large *run = malloc(sizeof *run + size);
     if (run == NULL)
         return NULL;
-    *run = (cc_large){.next = heap->large, .size = size};
-    if (heap->large != NULL)
-        heap->large->previous = run;
-    heap->large = run;
+    *run = (cc_large){.size = size};
+    large_link(heap, run);
     heap->large_bytes += sizeof *run + size;
+    heap->arena->large_bytes += sizeof *run + size;
     return run + 1;
 }
 
 void cc_heap_release_large(cc_heap *heap, void *data) {
     cc_large *run = (cc_large *)data - 1;
-    if (run->previous != NULL)
-        run->previous->next = run->next;
-    else
-        heap->large = run->next;
-    if (run->next != NULL)
-        run->next->previous = run->previous;
+    large_unlink(heap, run);
     heap->large_bytes -= sizeof *run + run->size;
+    heap->arena->large_bytes -= sizeof *run + run->size;
     free(run);
 }
 
 size_t cc_heap_large_size(const void *data) { return ((const cc_large *)data - 1)->size; }
 
 size_t cc_heap_bytes(const cc_heap *heap) { return heap->slab_count * SLAB_SIZE + heap->large_bytes; }
+
+/* ---- emptying ---- */
+/* One bit a cell of the slab: on its free list. */
+static void find_free(cc_slab *slab, uint64_t bits[CC_SLAB_CELLS / 64]) {
+    memset(bits, 0, CC_SLAB_CELLS / 8);
+    for (void *cell = slab->free_cells, *next; cell != NULL; cell = next) {
+        size_t at = (size_t)((uint8_t *)cell - slab_base(slab)) / slab->cell_size;
+        bits[at / 64] |= (uint64_t)1 << at % 64;
+        CC_UNPOISON(cell, sizeof next);
+        memcpy(&next, cell, sizeof next);
+        CC_POISON(cell, slab->cell_size);
+    }
+}
+
+cc_slab *cc_heap_detach(cc_heap *heap, void **cells_out, size_t *count_out) {
+    uint64_t bits[CC_SLAB_CELLS / 64];
+    cc_slab *slab = heap->oldest;
+    *count_out = 0;
+    if (slab == NULL)
+        return NULL;
+    CC_ASSERT(slab->cell_size >= CC_SLAB_CELL_MIN);
+    list_remove(slab->used == slab->capacity ? &heap->full : &heap->partial[slab->cell_class], slab);
+    age_end(heap, slab);
+    find_free(slab, bits);
+    for (size_t at = 0; at < slab->touched; at++)
+        if ((bits[at / 64] >> at % 64 & 1) == 0)
+            cells_out[(*count_out)++] = slab_base(slab) + at * slab->cell_size;
+    CC_ASSERT(*count_out == slab->used);
+    return slab;
+}
+
+uint32_t cc_heap_cell_class(const void *cell) { return slab_of(cell)->cell_class; }
+size_t cc_heap_cell_size(const void *cell) { return slab_of(cell)->cell_size; }
+
+void cc_heap_release_detached(cc_slab *slab, void *cell) {
+    memcpy(cell, &slab->free_cells, sizeof(void *));
+    slab->free_cells = cell;
+    slab->used--;
+    CC_POISON(cell, slab->cell_size);
+}
+
+void cc_heap_attach(cc_heap *heap, cc_slab *slab) {
+    if (slab->used == 0) {
+        heap->slab_count--;
+        slab_give_back(heap->arena, slab);
+        return;
+    }
+    list_push(slab->used == slab->capacity ? &heap->full : &heap->partial[slab->cell_class], slab);
+    age_begin(heap, slab);
+}
+
+void *cc_heap_large_oldest(const cc_heap *heap) {
+    return heap->large_oldest == NULL ? NULL : heap->large_oldest + 1;
+}
+
+void cc_heap_large_renew(cc_heap *heap, void *data) {
+    large_unlink(heap, (cc_large *)data - 1);
+    large_link(heap, (cc_large *)data - 1);
+}

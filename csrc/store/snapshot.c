@@ -214,6 +214,7 @@ static cc_status turn(cc_snapshot *snapshot, size_t limit, cc_buffer *out, size_
         int order = !live.there ? 1 : !kept.there ? -1 : order_of(live.hash, live.key, kept.hash, kept.key);
         const entry *first = order < 0 ? &live : &kept;
         if (!first->absent) {
+            CC_TRY_GOTO(first->value.data == NULL ? cc_store_failure(snapshot->space->store, NULL) : CC_OK);
             CC_TRY_GOTO(cc_entry_append(out, first->key, &first->value));
             entries++;
         }
@@ -233,6 +234,7 @@ static cc_status turn(cc_snapshot *snapshot, size_t limit, cc_buffer *out, size_
     *count += entries;
     return CC_OK;
 cleanup:
+    CC_TRY(cc_store_failure(snapshot->space->store, error));
     return cc_fail(error, status, "no memory to read a snapshot");
 }
 
@@ -251,7 +253,7 @@ cc_status cc_snapshot_read(cc_snapshot *snapshot, size_t size, cc_buffer *out, s
             continue;
         }
         out->size = before; /* this turn did not happen; what the earlier ones read is given out */
-        if (before != begin && status == CC_ERR_NOMEM)
+        if (before != begin && !snapshot->lost)
             status = CC_OK;
         break;
     }

@@ -36,15 +36,26 @@ cc_status cc_space_new(cc_store *store, uint32_t id, cc_bytes name, cc_bytes met
     space->store = store;
     space->id = id;
     cc_heap_init(&space->heap, &store->arena);
+    space->heap.spill = store->spill;
     cc_hash_index_init(&space->index, &space->heap);
     cc_btree_init(&space->tree, &space->heap);
     *space_out = space;
     return CC_OK;
 }
 
+/* Values that lie apart are not the heap's. */
+static void forget_values(cc_space *space) {
+    for (cc_leaf *leaf = cc_btree_seek_hash(&space->tree, 0).leaf; leaf != NULL; leaf = leaf->next)
+        for (uint32_t i = 0; i < leaf->count; i++)
+            if ((leaf->cells[i]->flags & CC_CELL_APART) != 0)
+                cc_spill_forget(&space->heap, leaf->cells[i]);
+}
+
 void cc_space_free(cc_space *space) {
     if (space == NULL)
         return;
+    if (space->heap.spill != NULL && *space->store->alive != 0)
+        forget_values(space);
     for (uint32_t i = 0; i < space->index_count; i++)
         cc_space_free(space->indexes[i]);
     free(space->indexes);
@@ -128,21 +139,30 @@ void *cc_space_attached(const cc_space *space) { return space->owner_data; }
 void cc_space_info_get(const cc_space *space, cc_space_info *info_out) {
     info_out->item_count = space->item_count;
     info_out->item_bytes = space->item_bytes;
-    info_out->memory_bytes = cc_heap_bytes(&space->heap) + cc_hash_index_directory_bytes(&space->index);
+    info_out->memory_bytes = cc_heap_bytes(&space->heap) + space->heap.apart_bytes +
+                             cc_hash_index_directory_bytes(&space->index);
 }
 
 /* ---- points ---- */
+static inline cc_cell *find(const cc_space *space, cc_key key) {
+    uint64_t hash = cc_store_partition_hash(space->store, key.partition);
+    hash = cc_store_key_hash(space->store, hash, key.sort);
+    return cc_hash_index_find(&space->index, hash, key);
+}
+
+cc_status cc_space_hold(cc_space *space, cc_key key) {
+    cc_cell *cell = find(space, key);
+    cc_bytes value;
+    if (cell == NULL || cc_space_value(space, cell, CC_SPILL_STAY, &value))
+        return CC_OK;
+    return cc_spill_failure(space->store, NULL);
+}
+
 bool cc_space_get(cc_space *space, cc_key key, cc_bytes *value_out) {
-    const cc_store *store = space->store;
-    if (CC_UNLIKELY(*store->alive == 0))
+    if (CC_UNLIKELY(*space->store->alive == 0))
         return false;
-    uint64_t hash = cc_store_partition_hash(store, key.partition);
-    hash = cc_store_key_hash(store, hash, key.sort);
-    cc_cell *cell = cc_hash_index_find(&space->index, hash, key);
-    if (cell == NULL)
-        return false;
-    *value_out = cc_cell_value(cell);
-    return true;
+    cc_cell *cell = find(space, key);
+    return cell != NULL && cc_space_value(space, cell, CC_SPILL_KEEP, value_out);
 }
 
 void cc_space_prefetch(cc_space *space, cc_key key) {
@@ -271,10 +291,13 @@ void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *k
         *hash_out = leaf->heads[cursor->slot].hash;
     if (key_out != NULL)
         *key_out = cc_cell_key(cell);
-    if (cursor->space->base != NULL)
+    cc_space *space = cursor->space;
+    if (space->base != NULL) {
         cell = cc_index_item(cell);
-    if (value_out != NULL)
-        *value_out = cc_cell_value(cell);
+        space = space->base;
+    }
+    if (value_out != NULL && !cc_space_value(space, cell, CC_SPILL_TURN, value_out))
+        *value_out = (cc_bytes){NULL, 0};
 }
 
 uint16_t *cc_space_note(const cc_space_cursor *cursor) {

@@ -115,6 +115,8 @@ static cc_status open_directory(cc_store *store, const char *dir, const cc_store
     store->feed_log = store->log;
     store->feed_synced = options->log.durability == CC_DURABILITY_COMMIT;
     CC_TRY(cc_pager_open(&store->pager, fs, dir, read_only, error));
+    if (options->budget_bytes != 0)
+        CC_TRY(cc_spill_open(store, options->budget_bytes, error));
     CC_TRY(cc_store_recover(store, options->log.begin_after, &is_new, error));
     if (read_only)
         return CC_OK;
@@ -132,8 +134,11 @@ static cc_status open_directory(cc_store *store, const char *dir, const cc_store
 /* Everything but the log. In a forked child what others hold is left alone. */
 static void release(cc_store *store) {
     bool ours = *store->alive != 0;
-    for (size_t i = 0; i < store->space_count; i++)
+    for (size_t i = 0; i < store->space_count; i++) {
+        store->spaces[i]->heap.spill = NULL; /* its values go all at once */
         cc_space_free(store->spaces[i]);
+    }
+    cc_spill_close(store);
     if (ours)
         cc_slab_arena_free(&store->arena);
     free(store->spaces);
@@ -173,6 +178,10 @@ cc_status cc_store_open(const char *dir, const cc_store_options *options, cc_sto
                                                          : MEMORY_FEED_MAX;
     if (options->hash_mask != 0)
         store->hash_mask = options->hash_mask;
+    if (options->budget_bytes != 0 && !logged) {
+        status = cc_fail(error, CC_ERR_ARGUMENT, "a memory budget needs a directory and a log to spill to");
+        goto cleanup;
+    }
     if (logged)
         CC_TRY_GOTO(open_directory(store, dir, options, error));
     *store_out = store;
@@ -213,8 +222,18 @@ void cc_store_lock(cc_store *store) {
 }
 bool cc_store_try_lock(cc_store *store) { return *store->alive == 0 || cc_mutex_try_lock(&store->mutex); }
 void cc_store_unlock(cc_store *store) {
-    if (*store->alive != 0)
-        cc_mutex_unlock(&store->mutex);
+    if (*store->alive == 0)
+        return;
+    if (CC_UNLIKELY(store->spill != NULL))
+        cc_spill_unlock(store);
+    cc_mutex_unlock(&store->mutex);
+}
+void cc_store_settle(cc_store *store) {
+    if (CC_UNLIKELY(store->spill != NULL) && *store->alive != 0)
+        cc_spill_settle(store);
+}
+cc_status cc_store_failure(const cc_store *store, cc_error *error) {
+    return CC_LIKELY(store->spill == NULL) ? CC_OK : cc_spill_failure(store, error);
 }
 
 cc_log *cc_store_log(cc_store *store) { return store->log; }
@@ -246,6 +265,7 @@ void cc_store_info_get(cc_store *store, cc_store_info *info_out) {
         info_out->page_file_bytes = pager->extents.blocks * CC_BLOCK;
         info_out->page_used_bytes = cc_extents_used(&pager->extents) * CC_BLOCK;
     }
+    cc_spill_info(store, info_out);
     cc_store_unlock(store);
 }
 
@@ -462,8 +482,18 @@ static void cancel_delete(cc_staged *staged, size_t at) {
             staged[i].cancelled = true;
 }
 
+/* Brings the value into memory that a change replaces, where somebody looks at it. */
+static cc_status fetch_old(const cc_change *change) {
+    const cc_space *space = change->space;
+    if (space->index_count == 0 && space->feed == CC_FEED_OFF && space->snapshots == NULL)
+        return CC_OK;
+    return cc_space_hold(change->space, change->key);
+}
+
 static cc_status stage(const cc_change *changes, size_t at, write_memory *memory) {
     cc_staged *staged = &memory->staged[at];
+    if (CC_UNLIKELY(changes[at].space->heap.spill != NULL))
+        CC_TRY(fetch_old(&changes[at]));
     if (CC_UNLIKELY(changes[at].space->snapshots != NULL))
         cc_snapshot_keep(changes[at].space, changes[at].key);
     CC_TRY(cc_change_stage(&changes[at], staged));
@@ -492,7 +522,8 @@ static cc_status write_staged(cc_store *store, const cc_change *changes, size_t 
     }
     if (status != CC_OK) {
         staged--; /* the last one changed nothing */
-        status = cc_fail(error, status, "no memory for a write of %zu changes", count);
+        if (cc_store_failure(store, error) == CC_OK)
+            status = cc_fail(error, status, "no memory for a write of %zu changes", count);
     } else {
         status = log_changes(store, changes, count, memory, ticket_out, error);
     }
@@ -533,6 +564,8 @@ cc_status cc_store_write(cc_store *store, const cc_change *changes, size_t count
         work_count += changes[i].space->index_count;
         fed = fed || changes[i].space->feed != CC_FEED_OFF;
     }
+    if (CC_UNLIKELY(store->spill != NULL))
+        CC_TRY(cc_spill_admit(store, changes, count, error));
     if (CC_UNLIKELY(work_count != 0))
         CC_TRY(work_memory(store, work_count, &works, error));
     if (CC_UNLIKELY(watched))

@@ -8,7 +8,8 @@
  * Every change is one record of the store's log (csrc/log) before it is visible in memory. Checkpoints
  * bring what is in memory to a page file beside the log, on a thread of their own, so that the log can
  * be recycled; open reads the last one and replays what the log has behind it. One process owns a
- * directory. `dir` NULL: nothing on disk.
+ * directory. `dir` NULL: nothing on disk. With a memory budget values that are not used leave memory for the
+ * page file and come back when they are read (spill.h).
  *
  * Thread rule: every call between cc_store_lock and cc_store_unlock (the short shard lock; a door
  * that holds the GIL tries it and releases the GIL before it waits). Pointers to keys and values
@@ -38,6 +39,8 @@ typedef struct {
     uint64_t hash_mask;        /* 0: all bits of a hash; tests narrow it */
     uint64_t seed;             /* of the hashes of a store that is made; 0: drawn. Replicas share one, so that
                                   they agree on the order of partitions */
+    uint64_t budget_bytes; /* of memory for keys, indexes and values; what is over it in values goes to disk.
+                                  0: all stays in memory. Needs a directory and a log. */
 } cc_store_options;
 
 typedef struct {
@@ -49,6 +52,12 @@ typedef struct {
     uint64_t page_used_bytes;     /* and how much of it holds pages */
     uint64_t log_bytes;           /* to be replayed if the process ended now */
     bool fell_back;               /* open could not read the newest checkpoint and took the one before it */
+    uint64_t used_bytes;          /* of memory_bytes, what keys, indexes and values take, with large values */
+    uint64_t budget_bytes;        /* that it is held to; 0: nothing, and all below is 0 too */
+    uint64_t spilled_items, spilled_bytes; /* values that are on the disk alone */
+    uint64_t disk_reads, disk_read_bytes;  /* of values, since open */
+    uint64_t disk_written_bytes;           /* of values that left memory, beside checkpoints */
+    uint64_t spill_failures;               /* reads and writes of them that failed */
 } cc_store_info;
 
 /* EXPIRE deletes as DELETE does; readers of the log see by it that nobody asked for the deletion. */
@@ -107,7 +116,13 @@ void cc_space_attach(cc_space *space, void *owner_data, void (*destroy)(void *ow
 void *cc_space_attached(const cc_space *space);
 void cc_space_info_get(const cc_space *space, cc_space_info *info_out);
 
-/* False when absent. */
+/* After reads of values, under the same lock, before anything is concluded from them: the status of one that could not
+ * be read from the disk (CC_ERR_IO, CC_ERR_CORRUPT, CC_ERR_NOMEM). CC_OK, always, without a memory budget. */
+CC_MUST_CHECK cc_status cc_store_failure(const cc_store *store, cc_error *error);
+/* Between slices of a long walk under one lock: values given out so far need no longer be there. */
+void cc_store_settle(cc_store *store);
+
+/* False when absent, and when cc_store_failure says why not. */
 bool cc_space_get(cc_space *space, cc_key key, cc_bytes *value_out);
 /* Starts fetching what a get of `key` reads first; a batch calls it a few keys ahead. */
 void cc_space_prefetch(cc_space *space, cc_key key);
@@ -147,7 +162,8 @@ bool cc_space_previous(cc_space_cursor *cursor);
 int cc_space_compare(const cc_space_cursor *cursor, uint64_t hash, cc_key key);
 /* Whether the entry is of a partition. */
 bool cc_space_in_partition(const cc_space_cursor *cursor, uint64_t hash, cc_bytes partition);
-/* What is not wanted may be NULL; the item's bytes are not touched. */
+/* What is not wanted may be NULL; the item's bytes are not touched where they are in memory. value_out->data is NULL
+ * when the value cannot be read: see cc_store_failure. */
 void cc_space_entry(const cc_space_cursor *cursor, uint64_t *hash_out, cc_key *key_out, cc_bytes *value_out);
 /* What the owner noted of the value, which it may do later too; 0: nothing. */
 uint16_t *cc_space_note(const cc_space_cursor *cursor);

@@ -5,6 +5,7 @@
 #include "table/internal.h"
 
 static const uint64_t GIGABYTE = (uint64_t)1 << 30;
+enum { SETTLE = 64 }; /* items looked at before those that came from the disk are given up */
 
 static bool has_local(const cc_table_schema *schema) {
     for (size_t i = 0; i < schema->index_count; i++)
@@ -21,7 +22,8 @@ static uint64_t size_with_entries(const cc_table_schema *schema, cc_bytes item) 
     return size;
 }
 
-static uint64_t gigabytes(cc_space *space, const cc_table_schema *schema, cc_bytes partition) {
+static uint64_t gigabytes(cc_store *store, cc_space *space, const cc_table_schema *schema,
+                          cc_bytes partition) {
     cc_space_info info;
     cc_space_info_get(space, &info);
     if (info.item_bytes * (1 + schema->index_count) < GIGABYTE)
@@ -30,12 +32,15 @@ static uint64_t gigabytes(cc_space *space, const cc_table_schema *schema, cc_byt
     cc_space_cursor cursor;
     cc_key key;
     cc_bytes item;
+    uint32_t looked = 0;
     bool more = cc_space_seek(space, (cc_key){partition, {NULL, 0}}, &cursor);
     for (; more; more = cc_space_next(&cursor)) {
         cc_space_entry(&cursor, NULL, &key, &item);
-        if (!cc_bytes_equal(key.partition, partition))
-            break;
+        if (!cc_bytes_equal(key.partition, partition) || item.data == NULL)
+            break; /* what cannot be read the caller is told */
         size += size_with_entries(schema, item);
+        if (++looked % SETTLE == 0)
+            cc_store_settle(store);
     }
     return size / GIGABYTE;
 }
@@ -69,7 +74,7 @@ static cc_status add(cc_call *call, cc_bytes table_name, uint32_t table, cc_byte
         if (reply->collections[i].table == table && cc_bytes_equal(reply->collections[i].key, made.key))
             return CC_OK;
     CC_TRY(cc_key_part(key->partition_type, false, value, call->arena, &partition, call->error));
-    made.gigabytes = gigabytes(space, schema, partition);
+    made.gigabytes = gigabytes(call->tables->store, space, schema, partition);
     reply->collections[reply->collection_count++] = made;
     return CC_OK;
 }

@@ -9,6 +9,7 @@
 #include "table/internal.h"
 
 enum { EXPIRE_LOOK = 512, EXPIRE_DELETE = 128 };  /* items of a slice: well under a millisecond */
+enum { EXPIRE_BYTES = 1 << 20 };                  /* and what they may take when they come from the disk */
 #define EXPIRE_AGE_MAX ((int64_t)5 * 365 * 86400) /* what is older was never meant as a time */
 
 typedef struct {
@@ -57,11 +58,15 @@ static cc_status look(cc_space *space, const expired_range *range, cc_arena *are
     cc_space_cursor cursor;
     cc_key key = {{NULL, 0}, {NULL, 0}};
     cc_bytes item;
-    size_t looked = 0, count = 0;
+    size_t looked = 0, count = 0, bytes = 0;
     bool more = go_on(space, expiry, &cursor);
-    for (; more && looked < EXPIRE_LOOK && count < EXPIRE_DELETE; more = cc_space_next(&cursor)) {
+    for (; more && looked < EXPIRE_LOOK && count < EXPIRE_DELETE && bytes < EXPIRE_BYTES;
+         more = cc_space_next(&cursor)) {
         cc_space_entry(&cursor, NULL, &key, &item);
+        if (CC_UNLIKELY(item.data == NULL))
+            return CC_ERR_IO;
         looked++;
+        bytes += item.size;
         if (!expired(range, item))
             continue;
         cc_change *change = &changes[count++];
@@ -87,7 +92,9 @@ static cc_status slice(cc_tables *tables, cc_bytes name, const expired_range *ra
     CC_TRY(cc_table_find(tables, name, &space, &schema, error));
     cc_change *changes = cc_arena_alloc(arena, EXPIRE_DELETE * sizeof *changes);
     size_t count = 0;
-    if (changes == NULL || look(space, range, arena, expiry, changes, &count) != CC_OK)
+    cc_status status = changes == NULL ? CC_ERR_NOMEM : look(space, range, arena, expiry, changes, &count);
+    CC_TRY(cc_store_failure(tables->store, error));
+    if (status != CC_OK)
         return cc_no_memory(error);
     *written_out = count != 0;
     if (count == 0)

@@ -172,15 +172,18 @@ static cc_status put_change(cc_export *self, const cc_feed_change *change, const
     return cc_buffer_append_text(out, self->ion ? "}}\n" : "}\n");
 }
 
-static cc_status put_changes(cc_export *self, cc_bytes entries, cc_space *old, const cc_key_schema *schema,
-                             uint32_t images, cc_buffer *out, cc_export_sum *sum, cc_error *error) {
+static cc_status put_changes(cc_export *self, cc_store *store, cc_bytes entries, cc_space *old,
+                             const cc_key_schema *schema, uint32_t images, cc_buffer *out, cc_export_sum *sum,
+                             cc_error *error) {
     while (entries.size != 0) {
         cc_feed_change change = {0};
         if (!cc_snapshot_entry(&entries, &change.key, &change.value) ||
             !take_stamp(&change.value, &change.time_ms))
             return no_entries(error);
+        cc_store_settle(store); /* the image of the change before */
         if (!cc_space_get(old, change.key, &change.old))
             change.old = (cc_bytes){NULL, 0};
+        CC_TRY(cc_store_failure(store, error));
         bool has_new = change.value.size != 0, has_old = change.old.size != 0;
         if (!has_new && !has_old)
             continue;
@@ -200,7 +203,7 @@ cc_status cc_export_changes(cc_export *self, cc_bytes entries, cc_tables *tables
     cc_store_lock(tables->store);
     cc_status status = cc_table_find_any(tables, old, &space, &schema, error);
     if (status == CC_OK)
-        status = put_changes(self, entries, space, schema, images, out, sum, error);
+        status = put_changes(self, tables->store, entries, space, schema, images, out, sum, error);
     cc_store_unlock(tables->store);
     return status;
 }

@@ -76,7 +76,8 @@ CC_MUST_CHECK cc_status cc_table_find_any(cc_tables *tables, cc_bytes name, cc_s
  * schema over, also when it fails. */
 CC_MUST_CHECK cc_status cc_table_attach(cc_space *space, cc_table_schema *schema, cc_error *error);
 /* Fills all indexes at once, for a table that nobody uses yet. */
-CC_MUST_CHECK cc_status cc_table_fill_locked(cc_space *space, cc_table_schema *schema, cc_error *error);
+CC_MUST_CHECK cc_status cc_table_fill_locked(cc_store *store, cc_space *space, cc_table_schema *schema,
+                                             cc_error *error);
 /* Indexes are not logged: open makes them again out of the items. */
 CC_MUST_CHECK cc_status cc_tables_build_indexes(cc_tables *tables, cc_error *error);
 

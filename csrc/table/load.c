@@ -51,15 +51,18 @@ cc_status cc_table_load(cc_tables *tables, cc_bytes name, cc_bytes entries, uint
     return cc_store_wait(tables->store, &ticket, CC_DURABILITY_DEFAULT, error);
 }
 
-static cc_status filter(cc_space *space, bool present, cc_bytes entries, cc_buffer *out, uint64_t *count,
-                        cc_error *error) {
+static cc_status filter(cc_store *store, cc_space *space, bool present, cc_bytes entries, cc_buffer *out,
+                        uint64_t *count, cc_error *error) {
     while (entries.size != 0) {
         const uint8_t *entry = entries.data;
         cc_key key;
         cc_bytes value;
         if (!cc_snapshot_entry(&entries, &key, &value))
             return cc_fail(error, CC_ERR_CORRUPT, "entries are cut short");
-        if (cc_space_get(space, key, &value) != present)
+        bool there = cc_space_get(space, key, &value);
+        CC_TRY(cc_store_failure(store, error));
+        cc_store_settle(store);
+        if (there != present)
             continue;
         if (cc_buffer_append(out, entry, (size_t)(entries.data - entry)) != CC_OK)
             return cc_no_memory(error);
@@ -75,7 +78,7 @@ cc_status cc_table_filter(cc_tables *tables, cc_bytes name, bool present, cc_byt
     cc_store_lock(tables->store);
     cc_status status = cc_table_find_any(tables, name, &space, &schema, error);
     if (status == CC_OK)
-        status = filter(space, present, entries, out, count, error);
+        status = filter(tables->store, space, present, entries, out, count, error);
     cc_store_unlock(tables->store);
     return status;
 }

@@ -63,6 +63,8 @@ static cc_status run_forward(cc_call *call, const cc_key_range *range, cc_page *
                           : !cc_space_in_partition(&cursor, hash, range->partition))
             break;
         cc_space_entry(&cursor, NULL, NULL, &item);
+        if (CC_UNLIKELY(item.data == NULL))
+            return cc_store_failure(call->tables->store, call->error);
         CC_TRY(cc_page_add(page, &cursor, item));
     }
     return CC_OK;
@@ -83,6 +85,8 @@ static cc_status run_backward(cc_call *call, const cc_key_range *range, cc_page 
             cc_space_compare(&cursor, hash, begin) < 0)
             break;
         cc_space_entry(&cursor, NULL, NULL, &item);
+        if (CC_UNLIKELY(item.data == NULL))
+            return cc_store_failure(call->tables->store, call->error);
         if (!range->has_to || cc_space_compare(&cursor, hash, end) < 0)
             CC_TRY(cc_page_add(page, &cursor, item));
     }

@@ -49,6 +49,8 @@ cc_status cc_scan_source(cc_call *call) {
         cc_space_entry(&cursor, &hash, &key, &item);
         if (hash > last)
             break;
+        if (CC_UNLIKELY(item.data == NULL))
+            return cc_store_failure(call->tables->store, call->error);
         if (start.partition.data != NULL && cc_bytes_equal(key.partition, start.partition) &&
             cc_bytes_equal(key.sort, start.sort))
             continue;

@@ -185,7 +185,10 @@ static cc_status collect(cc_searcher *self) {
         return cc_no_memory(call->error);
     for (uint32_t i = 0; i < search->count; i++) {
         cc_bytes item;
-        CC_ASSERT(cc_space_get(call->space, cc_vector_search_key(search, &search->hits[i]), &item));
+        if (!cc_space_get(call->space, cc_vector_search_key(search, &search->hits[i]), &item)) {
+            CC_TRY(cc_store_failure(call->tables->store, call->error));
+            CC_ASSERT(!"what a vector index finds is an item");
+        }
         if (call->search.program != NULL && !cc_evaluate(&call->search, item))
             continue;
         CC_TRY(show(self, item, whole, &bytes));

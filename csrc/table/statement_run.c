@@ -108,6 +108,7 @@ static cc_status run_in_batch(cc_call *call, size_t at, cc_reply *reply, cc_erro
     else
         status = run_one(&own, &one->bound);
     cc_buffer_free(&own.scratch);
+    CC_TRY(cc_store_failure(call->tables->store, error));
     return status;
 }
 

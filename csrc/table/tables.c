@@ -95,7 +95,7 @@ cc_status cc_table_create(cc_tables *tables, cc_bytes name, cc_bytes description
     if (status == CC_OK) {
         status = cc_table_attach(space, schema, error);
         if (status == CC_OK)
-            status = cc_table_fill_locked(space, schema, error);
+            status = cc_table_fill_locked(tables->store, space, schema, error);
         if (status != CC_OK) /* nobody has seen it */
             (void)!cc_space_drop(tables->store, name, NULL);
     } else {
@@ -291,6 +291,15 @@ void cc_refusal_count(cc_verb verb, cc_error *error) {
     error->message[sizeof counted - 1 + size] = '\0';
 }
 
+/* A value that could not be read from the disk is no absent item, whatever the verb made of it. A batch of statements
+ * knows it of each of them. */
+static cc_status check_reads(const cc_call *call, cc_status status) {
+    if (call->request->verb == CC_VERB_STATEMENT_BATCH)
+        return status;
+    CC_TRY(cc_store_failure(call->tables->store, call->error));
+    return status;
+}
+
 cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool locked, cc_arena *arena,
                            cc_reply *reply_out, cc_error *error) {
     *reply_out = (cc_reply){0};
@@ -310,11 +319,11 @@ cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool lo
     } else if (status == CC_OK) {
         if (!locked)
             cc_store_lock(tables->store);
-        status = run_verb(&call);
+        status = check_reads(&call, run_verb(&call));
         if (CC_UNLIKELY(tables->owing != NULL))
             cc_throttle_settle(tables, status == CC_OK);
         if (CC_UNLIKELY(request->metrics) && status == CC_OK)
-            status = cc_call_collections(&call);
+            status = check_reads(&call, cc_call_collections(&call));
         if (!locked)
             cc_store_unlock(tables->store);
     }

@@ -41,13 +41,13 @@ cc_status cc_table_attach(cc_space *space, cc_table_schema *schema, cc_error *er
     return CC_OK;
 }
 
-cc_status cc_table_fill_locked(cc_space *space, cc_table_schema *schema, cc_error *error) {
+cc_status cc_table_fill_locked(cc_store *store, cc_space *space, cc_table_schema *schema, cc_error *error) {
     for (size_t i = 0; i < schema->index_count; i++)
         for (bool done = false; !done;)
             CC_TRY(cc_index_fill(schema->indexes[i].entries, SIZE_MAX, &done, error));
     for (size_t i = 0; i < schema->vector_count; i++)
-        for (bool done = false; !done;)
-            CC_TRY(cc_vectors_fill(space, &schema->vectors[i], SIZE_MAX, &done, error));
+        for (bool done = false; !done; cc_store_settle(store))
+            CC_TRY(cc_vectors_fill(store, space, &schema->vectors[i], FILL_SLICE, &done, error));
     return CC_OK;
 }
 
@@ -61,7 +61,7 @@ cc_status cc_tables_build_indexes(cc_tables *tables, cc_error *error) {
         if (status != CC_OK)
             continue; /* not a table's description: whoever asks for it as one is told */
         CC_TRY(cc_table_attach(space, schema, error));
-        CC_TRY(cc_table_fill_locked(space, schema, error));
+        CC_TRY(cc_table_fill_locked(tables->store, space, schema, error));
     }
     return CC_OK;
 }
@@ -161,7 +161,7 @@ static cc_status fill_slice(cc_tables *tables, cc_bytes name, bool *done_out, cc
             continue;
         bool filled;
         *done_out = false;
-        return cc_vectors_fill(space, &schema->vectors[i], FILL_VECTORS, &filled, error);
+        return cc_vectors_fill(tables->store, space, &schema->vectors[i], FILL_VECTORS, &filled, error);
     }
     return CC_OK;
 }

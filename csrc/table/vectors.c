@@ -171,20 +171,23 @@ static cc_status fill(cc_space *space, cc_vector_index *index, size_t count, boo
     *more = from.size == 0 ? cc_space_seek_hash(space, 0, &cursor) : cc_space_seek(space, key, &cursor);
     for (; *more && count != 0; count--, *more = cc_space_next(&cursor)) {
         cc_space_entry(&cursor, &hash, &key, &item);
+        if (CC_UNLIKELY(item.data == NULL))
+            return CC_ERR_IO;
         CC_TRY(cc_matrix_reserve(index->matrix, 1, key.partition.size + key.sort.size));
         keep(index, key, item);
     }
     if (!*more)
         return CC_OK;
-    cc_space_entry(&cursor, &hash, &key, &item);
+    cc_space_entry(&cursor, &hash, &key, NULL);
     return keep_resume(index, key);
 }
 
-cc_status cc_vectors_fill(cc_space *space, cc_vector_index *index, size_t count, bool *done_out,
-                          cc_error *error) {
+cc_status cc_vectors_fill(cc_store *store, cc_space *space, cc_vector_index *index, size_t count,
+                          bool *done_out, cc_error *error) {
     bool more = false;
     if (fill(space, index, count, &more) != CC_OK) {
         cc_buffer_clear(&index->resume); /* it starts over, and finds the same */
+        CC_TRY(cc_store_failure(store, error));
         return cc_fail(error, CC_ERR_NOMEM, "no memory to fill a vector index");
     }
     *done_out = !more;

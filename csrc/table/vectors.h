@@ -39,8 +39,8 @@ void cc_vectors_hand_over(const cc_table_schema *from, cc_table_schema *to);
 void cc_vectors_watch(cc_space *space, cc_table_schema *schema);
 void cc_vectors_free(cc_table_schema *schema);
 /* Puts up to `count` more items into the index; *done_out when all are in. */
-CC_MUST_CHECK cc_status cc_vectors_fill(cc_space *space, cc_vector_index *index, size_t count, bool *done_out,
-                                        cc_error *error);
+CC_MUST_CHECK cc_status cc_vectors_fill(cc_store *store, cc_space *space, cc_vector_index *index,
+                                        size_t count, bool *done_out, cc_error *error);
 
 /* The numbers of a list as floats; false: not `count` numbers within a float's range. */
 bool cc_vector_read(cc_value list, uint32_t count, float *vector_out);

@@ -3,13 +3,17 @@
  * The model is an array of entries in the order (hash, partition, sort), searched by halves. Narrow
  * hash masks force equal hashes of different partitions and overflowing hash segments; few distinct
  * first bytes force equal heads; long keys, empty keys and growing values force every cell class.
- * After each round the tree's invariants are walked and both directions of the cursor compared. */
+ * After each round the tree's invariants are walked and both directions of the cursor compared.
+ *
+ * With a memory budget the same operations run on a simulated disk: at each release of the lock values leave memory, by
+ * the budget's smallness most or all of them, and checkpoints move them to other places of the page file. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
 #include "store/internal.h"
 #include "support/check.h"
+#include "support/fault_fs.h"
 
 typedef struct {
     uint64_t hash;
@@ -100,6 +104,7 @@ typedef struct {
     size_t prefix;            /* shared leading bytes of every sort key */
     size_t value_max;
     uint64_t mask;
+    uint64_t budget; /* 0: all in memory */
 } shape;
 
 typedef struct {
@@ -228,13 +233,51 @@ static void compare_all(const model *m) {
 }
 
 static size_t operations;
+static uint64_t disk_reads, spilled_most;
+
+static cc_store *open_store(const shape *s, fault_fs *disk) {
+    cc_store *store = NULL;
+    cc_store_options options = {
+        .log = {.fs = fault_fs_table(disk), .segment_min = 1 << 18, .segment_max = 1 << 22},
+        .checkpoint_bytes = UINT64_MAX,
+        .hash_mask = s->mask,
+        .budget_bytes = s->budget};
+    CHECK_OK(s->budget == 0 ? cc_store_open(NULL, NULL, &store, NULL)
+                            : cc_store_open("d", &options, &store, NULL));
+    store->hash_mask = s->mask;
+    return store;
+}
+
+/* As often as the lock is released, but for a few operations under one lock; now and then a checkpoint. */
+static void settle(cc_store *store) {
+    cc_store_info info;
+    if (store->spill == NULL || below(3) == 0)
+        return;
+    CHECK_OK(cc_store_failure(store, NULL));
+    cc_store_settle(store);
+    if (below(1500) == 0)
+        CHECK_OK(cc_store_checkpoint(store, NULL));
+    cc_store_info_get(store, &info);
+    disk_reads = info.disk_reads;
+    if (info.spilled_bytes > spilled_most)
+        spilled_most = info.spilled_bytes;
+}
+
+/* Nothing is on the disk alone or pinned there that no item has. */
+static void check_nothing_spilled(cc_store *store) {
+    const cc_extents *extents = &store->pager.extents;
+    cc_store_info info;
+    cc_store_info_get(store, &info);
+    CHECK(info.spilled_items == 0 && info.spilled_bytes == 0);
+    for (size_t i = 0; i < extents->pin_count; i++)
+        CHECK(extents->pins[i] == 0);
+}
 
 static void run_shape(const shape *s, uint64_t seed, size_t rounds, size_t round_size) {
-    cc_store *store = NULL;
+    fault_fs *disk = fault_fs_new();
+    cc_store *store = open_store(s, disk);
     model models[2] = {0};
     random_state = seed * 0x9e3779b97f4a7c15u + 1;
-    CHECK_OK(cc_store_open(NULL, NULL, &store, NULL));
-    store->hash_mask = s->mask;
     CHECK_OK(cc_space_create(store, cc_bytes_text("a"), cc_bytes_text(""), &models[0].space, NULL));
     CHECK_OK(cc_space_create(store, cc_bytes_text("b"), cc_bytes_text(""), &models[1].space, NULL));
     for (size_t round = 0; round < rounds && check.failures_here == 0; round++) {
@@ -245,6 +288,7 @@ static void run_shape(const shape *s, uint64_t seed, size_t rounds, size_t round
             else
                 read_some(m, s);
             operations++;
+            settle(store);
         }
         compare_all(&models[0]);
         compare_all(&models[1]);
@@ -269,13 +313,16 @@ static void run_shape(const shape *s, uint64_t seed, size_t rounds, size_t round
         CHECK(models[i].space->tree.root == NULL);
         free(models[i].entries);
     }
+    check_nothing_spilled(store);
     CHECK_OK(cc_store_close(store, NULL));
+    fault_fs_free(disk);
 }
 
 #define SHAPE_TEST(name, ...)                                                                                \
     TEST(name) {                                                                                             \
         static const shape s = {__VA_ARGS__};                                                                \
-        for (uint64_t seed = 1; seed <= seeds && check.failures_here == 0; seed++)                           \
+        for (uint64_t seed = 1;                                                                              \
+             seed <= (s.budget == 0 ? seeds : (seeds + 2) / 3) && check.failures_here == 0; seed++)          \
             run_shape(&s, seed, 9, 2000);                                                                    \
     }
 
@@ -290,6 +337,14 @@ SHAPE_TEST(few_hashes, .partitions = 600, .sorts = 9, .prefix = 9, .value_max = 
 SHAPE_TEST(low_hash_bits, .partitions = 900, .sorts = 6, .value_max = 30, .mask = 0xff)
 SHAPE_TEST(big_values, .partitions = 40, .sorts = 12, .value_max = 20000, .mask = UINT64_MAX)
 SHAPE_TEST(tiny, .partitions = 3, .sorts = 3, .value_max = 900, .mask = UINT64_MAX)
+
+SHAPE_TEST(all_spilled, .partitions = 300, .sorts = 9, .value_max = 900, .mask = UINT64_MAX, .budget = 1)
+SHAPE_TEST(some_spilled, .partitions = 600, .sorts = 9, .value_max = 2500, .mask = UINT64_MAX,
+           .budget = 1500000)
+SHAPE_TEST(big_values_spilled, .partitions = 40, .sorts = 12, .value_max = 20000, .mask = UINT64_MAX,
+           .budget = 700000)
+SHAPE_TEST(spilled_under_few_hashes, .partitions = 600, .sorts = 9, .prefix = 9, .value_max = 300,
+           .mask = 0xc000000000000000u, .budget = 300000)
 
 /* Random order of single inserts, growing and shrinking sizes of one tree: 200,000 keys. */
 TEST(large_tree) {
@@ -338,6 +393,13 @@ int main(int argc, char **argv) {
     RUN(low_hash_bits);
     RUN(big_values);
     RUN(tiny);
+    RUN(all_spilled);
+    RUN(some_spilled);
+    RUN(big_values_spilled);
+    RUN(spilled_under_few_hashes);
+    printf("with a budget: up to %llu bytes on the disk alone, %llu reads of it in the last run\n",
+           (unsigned long long)spilled_most, (unsigned long long)disk_reads);
+    CHECK(spilled_most > 100000 && disk_reads > 1000);
     RUN(large_tree);
     printf("%zu operations\n", operations);
     return REPORT();

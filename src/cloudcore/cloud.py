@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import os
 import re
 import threading
@@ -22,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from cloudcore.clock import Clock
+from cloudcore.sizes import memory_budget
 
 if TYPE_CHECKING:
     import boto3
@@ -111,6 +111,7 @@ class Place:
                 sinks=self._sink,
                 enforce_throughput=root.enforce_throughput,
                 meter=root.meter,
+                memory=root.memory,
                 objects=lambda: self.objects,
             )
 
@@ -439,7 +440,9 @@ class Cloud(Place):
     held to AWS's default quotas. streams_bound: bytes that may wait in all streams together before puts are
     refused; default 64 GiB, or half of the free disk, or 1 GiB in memory. enforce_throughput: item operations
     are held to the provisioned and maximum on-demand throughput of their tables and indexes. meter: the
-    request units of tables are counted, for bill(); without it their lines say nothing.
+    request units of tables are counted, for bill(); without it their lines say nothing. memory: bytes, or as
+    "512MiB", that keys, indexes and items of tables may take in memory, in each account and region; items
+    over it are read from the disk (docs/howto/larger-than-memory.md). None: all stay in memory.
     """
 
     def __init__(
@@ -458,6 +461,7 @@ class Cloud(Place):
         enforce_throughput: bool = False,
         meter: bool = True,
         streams_bound: int | None = None,
+        memory: int | str | None = None,
     ):
         super().__init__(self, account, region)
         self.reach, self.quotas = dict(reach or {}), quotas
@@ -465,6 +469,7 @@ class Cloud(Place):
         self._auth = auth
         self._secret = os.urandom(24).hex() if auth is not None else "local"
         self.durability = durability
+        self.memory = memory_budget(memory, os.fspath(path), durability)
         self.clock = clock or Clock()
         self.addresses: list[str] = []
         """URLs of the listeners that are open."""
@@ -477,7 +482,7 @@ class Cloud(Place):
         clustered = address.startswith(CLUSTERED)
         if clustered:
             _refuse_on_cluster(durability=durability != "process", streams_bound=streams_bound is not None,
-                               enforce_throughput=enforce_throughput)  # fmt: skip
+                               enforce_throughput=enforce_throughput, memory=memory is not None)  # fmt: skip
             self._objects = "s3" if objects is None else objects
         self.in_memory = clustered or address == ":memory:"
         self._scratch = _scratch() if self.in_memory else None
@@ -533,25 +538,11 @@ class Cloud(Place):
 
     def metrics(self) -> dict[str, Any]:
         """Counters of everything that is open: `operations` (of the listeners, by operation), `tables`,
-        `functions` and `streams` (a dict each, with account, region and name), `memory_bytes`."""
-        operations: dict[str, dict[str, Any]] = {}
-        for endpoint in self._open_endpoints():
-            for name, entry in endpoint.operations().items():
-                held = operations.setdefault(name, {"count": 0, "refused": 0, "seconds": 0.0, "buckets": []})
-                for member in ("count", "refused", "seconds"):
-                    held[member] += entry[member]
-                pairs = itertools.zip_longest(held["buckets"], entry["buckets"], fillvalue=0)
-                held["buckets"] = [mine + its for mine, its in pairs]
-        found: dict[str, Any] = {"operations": operations, "tables": [], "functions": [], "streams": []}
-        for place in self.places():
-            at = {"account": place.account, "region": place.region}
-            for service, kind in (("dynamodb", "tables"), ("lambda", "functions"), ("firehose", "streams")):
-                if service in place._services:
-                    counted = place._services[service].metrics()
-                    found[kind] += [{**at, "name": name, **entry} for name, entry in counted.items()]
-        with open("/proc/self/statm", encoding="ascii") as file:
-            found["memory_bytes"] = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        return found
+        `functions`, `streams` and `stores` (a dict each, with account, region and name), `memory_bytes`."""
+        from cloudcore.counters import counters
+
+        services = [(place.account, place.region, place._services) for place in self.places()]
+        return counters(self._open_endpoints(), services)
 
     def bill(self, prices: str | None = None) -> list[Line]:
         """What all of this would have cost on AWS since `ledger.since`, by table, function and stream.

@@ -59,6 +59,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="what may wait in all delivery streams together (default: 64 GiB, or half of the free disk)",
     )  # fmt: skip
     parser.add_argument(
+        "--memory", metavar="SIZE",
+        help="what tables may take in memory, in each account and region, as 512MiB; items over it are read"
+        " from the disk (default: all are in memory)",
+    )  # fmt: skip
+    parser.add_argument(
         "--grace", type=float, default=5.0, metavar="SECONDS",
         help="what functions that run have to end when this stops (default 5); then they are ended",
     )  # fmt: skip
@@ -110,6 +115,7 @@ def run(options: argparse.Namespace) -> int:
             enforce_throughput=options.enforce_throughput,
             meter=options.meter,
             streams_bound=options.streams_bound,
+            memory=options.memory,
             reach={begin: to for begin, _, to in (each.partition("=") for each in options.reach)},
         )
         stack.callback(cloud.close, options.grace)

@@ -48,7 +48,7 @@ def read(connection: Connection) -> dict[str, Any]:
 
 def lines(before: dict[str, Any], now: dict[str, Any], seconds: float, where: str) -> list[str]:
     """The page for two looks `seconds` apart."""
-    out = [f"cloudcore {where}   memory {now['memory_bytes'] / 1e6:.0f} MB", ""]
+    out = [f"cloudcore {where}   memory {now['memory_bytes'] / 1e6:.0f} MB{_held(now)}", ""]
     out.append(f"{'OPERATION':<40}{'CALLS/S':>10}{'CALLS':>12}{'REFUSED':>9}{'P50':>10}{'P99':>10}")
     found = sorted(now["operations"].items(), key=lambda pair: -pair[1]["count"])
     for name, entry in found[:20]:
@@ -73,6 +73,18 @@ def lines(before: dict[str, Any], now: dict[str, Any], seconds: float, where: st
             f"{entry['throttles']:>10}{entry['gb_seconds']:>10.3g}"
         )
     return out
+
+
+def _held(now: dict[str, Any]) -> str:
+    """What the tables take of their memory budgets; nothing where none has one."""
+    held = [entry for entry in now["stores"] if entry["budget_bytes"] != 0]
+    if not held:
+        return ""
+    used, budget, spilled = (
+        sum(entry[member] for entry in held) / 1e6
+        for member in ("used_bytes", "budget_bytes", "spilled_bytes")
+    )
+    return f"   tables {used:.0f} of {budget:.0f} MB, {spilled:.0f} MB on disk"
 
 
 def _name(entry: dict[str, Any]) -> str:

@@ -35,7 +35,8 @@ class DynamoDB:
     can be read for `stream_retention_seconds`. enforce_throughput: item operations are held to the
     throughput of their tables and indexes, on the clock's time. `objects` gives the object store
     that tables are exported to; without it that is refused. meter: units are counted, for billed(). make: the
-    class of the tables.
+    class of the tables. memory: bytes that keys, indexes and items may take; items over it are read from the
+    disk. 0: no bound.
     """
 
     operations = CONTROL | ITEM
@@ -54,6 +55,7 @@ class DynamoDB:
         objects: Callable[[], Any] | None = None,
         meter: bool = True,
         make: Callable[..., Tables] = Tables,
+        memory: int = 0,
     ):
         self.account = account
         self.region = region
@@ -76,6 +78,7 @@ class DynamoDB:
             feed_retention_ms=int(stream_retention_seconds * 1000),
             enforce_throughput=enforce_throughput,
             meter=meter,
+            memory_budget=memory,
         )
         self.usage = Usage(self)
         """What tables took, for the bill."""

@@ -41,6 +41,21 @@ _TABLE = {
     "read_units": ("read_units_total", "Read request units"),
     "write_units": ("write_units_total", "Write request units, indexes included"),
 }
+_STORE = {
+    "used_bytes": ("used_bytes", "Memory that keys, indexes and items of tables take"),
+    "budget_bytes": ("memory_budget_bytes", "Memory that they are held to; 0 when they are not"),
+    "spilled_items": ("spilled_items", "Items whose value is on the disk alone"),
+    "spilled_bytes": ("spilled_bytes", "Bytes of such items"),
+    "disk_reads": ("disk_reads_total", "Reads of the disk for such items"),
+    "disk_read_bytes": ("disk_read_bytes_total", "Bytes of such reads"),
+    "disk_written_bytes": ("spill_written_bytes_total", "Bytes that left memory for the disk"),
+    "spill_failures": ("spill_failures_total", "Such reads and writes that failed"),
+    "page_file_bytes": ("page_file_bytes", "Size of the file of checkpoints and spilled items"),
+    "page_used_bytes": ("page_used_bytes", "What of it is in use"),
+    "log_bytes": ("log_to_replay_bytes", "Log that opening would replay"),
+    "checkpoints": ("checkpoints_total", "Checkpoints that were taken"),
+    "checkpoint_failures": ("checkpoint_failures_total", "Checkpoints that failed"),
+}
 _STEP = 8  # latency buckets: every second doubling is enough for a chart
 
 
@@ -51,6 +66,7 @@ def text(found: dict[str, Any]) -> bytes:
         *_family("cloudcore_stream_", "stream", found["streams"], _STREAM),
         *_family("cloudcore_function_", "function", found["functions"], _FUNCTION),
         *_family("cloudcore_table_", "table", found["tables"], _TABLE),
+        *_family("cloudcore_store_", "store", found["stores"], _STORE),
         *_head("cloudcore_process_resident_memory_bytes", "gauge", "Resident memory of this process"),
         f"cloudcore_process_resident_memory_bytes {found['memory_bytes']}",
     ]
