@@ -1,6 +1,6 @@
 /* test_store_spill.c: stores under a memory budget: values on the disk alone beside checkpoints, kills and reopenings, ten
  * times the budget, threads, and every disk call and allocation failing. The plain operations against their model are in
- * test_store_model.c, power cuts in test_store_crash.c. */
+ * test_store_model.c. */
 #include <stdlib.h>
 #include <unistd.h>
 
