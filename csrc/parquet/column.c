@@ -190,10 +190,11 @@ static cc_status leave_dictionary(cc_parquet_column *column, cc_buffer *scratch)
 /* Leaves the dictionary where it does not pay: at four distinct values in five, or when it has grown large. */
 static cc_status settle(cc_parquet_column *column, cc_parquet_scratch *scratch, cc_error *error) {
     const cc_parquet_dictionary *dictionary = &column->dictionary;
+    bool large = dictionary->values.size > column->options->dictionary_bytes;
     bool distinct = (uint64_t)dictionary->count * 5 >= column->seen * 4;
-    if (column->seen != 0 && column->seen < STEP) /* too few to tell; no values need none */
+    if (!column->in_dictionary || !(distinct || large))
         return CC_OK;
-    if (!column->in_dictionary || !(distinct || dictionary->values.size > column->options->dictionary_bytes))
+    if (!large && column->seen != 0 && column->seen < STEP) /* too few to tell; no values need none */
         return CC_OK;
     if (distinct && column->dictionary_pages == 0)
         return leave_dictionary(column, &scratch->body) == CC_OK ? CC_OK : no_memory(error);
@@ -216,15 +217,17 @@ static size_t step_end(const cc_parquet_column *column, const cc_parquet_levels 
     if (column->in_dictionary) {
         size_t most = room / 4 < STEP ? room / 4 : STEP;
         end = end - at < most ? end : at + most;
-    } else if (column->leaf->width != 0) {
-        end = end - at < room / width ? end : at + room / width;
-    } else {
+        room = column->options->dictionary_bytes; /* of texts: long ones are to be seen in time */
+    }
+    if (column->leaf->width == 0) {
         size_t taken = 0, rest = at;
         CC_ASSERT(from->offsets != NULL);
         for (; rest < end && taken < room; rest++)
             if (definition == NULL || definition[rest] == column->max_definition)
                 taken += 4 + text_at(from, value++).size;
         end = rest;
+    } else if (!column->in_dictionary) {
+        end = end - at < room / width ? end : at + room / width;
     }
     size_t rows_left = ROWS_MAX > column->entries ? ROWS_MAX - column->entries : 1;
     end = end - at > rows_left ? at + rows_left : end;
@@ -278,7 +281,7 @@ cc_status cc_parquet_column_append(cc_parquet_column *column, const struct Arrow
             return no_memory(error);
         at = end;
         value += values;
-        if (column->seen >= STEP)
+        if (column->in_dictionary && column->seen != 0)
             CC_TRY(settle(column, scratch, error));
         if (column->values.size >= column->options->page_bytes || column->entries >= ROWS_MAX)
             CC_TRY(cc_parquet_page_end(column, scratch, error));

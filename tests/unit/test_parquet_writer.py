@@ -154,3 +154,15 @@ def check_statistics(data: bytes, table: pa.Table) -> None:
                 continue
             kept = [found.statistics.min, found.statistics.max]
             assert kept == [min(given.to_pylist()), max(given.to_pylist())]
+
+
+@pytest.mark.parametrize("distinct", [True, False])
+def test_long_texts_leave_the_dictionary_and_end_their_pages(distinct: bool) -> None:
+    texts = [f"{n if distinct else n % 40:07d}" * 1000 for n in range(1000)]
+    table = pa.table({"t": [None] * 10 + texts})
+    data = written(table, codec="UNCOMPRESSED", page_bytes=1 << 16)
+    assert read(data, table.schema).equals(table)
+    column = pq.ParquetFile(io.BytesIO(data)).metadata.row_group(0).column(0)
+    first = column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
+    assert column.data_page_offset - first < 3 * (128 << 10)  # the dictionary page, where there is one
+    assert len(data) > 6_000_000  # 40 texts of 7,000 bytes are more than a dictionary may hold
