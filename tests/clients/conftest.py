@@ -47,11 +47,15 @@ def environment() -> Callable[[str], Path]:
 def served(tmp_path):
     """The environment variables by which a program finds a fresh cloud, and nothing else of AWS."""
     with cloudcore.open(tmp_path / "data") as cloud, cloud.serve() as endpoint:
-        yield {
-            "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8",
-            "AWS_ENDPOINT_URL": endpoint.url, "AWS_REGION": cloud.region, "AWS_DEFAULT_REGION": cloud.region,
-            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
-        }  # fmt: skip
+        yield variables_of(cloud, endpoint, tmp_path)
+
+
+def variables_of(cloud, endpoint, home: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8",
+        "AWS_ENDPOINT_URL": endpoint.url, "AWS_REGION": cloud.region, "AWS_DEFAULT_REGION": cloud.region,
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
+    }  # fmt: skip
 
 
 def run(command: list[str], variables: dict[str, str], directory: Path) -> None:

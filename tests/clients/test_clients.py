@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from conftest import PROGRAMS, run
+import cloudcore
+from conftest import PROGRAMS, run, variables_of
 
 PYTHON = {
     "boto3_client": "boto3",
@@ -41,3 +42,12 @@ def test_node(program, environment, served, tmp_path):
 def test_awscli(environment, served, tmp_path):
     path = f"{environment('awscli') / 'bin'}{os.pathsep}{served['PATH']}"
     run(["bash", str(PROGRAMS / "awscli.sh")], served | {"PATH": path}, tmp_path)
+
+
+def test_awscli_over_tls(environment, tmp_path):
+    """The same program; of the certificate it knows by AWS_CA_BUNDLE."""
+    with cloudcore.open(tmp_path / "data") as cloud, cloud.serve(tls=True) as endpoint:
+        assert endpoint.url.startswith("https://")
+        path = f"{environment('awscli') / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        variables = variables_of(cloud, endpoint, tmp_path) | {"PATH": path, "AWS_CA_BUNDLE": str(endpoint.certificate)}
+        run(["bash", str(PROGRAMS / "awscli.sh")], variables, tmp_path)

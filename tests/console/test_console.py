@@ -211,6 +211,38 @@ def test_a_table_into_an_index_in_a_few_clicks(page: Any, cloud: cloudcore.Cloud
     assert "INSERT" in page.locator("tbody").inner_text()
 
 
+def test_failed_records_are_looked_at_and_replayed(page: Any, cloud: cloudcore.Cloud) -> None:
+    clicks = cloud.stream("clicks", bucket="lake", prefix="clicks/", error_prefix="failed/", format="parquet", schema="id int")
+    mended = cloud.stream("mended", bucket="lake", prefix="mended/")
+    clicks.put_batch([b'{"id": "one"}', b'{"id": 2}', b"no json", b"<b>no</b>"])
+    assert clicks.flush(60) and clicks.status()["failed"] == 3
+    page.goto("/_cloudcore/streams/clicks")
+    page.get_by_role("link", name="Failed records").click()
+    assert page.locator("tbody tr").count() == 3
+    assert "<b>no</b>" in page.locator("tbody").inner_text()
+    page.get_by_label("Into").select_option("mended")
+    page.get_by_role("button", name="Replay 3 records").click()
+    assert page.get_by_role("status").inner_text() == "3 records put into mended."
+    assert "No record has failed." in page.locator("main").inner_text()
+    assert mended.flush(60)
+    (key,) = cloud.objects.list("lake", "mended/")
+    assert cloud.objects.get("lake", key) == b'{"id": "one"}no json<b>no</b>'
+    assert len(list(cloud.objects.list("lake", "replayed/failed/"))) == 1
+
+
+def test_the_bill(page: Any, cloud: cloudcore.Cloud) -> None:
+    orders = cloud.table("orders", pk="customer:S")
+    for n in range(4):
+        orders.put({"customer": str(n), "text": "x" * 3000})
+    page.get_by_role("link", name="Bill").click()
+    text = page.locator("main").inner_text()
+    assert "orders" in text and "write request units" in text and "12" in text
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Begin again").click()
+    assert page.get_by_role("status").inner_text() == "Counting begins again."
+    assert "write request units" not in page.locator("main").inner_text()
+
+
 def test_requests_and_rates(page: Any, cloud: cloudcore.Cloud) -> None:
     import boto3
 
@@ -232,10 +264,13 @@ def test_requests_and_rates(page: Any, cloud: cloudcore.Cloud) -> None:
 
 def test_dark_and_narrow(page: Any, cloud: cloudcore.Cloud) -> None:
     cloud.table("orders", pk="customer:S").put({"customer": "ann", "note": "x" * 400})
+    clicks = cloud.stream("clicks", bucket="lake", format="parquet", schema="id int", error_prefix="failed/")
+    clicks.put(b"no json")
+    assert clicks.flush(60)
     page.get_by_role("button", name="Switch between light and dark").click()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.set_viewport_size({"width": 390, "height": 800})
-    for path in ("", "tables", "tables/orders", "functions/new", "streams/new", "requests"):
+    for path in ("", "tables", "tables/orders", "functions/new", "streams/new", "streams/clicks/failed", "requests", "bill"):
         page.goto(f"/_cloudcore/{path}")
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, path
@@ -250,7 +285,7 @@ def test_by_keyboard(page: Any) -> None:
     assert page.url.endswith("#main")
 
 
-@pytest.mark.parametrize("path", ["", "tables", "tables/new", "functions/new", "streams/new", "requests"])
+@pytest.mark.parametrize("path", ["", "tables", "tables/new", "functions/new", "streams/new", "requests", "bill"])
 def test_every_field_has_a_name(page: Any, path: str) -> None:
     page.goto(f"/_cloudcore/{path}")
     nameless = page.evaluate(

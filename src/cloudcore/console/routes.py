@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudcore.console import bill, functions, items, overview, requests, streams, tables, wizard
+from cloudcore.console import bill, failures, functions, items, overview, requests, streams, tables, wizard
 
 ROUTES = [
     (method, [part for part in path.split("/") if part], page)
@@ -39,6 +39,8 @@ ROUTES = [
         ("POST", "streams/*/flush", streams.flush),
         ("POST", "streams/*/delete", streams.delete),
         ("GET", "streams/*/preview", streams.preview),
+        ("GET", "streams/*/failed", failures.show),
+        ("POST", "streams/*/replay", failures.replay),
         ("GET", "bill", bill.show),
         ("POST", "bill/reset", bill.reset),
         ("GET", "requests", requests.listing),
