@@ -174,3 +174,12 @@ def test_transform(
     assert "100 dropped, 1 rejected" in capsys.readouterr().out
     assert run("in.ndjson", "--to", "other", "--transform", "mine.none.handler") == 2
     assert "there is no mine/none.py here" in capsys.readouterr().err
+
+
+def test_counts_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "in.ndjson"
+    source.write_bytes(b'{"a":1}\n{"a":\n{"a":2}\n')
+    assert run(str(source), "--to", str(tmp_path / "out"), "--json", "--strict") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found.pop("seconds") > 0
+    assert found == {"lines": 3, "delivered": 2, "dropped": 0, "rejected": 1, "objects": 2, "lines_before": 0}

@@ -87,3 +87,15 @@ def test_a_function_that_runs_for_minutes(tmp_path, number):
             assert json.loads(link.makefile().readline())[0] == "async"
             link.sendall(b"!")
             link.close()
+
+
+def test_where_it_serves_as_json(tmp_path):
+    command = [sys.executable, "-m", "cloudcore.cli.main", "serve", "--port", "0", "--data", str(tmp_path), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        found = json.loads(server.stdout.readline())
+        with urllib.request.urlopen(found["url"] + "/_cloudcore/health") as answer:
+            assert answer.status == 200
+        server.terminate()
+        assert server.wait(60) == 0 and server.stdout.read() == ""
+    assert found["environment"]["AWS_ENDPOINT_URL"] == found["url"] and found["environment"]["AWS_REGION"] == "us-east-1"
+    assert (found["console"], found["unix"], found["auth"]) == (found["url"] + "/_cloudcore/", None, None)

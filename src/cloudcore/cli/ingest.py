@@ -52,6 +52,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="exit status 1 when a line was rejected")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -204,6 +205,12 @@ class _Ingest:
                 print(f"{self.name}: more bad lines; see {self.to / 'errors'}", file=sys.stderr)
 
     def _report(self, status: dict[str, int], before: int, seconds: float) -> int:
+        if self.options.json:
+            names = {"records_in": "lines", "failed": "rejected"}
+            counted = ("records_in", "delivered", "dropped", "failed", "objects")
+            found = {names.get(name, name): status[name] for name in counted}
+            print(json.dumps(found | {"lines_before": before, "seconds": round(seconds, 3)}))
+            return 1 if self.options.strict and status["failed"] else 0
         resumed = f" ({before:,} before)" if before else ""
         print(
             f"{status['records_in']:,} lines{resumed}: {status['delivered']:,} records delivered, "

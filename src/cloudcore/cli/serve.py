@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import signal
 import threading
+from typing import Any
 
 from cloudcore.cli.connection import publish, retract
 from cloudcore.cli.env import variables
@@ -75,6 +77,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--console", choices=("write", "read", "off"),
         help="the pages under /_cloudcore/ (default: write on loopback, read elsewhere)",
     )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="say where in a line of JSON")
 
 
 def _opened(options: argparse.Namespace) -> str:
@@ -121,20 +124,30 @@ def run(options: argparse.Namespace) -> int:
         stack.callback(cloud.close, options.grace)
         tls = (options.tls_cert, options.tls_key or options.tls_cert) if options.tls_cert else options.tls
         endpoint = cloud.serve(options.port, options.host, console=console, tls=tls)  # closes with the cloud
-        if options.unix:
-            print(f"unix socket: {cloud.serve(unix=options.unix, console=console).url.removeprefix('unix:')}")
+        unix = cloud.serve(unix=options.unix, console=console).url if options.unix else None
         if not cloud.in_memory:
             publish(cloud.path, endpoint.url, cloud.region, endpoint.certificate)
             stack.callback(retract, cloud.path)
         shown = variables(endpoint.url, cloud.region)
         if endpoint.certificate is not None:
             shown["AWS_CA_BUNDLE"] = os.path.abspath(endpoint.certificate)
-        print("export " + " ".join(f"{k}={v}" for k, v in shown.items()))
-        if console is not None and cloud.node is None:
-            print(f"console: {endpoint.url}/_cloudcore/")
-        if options.auth is None:
-            print("signatures are not checked: loopback only", flush=True)
-        else:
-            print(f"every request is checked by the keys of {options.auth}", flush=True)
+        pages = f"{endpoint.url}/_cloudcore/" if console is not None and cloud.node is None else None
+        _tell(options, {"url": endpoint.url, "unix": unix, "console": pages, "environment": shown})
         stop.wait()
     return 0
+
+
+def _tell(options: argparse.Namespace, found: dict[str, Any]) -> None:
+    """What is served and how it is reached, once it answers."""
+    if options.json:
+        print(json.dumps(found | {"auth": options.auth}), flush=True)
+        return
+    if found["unix"]:
+        print(f"unix socket: {found['unix'].removeprefix('unix:')}")
+    print("export " + " ".join(f"{name}={value}" for name, value in found["environment"].items()))
+    if found["console"]:
+        print(f"console: {found['console']}")
+    if options.auth is None:
+        print("signatures are not checked: loopback only", flush=True)
+    else:
+        print(f"every request is checked by the keys of {options.auth}", flush=True)

@@ -39,7 +39,8 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "-"
     if seconds < 1:
-        return f"{seconds * 1000:.2g} ms"
+        ms = seconds * 1000
+        return f"{ms:.2g} ms" if ms < 99.5 else f"{ms:.0f} ms"
     if seconds < 120:
         return f"{seconds:.3g} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
