@@ -117,6 +117,10 @@ def test_client_context_reaches_the_handler(functions: Any) -> None:
     create(functions, source=source)
     context = base64.b64encode(b'{"custom": {"k": "v"}, "client": {"app_title": "t"}}').decode()
     assert invoke(functions, ClientContext=context)[0] == [{"k": "v"}, "t"]
+    large = base64.b64encode(b'{"custom": {"k": "%s"}}' % (b"v" * 2700)).decode()
+    assert len(large) > 3583
+    with pytest.raises(functions.exceptions.InvalidRequestContentException, match="no longer than 3583 bytes"):
+        invoke(functions, ClientContext=large)
 
 
 def test_dry_run_runs_nothing(functions: Any, cloud: cloudcore.Cloud) -> None:

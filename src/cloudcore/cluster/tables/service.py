@@ -111,6 +111,11 @@ class ClusterDynamoDB:
         replica = None if self._range is None else self._range.replica
         return {} if replica is None else replica.service.metrics()
 
+    def info(self) -> dict[str, int]:
+        """What this node's replica holds, as Tables.info() tells; nothing before it is there."""
+        replica = None if self._range is None else self._range.replica
+        return {} if replica is None else replica.tables.info()
+
     def billed(self) -> dict[str, dict[str, float]]:
         """Units are not counted on a cluster."""
         return {}

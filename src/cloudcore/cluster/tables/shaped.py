@@ -21,6 +21,10 @@ class ClusterTables(Shaped):
     def __init__(self, service: ClusterDynamoDB):
         self._service = service
 
+    def info(self) -> dict[str, int]:
+        """As Tables.info(), of this node's replica."""
+        return self._service.info()
+
     def send(self, operation: str, body: bytes) -> dict[str, Any]:
         """An operation of any kind, of a request that is JSON. Raises ApiError."""
         return self._service.asked(operation, body)

@@ -108,8 +108,8 @@ class KafkaReader(Reader):
         self._consumer.assign(list(wanted))
         new = [p for p in wanted if str(p.partition) not in self.feed.positions]
         if new:
+            ends = await self._consumer.end_offsets(new)  # first: none is passed over
             at = await self._consumer.offsets_for_times(dict.fromkeys(new, self._start_ms))
-            ends = await self._consumer.end_offsets(new)
             begin = {str(p.partition): at[p].offset if at.get(p) else ends[p] for p in new}
             self.feed.store([], begin)
         self._assigned = wanted

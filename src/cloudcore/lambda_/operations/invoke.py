@@ -10,6 +10,7 @@ from cloudcore.errors import ApiError
 from cloudcore.lambda_.configuration import refused
 
 TAIL_BYTES = 4096
+CONTEXT_MAX = 3583
 _TAKEN = {"FunctionName", "InvocationType", "LogType", "ClientContext", "Payload", "Qualifier", "TenantId",
           "DurableExecutionName"}
 
@@ -61,6 +62,11 @@ def client_context(value: str | None) -> bytes | None:
     """The JSON text in a ClientContext. Raises InvalidRequestContentException."""
     if not value:
         return None
+    if len(value) > CONTEXT_MAX:
+        raise ApiError(
+            "InvalidRequestContentException",
+            f"Client context must be no longer than {CONTEXT_MAX} bytes of Base64-encoded data.",
+        )
     try:
         return base64.b64decode(value, validate=True)
     except ValueError:  # not base64, or not ASCII
