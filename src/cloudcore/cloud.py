@@ -613,19 +613,22 @@ class Cloud(Place):
 
     def _partition_key(self, table: str) -> str | None:
         """The partition key of the table of an ARN, if it is open."""
-        parts = table.split(":", 5)
-        if len(parts) != 6 or (parts[4], parts[3]) not in self._places:
-            return None
-        return self._places[parts[4], parts[3]].dynamodb.partition_key(parts[5].split("/")[1])
+        place, _, resource = self._place_of(table)
+        return None if place is None else place.dynamodb.partition_key(resource.split("/")[1])
 
     def _policy_of(self, arn: str) -> str | None:
         """The policy that the table or the function of an ARN has, if it is open and has one."""
-        parts = arn.split(":", 5)
-        place = self._places.get((parts[4], parts[3])) if len(parts) == 6 else None
-        if place is None or parts[2] not in ("dynamodb", "lambda"):
+        place, service, resource = self._place_of(arn)
+        if place is None or service not in ("dynamodb", "lambda"):
             return None
-        service = place.dynamodb if parts[2] == "dynamodb" else place.lambda_
-        return service.policy_of(parts[5])
+        return (place.dynamodb if service == "dynamodb" else place.lambda_).policy_of(resource)
+
+    def _place_of(self, arn: str) -> tuple[Place | None, str, str]:
+        """(its account and region if they are open, the service, what is named there) of an ARN."""
+        parts = arn.split(":", 5)
+        if len(parts) != 6:
+            return None, "", ""
+        return self._places.get((parts[4], parts[3])), parts[2], parts[5]
 
     def close(self, grace_s: float = 5.0) -> None:
         """Close every service that was used. Idempotent.

@@ -238,6 +238,10 @@ def test_a_new_node_reads_the_log_and_over_http(pair: Any, server: Servers, stor
         assert other.list_tables()["TableNames"] == []  # another account's, in another region, has a log of its own
         until("others follow it", lambda: ("111122223333", "eu-west-1") in a.node._ranges)
         assert json.loads(json.dumps(c.metrics()))["tables"]
+        arn, policy = "arn:aws:dynamodb:us-east-1:000000000000:table/told", json.dumps({"Statement": {
+            "Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem", "Resource": "*"}})  # fmt: skip
+        client.put_resource_policy(ResourceArn=arn, Policy=policy)
+        until("a guard at the node would know it", lambda: c._policy_of(arn) == policy)
 
 
 def test_a_node_that_leaves_is_not_missed(server: Servers, store: LocalObjects) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import threading
@@ -184,18 +185,14 @@ class DynamoDB:
     def partition_key(self, table: str) -> str | None:
         """The name of a table's partition key; None when there is no such table."""
         described = self.tables.describe(table)
-        if described is None:
-            return None
-        schema = json.loads(described[0])["KeySchema"]
-        return next(str(key["AttributeName"]) for key in schema if key["KeyType"] == "HASH")
+        return None if described is None else _guarded(described[0])[0]
 
     def policy_of(self, resource: str) -> str | None:
         """The policy of the table of `table/NAME...`, an index of it too; None when it has none."""
         kind, _, rest = resource.partition("/")
         name, _, part = rest.partition("/")
         described = self.tables.describe(name) if kind == "table" and not part.startswith("stream/") else None
-        policy = None if described is None else json.loads(described[0]).get("Policy")
-        return None if policy is None else str(policy["Policy"])
+        return None if described is None else _guarded(described[0])[1]
 
     def _resume(self) -> None:
         """What an earlier process was at goes on."""
@@ -246,6 +243,14 @@ class DynamoDB:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+@functools.lru_cache(256)
+def _guarded(description: bytes) -> tuple[str, str | None]:
+    """(partition key, policy) of a table: what a guard asks for with every request."""
+    stored = json.loads(description)
+    key = next(str(key["AttributeName"]) for key in stored["KeySchema"] if key["KeyType"] == "HASH")
+    return key, stored["Policy"]["Policy"] if "Policy" in stored else None
 
 
 def _no_sinks(arn: str) -> Sink:

@@ -19,6 +19,7 @@ from cloudcore.errors import ApiError, ClosedError
 
 if TYPE_CHECKING:
     from cloudcore._table import Tables
+    from cloudcore.cluster.tables.replica import Replica
 
 _WAIT_S = 40.0
 
@@ -47,6 +48,11 @@ class ClusterDynamoDB:
         if self._range is None:
             self._range = self._begin()
         return self._range
+
+    @property
+    def _replica(self) -> Replica | None:
+        """What this node has of the log so far; it does not begin one."""
+        return None if self._range is None else self._range.replica
 
     def call_json(self, operation: str, body: bytes) -> Answer:
         """(HTTP status, JSON body) of one operation; a refusal is a body too, never raised."""
@@ -108,12 +114,12 @@ class ClusterDynamoDB:
 
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Items and bytes of every table, by name, as this node's replica has them."""
-        replica = None if self._range is None else self._range.replica
+        replica = self._replica
         return {} if replica is None else replica.service.metrics()
 
     def info(self) -> dict[str, int]:
         """What this node's replica holds, as Tables.info() tells; nothing before it is there."""
-        replica = None if self._range is None else self._range.replica
+        replica = self._replica
         return {} if replica is None else replica.tables.info()
 
     def billed(self) -> dict[str, dict[str, float]]:
@@ -122,13 +128,18 @@ class ClusterDynamoDB:
 
     def priced(self, name: str) -> dict[str, Any]:
         """What the price of a table depends on besides its use, as this node's replica has it."""
-        replica = None if self._range is None else self._range.replica
+        replica = self._replica
         return {"bytes": 0} if replica is None else replica.service.priced(name)
 
     def partition_key(self, table: str) -> str | None:
         """The name of a table's partition key; None when there is no such table."""
         replica = self.range.replica
         return None if replica is None else replica.service.partition_key(table)
+
+    def policy_of(self, resource: str) -> str | None:
+        """The policy of a table, as this node's replica has it."""
+        replica = self.range.replica
+        return None if replica is None else replica.service.policy_of(resource)
 
     def close(self) -> None:
         """The node goes on following the log."""
