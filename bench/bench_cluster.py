@@ -28,6 +28,15 @@ BATCHES = int(os.environ.get("CLOUDCORE_BENCH_BATCHES", "400"))
 THREADS = 4
 
 
+def end(children: list[subprocess.Popen[str]]) -> None:
+    """Let the nodes close."""
+    for child in children:
+        with contextlib.suppress(OSError):
+            child.stdin.write("\n")
+            child.stdin.close()
+        child.wait(60)
+
+
 def _free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -102,8 +111,4 @@ def test_puts_and_delivery(benchmark: Any, tmp_path: Path, servers: Any, count: 
         )
         assert found == wanted
     finally:
-        for child in children:
-            with contextlib.suppress(OSError):
-                child.stdin.write("\n")
-                child.stdin.close()
-            child.wait(60)
+        end(children)

@@ -8,7 +8,6 @@ node's microseconds for a strongly and for an eventually consistent read. Every 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import statistics
 import subprocess
@@ -19,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from .bench_cluster import servers  # noqa: F401 - the fixture
+from .bench_cluster import end, servers  # noqa: F401 - the fixture
 
 PUTS = int(os.environ.get("CLOUDCORE_BENCH_PUTS", "3200"))
 THREADS = 8
@@ -69,8 +68,4 @@ def test_puts_and_reads(benchmark: Any, tmp_path: Path, servers: Any, count: int
         }  # fmt: skip
         print(benchmark.extra_info)
     finally:
-        for child in children:
-            with contextlib.suppress(OSError):
-                child.stdin.write("\n")
-                child.stdin.close()
-            child.wait(60)
+        end(children)

@@ -11,6 +11,7 @@
 #include "support/directory.h"
 #include "support/fault_fs.h"
 #include "support/store_history.h"
+#include "support/store_threads.h"
 
 #ifdef __SANITIZE_THREAD__
 enum { STRIDE = 13 };
@@ -551,40 +552,6 @@ TEST(a_full_disk_refuses_puts) {
 }
 
 /* ---- threads, on a real disk ---- */
-typedef struct {
-    cc_store *store;
-    history *h;
-    _Atomic bool done;
-    uint64_t reads;
-} shared;
-
-static void *write_all(void *context) {
-    shared *s = context;
-    steps(s->h, s->store, 4000);
-    s->done = true;
-    return NULL;
-}
-
-static void *read_all(void *context) {
-    shared *s = context;
-    while (!s->done) {
-        cc_space_cursor cursor;
-        uint64_t bytes = 0;
-        cc_store_lock(s->store);
-        cc_space *space = cc_space_at(s->store, 0);
-        for (bool more = space != NULL && cc_space_seek_hash(space, 0, &cursor); more;
-             more = cc_space_next(&cursor), s->reads++) {
-            cc_bytes value;
-            cc_space_entry(&cursor, NULL, NULL, &value);
-            bytes += value.size;
-        }
-        CHECK(space == NULL || bytes == space->item_bytes);
-        cc_store_unlock(s->store);
-        usleep(20); /* the lock is not fair */
-    }
-    return NULL;
-}
-
 TEST(threads_beside_the_checkpointer) {
     fresh_directory();
     history h = {.seed = 41, .large_in = 200};
@@ -593,13 +560,11 @@ TEST(threads_beside_the_checkpointer) {
                                 .budget_bytes = 1};
     cc_store *store = NULL;
     CHECK_OK(cc_store_open(directory, &options, &store, NULL));
-    shared s = {.store = store, .h = &h};
-    pthread_t writer, reader;
-    CHECK(pthread_create(&writer, NULL, write_all, &s) == 0);
-    CHECK(pthread_create(&reader, NULL, read_all, &s) == 0);
+    store_threads s = {.store = store, .h = &h, .operations = 4000};
+    store_threads_begin(&s);
     for (int i = 0; i < 3; i++)
         CHECK_OK(cc_store_checkpoint(store, NULL));
-    CHECK(pthread_join(writer, NULL) == 0 && pthread_join(reader, NULL) == 0);
+    store_threads_end(&s);
     cc_store_info info = info_of(store);
     printf("%llu checkpoints and %llu reads of the disk beside 4000 writes\n",
            (unsigned long long)info.checkpoints, (unsigned long long)info.disk_reads);

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from mapping_writer import killed
 
 import cloudcore
 
@@ -26,21 +24,6 @@ def handler(event, context):
     for record in event["Records"]:
         image = record["dynamodb"]["NewImage"]
         table.put_item(Item={"n": int(image["n"]["N"])})
-"""
-WRITER = """
-import sys, time
-import cloudcore
-serial = int(sys.argv[2])
-with cloudcore.open(sys.argv[1]) as cloud:
-    table = cloud.table("tab")
-    cloud.lambda_
-    print("open", flush=True)
-    for _ in range(100):
-        serial += 1
-        table.put({"id": f"key-{serial % 7}", "n": serial})
-        print(serial, flush=True)
-        time.sleep(0.004)
-    time.sleep(600)
 """
 
 
@@ -58,33 +41,13 @@ def create(directory: Path) -> None:
         )  # fmt: skip
 
 
-def place(directory: Path) -> str:
-    (kept,) = directory.glob("*/*/lambda/event-source-places/*.json")
-    return kept.read_text()
-
-
 @pytest.mark.crash
 def test_killed_followers(tmp_path):
     dice = random.Random(SEED)
     create(tmp_path / "db")
     acknowledged, found = 0, [0]
     for _ in range(CYCLES):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path / "db"), str(acknowledged)],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
-        began = place(tmp_path / "db")
-        deadline = time.monotonic() + 120
-        while place(tmp_path / "db") == began:  # until it has come further
-            assert time.monotonic() < deadline, SEED
-            time.sleep(0.005)
-        time.sleep(dice.uniform(0, 1))
-        process.send_signal(signal.SIGKILL)
-        lines = process.stdout.read().split("\n")[:-1]
-        process.wait()
-        acknowledged = max([acknowledged, *(int(line) for line in lines if line.isdigit())])
+        acknowledged = killed(tmp_path / "db", acknowledged, 100, dice, 1, SEED)
         with cloudcore.open(tmp_path / "db") as cloud:
             found.append(sum(1 for _ in cloud.table("seen").scan()))
     with cloudcore.open(tmp_path / "db") as cloud:

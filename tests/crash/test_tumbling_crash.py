@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from mapping_writer import killed, place
 
 import cloudcore
 from cloudcore.clock import ManualClock
@@ -32,26 +30,6 @@ def handler(event, context):
         table.put_item(Item={"start": event["window"]["start"], "numbers": held})
     return {"state": {"numbers": held}}
 """
-WRITER = """
-import sys, time
-import cloudcore
-serial = int(sys.argv[2])
-with cloudcore.open(sys.argv[1]) as cloud:
-    table = cloud.table("tab")
-    cloud.lambda_
-    print("open", flush=True)
-    for _ in range(60):
-        serial += 1
-        table.put({"id": f"key-{serial % 7}", "n": serial})
-        print(serial, flush=True)
-        time.sleep(0.004)
-    time.sleep(600)
-"""
-
-
-def kept(directory: Path) -> str:
-    (path,) = directory.glob("*/*/lambda/event-source-places/*.json")
-    return path.read_text()
 
 
 @pytest.mark.crash
@@ -68,22 +46,10 @@ def test_killed_windows(tmp_path: Path) -> None:
         )  # fmt: skip
     last, with_state = 0, 0
     for _ in range(CYCLES):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(directory), str(last)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None and process.stdout.readline() == "open\n"
-        began, deadline = kept(directory), time.monotonic() + 120
-        while kept(directory) == began:  # until it has come further
-            assert time.monotonic() < deadline, SEED
-            time.sleep(0.005)
-        time.sleep(dice.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
-        lines = process.stdout.read().split("\n")[:-1]
-        process.wait()
-        with_state += '"numbers"' in kept(directory)
+        last = killed(directory, last, 60, dice, 0.5, SEED)
+        with_state += '"numbers"' in place(directory)
         with cloudcore.open(directory) as cloud:  # what was written and not acknowledged is there or not
-            last = max([last, *(int(line) for line in lines if line.isdigit()),
-                        *(int(item["n"]) for item in cloud.table("tab").scan())])  # fmt: skip
+            last = max([last, *(int(item["n"]) for item in cloud.table("tab").scan())])
     assert with_state > CYCLES / 2  # the kills fell into open windows
     with cloudcore.open(directory, clock=ManualClock(time.time())) as cloud:
         cloud.lambda_  # noqa: B018 - its mappings go on

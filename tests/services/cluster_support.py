@@ -148,6 +148,34 @@ class Nodes:
         _end(list(self.processes.values()))
 
 
+KINDS = ("node", "server", "stalled node", "stalled server")
+
+
+def strike(kind: str, victim: str, servers: Servers, nodes: Nodes) -> None:
+    """End or stop a node by its name or a server by its number."""
+    number = signal.SIGSTOP if "stalled" in kind else signal.SIGKILL
+    if "server" in kind:
+        servers.signal(int(victim), number)
+    else:
+        nodes.signal(victim, number)
+
+
+def bring_back(kind: str, victim: str, servers: Servers, nodes: Nodes, works: Callable[[str], None]) -> None:
+    """What was struck goes on: begun again and served, or caught up; `works` waits for a node that stood still."""
+    if kind == "node":
+        nodes.start(victim)
+        nodes.wait(victim)
+    elif kind == "stalled node":
+        nodes.signal(victim, signal.SIGCONT)
+        works(victim)
+    else:
+        if kind == "server":
+            servers.start(int(victim))
+        else:
+            servers.signal(int(victim), signal.SIGCONT)
+        until("the server has caught up", lambda: servers.healthy(int(victim)))
+
+
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:
     for process in processes:
         with contextlib.suppress(ProcessLookupError):

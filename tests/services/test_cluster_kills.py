@@ -10,14 +10,13 @@ import collections
 import itertools
 import os
 import random
-import signal
 import statistics
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from cluster_support import Nodes, Servers, stream_to, until
+from cluster_support import KINDS, Nodes, Servers, bring_back, stream_to, strike, until
 
 KILLS = int(os.environ.get("CLOUDCORE_CLUSTER_KILLS", "4"))
 SEED = int(os.environ.get("CLOUDCORE_CRASH_SEED", "0")) or int(time.time())
@@ -139,16 +138,12 @@ def test_nothing_is_lost_or_doubled(weed: Any, tmp_path: Path) -> None:
 def _kill_one(dice: random.Random, turn: int, servers: Servers, nodes: Nodes, watch: Watch) -> tuple[float, float, str]:
     """End or stop one process; how long until every node that is left takes puts again and until what the log
     had is delivered; then it goes on. What stands still does so for longer than leases and elections last."""
-    kind = ("node", "server", "stalled node", "stalled server")[turn % 4]  # in turn: a short run has all
+    kind = KINDS[turn % 4]  # in turn: a short run has all
     victim = str(dice.randrange(3)) if "server" in kind else dice.choice(NAMES)
-    number = signal.SIGSTOP if "stalled" in kind else signal.SIGKILL
     time.sleep(dice.uniform(0.2, 1.5))  # somewhere in a buffer, a plan or a delivery
     last = watch.newest_batch()
     began = time.monotonic()
-    if "server" in kind:
-        servers.signal(int(victim), number)
-    else:
-        nodes.signal(victim, number)
+    strike(kind, victim, servers, nodes)
     for name in NAMES:
         if name != victim:
             _puts_again(nodes, name)
@@ -157,18 +152,7 @@ def _kill_one(dice: random.Random, turn: int, servers: Servers, nodes: Nodes, wa
     delivery_s = time.monotonic() - began
     if "stalled" in kind:
         time.sleep(max(0.0, 6.0 - delivery_s))
-    if kind == "node":
-        nodes.start(victim)
-        nodes.wait(victim)
-    elif kind == "stalled node":
-        nodes.signal(victim, signal.SIGCONT)
-        _puts_again(nodes, victim)
-    else:
-        if kind == "server":
-            servers.start(int(victim))
-        else:
-            servers.signal(int(victim), signal.SIGCONT)
-        until("the server has caught up", lambda: servers.healthy(int(victim)))
+    bring_back(kind, victim, servers, nodes, lambda name: _puts_again(nodes, name))
     return put_s, delivery_s, f"{kind} {victim}"
 
 

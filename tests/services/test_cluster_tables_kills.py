@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import signal
 import statistics
 import threading
 import time
@@ -18,7 +17,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from cluster_support import Nodes, Servers, until
+from cluster_support import KINDS, Nodes, Servers, bring_back, strike, until
 from linearizable import ANY, KEEPS, NEVER, Done, explained
 
 KILLS = int(os.environ.get("CLOUDCORE_CLUSTER_KILLS", "4"))
@@ -212,36 +211,21 @@ def _enough(workers: list[Worker]) -> bool:
 
 def _harm(dice: random.Random, turn: int, servers: Servers, nodes: Nodes) -> tuple[float, str]:
     """End or stop one process; how long until all other nodes read and write; then it goes on."""
-    kind = ("node", "server", "stalled node", "stalled server")[turn % 4]  # in turn: a short run has all
+    kind = KINDS[turn % 4]  # in turn: a short run has all
     if "node" in kind and dice.random() < 0.7:
         victim = _leader(servers)
     else:
         victim = str(dice.randrange(3)) if "server" in kind else dice.choice(NAMES)
-    number = signal.SIGSTOP if "stalled" in kind else signal.SIGKILL
     time.sleep(dice.uniform(0.2, 1.5))  # somewhere in a batch
     began = time.monotonic()
-    if "server" in kind:
-        servers.signal(int(victim), number)
-    else:
-        nodes.signal(victim, number)
+    strike(kind, victim, servers, nodes)
     for name in NAMES:
         if name != victim:
             _works(nodes, name)
     took = time.monotonic() - began
     if "stalled" in kind:
         time.sleep(max(0.0, 6.0 - took))
-    if kind == "node":
-        nodes.start(victim)
-        nodes.wait(victim)
-    elif kind == "stalled node":
-        nodes.signal(victim, signal.SIGCONT)
-        _works(nodes, victim)
-    else:
-        if kind == "server":
-            servers.start(int(victim))
-        else:
-            servers.signal(int(victim), signal.SIGCONT)
-        until("the server has caught up", lambda: servers.healthy(int(victim)))
+    bring_back(kind, victim, servers, nodes, lambda name: _works(nodes, name))
     return took, f"{kind} {victim}"
 
 

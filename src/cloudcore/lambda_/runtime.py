@@ -163,6 +163,14 @@ class Runtime:
         return RESULT, encoded
 
 
+def exit_code(ending: SystemExit) -> int:
+    """The interpreter's own rule for what sys.exit() was given: a number, or words to say and 1."""
+    if ending.code is None or isinstance(ending.code, int):
+        return (ending.code or 0) & 0xFF
+    print(ending.code, file=sys.stderr)
+    return 1
+
+
 def _libraries(before: set[str], root: str) -> bytes:
     """Names of the modules imported since, from outside the code: what a zygote may import ahead."""
     inside = os.path.join(os.path.realpath(root), "")

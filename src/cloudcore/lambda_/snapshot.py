@@ -18,7 +18,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cloudcore._channel import Channel, forget_random
@@ -110,10 +109,7 @@ def _environment(
         context.prepare()
         _restore(channel, function)
     except SystemExit as ending:
-        if ending.code is None or isinstance(ending.code, int):
-            code = (ending.code or 0) & 0xFF
-        else:
-            print(ending.code, file=sys.stderr)
+        code = runtime.exit_code(ending)
     except BaseException:
         import traceback
 

@@ -209,11 +209,7 @@ def _environment(
             shim.serve(channel, spec["program"])
         runtime.serve(channel, spec["handler"], spec["root"], before if spec["report"] else None)
     except SystemExit as ending:
-        # The interpreter's own rule for what sys.exit() was given.
-        if ending.code is None or isinstance(ending.code, int):
-            code = (ending.code or 0) & 0xFF
-        else:
-            print(ending.code, file=sys.stderr)
+        code = runtime.exit_code(ending)
     except BaseException:
         import traceback
 
