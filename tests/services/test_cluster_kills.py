@@ -79,18 +79,10 @@ class Watch:
 
     def delivered_to(self) -> int:
         """The last batch of the plans that are acknowledged without a gap."""
-        return self.link.run(self._delivered_to(), 60)
+        from cloudcore.cluster.status import delivered
 
-    async def _delivered_to(self) -> int:
-        import json
-
-        link, plans = self.link, f"cc-{self.identity}-plans"
-        info = await link.until(lambda: link.js.consumer_info(plans, "deliver"), 60)
-        floor = info.ack_floor.stream_seq if info.ack_floor else 0
-        if not floor:
-            return 0
-        message = await link.until(lambda: link.js.get_msg(plans, floor), 60)
-        return int(json.loads(message.data)["ranges"][-1][1])
+        _, plan = self.link.run(delivered(self.link, self.identity, 60), 60)
+        return plan.last if plan else 0
 
 
 def test_nothing_is_lost_or_doubled(weed: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from cloudcore.cluster.catalogue import Catalogue
 from cloudcore.cluster.cutter import Numbered, load
 from cloudcore.cluster.layout import CONSUMER, TABLES, log_of, of_tables_log, plans_of, plans_subject
 from cloudcore.cluster.leases import Leases
-from cloudcore.cluster.link import Link
+from cloudcore.cluster.link import Link, Lost
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,9 @@ async def progress(link: Link, leases: Leases, identity: str, now: float) -> Pro
     """Of one stream. `now`: seconds since 1970."""
     lease = (await leases.read()).get(f"lead.{identity}", {})
     log = await link.until(lambda: link.js.stream_info(log_of(identity)), 10)
-    info = await link.until(lambda: link.js.consumer_info(plans_of(identity), CONSUMER), 10)
-    floor = info.ack_floor.stream_seq if info.ack_floor else 0
+    floor, done = await delivered(link, identity)
     message = await link.newest(plans_of(identity), plans_subject(identity))
     newest = load(json.loads(message.data)) if message else None
-    done = await _plan_at(link, identity, floor) if floor else None
     waits = done.plan.id < newest.plan.id if done and newest else newest is not None
     total = newest.total if newest else 0
     unplanned = lease if lease.get("records", 0) > total else {}  # a lease is some seconds old
@@ -60,6 +58,25 @@ async def progress(link: Link, leases: Leases, identity: str, now: float) -> Pro
         replicas=len(members) + 1,
         replicas_current=1 + sum(1 for member in members if member.current and not member.offline),
     )
+
+
+async def delivered(link: Link, identity: str, seconds: float = 10.0) -> tuple[int, Numbered | None]:
+    """The last of the plans that are acknowledged without a gap: its sequence and itself; (0, None): none is.
+    Raises Lost when the servers do not answer for so long."""
+    from nats.js.errors import NotFoundError
+
+    async def ask() -> tuple[int, Numbered | None]:
+        info = await link.js.consumer_info(plans_of(identity), CONSUMER)
+        floor = info.ack_floor.stream_seq if info.ack_floor else 0
+        if not floor:
+            return 0, None
+        try:
+            message = await link.js.get_msg(plans_of(identity), floor)
+        except NotFoundError as error:  # a later one is the last by now: the leader drops those before it
+            raise Lost(str(error)) from None
+        return floor, load(json.loads(message.data or b""))
+
+    return await link.until(ask, seconds)
 
 
 def _size(newest: Numbered | None, done: Numbered | None, unplanned: dict[str, Any], log: Any) -> int:
