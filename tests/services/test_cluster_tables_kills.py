@@ -261,7 +261,7 @@ def _works(nodes: Nodes, name: str) -> None:
 
 def _check(nodes: Nodes, workers: list[Worker]) -> None:
     assert [wrong for worker in workers for wrong in worker.wrong] == [], f"seed {SEED}"
-    clients = [nodes.client(name, "dynamodb") for name in NAMES]
+    clients = [nodes.client(name, "dynamodb", retries={"total_max_attempts": 10, "mode": "standard"}) for name in NAMES]
 
     def strong(table: str, name: str) -> dict[str, Any]:
         found: dict[str, Any] = clients[0].get_item(TableName=table, Key=key(name), ConsistentRead=True)["Item"]
