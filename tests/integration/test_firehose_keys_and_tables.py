@@ -167,6 +167,34 @@ def test_objects_are_encrypted_by_the_key_of_the_configuration(moto: str, monkey
     assert found == {"data": keys[0], "backup": keys[1]}
 
 
+def test_what_redshift_copies_is_encrypted_too(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="pip install duckdb")
+    for name, value in (("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_DEFAULT_REGION", "us-east-1"),
+                        ("AWS_ENDPOINT_URL_S3", moto)):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    s3, kms = (boto3.client(service, endpoint_url=moto, **KEYS) for service in ("s3", "kms"))
+    s3.create_bucket(Bucket="copied")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    with duckdb.connect(tmp_path / "db") as database:
+        database.execute("create table t (a int)")
+    jdbc = "jdbc:redshift://c.redshift.amazonaws.com:5439/dev"
+    bucket = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::copied",
+              "EncryptionConfiguration": {"KMSEncryptionConfig": {"AWSKMSKeyARN": key}}}  # fmt: skip
+    with cloudcore.open(":memory:", objects="s3", reach={jdbc: f"duckdb:{tmp_path / 'db'}"}) as cloud:
+        cloud.client("firehose").create_delivery_stream(
+            DeliveryStreamName="s",
+            RedshiftDestinationConfiguration={
+                "RoleARN": ROLE, "ClusterJDBCURL": jdbc, "Username": "u", "Password": "password1",
+                "CopyCommand": {"DataTableName": "t", "CopyOptions": "json 'auto'"}, "S3Configuration": bucket,
+            },
+        )  # fmt: skip
+        stream = cloud.firehose.get("s")
+        stream.put(b'{"a": 1}')
+        assert stream.flush(30)
+    found = [s3.head_object(Bucket="copied", Key=each["Key"]) for each in s3.list_objects_v2(Bucket="copied")["Contents"]]
+    assert [(each["ServerSideEncryption"], each["SSEKMSKeyId"]) for each in found] == [("aws:kms", key)] * 2
+
+
 def test_without_a_kms_a_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_KMS", raising=False)
     key = "arn:aws:kms:us-east-1:000000000000:key/1"

@@ -43,8 +43,12 @@ def run(options: argparse.Namespace) -> int:
             connection.post(target, given)
             return 0
         bucket, front = _place(connection, options.stream)
-        act = _errors if options.action == "errors" else _replay
-        return act(_Objects(connection), bucket, front, options)
+        objects = _Objects(connection)
+        if connection.cloud is not None:  # opened here: with the keys of a stream whose objects are encrypted
+            objects = connection.cloud.firehose.objects_of(options.stream)
+        if options.action == "errors":
+            return _errors(objects, bucket, front, options)
+        return _replay(objects, connection, bucket, front, options)
 
 
 def _place(connection: Connection, stream: str) -> tuple[str, str]:
@@ -68,7 +72,7 @@ def _option(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _errors(objects: _Objects, bucket: str, front: str, options: argparse.Namespace) -> int:
+def _errors(objects: Any, bucket: str, front: str, options: argparse.Namespace) -> int:
     from cloudcore.firehose import failed
 
     count = 0
@@ -89,7 +93,9 @@ def _errors(objects: _Objects, bucket: str, front: str, options: argparse.Namesp
     return 1 if count else 0
 
 
-def _replay(objects: _Objects, bucket: str, front: str, options: argparse.Namespace) -> int:
+def _replay(
+    objects: Any, connection: Connection, bucket: str, front: str, options: argparse.Namespace
+) -> int:
     from cloudcore.firehose import failed
 
     def put(batch: list[str]) -> int:
@@ -97,7 +103,7 @@ def _replay(objects: _Objects, bucket: str, front: str, options: argparse.Namesp
             "DeliveryStreamName": options.to or options.stream,
             "Records": [{"Data": data} for data in batch],
         }
-        return int(objects.connection.call("firehose", "PutRecordBatch", body)["FailedPutCount"])
+        return int(connection.call("firehose", "PutRecordBatch", body)["FailedPutCount"])
 
     sent, left = failed.replay(objects, put, bucket, front, options.stream, options.code or "")
     print(json.dumps({"replayed": sent, "left": left}) if options.json else
@@ -131,7 +137,13 @@ class _Objects:
             page = f"&continuation-token={quote(token, safe='')}"
 
     def get(self, bucket: str, key: str) -> bytes:
-        return _expect(self.connection.request("GET", _path(bucket, key)))[2]
+        _, headers, body = _expect(self.connection.request("GET", _path(bucket, key)))
+        if "x-amz-meta-x-amz-key-v2" in headers:
+            raise Refusal(
+                f"{key} is encrypted, and its key is the cloud's",
+                "the console of the process that serves it shows and replays it; or end that, and use --data",
+            )
+        return body
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
         _expect(self.connection.request("PUT", _path(bucket, key), {}, data))

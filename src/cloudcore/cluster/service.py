@@ -150,6 +150,8 @@ def _refuse(config: Config, ours: dict[str, Any]) -> None:
         raise _unsupported("Backup of source records does")
     if config.conversion is not None and config.conversion.schema == "infer":
         raise _unsupported("Conversion by an inferred schema does")
+    if ours.get("encrypt_objects"):
+        raise _unsupported("Client-side encryption of objects does")
     if ours.get("retention_seconds") is not None:
         raise _unsupported("retention_seconds does")
 

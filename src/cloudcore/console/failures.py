@@ -22,7 +22,7 @@ def show(view: View, request: Request, name: str) -> tuple[str, dict[str, Any]]:
     wrong = None
     bucket, front = _place(view, name)
     try:
-        for key, lines in failed.objects_of(view.cloud.objects, bucket, front, name):
+        for key, lines in failed.objects_of(view.cloud.firehose.objects_of(name), bucket, front, name):
             for line in lines:
                 found = failed.code_of(line)
                 codes[found] += 1
@@ -56,7 +56,8 @@ def replay(view: View, request: Request, name: str) -> tuple[str, dict[str, Any]
         )
         return int(answer["FailedPutCount"])
 
-    sent, left = failed.replay(view.cloud.objects, put, bucket, front, name, request.text("code"))
+    objects = view.cloud.firehose.objects_of(name)
+    sent, left = failed.replay(objects, put, bucket, front, name, request.text("code"))
     said = f"{sent} record{'' if sent == 1 else 's'} put into {target}" + (f", {left} left." if left else ".")
     raise Redirect(f"streams/{name}/failed", said)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.errors import ApiError
+from cloudcore.firehose import envelope
 from cloudcore.firehose.destinations.config import Config
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ class Door(ABC):
 
     def _get(self, key: str) -> bytes:
         kept = self._kept()
-        found: bytes = self._objects.get(self.config.data.bucket, key) if kept is None else kept.get(key)
+        if kept is None:
+            return envelope.read(self._objects, self.config.data.bucket, key)
+        found: bytes = kept.get(key)
         return found
 
     def read(self, objects: int | None = None) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from cloudcore.errors import CloudcoreError
+from cloudcore.firehose import envelope
 
 MOVED = "replayed/"
 _TYPES = ("processing-failed", "format-conversion-failed", "http-endpoint-failed", "splunk-failed",
@@ -49,7 +50,7 @@ def objects_of(objects: Objects, bucket: str, front: str, stream: str) -> Iterat
     name = re.compile(rf"(?:.*/)?{re.escape(stream)}-\d+-\d{{4}}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9a-f-]{{36}}\S*")
     for key in list(objects.list(bucket, front)):
         if not key.startswith(MOVED) and name.fullmatch(key) and any(kind in key for kind in _TYPES):
-            yield key, _lines(key, objects.get(bucket, key))
+            yield key, _lines(key, envelope.read(objects, bucket, key))
 
 
 def replay(

@@ -37,13 +37,18 @@ class KeyRing:
     def __init__(self, key_file: KeyFile, remote: Callable[[str], Any] | None):
         self._file, self._remote = key_file, remote
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether the key file is none: its key ends with the process."""
+        return self._file.path is None
+
     def new(self, data_key: bytes, identity: str, key_arn: str | None) -> str | dict[str, str]:
         """What stream.json keeps of a new data key; a key of KMS makes its own. Raises ApiError
         InvalidKMSResourceException, or as KeyFailed."""
         if key_arn is None:
             return self._file.wrap(data_key, identity)
-        made = self._ask(key_arn, "generate_data_key_without_plaintext", identity, KeyId=key_arn,
-                         KeySpec="AES_256")  # fmt: skip
+        made = self.ask(key_arn, "generate_data_key_without_plaintext", _context(identity), KeyId=key_arn,
+                        KeySpec="AES_256")  # fmt: skip
         return {"KeyARN": key_arn, "Key": b64encode(made["CiphertextBlob"]).decode()}
 
     def unwrap(self, kept: str | dict[str, str], identity: str) -> bytes:
@@ -51,11 +56,14 @@ class KeyRing:
         if isinstance(kept, str):
             return self._file.unwrap(kept, identity)
         arn = kept["KeyARN"]
-        opened = self._ask(arn, "decrypt", identity, KeyId=arn, CiphertextBlob=b64decode(kept["Key"]))
+        sealed = {"KeyId": arn, "CiphertextBlob": b64decode(kept["Key"])}
+        opened = self.ask(arn, "decrypt", _context(identity), **sealed)
         key: bytes = opened["Plaintext"]
         return key
 
-    def _ask(self, arn: str, operation: str, identity: str, **members: Any) -> dict[str, Any]:
+    def ask(self, arn: str, operation: str, context: dict[str, str], **members: Any) -> dict[str, Any]:
+        """An operation of KMS with a key's ARN, under an encryption context. Raises ApiError
+        InvalidKMSResourceException, or as KeyFailed."""
         try:
             if self._remote is None:
                 raise CloudcoreError("no endpoint for kms is configured")
@@ -66,12 +74,14 @@ class KeyRing:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            answer: dict[str, Any] = getattr(client, operation)(
-                EncryptionContext={"aws:firehose:stream": identity}, **members
-            )
+            answer: dict[str, Any] = getattr(client, operation)(EncryptionContext=context, **members)
         except ClientError as error:
             told = error.response["Error"]
             raise KeyFailed(arn, f"{told.get('Code')}: {told.get('Message')}", told.get("Code")) from None
         except BotoCoreError as error:
             raise KeyFailed(arn, str(error)) from None
         return answer
+
+
+def _context(identity: str) -> dict[str, str]:
+    return {"aws:firehose:stream": identity}

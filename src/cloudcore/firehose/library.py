@@ -25,6 +25,8 @@ def configuration(service: Any, name: str, **o: Any) -> tuple[str, dict[str, Any
     for option in ("disk_bound", "retention_seconds", "partitions_max"):
         if o.get(option) is not None:
             ours[option] = o[option]
+    if o.get("encrypt_objects"):
+        ours["encrypt_objects"] = _key(o["encrypt_objects"])
     if o["error_prefix"] is not None:
         raw["ErrorOutputPrefix"] = o["error_prefix"]
     if o["file_extension"] is not None:
@@ -69,6 +71,13 @@ def configuration(service: Any, name: str, **o: Any) -> tuple[str, dict[str, Any
     raw = check("firehose", "CreateDeliveryStream", request)[kind.configuration]
     kind.parse(raw, ours)
     return kind.name, raw, ours
+
+
+def _key(given: Any) -> bool | str:
+    """What encrypt_objects says: the key file, or a key of KMS."""
+    if given is True or (isinstance(given, str) and given.startswith("arn:") and ":kms:" in given):
+        return given
+    raise ValueError(f"encrypt_objects is True or the ARN of a KMS key, not {given!r}")
 
 
 def _endpoint(

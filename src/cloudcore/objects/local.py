@@ -163,7 +163,12 @@ class LocalObjects:
         temporary = f"{path}.{os.getpid()}-{next(self._serial)}"
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump({"content_type": kind, "content_encoding": encoding, "metadata": dict(metadata)}, file)
+            if metadata and self._durable:  # it may hold the key that the object is encrypted by
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
+        if metadata:
+            self._sync_directory(os.path.dirname(path))
 
     def _make_directories(self, path: str) -> None:
         if os.path.isdir(path):

@@ -59,6 +59,12 @@ def parse(
     )  # fmt: skip
 
 
+def refuse_encrypted(ours: dict[str, Any], kind: str) -> None:
+    """Where others read or write the files themselves, nothing here can encrypt them. Raises ApiError."""
+    if ours.get("encrypt_objects"):
+        raise invalid(f"encrypt_objects does not go with {kind}, which reads or writes files itself")
+
+
 def error_prefix(block: dict[str, Any], plain: bool = False) -> Prefix:
     """Where failed records go: ErrorOutputPrefix, or the error type behind the Prefix."""
     text = block.get("ErrorOutputPrefix")

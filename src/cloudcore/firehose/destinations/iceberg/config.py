@@ -63,6 +63,7 @@ class Iceberg:
 
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Config:
     """Read a configuration that fits the model. Raises ApiError."""
+    common.refuse_encrypted(ours, "Iceberg")
     for name in ("SchemaEvolutionConfiguration", "TableCreationConfiguration"):
         if (raw.get(name) or {}).get("Enabled"):
             raise invalid(f"{name}.Enabled true is not supported: make the table first")

@@ -44,6 +44,7 @@ class Redshift:
     password: str | None
     secret: str | None
     gzip: bool
+    kms_key: str | None = None
     error_type: str = "errors"
     places: int = 1
     stores: bool = True
@@ -84,6 +85,7 @@ class Redshift:
 
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Config:
     """Read a configuration that fits the model. Raises ApiError."""
+    common.refuse_encrypted(ours, "Redshift")
     block = raw["S3Configuration"]
     for name in ("Prefix", "ErrorOutputPrefix"):
         if "!{" in (block.get(name) or ""):
@@ -101,7 +103,7 @@ def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Config:
     endpoint = Redshift(
         raw["ClusterJDBCURL"], command["DataTableName"], columns_of(command.get("DataTableColumns") or ""),
         command.get("CopyOptions") or "", raw["RoleARN"], raw.get("Username"), raw.get("Password"), secret,
-        compression == "GZIP",
+        compression == "GZIP", s3.kms_key(block),
     )  # fmt: skip
     backup = None
     if raw.get("S3BackupMode") == "Enabled":

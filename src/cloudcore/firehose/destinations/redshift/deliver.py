@@ -56,7 +56,8 @@ class RedshiftSender:
         if not batch.progress.stored:
             self._store(batch)
         text = self._manifest(batch)
-        self._around.objects.put(plan.bucket, self._manifest_key(batch, "errors/manifests/"), [text])
+        key = self._manifest_key(batch, "errors/manifests/")
+        self._around.objects.put(plan.bucket, key, [text], **self._sealed())
         moved["objects"] += 1
         moved["bytes_out"] += len(text)
 
@@ -70,11 +71,16 @@ class RedshiftSender:
         if not batch.progress.stored:
             kind = "GZIP" if self._settings.gzip else "UNCOMPRESSED"
             parts = compress([record.data for record in batch.records], kind, plan.key)
-            objects.put(plan.bucket, plan.key, parts, content_encoding=FORMATS[kind].content_encoding)
+            encoding, sealed = FORMATS[kind].content_encoding, self._sealed()
+            objects.put(plan.bucket, plan.key, parts, content_encoding=encoding, **sealed)
             batch.progress.size = sum(map(len, parts))
-            objects.put(plan.bucket, key, [self._manifest(batch)])
+            objects.put(plan.bucket, key, [self._manifest(batch)], **sealed)
             batch.progress.stored = True
         return f"s3://{plan.bucket}/{key}"
+
+    def _sealed(self) -> dict[str, str]:
+        """How the store is told to encrypt, by the bucket's EncryptionConfiguration."""
+        return {"kms_key": self._settings.kms_key} if self._settings.kms_key else {}
 
     def _manifest(self, batch: Batch) -> bytes:
         columnar = any(word in self._settings.options.upper().split() for word in _COLUMNAR)

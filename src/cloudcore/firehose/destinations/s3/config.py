@@ -52,7 +52,7 @@ def parse_plain(raw: dict[str, Any], ours: dict[str, Any], where: str, default_m
     return Target(
         _bucket(raw), prefixed, int(ours.get("backup_bytes") or size),
         float(ours.get("buffer_seconds", seconds)), compression, FORMATS[compression].extension,
-        _kms_key(raw),
+        kms_key(raw),
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def parse(raw: dict[str, Any], ours: dict[str, Any] | None = None) -> Config:
     data = Target(
         _bucket(raw), data_prefix, int(ours.get("buffer_bytes") or size),
         float(ours.get("buffer_seconds", seconds)), compression, raw.get("FileExtension") or extension,
-        _kms_key(raw),
+        kms_key(raw),
     )  # fmt: skip
     error_text = raw.get("ErrorOutputPrefix")
     if (
@@ -130,7 +130,7 @@ def refuse_unsupported(raw: dict[str, Any]) -> None:
         raise invalid("EncryptionConfiguration takes KMSEncryptionConfig or NoEncryptionConfig, not both")
 
 
-def _kms_key(raw: dict[str, Any]) -> str | None:
+def kms_key(raw: dict[str, Any]) -> str | None:
     encryption = raw.get("EncryptionConfiguration", {})
     only(encryption, {"NoEncryptionConfig", "KMSEncryptionConfig"}, "EncryptionConfiguration")
     given = encryption.get("KMSEncryptionConfig")
