@@ -291,13 +291,17 @@ void cc_refusal_count(cc_verb verb, cc_error *error) {
     error->message[sizeof counted - 1 + size] = '\0';
 }
 
-/* A value that could not be read from the disk is no absent item, whatever the verb made of it. A batch of statements
- * knows it of each of them. */
+/* A value that could not be read from the disk is no absent item, whatever the verb made of it, a transaction's reasons
+ * among it. A batch of statements knows it of each of them. */
 static cc_status check_reads(const cc_call *call, cc_status status) {
     if (call->request->verb == CC_VERB_STATEMENT_BATCH)
         return status;
-    CC_TRY(cc_store_failure(call->tables->store, call->error));
-    return status;
+    cc_status failed = cc_store_failure(call->tables->store, call->error);
+    if (CC_LIKELY(failed == CC_OK))
+        return status;
+    call->reply->reason_count = 0;
+    call->reply->has_condition_item = false;
+    return failed;
 }
 
 cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool locked, cc_arena *arena,

@@ -1,10 +1,11 @@
 /* test_memory_steps.c: every allocation of what is no item verb fails once, alone and with all that follow it: opening
  * and recovery, descriptions and indexes, snapshots, exports, archives, followers, expiry, bulk loads, the bare
- * log, and columns of records and items.
+ * log, and columns of records and items. Under a memory budget of one byte, where every value is on the disk alone,
+ * every call of the disk too.
  *
- * For n = 1, 2, ... until the step needs fewer allocations: a fresh store, the step with its n-th allocation failing.
- * Its status is CC_ERR_NOMEM, the table is as it was, the same step then succeeds, and what is there afterwards is
- * there when the store was opened again. Leaks are for AddressSanitizer to find. */
+ * For n = 1, 2, ... until the step needs fewer: a fresh store, the step with its n-th allocation or call failing.
+ * Its status is CC_ERR_NOMEM or CC_ERR_IO, the table is as it was, the same step then succeeds, and what is there
+ * afterwards is there when the store was opened again. Leaks are for AddressSanitizer to find. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,10 +26,10 @@ static cc_bytes text(const char *word) { return cc_bytes_text(word); }
 
 /* ---- opening, descriptions ---- */
 static cc_status reopen(world *w, cc_error *error) {
-    if (w->tables != NULL)
-        CHECK_OK(cc_tables_close(w->tables, NULL));
+    cc_status closed = w->tables == NULL ? CC_OK : cc_tables_close(w->tables, NULL);
+    CHECK(closed == CC_OK || closed == CC_ERR_IO); /* what its last sync says */
     w->tables = NULL;
-    return world_open(w->disk, &w->tables, error);
+    return world_open(w, error);
 }
 
 static cc_status open_new(world *w, cc_error *error) {
@@ -134,8 +135,10 @@ static cc_status copy(world *w, cc_error *error) {
     CC_TRY_GOTO(cc_table_snapshot(w->tables, text("other"), 0, &snapshot, error));
     world_call(w->tables, &beside, &got);
     CC_TRY_GOTO(cc_snapshot_read(snapshot, SIZE_MAX, &entries, &count, error));
-    if (got.status != CC_OK || got.http != 200)
+    if (got.status != CC_OK || memmem(got.text.data, got.text.size, "memory", 6) != NULL)
         status = CC_ERR_NOMEM;
+    else if (got.http != 200)
+        status = CC_ERR_IO;
 cleanup:
     cc_snapshot_close(snapshot);
     cc_export_close(export);
@@ -332,40 +335,69 @@ typedef struct {
     const char *name;
     cc_status (*run)(world *w, cc_error *error);
     bool partial; /* what it wrote before it failed may stay */
+    bool alone;   /* has nothing to do with the world's store */
 } step;
 
 static const step steps[] = {
-    {"reopen", reopen, false},
-    {"open_new", open_new, false},
-    {"create", create, false},
-    {"describe", describe, true},
-    {"drop", drop, false},
-    {"bulk", bulk, false},
-    {"expire", expire, false},
-    {"copy", copy, true},
-    {"follow", follow, false},
-    {"archive", archive, false},
-    {"export", export_changes, false},
-    {"log", bare_log, true},
-    {"columns", columns, false},
-    {"records", records, false},
+    {"reopen", reopen, false, false},
+    {"open_new", open_new, false, false},
+    {"create", create, false, false},
+    {"describe", describe, true, false},
+    {"drop", drop, false, false},
+    {"bulk", bulk, false, false},
+    {"expire", expire, false, false},
+    {"copy", copy, true, false},
+    {"follow", follow, false, false},
+    {"archive", archive, false, false},
+    {"export", export_changes, false, false},
+    {"log", bare_log, true, true},
+    {"columns", columns, false, true},
+    {"records", records, false, true},
 };
-static uint64_t points, not_needed;
+
+/* What fails. */
+typedef struct {
+    uint64_t budget;
+    bool disk, later; /* a call of the disk, not an allocation; all that follow too */
+    uint64_t stride;
+} way;
+static const way ways[] = {
+    {.stride = 1},
+    /* Many times more allocations where every growth is one: a third of them will do. */
+    {.later = true, .stride = CC_TIGHT ? 3 : 1},
+    {.budget = 1, .stride = 2},
+    {.budget = 1, .disk = true, .stride = 1},
+    {.budget = 1, .disk = true, .later = true, .stride = 1},
+};
+static uint64_t points, calls, not_needed;
 
 static bool same(const cc_buffer *a, const cc_buffer *b) {
     return cc_bytes_equal(cc_buffer_bytes(a), cc_buffer_bytes(b));
 }
 
-static bool fail_one(const step *which, const cc_buffer *before, const cc_buffer *after, uint64_t nth,
-                     bool sticky) {
-    world w = world_new();
+/* Whether the step got as far as what was to fail. */
+static bool run_failing(const step *which, world *w, const way *how, uint64_t nth, cc_status *status_out,
+                        cc_error *error) {
+    uint64_t before = fault_fs_calls(w->disk);
+    if (how->disk)
+        fault_fs_fail(w->disk, nth, FAULT_EIO, how->later);
+    else
+        memory_fails(nth, how->later);
+    *status_out = which->run(w, error);
+    uint64_t done = how->disk ? fault_fs_calls(w->disk) - before : memory_works();
+    fault_fs_fail(w->disk, 0, FAULT_EIO, false);
+    return done >= nth;
+}
+
+static bool fail_one(const step *which, const cc_buffer *before, const cc_buffer *after, const way *how,
+                     uint64_t nth) {
+    world w = world_new(how->budget);
     cc_buffer now = {0}, again = {0};
     cc_error error = {0};
+    cc_status status;
     int failures = check.failures_here;
-    memory_fails(nth, sticky);
-    cc_status status = which->run(&w, &error);
-    bool reached = memory_works() >= nth;
-    CHECK(status == CC_OK || (reached && status == CC_ERR_NOMEM));
+    bool reached = run_failing(which, &w, how, nth, &status, &error);
+    CHECK(status == CC_OK || (reached && status == (how->disk ? CC_ERR_IO : CC_ERR_NOMEM)));
     if (status != CC_OK) {
         if (w.tables == NULL)
             world_reopen(&w);
@@ -380,9 +412,12 @@ static bool fail_one(const step *which, const cc_buffer *before, const cc_buffer
     world_dump(w.tables, &again);
     CHECK(same(&now, &again));
     if (check.failures_here != failures)
-        fprintf(stderr, "  %s, allocation %llu%s: %s %s\n", which->name, (unsigned long long)nth,
-                sticky ? " and later ones" : "", cc_status_name(status), error.message);
-    points += reached;
+        fprintf(stderr, "  %s, %s %llu%s, budget %llu: %s %s\n", which->name,
+                how->disk ? "call" : "allocation", (unsigned long long)nth,
+                how->later ? " and later ones" : "", (unsigned long long)how->budget, cc_status_name(status),
+                error.message);
+    points += reached && !how->disk;
+    calls += reached && how->disk;
     not_needed += reached && status == CC_OK;
     world_end(&w);
     cc_buffer_free(&now);
@@ -390,28 +425,31 @@ static bool fail_one(const step *which, const cc_buffer *before, const cc_buffer
     return reached;
 }
 
+static void sweep(const step *which, const way *how) {
+    cc_buffer before = {0}, after = {0};
+    world w = world_new(how->budget);
+    world_dump(w.tables, &before);
+    CHECK_OK(which->run(&w, NULL));
+    world_dump(w.tables, &after);
+    world_end(&w);
+    for (uint64_t nth = 1; fail_one(which, &before, &after, how, nth); nth += how->stride)
+        ;
+    cc_buffer_free(&before);
+    cc_buffer_free(&after);
+}
+
 TEST(every_step) {
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        cc_buffer before = {0}, after = {0};
-        world w = world_new();
-        world_dump(w.tables, &before);
-        CHECK_OK(steps[i].run(&w, NULL));
-        world_dump(w.tables, &after);
-        world_end(&w);
-        for (uint64_t nth = 1; fail_one(&steps[i], &before, &after, nth, false); nth++)
-            ;
-        /* Many times more allocations where every growth is one: a third of them will do. */
-        for (uint64_t nth = 1; fail_one(&steps[i], &before, &after, nth, true); nth += CC_TIGHT ? 3 : 1)
-            ;
-        cc_buffer_free(&before);
-        cc_buffer_free(&after);
-    }
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
+            if (ways[k].budget == 0 || !steps[i].alone)
+                sweep(&steps[i], &ways[k]);
 }
 
 int main(void) {
     RUN(every_step);
-    printf("failed allocations: %llu in %zu steps; %llu not needed\n", (unsigned long long)points,
-           sizeof steps / sizeof *steps, (unsigned long long)not_needed);
-    CHECK(points > 300);
+    printf("%zu steps: %llu failed allocations, %llu failed calls of the disk; %llu not needed\n",
+           sizeof steps / sizeof *steps, (unsigned long long)points, (unsigned long long)calls,
+           (unsigned long long)not_needed);
+    CHECK(points > 500 && calls > 100);
     return REPORT();
 }

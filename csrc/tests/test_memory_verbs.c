@@ -1,8 +1,9 @@
-/* test_memory_verbs.c: every allocation of every item verb fails once, alone and with all that follow it.
+/* test_memory_verbs.c: every allocation of every item verb fails once, alone and with all that follow it; and under a
+ * memory budget of one byte, where every value is on the disk alone, every allocation and every call of the disk.
  *
  * For each request: two copies of one small store, one before and one after the request. Then, for n = 1, 2, ...
- * until the request needs fewer: a fresh store, the request with its n-th allocation failing, and
- *   - the reply is that of the undisturbed request, and the store as after it (the allocation was not needed); or
+ * until the request needs fewer: a fresh store, the request with its n-th allocation or call failing, and
+ *   - the reply is that of the undisturbed request, and the store as after it (it was not needed); or
  *   - it is a 500 or CC_ERR_NOMEM, and the store as before it, or as after it (the reply alone had no memory);
  *     of a batch of statements one may be done and the other have InternalServerError;
  *   - in both trees and the hash index, in all indexes, and after it was opened again from its log;
@@ -12,243 +13,21 @@
 
 #include "support/check.h"
 #include "support/failing_memory.h"
-#include "support/memory_world.h"
+#include "support/memory_requests.h"
 
-#define LONG                                                                                                 \
-    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
-#define LONGER LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG
-
-static const request_case writes[] = {
-    {"PutItem",
-     "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"c\"},\"s\":{\"N\":\"7\"},\"a\":{\"S\":\"z\"},"
-     "\"v\":{\"L\":[{\"N\":\"9\"},{\"N\":\"9\"}]},\"t\":{\"S\":\"" LONG "\"}},"
-     "\"ConditionExpression\":\"attribute_not_exists(p) OR size(t) > :n\","
-     "\"ExpressionAttributeValues\":{\":n\":{\"N\":\"3\"}},\"ReturnConsumedCapacity\":\"INDEXES\","
-     "\"ReturnItemCollectionMetrics\":\"SIZE\"}"},
-    {"PutItem",
-     "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"},\"a\":{\"S\":\"w\"},"
-     "\"t\":{\"S\":\"" LONGER LONGER LONGER LONGER LONGER LONGER "\"}},\"ReturnValues\":\"ALL_OLD\"}"},
-    {"UpdateItem",
-     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
-     "\"UpdateExpression\":\"SET #x.k[4] = list_append(x.k, :l), n = if_not_exists(q, n) + :i,"
-     " a = :a ADD h :s REMOVE v\",\"ConditionExpression\":\"n BETWEEN :i AND :j AND NOT contains(x.k, :a)\","
-     "\"ExpressionAttributeNames\":{\"#x\":\"x\"},\"ExpressionAttributeValues\":{\":l\":{"
-     "\"L\":[{\"S\":\"" LONG "\"}]},\":i\":{\"N\":\"1\"},\":j\":{\"N\":\"9\"},\":a\":{\"S\":\"yy\"},"
-     "\":s\":{\"NS\":[\"3\",\"1\"]}},\"ReturnValues\":\"ALL_NEW\"}"},
-    {"UpdateItem",
-     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"b\"},\"s\":{\"N\":\"1\"}},\"AttributeUpdates\":{"
-     "\"n\":{\"Action\":\"ADD\",\"Value\":{\"N\":\"2\"}},\"t\":{\"Action\":\"DELETE\"}},"
-     "\"Expected\":{\"n\":{\"Exists\":false},\"t\":{\"ComparisonOperator\":\"BEGINS_WITH\","
-     "\"AttributeValueList\":[{\"S\":\"012\"}]}},\"ReturnValues\":\"UPDATED_OLD\"}"},
-    {"DeleteItem",
-     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"2\"}},"
-     "\"ConditionExpression\":\"a IN (:a, :b)\",\"ExpressionAttributeValues\":{\":a\":{\"S\":\"x\"},\":b\":{\"S\":\"y\"}},"
-     "\"ReturnValues\":\"ALL_OLD\"}"},
-    {"DeleteItem",
-     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
-     "\"ConditionExpression\":\"attribute_not_exists(p)\",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"}"},
-    {"BatchWriteItem",
-     "{\"RequestItems\":{\"tab\":[{\"PutRequest\":{\"Item\":{\"p\":{\"S\":\"d\"},\"s\":{\"N\":\"1\"},"
-     "\"a\":{\"S\":\"q\"}}}},{\"DeleteRequest\":{\"Key\":{\"p\":{\"S\":\"b\"},\"s\":{\"N\":\"1\"}}}}"
-     "]},\"ReturnConsumedCapacity\":\"INDEXES\",\"ReturnItemCollectionMetrics\":\"SIZE\"}"},
-    {"TransactWriteItems",
-     "{\"ClientRequestToken\":\"token\",\"TransactItems\":[{\"Put\":{\"TableName\":\"tab\",\"Item\":{\"p\":{"
-     "\"S\":\"e\"},\"s\":{\"N\":\"1\"},\"a\":{\"S\":\"x\"}}}},{\"Update\":{\"TableName\":\"tab\",\"Key\":{\"p\":{"
-     "\"S\":\"a\"},\"s\":{\"N\":\"1\"}},\"UpdateExpression\":\"ADD n :i\",\"ExpressionAttributeValues\":{\":i\":{"
-     "\"N\":\"1\"}}}},{\"Delete\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"2\"}}}},"
-     "{\"ConditionCheck\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"b\"},\"s\":{\"N\":\"1\"}},"
-     "\"ConditionExpression\":\"attribute_exists(t)\"}}],\"ReturnConsumedCapacity\":\"INDEXES\"}"},
-    {"TransactWriteItems",
-     "{\"TransactItems\":[{\"Put\":{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
-     "\"ConditionExpression\":\"attribute_not_exists(p)\",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"}},"
-     "{\"Delete\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"2\"}}}}]}"},
-    {"ExecuteStatement",
-     "{\"Statement\":\"INSERT INTO tab VALUE {'p':'f','s':1,'a':?,'l':[1,{'k':<<'v'>>}]}\","
-     "\"Parameters\":[{\"S\":\"x\"}]}"},
-    {"ExecuteStatement",
-     "{\"Statement\":\"UPDATE tab SET n=n+1 SET x.k[0]=set_add(x.k[0],<<'r'>>) REMOVE v WHERE "
-     "p='a' AND s=1 RETURNING ALL NEW *\"}"},
-    {"ExecuteStatement",
-     "{\"Statement\":\"DELETE FROM tab WHERE p='a' AND s=2 AND a='y' RETURNING ALL OLD *\"}"},
-    {"BatchExecuteStatement",
-     "{\"Statements\":[{\"Statement\":\"INSERT INTO tab VALUE {'p':'g','s':1}\"},"
-     "{\"Statement\":\"DELETE FROM tab WHERE p='b' AND s=1\"}]}",
-     "{\"Statements\":[{\"Statement\":\"INSERT INTO tab VALUE {'p':'g','s':1}\"}]}"},
-    {"ExecuteTransaction",
-     "{\"TransactStatements\":[{\"Statement\":\"INSERT INTO tab VALUE {'p':'g','s':1}\"},"
-     "{\"Statement\":\"UPDATE tab SET n=? WHERE p='b' AND s=1\",\"Parameters\":[{\"N\":\"3\"}]}"
-     "],\"ClientRequestToken\":\"other\"}"},
-    {"BatchWriteItem",
-     "{\"RequestItems\":{\"tab\":[{\"PutRequest\":{\"Item\":{\"p\":{\"S\":\"h\"},\"s\":{"
-     "\"N\":\"1\"}}}},{\"DeleteRequest\":{\"Key\":{\"p\":{\"S\":\"h\"},\"s\":{\"N\":\"2\"}}}"
-     "}],\"two\":[{\"PutRequest\":{\"Item\":{\"k\":{\"B\":\"BA==\"},\"d\":{\"M\":{\"e\":{"
-     "\"L\":[{\"BOOL\":false}]}}}}}},{\"DeleteRequest\":{\"Key\":{\"k\":{\"B\":\"Ag==\"}}}"
-     "},{\"PutRequest\":{\"Item\":{\"k\":{\"B\":\"BQ==\"}}}}]},"
-     "\"ReturnItemCollectionMetrics\":\"SIZE\",\"ReturnConsumedCapacity\":\"TOTAL\"}",
-     .left = 0.25},
-    {"UpdateItem",
-     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"2\"}},"
-     "\"UpdateExpression\":\"ADD v2 :l DELETE gone :g SET w = list_append(if_not_exists(v, :e), :e),"
-     " m = :m - :one\",\"ExpressionAttributeValues\":{\":l\":{\"SS\":[\"a\",\"b\"]},"
-     "\":g\":{\"NS\":[\"1\"]},\":e\":{\"L\":[{\"S\":\"e\"}]},\":m\":{\"N\":\"5\"},\":one\":{"
-     "\"N\":\"1.25\"}},\"ReturnValues\":\"UPDATED_NEW\","
-     "\"ReturnItemCollectionMetrics\":\"SIZE\"}"},
-    {"UpdateItem",
-     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
-     "\"AttributeUpdates\":{\"v\":{\"Action\":\"ADD\",\"Value\":{\"L\":[{\"N\":\"3\"}]}},\"x\":{"
-     "\"Action\":\"DELETE\"},\"ss\":{\"Action\":\"ADD\",\"Value\":{\"SS\":[\"z\"]}},\"n\":{"
-     "\"Value\":{\"S\":\"put\"}}},\"ReturnValues\":\"ALL_OLD\"}"},
-    {"TransactWriteItems",
-     "{\"TransactItems\":[{\"Put\":{\"TableName\":\"two\",\"Item\":{\"k\":{\"B\":\"AA==\"}"
-     "},\"ConditionExpression\":\"attribute_not_exists(k)\"}},{\"Update\":{"
-     "\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"n\"},\"s\":{\"N\":\"1\"}},"
-     "\"UpdateExpression\":\"SET q = :q REMOVE r\",\"ExpressionAttributeValues\":{\":q\":{\"NS\":[\"1\",\"2\"]}}}}],"
-     "\"ReturnItemCollectionMetrics\":\"SIZE\",\"ReturnConsumedCapacity\":\"INDEXES\"}"},
-};
-
-static const request_case reads[] = {
-    {"GetItem",
-     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
-     "\"ProjectionExpression\":\"x.k[1], n, #a\",\"ExpressionAttributeNames\":{\"#a\":\"a\"},\"ReturnConsumedCapacity\":\"TOTAL\"}"},
-    {"GetItem",
-     "{\"TableName\":\"arn:aws:dynamodb:us-east-1:000000000000:table/tab\",\"Key\":{\"p\":{\"S\":\"b\"},"
-     "\"s\":{\"N\":\"1\"}},\"AttributesToGet\":[\"t\"]}"},
-    {"Query", "{\"TableName\":\"tab\",\"KeyConditionExpression\":\"p = :p AND s BETWEEN :a AND :b\","
-              "\"FilterExpression\":\"attribute_type(a, :t) AND (begins_with(a, :x) OR size(v) = :b)\","
-              "\"ExpressionAttributeValues\":{\":p\":{\"S\":\"a\"},\":a\":{\"N\":\"1\"},\":b\":{\"N\":\"2\"},"
-              "\":t\":{\"S\":\"S\"},\":x\":{\"S\":\"x\"}},\"ScanIndexForward\":false,\"Limit\":1}"},
-    {"Query",
-     "{\"TableName\":\"tab\",\"IndexName\":\"gsi\",\"KeyConditions\":{\"a\":{\"ComparisonOperator\":\"EQ\","
-     "\"AttributeValueList\":[{\"S\":\"x\"}]}},\"QueryFilter\":{\"n\":{\"ComparisonOperator\":\"NULL\"}},"
-     "\"ReturnConsumedCapacity\":\"INDEXES\"}"},
-    {"Query", "{\"TableName\":\"tab\",\"IndexName\":\"lsi\",\"KeyConditionExpression\":\"p = :p AND a > :a\","
-              "\"ExpressionAttributeValues\":{\":p\":{\"S\":\"a\"},\":a\":{\"S\":\"a\"}},"
-              "\"ExclusiveStartKey\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"},\"a\":{\"S\":\"x\"}}}"},
-    {"Scan",
-     "{\"TableName\":\"tab\",\"ScanFilter\":{\"t\":{\"ComparisonOperator\":\"NOT_NULL\"}},\"Segment\":1,"
-     "\"TotalSegments\":2}"},
-    {"BatchGetItem", "{\"RequestItems\":{\"tab\":{\"Keys\":[{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
-                     "{\"p\":{\"S\":\"z\"},\"s\":{\"N\":\"1\"}}],\"ProjectionExpression\":\"x, n\"}},"
-                     "\"ReturnConsumedCapacity\":\"TOTAL\"}"},
-    {"TransactGetItems",
-     "{\"TransactItems\":[{\"Get\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},"
-     "\"s\":{\"N\":\"1\"}},\"ProjectionExpression\":\"s\"}}],\"ReturnConsumedCapacity\":\"TOTAL\"}"},
-    {"ExecuteStatement", "{\"Statement\":\"SELECT p, x.k[0] FROM tab.gsi WHERE a IN ['x','y'] AND s > 0\"}"},
-    {"ExecuteStatement",
-     "{\"Statement\":\"SELECT * FROM tab WHERE contains(t, '012') OR n = 5\",\"Limit\":1}"},
-    {"BatchExecuteStatement", "{\"Statements\":[{\"Statement\":\"SELECT * FROM tab WHERE p='a' AND s=1\"},"
-                              "{\"Statement\":\"SELECT * FROM none WHERE p='a' AND s=1\"}]}"},
-    {"SearchVectors",
-     "{\"TableName\":\"tab\",\"IndexName\":\"vix\",\"SearchVector\":[{\"N\":\"1\"},{\"N\":\"-0.5\"}],"
-     "\"TopK\":3,\"SearchConditionExpression\":\"p = :p\",\"ExpressionAttributeValues\":{"
-     "\":p\":{\"S\":\"a\"}},\"ReturnConsumedCapacity\":\"INDEXES\"}"},
-    {"Query", "{\"TableName\":\"tab\",\"KeyConditionExpression\":\"p = q\"}"},
-    {"PutItem", "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"N\":\"1\"}}}"},
-    {"Query", "{\"TableName\":\"tab\",\"KeyConditionExpression\":\":p = p AND begins_with(#s,"
-              " :b)\",\"ExpressionAttributeNames\":{\"#s\":\"s\"},\"ExpressionAttributeValues\":{\":p\":{"
-              "\"S\":\"a\"},\":b\":{\"S\":\"1\"}}}"},
-    {"Query", "{\"TableName\":\"tab\",\"IndexName\":\"lsi\",\"KeyConditionExpression\":\"p = :p AND"
-              " begins_with(a, :b)\",\"ExpressionAttributeValues\":{\":p\":{\"S\":\"a\"},\":b\":{"
-              "\"S\":\"x\"}},\"Select\":\"COUNT\",\"ReturnConsumedCapacity\":\"INDEXES\"}"},
-    {"Query", "{\"TableName\":\"tab\",\"IndexName\":\"gsi\",\"KeyConditionExpression\":\"a = :a AND"
-              " s <= :s\",\"ExpressionAttributeValues\":{\":a\":{\"S\":\"x\"},\":s\":{\"N\":\"3\"}}"
-              ",\"Limit\":1,\"ProjectionExpression\":\"x.k[0], x.k[2], s\","
-              "\"ReturnConsumedCapacity\":\"TOTAL\"}"},
-    {"Query", "{\"TableName\":\"tab\",\"IndexName\":\"gsi\",\"KeyConditionExpression\":\"a = :a\","
-              "\"ExpressionAttributeValues\":{\":a\":{\"S\":\"x\"}},\"Select\":\"ALL_ATTRIBUTES\"}"},
-    {"Query", "{\"TableName\":\"tab\",\"KeyConditions\":{\"p\":{\"ComparisonOperator\":\"EQ\","
-              "\"AttributeValueList\":[{\"S\":\"a\"}]},\"s\":{\"ComparisonOperator\":\"BETWEEN\","
-              "\"AttributeValueList\":[{\"N\":\"1\"},{\"N\":\"2\"}]}},\"AttributesToGet\":[\"a\",\"n\"],"
-              "\"Limit\":1}"},
-    {"Query", "{\"TableName\":\"tab\",\"KeyConditionExpression\":\"p = :p AND size(s) > :p\","
-              "\"ExpressionAttributeValues\":{\":p\":{\"S\":\"a\"}}}"},
-    {"Query", "{\"TableName\":\"tab\",\"KeyConditionExpression\":\"p = :p AND a = :p\","
-              "\"ExpressionAttributeValues\":{\":p\":{\"S\":\"a\"}}}"},
-    {"Query", "{\"TableName\":\"tab\",\"KeyConditionExpression\":\"s = :s\","
-              "\"ExpressionAttributeValues\":{\":s\":{\"N\":\"1\"}}}"},
-    {"Scan",
-     "{\"TableName\":\"tab\",\"FilterExpression\":\"NOT (a <> :a OR n IN (:n,"
-     " :m)) AND attribute_exists(x.k[1])\",\"ExpressionAttributeValues\":{\":a\":{\"S\":\"x\"},\":n\":{"
-     "\"N\":\"1\"},\":m\":{\"NULL\":true}},\"Select\":\"COUNT\",\"Limit\":2}"},
-    {"Scan", "{\"TableName\":\"two\",\"ConsistentRead\":true,\"ExclusiveStartKey\":{\"k\":{"
-             "\"B\":\"Ag==\"}},\"ReturnConsumedCapacity\":\"INDEXES\"}"},
-    {"Scan",
-     "{\"TableName\":\"tab\",\"ScanFilter\":{\"n\":{\"ComparisonOperator\":\"IN\","
-     "\"AttributeValueList\":[{\"N\":\"5\"},{\"S\":\"b\"}]},\"a\":{"
-     "\"ComparisonOperator\":\"NOT_CONTAINS\",\"AttributeValueList\":[{\"S\":\"q\"}]}},\"ConditionalOperator\":\"OR\"}"},
-    {"BatchGetItem",
-     "{\"RequestItems\":{\"two\":{\"Keys\":[{\"k\":{\"B\":\"AAE=\"}}],"
-     "\"AttributesToGet\":[\"n\"]},\"tab\":{\"Keys\":[{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},{\"p\":{"
-     "\"S\":\"a\"},\"s\":{\"N\":\"2\"}}],\"ProjectionExpression\":\"#x, n\","
-     "\"ExpressionAttributeNames\":{\"#x\":\"x\"},\"ConsistentRead\":true}},"
-     "\"ReturnConsumedCapacity\":\"INDEXES\"}"},
-    {"TransactGetItems",
-     "{\"TransactItems\":[{\"Get\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},"
-     "\"s\":{\"N\":\"1\"}}}},{\"Get\":{\"TableName\":\"two\",\"Key\":{\"k\":{\"B\":\"Ag==\"}}"
-     "}},{\"Get\":{\"TableName\":\"none\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}"
-     "}}}]}"},
-    {"ExecuteTransaction",
-     "{\"TransactStatements\":[{\"Statement\":\"SELECT * FROM tab WHERE p='a' AND s=1\"},{"
-     "\"Statement\":\"SELECT * FROM two WHERE k=?\",\"Parameters\":[{\"B\":\"Ag==\"}]}],"
-     "\"ReturnConsumedCapacity\":\"TOTAL\"}"},
-    {"ExecuteStatement",
-     "{\"Statement\":\"SELECT a, v[0], x.k FROM \\\"tab\\\" WHERE p IN ['a','b'] AND s BET"
-     "WEEN 0 AND 5 ORDER BY p DESC, s DESC\",\"Limit\":2,"
-     "\"ReturnConsumedCapacity\":\"INDEXES\"}"},
-    {"ExecuteStatement",
-     "{\"Statement\":\"SELECT * FROM tab WHERE attribute_type(a,'S') AND NOT begins_with(a"
-     ",'q') AND x IS NOT MISSING AND size(t) < -1\"}"},
-    {"ExecuteStatement", "{\"Statement\":\"SELECT count(*) FROM tab\"}"},
-    {"ExecuteStatement", "{\"Statement\":\"SELECT * FROM tab WHERE p = 'a\"}"},
-    {"ExecuteStatement", "{\"Statement\":\"SELECT * FROM tab.none WHERE p = <<1>>\"}"},
-    {"ExecuteStatement", "{\"Statement\":\"SELECT * FROM tab WHERE x.k[99999999999] = 1\"}"},
-    {"SearchVectors", "{\"TableName\":\"tab\",\"IndexName\":\"vix\",\"SearchVector\":[{\"N\":\"1\"}]}"},
-    {"GetItem", "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
-                "\"ProjectionExpression\":\"a, a\"}"},
-    {"GetItem", "{\"TableName\":\"ab\",\"Key\":{\"p\":{\"S\":\"a\"}},"
-                "\"ReturnConsumedCapacity\":\"SOME\"}"},
-    {"PutItem", "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
-                "\"Expected\":{\"n\":{\"Value\":{\"N\":\"5\"},\"Exists\":false}}}"},
-    {"PutItem",
-     "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
-     "\"ConditionExpression\":\"#a = :b\",\"ExpressionAttributeNames\":{\"#a\":\"a\",\"#b\":\"b\"},"
-     "\"ExpressionAttributeValues\":{\":b\":{\"L\":[{\"M\":{\"z\":{\"BS\":[\"AA==\","
-     "\"AQ==\"]}}}]},\":c\":{\"N\":\"1\"}}}"},
-    {"UpdateItem", "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
-                   "\"UpdateExpression\":\"SET a = :a, a.b = :a\",\"ExpressionAttributeValues\":{\":a\":{"
-                   "\"N\":\"1E130\"}}}"},
-    {"UpdateItem",
-     "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},"
-     "\"UpdateExpression\":\"SET q.r = :a\",\"ExpressionAttributeValues\":{\":a\":{\"N\":\"1\"}}}"},
-    /* throttled: less than nothing left, or something for the first of many */
-    {"GetItem", "{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}}}", .left = -1},
-    {"Query",
-     "{\"TableName\":\"tab\",\"IndexName\":\"gsi\",\"KeyConditionExpression\":\"a = :a\","
-     "\"ExpressionAttributeValues\":{\":a\":{\"S\":\"x\"}}}",
-     .left = -1},
-    {"PutItem", "{\"TableName\":\"two\",\"Item\":{\"k\":{\"B\":\"AAE=\"}}}", .left = -1},
-    {"BatchGetItem",
-     "{\"RequestItems\":{\"tab\":{\"Keys\":[{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"}},{"
-     "\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"2\"}},{\"p\":{\"S\":\"b\"},\"s\":{\"N\":\"1\"}}],"
-     "\"ProjectionExpression\":\"#x, n\",\"ExpressionAttributeNames\":{\"#x\":\"x\"},"
-     "\"ConsistentRead\":true},\"two\":{\"Keys\":[{\"k\":{\"B\":\"AAE=\"}},{\"k\":{\"B\":\"Ag==\"}"
-     "},{\"k\":{\"B\":\"Aw==\"}}],\"AttributesToGet\":[\"n\",\"k\"]}}}",
-     .left = 0.25},
-    {"TransactGetItems",
-     "{\"TransactItems\":[{\"Get\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},"
-     "\"s\":{\"N\":\"1\"}}}},{\"Get\":{\"TableName\":\"two\",\"Key\":{\"k\":{\"B\":\"Ag==\"}}"
-     "}}]}",
-     .left = -1},
-    {"TransactWriteItems",
-     "{\"TransactItems\":[{\"Put\":{\"TableName\":\"two\",\"Item\":{\"k\":{\"B\":\"AA==\"}"
-     "}}},{\"Delete\":{\"TableName\":\"tab\",\"Key\":{\"p\":{\"S\":\"a\"},\"s\":{"
-     "\"N\":\"1\"}}}}]}",
-     .left = -1},
-    {"ExecuteStatement", "{\"Statement\":\"SELECT * FROM tab WHERE p='a'\"}", .left = -1},
-    {"BatchExecuteStatement",
-     "{\"Statements\":[{\"Statement\":\"SELECT * FROM tab WHERE p='a' AND s=1\"},{"
-     "\"Statement\":\"INSERT INTO two VALUE {'k':1}\"}],\"ReturnConsumedCapacity\":\"TOTAL\"}",
-     .left = -1},
+/* What fails. */
+typedef struct {
+    uint64_t budget;
+    bool disk, later; /* a call of the disk, not an allocation; all that follow too */
+    uint64_t step;
+} way;
+static const way ways[] = {
+    {.step = 1},
+    /* Many times more allocations where every growth is one: a third of them will do. */
+    {.later = true, .step = CC_TIGHT ? 3 : 1},
+    {.budget = 1, .step = 2},
+    {.budget = 1, .disk = true, .step = 1},
+    {.budget = 1, .disk = true, .later = true, .step = 1},
 };
 
 static bool same(const cc_buffer *a, const cc_buffer *b) {
@@ -257,16 +36,18 @@ static bool same(const cc_buffer *a, const cc_buffer *b) {
 
 /* ---- the sweep ---- */
 static struct {
-    uint64_t points, unneeded, untold;
+    uint64_t points, calls, unneeded, untold;
     int shown;
 } sum;
 
-static void complain(const request_case *request, uint64_t nth, const char *what, const answer *got) {
+static void complain(const request_case *request, const way *how, uint64_t nth, const char *what,
+                     const answer *got) {
     check.failures_here++;
     if (sum.shown++ < 20)
-        fprintf(stderr, "%s %.90s\n  allocation %llu: %s: %s %d %.*s\n", request->operation, request->body,
-                (unsigned long long)nth, what, cc_status_name(got->status), got->http, (int)got->text.size,
-                (const char *)got->text.data);
+        fprintf(stderr, "%s %.90s\n  %s %llu, budget %llu: %s: %s %d %.*s\n", request->operation,
+                request->body, how->disk ? "call" : "allocation", (unsigned long long)nth,
+                (unsigned long long)how->budget, what, cc_status_name(got->status), got->http,
+                (int)got->text.size, (const char *)got->text.data);
 }
 
 /* Of the request, or of one of its parts. */
@@ -281,41 +62,53 @@ static bool is_internal_error(const request_case *request, const answer *got) {
            memcmp(got->text.data, start, sizeof start - 1) == 0;
 }
 
+/* Whether the request got as far as what was to fail. */
+static bool call_failing(world *w, const request_case *request, const way *how, uint64_t nth, answer *got) {
+    uint64_t before = fault_fs_calls(w->disk);
+    if (how->disk)
+        fault_fs_fail(w->disk, nth, FAULT_EIO, how->later);
+    else
+        memory_fails(nth, how->later);
+    world_call(w->tables, request, got);
+    uint64_t calls = how->disk ? fault_fs_calls(w->disk) - before : memory_works();
+    fault_fs_fail(w->disk, 0, FAULT_EIO, false);
+    return calls >= nth;
+}
+
 typedef struct {
     cc_buffer before, between, after;
     answer reply;
 } expectation;
 
-/* False: the request needs fewer allocations than `nth`. */
-static bool fail_one(const request_case *request, const expectation *expected, uint64_t nth, bool sticky) {
-    world w = world_new();
+/* False: the request needs fewer allocations, or calls, than `nth`. */
+static bool fail_one(const request_case *request, const expectation *expected, const way *how, uint64_t nth) {
+    world w = world_new(how->budget);
     answer got = {0};
     cc_buffer now = {0}, again = {0};
-    memory_fails(nth, sticky);
-    world_call(w.tables, request, &got);
-    bool reached = memory_works() >= nth;
+    bool reached = call_failing(&w, request, how, nth, &got);
     bool told = got.status == CC_OK && got.http == expected->reply.http &&
                 same(&got.text, &expected->reply.text);
     world_dump(w.tables, &now);
     bool done = same(&now, &expected->after), undone = same(&now, &expected->before);
     bool half = same(&now, &expected->between);
     if (!told && !is_internal_error(request, &got))
-        complain(request, nth, "an answer that is neither", &got);
+        complain(request, how, nth, "an answer that is neither", &got);
     if (told ? !done : !done && !undone && !half)
-        complain(request, nth, "a store that is neither", &got);
+        complain(request, how, nth, "a store that is neither", &got);
     if (!told && undone) {
         world_call(w.tables, request, &got);
         if (!same(&got.text, &expected->reply.text) || got.http != expected->reply.http)
-            complain(request, nth, "later another answer", &got);
+            complain(request, how, nth, "later another answer", &got);
         world_dump(w.tables, &now);
         if (!same(&now, &expected->after))
-            complain(request, nth, "later another store", &got);
+            complain(request, how, nth, "later another store", &got);
     }
     world_reopen(&w);
     world_dump(w.tables, &again);
     if (!same(&now, &again))
-        complain(request, nth, "another store when it was opened again", &got);
-    sum.points += reached;
+        complain(request, how, nth, "another store when it was opened again", &got);
+    sum.points += reached && !how->disk;
+    sum.calls += reached && how->disk;
     sum.unneeded += reached && told;
     sum.untold += reached && !told && done && !undone;
     world_end(&w);
@@ -325,52 +118,57 @@ static bool fail_one(const request_case *request, const expectation *expected, u
     return reached;
 }
 
-static void sweep(const request_case *request, bool writing) {
-    expectation expected = {0};
-    world w = world_new();
-    world_dump(w.tables, &expected.before);
-    world_call(w.tables, request, &expected.reply);
-    world_dump(w.tables, &expected.after);
+static void expect(const request_case *request, uint64_t budget, expectation *expected) {
+    world w = world_new(budget);
+    world_dump(w.tables, &expected->before);
+    world_call(w.tables, request, &expected->reply);
+    world_dump(w.tables, &expected->after);
     world_end(&w);
-    if (request->half != NULL) {
-        request_case half = {request->operation, request->half, NULL};
-        answer got = {0};
-        w = world_new();
-        world_call(w.tables, &half, &got);
-        world_dump(w.tables, &expected.between);
-        world_end(&w);
-        cc_buffer_free(&got.text);
+    if (request->half == NULL)
+        return;
+    request_case half = {request->operation, request->half, NULL};
+    answer got = {0};
+    w = world_new(budget);
+    world_call(w.tables, &half, &got);
+    world_dump(w.tables, &expected->between);
+    world_end(&w);
+    cc_buffer_free(&got.text);
+}
+
+static void sweep(const request_case *request, bool writing) {
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        expectation expected = {0};
+        expect(request, ways[i].budget, &expected);
+        CHECK_OK(expected.reply.status);
+        CHECK(expected.reply.http == 200 || expected.reply.http == 400);
+        CHECK(!writing || expected.reply.http == 400 || !same(&expected.before, &expected.after));
+        for (uint64_t nth = 1; fail_one(request, &expected, &ways[i], nth); nth += ways[i].step)
+            ;
+        cc_buffer_free(&expected.before);
+        cc_buffer_free(&expected.between);
+        cc_buffer_free(&expected.after);
+        cc_buffer_free(&expected.reply.text);
     }
-    CHECK_OK(expected.reply.status);
-    CHECK(expected.reply.http == 200 || expected.reply.http == 400);
-    CHECK(!writing || expected.reply.http == 400 || !same(&expected.before, &expected.after));
-    for (uint64_t nth = 1; fail_one(request, &expected, nth, false); nth++)
-        ;
-    /* Many times more allocations where every growth is one: a third of them will do. */
-    for (uint64_t nth = 1; fail_one(request, &expected, nth, true); nth += CC_TIGHT ? 3 : 1)
-        ;
-    cc_buffer_free(&expected.before);
-    cc_buffer_free(&expected.between);
-    cc_buffer_free(&expected.after);
-    cc_buffer_free(&expected.reply.text);
 }
 
 TEST(writes) {
-    for (size_t i = 0; i < sizeof writes / sizeof *writes; i++)
-        sweep(&writes[i], true);
+    for (size_t i = 0; i < memory_write_count; i++)
+        sweep(&memory_writes[i], true);
 }
 
 TEST(reads_and_refusals) {
-    for (size_t i = 0; i < sizeof reads / sizeof *reads; i++)
-        sweep(&reads[i], false);
+    for (size_t i = 0; i < memory_read_count; i++)
+        sweep(&memory_reads[i], false);
 }
 
 int main(void) {
     RUN(writes);
     RUN(reads_and_refusals);
-    printf("failed allocations: %llu in %zu requests; %llu not needed, %llu done but not told\n",
-           (unsigned long long)sum.points, (sizeof writes + sizeof reads) / sizeof *writes,
-           (unsigned long long)sum.unneeded, (unsigned long long)sum.untold);
-    CHECK(sum.points > 700);
+    printf(
+        "%zu requests: %llu failed allocations, %llu failed calls of the disk; %llu not needed, %llu done but not "
+        "told\n",
+        memory_write_count + memory_read_count, (unsigned long long)sum.points, (unsigned long long)sum.calls,
+        (unsigned long long)sum.unneeded, (unsigned long long)sum.untold);
+    CHECK(sum.points > 1400 && sum.calls > 90);
     return REPORT();
 }

@@ -28,29 +28,31 @@ const char world_description[] =
 static const request_case seeds[] = {
     {"PutItem",
      "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"1\"},\"a\":{\"S\":\"x\"},"
-     "\"n\":{\"N\":\"5\"},\"v\":{\"L\":[{\"N\":\"1\"},{\"N\":\"2\"}]},\"x\":{\"M\":{\"k\":{\"L\":["
+     "\"n\":{\"N\":\"5\"},\"z\":{\"S\":\"" LONG
+     "\"},\"v\":{\"L\":[{\"N\":\"1\"},{\"N\":\"2\"}]},\"x\":{\"M\":{\"k\":{\"L\":["
      "{\"SS\":[\"p\",\"q\"]},{\"BOOL\":true},{\"NULL\":true},{\"B\":\"AAEC\"}]}}}}}"},
     {"PutItem",
      "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"a\"},\"s\":{\"N\":\"2\"},\"a\":{\"S\":\"y\"},"
-     "\"v\":{\"L\":[{\"N\":\"-1\"},{\"N\":\"4\"}]}}}"},
+     "\"z\":{\"S\":\"" LONG "\"},\"v\":{\"L\":[{\"N\":\"-1\"},{\"N\":\"4\"}]}}}"},
     {"PutItem", "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"b\"},\"s\":{\"N\":\"1\"},"
                 "\"t\":{\"S\":\"" LONG "\"}}}"},
-    {"BatchWriteItem",
-     "{\"RequestItems\":{\"two\":[{\"PutRequest\":{\"Item\":{\"k\":{\"B\":\"AAE=\"},"
-     "\"n\":{\"N\":\"-1.5E-7\"}}}},{\"PutRequest\":{\"Item\":{\"k\":{\"B\":\"Ag==\"}}}}]}}"},
+    {"BatchWriteItem", "{\"RequestItems\":{\"two\":[{\"PutRequest\":{\"Item\":{\"k\":{\"B\":\"AAE=\"},"
+                       "\"n\":{\"N\":\"-1.5E-7\"},\"z\":{\"S\":\"" LONG
+                       "\"}}}},{\"PutRequest\":{\"Item\":{\"k\":{\"B\":\"Ag==\"}}}}]}}"},
 };
 static const char plain_description[] =
     "{\"TableName\":\"two\",\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":\"HASH\"}],"
     "\"AttributeDefinitions\":[{\"AttributeName\":\"k\",\"AttributeType\":\"B\"}]}";
 
-cc_status world_open(fault_fs *disk, cc_tables **tables_out, cc_error *error) {
-    cc_store_options options = {.log = {.segment_min = 64 << 10, .fs = fault_fs_table(disk)}};
-    return cc_tables_open("d", &options, tables_out, error);
+cc_status world_open(world *w, cc_error *error) {
+    cc_store_options options = {.log = {.segment_min = 64 << 10, .fs = fault_fs_table(w->disk)},
+                                .budget_bytes = w->budget};
+    return cc_tables_open("d", &options, &w->tables, error);
 }
 
 static void open_or_exit(world *w) {
     cc_error error = {0};
-    if (world_open(w->disk, &w->tables, &error) == CC_OK)
+    if (world_open(w, &error) == CC_OK)
         return;
     fprintf(stderr, "open: %s\n", error.message);
     exit(1);
@@ -69,8 +71,8 @@ void world_call(cc_tables *tables, const request_case *request, answer *answer_o
     world_throughput(tables, 0);
 }
 
-world world_new(void) {
-    world w = {.disk = fault_fs_new()};
+world world_new(uint64_t budget) {
+    world w = {.disk = fault_fs_new(), .budget = budget};
     answer got = {0};
     open_or_exit(&w);
     CHECK_OK(cc_table_create(w.tables, cc_bytes_text("tab"), cc_bytes_text(world_description), NULL));

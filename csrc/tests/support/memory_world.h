@@ -1,7 +1,7 @@
 /* memory_world.h: one small store on a simulated disk, for the tests that make allocations fail.
  *
  * One table with a local, a global and a vector index and followers who are told both images, and three items; and
- * a plain one with two. */
+ * a plain one with two. With a memory budget of one byte every value is on the disk alone. */
 #ifndef CC_TESTS_MEMORY_WORLD_H
 #define CC_TESTS_MEMORY_WORLD_H
 
@@ -16,6 +16,7 @@ typedef struct {
 
 typedef struct {
     fault_fs *disk;
+    uint64_t budget; /* of memory; 0: none */
     cc_tables *tables;
 } world;
 
@@ -27,9 +28,9 @@ typedef struct {
 
 extern const char world_description[]; /* of the table "tab" */
 
-world world_new(void);
+world world_new(uint64_t budget);
 void world_end(world *w);
-cc_status world_open(fault_fs *disk, cc_tables **tables_out, cc_error *error);
+cc_status world_open(world *w, cc_error *error);
 void world_reopen(world *w);
 /* Each table and index has `left` units and no more for a long time; 0: none is asked for. */
 void world_throughput(cc_tables *tables, double left);
