@@ -105,10 +105,13 @@ class Nodes:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.urls: dict[str, str] = {}
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, version: str | None = None) -> None:
+        """Begin a node; of another `version`, as far as the others can tell."""
+        said = "" if version is None else f"import importlib.metadata as m; m.version = lambda _: {version!r}; "
+        program = f"{said}import sys; from cloudcore.cli.main import main; sys.exit(main())"
         with open(self.home / f"{name}.log", "ab") as log, open(self.home / f"{name}.out", "wb") as out:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "cloudcore.cli.main", "serve", "--cluster", self.cluster, "--node", name,
+                [sys.executable, "-c", program, "serve", "--cluster", self.cluster, "--node", name,
                  "--port", "0"],
                 env=self.environment, stdout=out, stderr=log, start_new_session=True,
             )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -11,10 +12,11 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_support import Servers, until
+from cluster_support import Nodes, Servers, until
 
 import cloudcore
 from cloudcore import attr, between
@@ -25,6 +27,14 @@ from cloudcore.objects import LocalObjects
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     servers = Servers(tmp_path_factory.mktemp("nats"), 1)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Servers]:
+    """A server of which no other test has nodes."""
+    servers = Servers(tmp_path / "nats", 1)
     yield servers
     servers.stop()
 
@@ -210,7 +220,7 @@ async def _take_over(found: Any) -> None:
     from cloudcore.cluster.link import Lost
     from cloudcore.errors import StaleError
 
-    told = {"term": found.term + 1, "node": "nobody", "instance": "0" * 32, "vacant": True}
+    told = {**found._told(found.term + 1, True), "node": "nobody", "instance": "0" * 32}
     with contextlib.suppress(StaleError, Lost):
         await found._log.append_lease(told, found._link.message_id(), found.sequence, 2)
 
@@ -242,6 +252,147 @@ def test_a_new_node_reads_the_log_and_over_http(pair: Any, server: Servers, stor
             "Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem", "Resource": "*"}})  # fmt: skip
         client.put_resource_policy(ResourceArn=arn, Policy=policy)
         until("a guard at the node would know it", lambda: c._policy_of(arn) == policy)
+
+
+def _in_the_log(server: Servers) -> dict[str, int]:
+    """What JetStream holds of the log, and the last sequence."""
+    from cloudcore.cluster.address import parse
+    from cloudcore.cluster.layout import tables_log
+    from cloudcore.cluster.link import Link
+
+    link = Link(parse(server.url).servers, "")
+    try:
+        state = link.run(link.js.stream_info(tables_log("000000000000", "us-east-1")), 10).state
+        return {"messages": state.messages, "bytes": state.bytes, "last": state.last_seq}
+    finally:
+        link.close()
+
+
+def _grow(table: Any, until_there_is: Any) -> int:
+    """Put items over each other until something holds; how many puts."""
+    for turn in range(100_000):
+        table.put({"id": f"{turn % 300}", "kind": f"{turn % 3}", "n": turn, "pad": "x" * 200})
+        if until_there_is():
+            return turn + 1
+    raise AssertionError("it never came")
+
+
+def test_a_checkpoint_shortens_the_log(alone: Servers, store: LocalObjects, monkeypatch: Any) -> None:
+    """A new node begins with the newest one: items, indexes, tokens of transactions and pages are as they are elsewhere."""
+    monkeypatch.setattr("cloudcore.cluster.tables.checkpoint.LOG_BYTES", 20_000)
+    with cloudcore.open(f"{alone.url}/k1", objects=store) as first:
+        table, other = first.table("kept", pk="id:S"), first.table("empty", pk="id:S", sk="at:N")
+        keys = [{"AttributeName": "kind", "KeyType": "HASH"}]
+        first.client("dynamodb").update_table(
+            TableName="kept", AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("id", "kind")],
+            GlobalSecondaryIndexUpdates=[{"Create": {"IndexName": "by-kind", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}}],
+        )  # fmt: skip
+
+        def add(cloud: Any) -> None:
+            with cloud.transaction("once") as together:
+                together.update(cloud.table("kept"), "counted", add={"n": 1})
+
+        add(first)
+        keeper = _range(first).checkpoints
+        _grow(table, lambda: keeper.sequence > 0)
+        before = keeper.sequence
+        _grow(table, lambda: keeper.sequence > before)  # and one behind the other
+        until("the log is short", lambda: _in_the_log(alone)["messages"] < _in_the_log(alone)["last"] / 2)
+        with cloudcore.open(f"{alone.url}/k2", objects=store) as second:
+            found = second.table("kept")
+            until("it is ready", _range(second).ready.is_set)
+            assert _range(second).checkpoints.sequence >= before
+            add(second)  # it knows the token
+            assert found.get("counted", consistent=True)["n"] == 1
+            until("it is as far", lambda: list(found.scan()) == list(table.scan(consistent=True)))
+            assert len(list(found.scan())) > 20
+            assert [row["id"] for row in found.query("2", index="by-kind")] == [row["id"] for row in table.query("2", index="by-kind")]
+            assert second.table("empty").scan().count() == 0 and other.keys == second.table("empty").keys
+    with cloudcore.open(f"{alone.url}/k3", objects=store) as third:  # after all have left
+        assert third.table("kept").get("counted", consistent=True)["n"] == 1
+
+
+@pytest.mark.parametrize("more", [True, False], ids=["batches behind it", "nothing behind it"])
+def test_who_fell_behind_a_checkpoint_begins_anew(alone: Servers, store: LocalObjects, monkeypatch: Any, more: bool) -> None:
+    """What it does not have is gone from the log: it must neither lead nor answer without."""
+    monkeypatch.setattr("cloudcore.cluster.tables.checkpoint.LOG_BYTES", 20_000)
+    with cloudcore.open(f"{alone.url}/b1", objects=store) as first:
+        table = first.table("kept", pk="id:S")
+        with cloudcore.open(f"{alone.url}/b2", objects=store) as second:
+            until("it follows", lambda: second.table("kept") and _range(second).ready.is_set())
+            late = _range(second)
+            second.node.link.run(_stand_still(late))
+            keeper = _range(first).checkpoints
+            _grow(table, lambda: keeper.sequence > late.sequence)
+            table.put({"id": "last", "pad": "x" * 30_000})
+            until("the checkpoint is behind it", lambda: keeper.sequence == _range(first).replica.after)
+            until("the log holds a lease alone", lambda: _in_the_log(alone)["messages"] == 1)
+            if more:
+                table.put({"id": "behind", "n": 1})
+            second.node.link.run(_go_on(late))
+            until("it is as far", lambda: list(second.table("kept").scan()) == list(table.scan(consistent=True)))
+            assert late.checkpoints.sequence == keeper.sequence
+            first.close()
+            assert len(list(second.table("kept").scan(consistent=True))) > 20  # it leads, with all there is
+
+
+async def _stand_still(found: Any) -> None:
+    from cloudcore.cluster.link import end
+
+    await end(found._running)
+
+
+async def _go_on(found: Any) -> None:
+    import asyncio
+
+    found._running = asyncio.create_task(found._run())
+
+
+def test_a_node_of_another_version_stands_aside(alone: Servers, tmp_path: Path) -> None:
+    """A newer one waits until those of the older version are gone; an older one never reads what a newer one wrote."""
+    nodes = Nodes(tmp_path, alone.url, "http://127.0.0.1:9")
+    item = {"id": {"S": "a"}}
+
+    def answers(name: str) -> bool:
+        try:
+            return "Item" in nodes.client(name, "dynamodb").get_item(TableName="versions", Key=item, ConsistentRead=True)
+        except Exception as error:
+            return "and this node is" in str(error)
+
+    def refuses(name: str) -> str:
+        client = nodes.client(name, "dynamodb")
+        until(f"{name} answers", lambda: answers(name))
+        with pytest.raises(client.exceptions.ClientError, match="and this node is") as told:
+            client.put_item(TableName="versions", Item=item)
+        return str(told.value)
+
+    try:
+        nodes.start("old", "0.0.9")
+        nodes.wait("old")
+        client = nodes.client("old", "dynamodb")
+        client.create_table(TableName="versions", AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST")  # fmt: skip
+        client.put_item(TableName="versions", Item=item)
+        nodes.start("new")
+        nodes.wait("new")
+        assert "led by cloudcore 0.0.9" in refuses("new")
+        client.put_item(TableName="versions", Item=item)
+        nodes.signal("old", signal.SIGTERM)
+        nodes.processes["old"].wait(60)
+        until("the new one leads", lambda: "Item" in _got(nodes, "new", item))
+        nodes.start("old", "0.0.9")
+        nodes.wait("old")
+        assert "this node is 0.0.9" in refuses("old")
+    finally:
+        nodes.stop()
+
+
+def _got(nodes: Nodes, name: str, key: Any) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = nodes.client(name, "dynamodb").get_item(TableName="versions", Key=key, ConsistentRead=True)
+        return found
+    except Exception:
+        return {}
 
 
 def test_a_node_that_leaves_is_not_missed(server: Servers, store: LocalObjects) -> None:

@@ -168,6 +168,7 @@ def test_tables_survive_what_they_are_replicated_for(tmp_path: Path) -> None:
     print(f"seed {SEED}")
     servers = Servers(tmp_path / "nats", 3)
     nodes = Nodes(tmp_path / "nodes", servers.url, "http://127.0.0.1:9")
+    nodes.environment["CLOUDCORE_CHECKPOINT_BYTES"] = "20000"  # one every hundred operations or so
     try:
         for name in NAMES:
             nodes.start(name)
@@ -193,6 +194,7 @@ def test_tables_survive_what_they_are_replicated_for(tmp_path: Path) -> None:
             worker.join(60)
             assert not worker.is_alive()
         _check(nodes, workers)
+        _shortened(servers)
         print(f"{KILLS} turns, seed {SEED}, {sum(worker.done for worker in workers)} operations; reads and writes again: "
               f"median {statistics.median(times):.2f} s, worst {max(times):.2f} s")  # fmt: skip
     except BaseException:
@@ -231,6 +233,11 @@ def _harm(dice: random.Random, turn: int, servers: Servers, nodes: Nodes) -> tup
 
 def _leader(servers: Servers) -> str:
     """Who leads the tables, as the log has it."""
+    return str(_log(servers)[0]["node"])
+
+
+def _log(servers: Servers) -> tuple[dict[str, Any], int, int]:
+    """The last lease, how many messages the log holds, and its last sequence."""
     import json
 
     from cloudcore.cluster.address import parse
@@ -241,9 +248,17 @@ def _leader(servers: Servers) -> str:
     link = Link(parse(servers.url).servers, "")
     try:
         found = link.run(link.newest(tables_log(*place), f"{tables_subject(*place)}.lease"), 30)
-        return str(json.loads(found.data)["node"])
+        state = link.run(link.until(lambda: link.js.stream_info(tables_log(*place)), 10), 30).state
+        return json.loads(found.data), state.messages, state.last_seq
     finally:
         link.close()
+
+
+def _shortened(servers: Servers) -> None:
+    """Checkpoints were made all the while: what is left of the log is behind the newest one."""
+    lease, messages, last = _log(servers)
+    print(f"the log holds {messages} messages of {last}; the checkpoint is behind {lease['checkpoint']['sequence']}")
+    assert lease["checkpoint"]["sequence"] > last / 4 and messages < last * 3 / 4
 
 
 def _works(nodes: Nodes, name: str) -> None:

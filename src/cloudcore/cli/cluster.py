@@ -43,6 +43,9 @@ def run(options: argparse.Namespace) -> int:
 def _faults(found: dict[str, Any]) -> Any:
     if not found["nodes"]:
         yield "no node is there"
+    versions = sorted({str(node.get("version")) for node in found["nodes"]})
+    if len(versions) > 1:
+        yield f"nodes of several versions ({', '.join(versions)}): only one of them answers for tables"
     for log in found["tables"]:
         if log["leader"] is None:
             yield f"nobody leads the tables of {log['account']} {log['region']}"
@@ -64,6 +67,7 @@ def _show(found: dict[str, Any]) -> None:
     for log in found["tables"]:
         behind = ", ".join(f"{node} {count}" for node, count in sorted(log["behind"].items()))
         led = f"led by {log['leader'] or '-'}, term {log['term']}, log {log['bytes']:,} bytes"
+        led += f", checkpoint {log['checkpoint_bytes']:,} bytes" if log["checkpoint_bytes"] else ""
         print(f"tables   {log['account']} {log['region']}  {led}  messages behind: {behind}")
     for stream in found["streams"]:
         where = f"{stream['name']} ({stream['account']} {stream['region']})"

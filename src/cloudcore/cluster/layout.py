@@ -9,11 +9,17 @@
 
     cc-tables-ACCOUNT-REGION-RANGE  subjects cloudcore.tables.ACCOUNT.REGION.RANGE.requests, .lease: the
                             log of all tables of an account in a region (docs/internals/cluster.md)
+    cc-checkpoints          subjects cloudcore.checkpoints.ACCOUNT.REGION.RANGE.SEQUENCE-ID: the parts of a
+                            checkpoint of such tables (tables/checkpoint.py)
     cloudcore.node.INSTANCE without JetStream: what nodes ask each other
 """
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
+VERSION = version("cloudcore")
+"""Of this node; all that follow a log of tables have one."""
 COUNT = "Cc-Count"
 CONSUMER = "deliver"
 CATALOGUE, LEASES = "cloudcore_catalogue", "cloudcore_leases"
@@ -75,6 +81,14 @@ def of_tables_log(name: str) -> tuple[str, str] | None:
     """Account and region of a log of tables; None for another stream."""
     parts = name.removeprefix("cc-tables-").removesuffix(f"-{ALL}").split("-", 1)
     return (parts[0], parts[1]) if name.startswith("cc-tables-") and len(parts) == 2 else None
+
+
+CHECKPOINTS = "cc-checkpoints"
+
+
+def checkpoint_subject(account: str, region: str, identity: str, range: str = ALL) -> str:
+    """Where the parts of a checkpoint are; "*" in the place of any."""
+    return f"cloudcore.checkpoints.{account}.{region}.{range}.{identity}"
 
 
 def node_subject(instance: str) -> str:

@@ -21,7 +21,7 @@ from cloudcore.cluster.absent import Absent
 from cloudcore.cluster.carrying import Carrier
 from cloudcore.cluster.catalogue import Catalogue, Place
 from cloudcore.cluster.cutter import load
-from cloudcore.cluster.layout import LEASE_S, TABLES, of_tables_log, plans_of, plans_subject
+from cloudcore.cluster.layout import LEASE_S, TABLES, VERSION, of_tables_log, plans_of, plans_subject
 from cloudcore.cluster.leading import Planner
 from cloudcore.cluster.leases import Lease, Leases
 from cloudcore.cluster.link import Link, end, is_transient
@@ -141,7 +141,7 @@ class Node:
     def _told(self) -> dict[str, Any]:
         """What this node says of itself to the others."""
         return {
-            "instance": self.link.instance, "pid": os.getpid(), "url": self.url,
+            "instance": self.link.instance, "pid": os.getpid(), "url": self.url, "version": VERSION,
             **{name: self.counters.get(name, 0) for name in ("objects", "bytes_out", "retries")},
             "tables": {"/".join(place): each.told_of() for place, each in self._ranges.items()},
             "failed": self.counters.get("conversion_failed", 0), "expired": self.counters.get("expired", 0),

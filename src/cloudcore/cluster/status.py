@@ -9,7 +9,15 @@ from typing import Any
 from cloudcore.cluster import address
 from cloudcore.cluster.catalogue import Catalogue
 from cloudcore.cluster.cutter import Numbered, load
-from cloudcore.cluster.layout import CONSUMER, TABLES, log_of, of_tables_log, plans_of, plans_subject
+from cloudcore.cluster.layout import (
+    CONSUMER,
+    TABLES,
+    log_of,
+    of_tables_log,
+    plans_of,
+    plans_subject,
+    tables_subject,
+)
 from cloudcore.cluster.leases import Leases
 from cloudcore.cluster.link import Link, Lost
 
@@ -103,8 +111,10 @@ async def _tables(link: Link, name: str, nodes: list[dict[str, Any]]) -> dict[st
     parts = {node["node"]: (node.get("tables") or {}).get(f"{account}/{region}") for node in nodes}
     found = {node: part for node, part in parts.items() if part is not None}
     last = int(info.state.last_seq)
+    lease = await link.newest(name, f"{tables_subject(account, region)}.lease")
+    checkpoint = (json.loads(lease.data).get("checkpoint") if lease else None) or {}
     return {
-        "account": account, "region": region,
+        "account": account, "region": region, "checkpoint_bytes": int(checkpoint.get("bytes", 0)),
         "leader": next((node for node, part in found.items() if part["leads"]), None),
         "term": max((part["term"] for part in found.values()), default=0),
         "bytes": int(info.state.bytes),

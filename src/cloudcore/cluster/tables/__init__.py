@@ -3,6 +3,8 @@
     entry.py      a request, and batches of them as they are in the log
     log.py        the JetStream stream: appending behind the last message that one knows, reading
     replica.py    the tables as they are after a part of the log
+    checkpoint.py the tables behind one batch, in JetStream too: where a new replica begins, and a log ends
+    versions.py   a node follows leaders of its own version alone
     range.py      one node's part in one log: following, leading, taking over
     pending.py    requests of this node that have no answer yet
     courier.py    what nodes send each other

@@ -45,6 +45,10 @@ class TableLog:
         self.seed = int((info.config.metadata or {})["cloudcore-seed"])
         return int(info.state.last_seq)
 
+    async def last(self) -> int:
+        """The last sequence."""
+        return int((await self._link.until(lambda: self._link.js.stream_info(self.name), 10)).state.last_seq)
+
     async def append(self, message: bytes, identity: str, fence: int, seconds: float) -> int:
         """Append a part of a batch behind the message `fence`; its sequence. It may be tried again with
         the same `identity`. Raises StaleError, FullError, Lost."""
@@ -56,6 +60,11 @@ class TableLog:
         """Append a lease, in the place of the one before it. As append()."""
         headers = {"Nats-Msg-Id": identity, "Nats-Rollup": "sub"}
         return await self._link.append(self.lease, json.dumps(told).encode(), headers, seconds, fence=fence)
+
+    async def lease_now(self) -> tuple[dict[str, Any], int] | None:
+        """The last lease and its sequence."""
+        message = await self._link.newest(self.name, self.lease)
+        return None if message is None else (json.loads(message.data), int(message.seq))
 
     def reader(self, first: int) -> Reader:
         """Reads from a sequence on."""

@@ -152,6 +152,13 @@ class Pending:
                 again.append(one)
         self._ask(again)
 
+    def jumped(self) -> None:
+        """The replica here is made anew, of a checkpoint: what is in front of it does not come by, so nobody
+        here learns what became of what a leader had, and none of it may be sent again."""
+        for one in list(self._all.values()):
+            if one.sent and one.kind not in (READ, DESCRIBE):
+                self._done(one, unknown("this node fell behind; what was asked for may have happened"))
+
     def look(self) -> None:
         """Ask again for what has no answer, and give up what has had none for too long."""
         now = self._link.now()

@@ -21,8 +21,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from cloudcore.cluster.layout import LEASE_S
+from cloudcore.cluster.layout import LEASE_S, VERSION
 from cloudcore.cluster.link import Link, Lost, end, is_transient
+from cloudcore.cluster.tables.checkpoint import Keeper
 from cloudcore.cluster.tables.entry import PRIMITIVE, Batch, Entry, Joiner
 from cloudcore.cluster.tables.log import TableLog
 from cloudcore.cluster.tables.pending import (
@@ -37,6 +38,7 @@ from cloudcore.cluster.tables.pending import (
     unknown,
 )
 from cloudcore.cluster.tables.replica import Answer, Replica
+from cloudcore.cluster.tables.versions import Foreign, Versions
 from cloudcore.errors import FullError, StaleError
 
 if TYPE_CHECKING:
@@ -91,6 +93,8 @@ class Range:
         self._log = TableLog(link, account, region)
         self.replica: Replica | None = None
         self.pending = Pending(link, self._to_leader, lambda: self.term, lambda: self.sequence)
+        self.checkpoints = Keeper(link, account, region, lambda: self._wake.set())
+        self.versions = Versions()
         self.ready = threading.Event()
         self.term, self.sequence = 0, 0
         self.leader: dict[str, Any] | None = None
@@ -99,6 +103,8 @@ class Range:
         self._heard = awake()
         self._vacant = False
         self._target = 0
+        self._missing = True  # there is no replica that can go on
+        self._gap_at = -1
         self._joiner = Joiner()
         self._time_ms = 0
         self._queue: deque[Entry] = deque()
@@ -161,35 +167,59 @@ class Range:
     # -- following -----------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        opened = False
         while True:
             try:
-                if not opened:
-                    self._target = await self._log.open()
-                    self._vacant = self._target == 0
-                    self._renew_replica()
-                    opened = True
+                if self._missing:
+                    await self._begin()
                 await self._follow()
                 await self._lead()
+            except Foreign as error:
+                self._missing = True
+                self.ready.clear()
+                self.pending.jumped()
+                await self.versions.stand_aside(error, self._log)
             except ValueError:
-                logger.exception("the tables of %s are read again from the beginning", self.region)
-                self._renew_replica()
+                logger.exception("the tables of %s are made anew", self.region)
+                self._missing = True
             except Exception as error:
                 if not is_transient(error):
                     logger.exception("the log of tables of %s stopped; again in a second", self.region)
                     await asyncio.sleep(1)
             await asyncio.sleep(0.05)
 
-    def _renew_replica(self) -> None:
-        before, self.sequence = self.replica, 0
+    async def _begin(self) -> None:
+        """A replica of the newest checkpoint, or of nothing."""
+        self._target = await self._log.open()
+        self._vacant = self._target == 0
         self.ready.clear()
         self._joiner.drop()
-        self.replica = Replica(
+        self.pending.jumped()
+        lease = await self._log.lease_now()
+        if lease is not None:
+            self.versions.check(*lease)
+            self.checkpoints.heard(lease[0].get("checkpoint"))
+        before, self.sequence = self.replica, 0
+        self.replica = replica = Replica(
             self.account, self.region, self._log.seed, self._clock, self._addresses, self.order
         )
-        self._heard = awake()
         if before is not None:
             self._keep(asyncio.create_task(asyncio.to_thread(before.close)))
+        if self.checkpoints.newest is not None:
+            self._time_ms = await self.checkpoints.fill(replica)
+            self.sequence = replica.after
+        if lease is not None and lease[1] <= self.sequence:
+            self._lease_came(lease[0])
+        self._heard = awake()
+        self._missing = False
+
+    def _gap(self, why: str) -> Lost:
+        """Messages are missing. They were lost on their way here, and are read again; if they are gone,
+        because a checkpoint has them, this node begins anew."""
+        assert self.replica is not None
+        self._missing = self._gap_at == self.replica.after
+        self._gap_at = self.sequence = self.replica.after
+        self._joiner.drop()
+        return Lost(why)
 
     async def _follow(self) -> None:
         """Apply what comes; returns when this node leads."""
@@ -206,17 +236,22 @@ class Range:
     def _came(self, sequence: int, subject: str, data: bytes) -> None:
         if sequence <= self.sequence:
             return
+        assert self.replica is not None
         self._heard = awake()
         if subject == self._log.lease:
+            told = json.loads(data)
+            self.versions.check(told, sequence)
+            named = (told.get("checkpoint") or {}).get("sequence", 0)
+            if named > self.replica.after:  # every lease says so from then on: who has read all has read one
+                raise self._gap(f"a checkpoint behind {named} came behind {self.replica.after}")
             self.sequence = sequence
-            self._lease_came(json.loads(data))
+            self._lease_came(told)
             return
+        self.checkpoints.grew(len(data))
         batch = self._joiner.add(data)
         if batch is not None:
-            assert self.replica is not None
-            if batch.after > self.replica.after:  # messages were lost on their way here: they are read again
-                self.sequence = self.replica.after
-                raise Lost(f"the batch behind {batch.after} came behind {self.replica.after}")
+            if batch.after > self.replica.after:
+                raise self._gap(f"the batch behind {batch.after} came behind {self.replica.after}")
             self._apply(batch, sequence)
         self.sequence = sequence
         self.pending.came_to(sequence)
@@ -238,6 +273,7 @@ class Range:
 
     def _lease_came(self, told: dict[str, Any]) -> None:
         self._vacant = bool(told.get("vacant"))
+        self.checkpoints.heard(told.get("checkpoint"))
         if told["term"] > self.term:
             self.term, self.leader = told["term"], told
             self._joiner.drop()
@@ -255,7 +291,8 @@ class Range:
         return hashlib.sha256(f"{self._log.name}/{node}".encode()).digest()
 
     def _told(self, term: int, vacant: bool = False) -> dict[str, Any]:
-        return {"term": term, "node": self._name, "instance": self._link.instance, "vacant": vacant}
+        told = {"term": term, "node": self._name, "instance": self._link.instance, "vacant": vacant}
+        return {**told, "version": VERSION, "checkpoint": self.checkpoints.told}
 
     async def _take_over(self) -> bool:
         """Append the lease of a new term behind all that this node knows; whether that is all there is."""
@@ -285,14 +322,17 @@ class Range:
                 entries = self._next_entries()
                 if entries:
                     await self._order(entries)
-                else:
+                if not entries or self.checkpoints.made is not None:
                     await self._renew()
+                assert self.replica is not None
+                self.checkpoints.tend(self.replica, self._time_ms)
                 for passed in waiting:
                     passed()
         except StaleError:
             logger.info("%s leads the tables of %s no longer", self._name, self.region)
         finally:
             self.leading = 0
+            self._keep(asyncio.create_task(self.checkpoints.leave()))
             self._heard = awake()
             self._queue.clear()
             self._barriers.clear()
@@ -320,6 +360,7 @@ class Range:
         now = max(self._clock.now_ms(), self._time_ms)
         batch = Batch(self.leading, now, self.replica.after, entries)
         for message in batch.messages():
+            self.checkpoints.grew(len(message))
             identity = self._link.message_id()
             await self._sure(lambda m=message, i=identity: self._log.append(m, i, self.sequence, 5))
         for instance, answers in self._apply(batch, self.sequence).items():
@@ -334,6 +375,7 @@ class Range:
     async def _renew(self) -> None:
         told, identity = self._told(self.leading), self._link.message_id()
         await self._sure(lambda: self._log.append_lease(told, identity, self.sequence, 5))
+        self.checkpoints.named(told["checkpoint"])
 
     async def _sure(self, append: Any) -> None:
         """Append, again and again until it is acknowledged. Raises StaleError, also when the lease is long

@@ -22,6 +22,13 @@ logger = logging.getLogger("cloudcore.cluster")
 Answer = tuple[int, bytes]
 """HTTP status and JSON."""
 Order = Callable[[str, dict[str, Any]], Answer]
+TOKENS = "#tokens"
+"""The space in which the engine keeps the tokens of transactions (csrc/table/token.c)."""
+_TOKENS = (
+    b'{"KeySchema":[{"AttributeName":"kind","KeyType":"HASH"},{"AttributeName":"id","KeyType":"RANGE"}],'
+    b'"AttributeDefinitions":[{"AttributeName":"kind","AttributeType":"S"},'
+    b'{"AttributeName":"id","AttributeType":"S"}]}'
+)
 _RAISED: dict[str, type[Exception]] = {"FileExistsError": FileExistsError, "KeyError": KeyError}
 
 
@@ -85,6 +92,7 @@ class Replica:
         assert isinstance(tables, OrderedTables)
         self.tables = tables
         self.tables.order = order
+        Tables.create(tables, TOKENS, _TOKENS)  # as a table, a checkpoint can read it and fill it
         self.after = 0
 
     def apply(self, batch: Batch, sequence: int, answered: Callable[[Entry, Answer], None]) -> None:

@@ -63,6 +63,8 @@ class ClusterDynamoDB:
         except ApiError as error:
             return _refused(error)
         found = self.range
+        if (why := found.versions.refused) is not None:
+            return unknown(why)
         if kind == LOCAL:
             if found.ready.is_set() and found.replica is not None:
                 return found.replica.tables.call_json(operation, body)

@@ -1,0 +1,239 @@
+"""Checkpoints: all tables as they were behind one batch of the log, in a stream of JetStream beside it.
+
+    cc-checkpoints, subject cloudcore.checkpoints.ACCOUNT.REGION.RANGE.SEQUENCE-ID: the parts of one, in order
+
+    8 bytes "cctabls1", blocks (dynamodb/recovery/blocks.py):
+    "head"    JSON: {"sequence": of the batch, "time_ms": by the leader's clock}
+    "name"    JSON: {"name", "description"}, for each table
+    "item"    entries of that table, any number of these
+    "end."    JSON: {"tables", "items"}
+
+The leader makes one, names it in a lease (`Keeper.told`), and drops what the log holds in front of it: behind
+that lease nobody needs it, and whoever has not read so far begins anew, from the checkpoint.
+Thread rule: coroutines on the link's loop; files are written and read on threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Coroutine
+from typing import Any, BinaryIO, cast
+
+from cloudcore._table import Snapshot, Tables, load, set_time
+from cloudcore.cluster.layout import CHECKPOINTS, checkpoint_subject, tables_log, tables_subject
+from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient
+from cloudcore.cluster.tables.replica import TOKENS, Replica
+from cloudcore.dynamodb.recovery.blocks import corrupt, read_block, write_block
+from cloudcore.errors import CloudcoreError, CorruptError, FullError
+
+logger = logging.getLogger("cloudcore.cluster")
+LOG_BYTES = int(os.environ.get("CLOUDCORE_CHECKPOINT_BYTES", str(64 << 20)))
+"""A log that is shorter than this, or than its checkpoint, is not worth another one."""
+_MAGIC = b"cctabls1"
+_PART_BYTES = (1 << 20) - 8192
+_BLOCK_BYTES = 1 << 18
+_IN_MEMORY = 32 << 20
+_AGAIN_S = 10.0
+Taken = list[tuple[str, bytes, Snapshot]]
+
+
+def take(replica: Replica) -> Taken:
+    """The tables as they are now, to be read while the replica goes on; between two batches."""
+    found: Taken = []
+    for name in (TOKENS, *replica.tables.names()):
+        described = replica.tables.describe(name)
+        assert described is not None
+        found.append((name, described[0], Snapshot(replica.tables, name)))
+    return found
+
+
+def write(file: BinaryIO, head: dict[str, Any], taken: Taken) -> int:
+    """Write a checkpoint; its bytes. The snapshots are closed as soon as they are read."""
+    try:
+        file.write(_MAGIC)
+        write_block(file, b"head", json.dumps(head).encode())
+        items = 0
+        for name, description, snapshot in taken:
+            told = json.dumps({"name": name, "description": description.decode()})
+            write_block(file, b"name", told.encode())
+            with snapshot:
+                while (read := snapshot.read(_BLOCK_BYTES))[1]:
+                    write_block(file, b"item", *read)
+                    items += read[1]
+        write_block(file, b"end.", json.dumps({"tables": len(taken), "items": items}).encode())
+        return file.tell()
+    finally:
+        for _, _, snapshot in taken:
+            snapshot.close()
+
+
+def read(file: BinaryIO, tables: Tables) -> dict[str, Any]:
+    """Fill tables that are empty; the head. Raises CorruptError."""
+    where = "the checkpoint"
+    if file.read(len(_MAGIC)) != _MAGIC:
+        raise corrupt(file, where, "it has a format that this version does not know")
+    kind, raw, _ = read_block(file, where)
+    head: dict[str, Any] = json.loads(raw)
+    name, count, items = "", 0, 0
+    while kind != b"end.":
+        kind, raw, _ = read_block(file, where)
+        if kind == b"name":
+            told = json.loads(raw)
+            name, count = told["name"], count + 1
+            if name != TOKENS:  # a replica has it from the start
+                Tables.create(tables, name, told["description"].encode())
+        elif kind == b"item":
+            items += load(tables, name, raw)
+    if json.loads(raw) != {"tables": count, "items": items} or file.read(1):
+        raise corrupt(file, where, "its end does not match what it holds")
+    set_time(tables, head["time_ms"])
+    return head
+
+
+class Keeper:
+    """The checkpoints of one log. `newest`: what the log names, {"sequence", "id", "parts", "bytes"};
+    `wake()`: another one is there to be named."""
+
+    def __init__(self, link: Link, account: str, region: str, wake: Callable[[], None]):
+        self._link, self._place, self._wake = link, (account, region), wake
+        self.newest: dict[str, Any] | None = None
+        self.made: dict[str, Any] | None = None
+        self._grown = 0  # bytes of the log behind the newest one, as far as this node has seen
+        self._not_before = 0.0
+        self._writing: asyncio.Task[None] | None = None
+        self._shortening: asyncio.Task[None] | None = None
+
+    def grew(self, size: int) -> None:
+        """A message of the log came by."""
+        self._grown += size
+
+    @property
+    def told(self) -> dict[str, Any] | None:
+        """What the next lease says: the one that was just made, else the newest one."""
+        return self.made if self.made is not None and self.made["sequence"] > self.sequence else self.newest
+
+    def heard(self, told: dict[str, Any] | None) -> None:
+        """A lease names a checkpoint."""
+        if told is not None and told["sequence"] > self.sequence:
+            self.newest, self._grown = told, 0
+
+    @property
+    def sequence(self) -> int:
+        """Of the batch behind which the newest one is; 0 without one."""
+        return int(self.newest["sequence"]) if self.newest else 0
+
+    # -- the leader's ----------------------------------------------------------------------------------
+
+    def tend(self, replica: Replica, time_ms: int) -> None:
+        """Begin one, if the log has grown enough; between two batches."""
+        least = max(LOG_BYTES, self.newest["bytes"] if self.newest else 0)
+        busy = self._writing is not None or self.made is not None or self._link.now() < self._not_before
+        if busy or self._grown < least or replica.after <= self.sequence:
+            return
+        try:
+            taken = take(replica)
+        except CloudcoreError as error:  # no memory
+            logger.warning("no checkpoint of the tables of %s: %s", self._place[1], error)
+            self._not_before = self._link.now() + _AGAIN_S
+            return
+        head = {"sequence": replica.after, "time_ms": time_ms}
+        self._writing = asyncio.create_task(self._write(head, taken, self._grown))
+        self._grown = 0
+
+    def named(self, told: dict[str, Any] | None) -> None:
+        """A lease that says `told` is in the log: what is in front of a new one may go."""
+        if told is not None and told is self.made:
+            self.newest, self.made = told, None
+            self._shortening = asyncio.create_task(self._shorten(self.sequence))
+
+    def leave(self) -> Coroutine[Any, Any, None]:
+        """This node leads no longer: what it was at is dropped at once; await what this returns."""
+        tasks = [task for task in (self._writing, self._shortening) if task is not None]
+        self._writing = self._shortening = self.made = None
+        return end(*tasks)
+
+    async def _write(self, head: dict[str, Any], taken: Taken, grown: int) -> None:
+        identity = f"{head['sequence']}-{self._link.message_id()}"
+        began = self._link.now()
+        try:
+            with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+                size = await asyncio.to_thread(write, cast(BinaryIO, file), head, taken)
+                await asyncio.to_thread(file.seek, 0)
+                await self._open()
+                parts = 0
+                while part := await asyncio.to_thread(file.read, _PART_BYTES):
+                    await self._link.append(checkpoint_subject(*self._place, identity), part, {}, 30)
+                    parts += 1
+        except Exception as error:  # the log grows on; another try is made
+            if not is_transient(error) and not isinstance(error, FullError):
+                logger.exception("no checkpoint of the tables of %s", self._place[1])
+            else:
+                logger.warning("no checkpoint of the tables of %s: %s", self._place[1], error)
+            self._grown += grown
+            self._not_before = self._link.now() + _AGAIN_S
+        else:
+            if self._writing is not asyncio.current_task():
+                return
+            self.made = {"sequence": head["sequence"], "id": identity, "parts": parts, "bytes": size}
+            logger.info("a checkpoint of the tables of %s behind %d: %d bytes, %.1f s", self._place[1],
+                        head["sequence"], size, self._link.now() - began)  # fmt: skip
+            self._wake()
+        finally:
+            if self._writing is asyncio.current_task():
+                self._writing = None
+
+    async def _open(self) -> None:
+        from nats.js.api import DiscardPolicy, StreamConfig
+        from nats.js.errors import BadRequestError
+
+        config = StreamConfig(
+            name=CHECKPOINTS, subjects=[checkpoint_subject("*", "*", "*")], num_replicas=self._link.replicas,
+            discard=DiscardPolicy.NEW, duplicate_window=120.0,
+        )  # fmt: skip
+        try:
+            await self._link.until(lambda: self._link.js.add_stream(config), 20)
+        except BadRequestError as error:
+            if error.err_code != 10058:  # it is there, made when the cluster had other replicas
+                raise
+
+    async def _shorten(self, sequence: int) -> None:
+        """Drop what is in front of a checkpoint that the log names: batches, and older checkpoints."""
+        js = self._link.js
+        log, requests = tables_log(*self._place), f"{tables_subject(*self._place)}.requests"
+        try:
+            await self._link.until(lambda: js.purge_stream(log, seq=sequence + 1, subject=requests), 60)
+            every = checkpoint_subject(*self._place, "*")
+            found = await self._link.until(lambda: js.stream_info(CHECKPOINTS, every), 20)
+            for subject in found.state.subjects or {}:
+                # One of a later sequence is another leader's: this node may have been deposed meanwhile.
+                if int(subject.rpartition(".")[2].partition("-")[0]) < sequence:
+                    await self._link.until(lambda s=subject: js.purge_stream(CHECKPOINTS, subject=s), 60)
+        except Exception as error:  # the next one does it
+            logger.warning("the log of tables of %s is not shortened: %s", self._place[1], error)
+
+    # -- who begins ------------------------------------------------------------------------------------
+
+    async def fill(self, replica: Replica) -> int:
+        """Fill an empty replica from the newest checkpoint; its time. Raises Lost when it is gone, because
+        there is a newer one."""
+        assert self.newest is not None
+        told = self.newest
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+            subject = checkpoint_subject(*self._place, told["id"])
+            async with Reader(self._link, CHECKPOINTS, filter_subject=subject) as reader:
+                for number in range(told["parts"]):
+                    message = await reader.next(1, 2.0)
+                    if not message:
+                        raise Lost(f"the checkpoint {told['id']} ends before part {number}")
+                    await asyncio.to_thread(file.write, message[0].data)
+            await asyncio.to_thread(file.seek, 0)
+            try:
+                head = await asyncio.to_thread(read, cast(BinaryIO, file), replica.tables)
+            except CorruptError as error:
+                raise ValueError(str(error)) from None
+        replica.after = int(head["sequence"])
+        return int(head["time_ms"])
