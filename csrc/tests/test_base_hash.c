@@ -8,6 +8,8 @@ TEST(published_vectors) {
     CHECK_EQ(cc_crc32c(0, "123456789", 9), 0xe3069283);
     CHECK_EQ(cc_crc32(0, "123456789", 9), 0xcbf43926);
     CHECK_EQ(cc_crc32c(0, "", 0), 0);
+    CHECK(cc_crc64nvme(0, "123456789", 9) == UINT64_C(0xae8b14860a799888));
+    CHECK(cc_crc64nvme(0, "", 0) == 0);
 }
 
 TEST(kernels_agree) {
@@ -19,10 +21,12 @@ TEST(kernels_agree) {
         size_t skew = size % 16;
         CHECK_EQ(cc_crc32c(7, data + skew, size), cc_crc32c_portable(7, data + skew, size));
         CHECK_EQ(cc_crc32(7, data + skew, size), cc_crc32_portable(7, data + skew, size));
+        CHECK(cc_crc64nvme(7, data + skew, size) == cc_crc64nvme_portable(7, data + skew, size));
     }
     /* Continuing equals doing it at once. */
     CHECK_EQ(cc_crc32(cc_crc32(0, data, 100), data + 100, 5000), cc_crc32(0, data, 5100));
     CHECK_EQ(cc_crc32c(cc_crc32c(0, data, 100), data + 100, 5000), cc_crc32c(0, data, 5100));
+    CHECK(cc_crc64nvme(cc_crc64nvme(0, data, 100), data + 100, 5000) == cc_crc64nvme(0, data, 5100));
     free(data);
 }
 

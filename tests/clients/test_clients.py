@@ -16,6 +16,7 @@ PYTHON = {
     "aioboto3_": "aioboto3",
     "pynamodb_": "pynamodb",
     "lambda_libraries": "lambda-libraries",
+    "s3_checksums": "s3-checksums",
 }
 NODE = {"sdk_v3": "sdk-v3", "electrodb_": "electrodb"}
 

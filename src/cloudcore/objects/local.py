@@ -17,15 +17,14 @@ import hashlib
 import itertools
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from stat import S_ISREG
 
 from cloudcore.errors import ApiError
+from cloudcore.objects.keys import PRIVATE, Directories, Keys, escape
 from cloudcore.objects.notifications import Notifications
 
-_PRIVATE = ".cloudcore"
 _OCTETS = "application/octet-stream"
 _KEY_BYTES_MAX = 1024
 
@@ -52,6 +51,7 @@ class LocalObjects:
         self.directory = os.path.abspath(os.fspath(directory))
         self._durable = durable
         self._serial = itertools.count()
+        self._directories = Directories()
         self.notifications: Notifications | None = None
 
     def path_of(self, bucket: str, key: str) -> str:
@@ -74,7 +74,7 @@ class LocalObjects:
         `cause` is what notifications call it: "Put", "Copy", "CompleteMultipartUpload".
         """
         path = self.path_of(bucket, key)
-        private = os.path.join(self._bucket(bucket), _PRIVATE)
+        private = os.path.join(self._bucket(bucket), PRIVATE)
         temporary = os.path.join(private, "tmp", f"{os.getpid()}-{next(self._serial)}")
         self._make_directories(os.path.dirname(temporary))
         parts = [data] if isinstance(data, bytes | bytearray | memoryview) else data
@@ -115,7 +115,7 @@ class LocalObjects:
             raise _no_such_key(key)
         try:
             with open(
-                _head_path(os.path.join(self._bucket(bucket), _PRIVATE), key), encoding="utf-8"
+                _head_path(os.path.join(self._bucket(bucket), PRIVATE), key), encoding="utf-8"
             ) as file:
                 fields = json.load(file)
         except FileNotFoundError:
@@ -128,8 +128,11 @@ class LocalObjects:
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[str]:
         """Keys of a bucket that start with `prefix`, in key order. An absent bucket is empty."""
-        keys = (_key(segments) for segments in _walk(self._bucket(bucket), ()))
-        yield from sorted(key for key in keys if key.startswith(prefix))
+        return iter(self.keys(bucket, prefix))
+
+    def keys(self, bucket: str, prefix: str = "", after: str = "") -> Keys:
+        """As list, from behind the key `after`; and groups of keys can be passed over."""
+        return Keys(self._directories, self._bucket(bucket), prefix, after)
 
     def delete(self, bucket: str, key: str) -> None:
         """Remove an object; an absent one is no error, as on S3."""
@@ -144,7 +147,7 @@ class LocalObjects:
 
     def private(self, bucket: str) -> str:
         """The directory of what is kept about a bucket and is no object of it."""
-        return os.path.join(self._bucket(bucket), _PRIVATE)
+        return os.path.join(self._bucket(bucket), PRIVATE)
 
     def _bucket(self, bucket: str) -> str:
         if not bucket or "/" in bucket or "\0" in bucket or bucket in (".", ".."):
@@ -206,37 +209,7 @@ def _head_path(private: str, key: str) -> str:
 def _segments(key: str) -> list[str]:
     if not key or len(key.encode("utf-8", "surrogatepass")) > _KEY_BYTES_MAX:
         raise ApiError("KeyTooLongError", "Your key is too long", fields={"MaxSizeAllowed": _KEY_BYTES_MAX})
-    segments = [_escape(segment) for segment in key.split("/")]
+    segments = [escape(segment) for segment in key.split("/")]
     if any(len(segment.encode("utf-8", "surrogatepass")) > 255 for segment in segments):
         raise ApiError("KeyTooLongError", "Your key has a part of more than 255 bytes")
     return segments
-
-
-def _escape(segment: str) -> str:
-    if segment == "":
-        return "%"
-    segment = segment.replace("%", "%25").replace("\0", "%00")
-    if segment in (".", "..") or segment == _PRIVATE:
-        return "%2E" + segment[1:].replace(".", "%2E") if segment in (".", "..") else "%2E" + segment[1:]
-    return segment
-
-
-def _key(segments: Sequence[str]) -> str:
-    return "/".join("" if s == "%" else _unescape(s) for s in segments)
-
-
-def _unescape(segment: str) -> str:
-    return re.sub(r"%(25|00|2E)", lambda match: chr(int(match[1], 16)), segment)
-
-
-def _walk(directory: str, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    try:
-        entries = list(os.scandir(directory))
-    except FileNotFoundError:
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            if above or entry.name != _PRIVATE:
-                yield from _walk(entry.path, (*above, entry.name))
-        else:
-            yield (*above, entry.name)

@@ -46,4 +46,16 @@ refused "(ResourceNotFoundException) when calling the DescribeTable operation: R
 is "$(aws sts get-caller-identity --query Account --output text)" 000000000000
 is "$(AWS_ACCESS_KEY_ID=111111111111 aws sts get-caller-identity --query Account --output text)" 111111111111
 is "$(AWS_REGION=eu-west-1 aws dynamodb list-tables --query 'length(TableNames)')" 0
+
+head -c 11000000 /dev/urandom >file  # more than a part
+aws s3 mb s3://files >/dev/null
+for checksum in "" CRC32C CRC64NVME; do
+  aws s3 cp --no-progress ${checksum:+--checksum-algorithm $checksum} file s3://files/in/file >/dev/null
+  aws s3 cp --no-progress --checksum-mode ENABLED s3://files/in/file back >/dev/null
+  cmp file back
+  is "$(aws s3api head-object --bucket files --key in/file --checksum-mode ENABLED --query "Checksum${checksum:-CRC32} != null")" true
+done
+is "$(aws s3api put-object --bucket files --key one --body batch.json --checksum-algorithm CRC64NVME --query ChecksumType --output text)" FULL_OBJECT
+refused "(BadDigest) when calling the PutObject operation" aws s3api put-object --bucket files --key two --body batch.json --checksum-crc64-nvme AAAAAAAAAAA=
+is "$(aws s3 ls s3://files/ | awk '{print $NF}' | paste -sd' ')" "in/ one"
 echo done

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import zlib
 from collections.abc import Mapping
 
 from cloudcore.errors import ApiError
+from cloudcore.wire.s3 import checksums
+from cloudcore.wire.s3.checksums import Checksum
 
-_PREFIX = "x-amz-checksum-"
 _BROKEN = ApiError("IncompleteBody", "The request body terminated unexpectedly")
 
 
-def read(headers: Mapping[str, str], body: bytes) -> tuple[bytes, dict[str, str]]:
-    """(the bytes meant, the checksum header to repeat). Raises ApiError BadDigest, IncompleteBody."""
+def read(headers: Mapping[str, str], body: bytes) -> tuple[bytes, Checksum | None]:
+    """(the bytes meant, the checksum that they came with). Raises ApiError BadDigest, IncompleteBody."""
     declared = dict(headers)
     if headers.get("x-amz-content-sha256", "").startswith("STREAMING-") or "aws-chunked" in headers.get(
         "content-encoding", ""
@@ -24,35 +24,32 @@ def read(headers: Mapping[str, str], body: bytes) -> tuple[bytes, dict[str, str]
         if length is not None and length != str(len(body)):
             raise _BROKEN
         declared |= trailers
+    for name in filter(None, map(str.strip, headers.get("x-amz-trailer", "").lower().split(","))):
+        if name not in declared:
+            raise ApiError(
+                "MalformedTrailerError",
+                "The request contained trailing data that was not well-formed or did not conform to our "
+                "published schema.",
+            )
     digest = declared.get("content-md5")
     if digest is not None and digest != base64.b64encode(hashlib.md5(body).digest()).decode():
         raise ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.")
-    found = {}
-    for name, value in declared.items():
-        if name.startswith(_PREFIX) and name not in (_PREFIX + "type", _PREFIX + "algorithm"):
-            if _checksum(name[len(_PREFIX) :], body) != value:
-                kind = name[len(_PREFIX) :].upper()
-                raise ApiError(
-                    "BadDigest", f"The {kind} you specified did not match the calculated checksum."
-                )
-            found[name] = value
-    return body, found
+    claim = checksums.claimed(declared)
+    if claim is not None:
+        checksums.check(claim, body)
+    elif "x-amz-sdk-checksum-algorithm" in headers:
+        raise ApiError(
+            "InvalidRequest",
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer "
+            "headers were found.",
+        )
+    return body, claim
 
 
 def content_encoding(headers: Mapping[str, str]) -> str | None:
     """The encoding of the object itself, without the one of its upload."""
     kept = [e.strip() for e in headers.get("content-encoding", "").split(",")]
     return ",".join(e for e in kept if e and e != "aws-chunked") or None
-
-
-def _checksum(kind: str, body: bytes) -> str:
-    if kind == "crc32":
-        digest = zlib.crc32(body).to_bytes(4, "big")
-    elif kind in ("sha1", "sha256"):
-        digest = hashlib.new(kind, body).digest()
-    else:
-        raise ApiError("NotImplemented", f"Checksums by {kind.upper()} are not supported here.", 501)
-    return base64.b64encode(digest).decode()
 
 
 def _unchunk(body: bytes) -> tuple[bytes, dict[str, str]]:

@@ -9,8 +9,6 @@ from cloudcore.errors import ApiError
 from cloudcore.wire.s3 import xml
 from cloudcore.wire.s3.request import BUCKET, Reply, Request
 
-PRIVATE = ".cloudcore"
-
 
 def list_buckets(request: Request) -> Reply:
     """All buckets, in order of their names."""

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cloudcore.errors import ApiError
-from cloudcore.wire.s3 import xml
+from cloudcore.wire.s3 import checksums, xml
 from cloudcore.wire.s3.objects import etag_of
 from cloudcore.wire.s3.request import Reply, Request
 
@@ -56,26 +56,36 @@ def _page(
 ) -> tuple[list[tuple[str, str]], bool]:
     """At most `most` rows ("key" or "prefix", text) after `after`, and whether there are more."""
     rows: list[tuple[str, str]] = []
-    group = after if delimiter and after.endswith(delimiter) else None
-    for key in request.store.list(request.bucket, prefix):
-        if key <= after or (group is not None and key.startswith(group)):
-            continue
-        cut = key.find(delimiter, len(prefix)) if delimiter else -1
-        row = ("prefix", key[: cut + len(delimiter)]) if cut >= 0 else ("key", key)
-        if rows and rows[-1] == row:
-            continue
+    keys = request.store.keys(request.bucket, prefix, after)
+    if delimiter and after.startswith(prefix) and _group(after, prefix, delimiter) == after:
+        keys.pass_over(after)  # the page before ended with it
+    for key in keys:
+        group = _group(key, prefix, delimiter) if delimiter else None
         if len(rows) == most:
             return rows, most > 0
-        rows.append(row)
+        if group is None:
+            rows.append(("key", key))
+        else:
+            rows.append(("prefix", group))
+            keys.pass_over(group)
     return rows, False
+
+
+def _group(key: str, prefix: str, delimiter: str) -> str | None:
+    """The common prefix that stands for a key."""
+    cut = key.find(delimiter, len(prefix))
+    return None if cut < 0 else key[: cut + len(delimiter)]
 
 
 def _contents(request: Request, key: str, shown: str) -> list[tuple[str, Any]]:
     head = request.store.head(request.bucket, key)
+    checksum = checksums.of_object(head.metadata)
+    kind = [("ChecksumAlgorithm", checksum.kind.upper()), ("ChecksumType", checksum.type)] if checksum else []
     return [
         ("Key", shown),
         ("LastModified", xml.moment(head.modified)),
         ("ETag", etag_of(head)),
+        *kind,
         ("Size", head.size),
         ("StorageClass", "STANDARD"),
     ]

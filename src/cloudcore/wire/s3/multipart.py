@@ -1,7 +1,7 @@
 """Multipart uploads, kept beside the bucket's objects until they are completed.
 
 <bucket>/.cloudcore/uploads/<id>/upload.json    key and what CreateMultipartUpload said
-<bucket>/.cloudcore/uploads/<id>/<part>         a part's bytes; <part>.md5 its digest
+<bucket>/.cloudcore/uploads/<id>/<part>         a part's bytes; <part>.json its digest and its checksum
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from cloudcore.errors import ApiError
+from cloudcore.objects.keys import PRIVATE
 from cloudcore.wire.s3 import body as bodies
-from cloudcore.wire.s3 import xml
-from cloudcore.wire.s3.buckets import PRIVATE
-from cloudcore.wire.s3.objects import described, source_of
+from cloudcore.wire.s3 import checksums, xml
+from cloudcore.wire.s3.checksums import Checksum
+from cloudcore.wire.s3.objects import described, may_write, source_of
 from cloudcore.wire.s3.request import Reply, Request
 
 PART_BYTES_MIN = 5 << 20
@@ -29,61 +30,86 @@ _BLOCK = 4 << 20
 def create_upload(request: Request) -> Reply:
     """Begin an upload."""
     told = described(request.headers)
+    kind, of = checksums.of_upload(request.headers)
     upload = secrets.token_hex(16)
     directory = os.path.join(request.directory(), PRIVATE, "uploads", upload)
     os.makedirs(directory)
     with open(os.path.join(directory, "upload.json"), "w", encoding="utf-8") as file:
-        json.dump({"key": request.key, "told": told}, file)
+        json.dump({"key": request.key, "told": told, "checksum": kind, "checksum_type": of}, file)
     members = [("Bucket", request.bucket), ("Key", request.key), ("UploadId", upload)]
-    return 200, list(xml.HEADERS), xml.document("InitiateMultipartUploadResult", members)
+    headers = [("x-amz-checksum-algorithm", kind.upper()), ("x-amz-checksum-type", of)] if kind else []
+    return 200, [*xml.HEADERS, *headers], xml.document("InitiateMultipartUploadResult", members)
 
 
 def put_part(request: Request) -> Reply:
     """Take one part, replacing an earlier one of its number; or copy it from an object."""
-    directory, _ = _upload(request)
+    directory, upload = _upload(request)
     number = request.query["partNumber"]
     if not number.isdecimal() or not 1 <= int(number) <= 10_000:
         raise ApiError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
-    copied = "x-amz-copy-source" in request.headers
+    copied, kind = "x-amz-copy-source" in request.headers, upload["checksum"]
+    claim = None
     if copied:
         data = _copied(request)
-        checksum: dict[str, str] = {}
     else:
-        data, checksum = bodies.read(request.headers, request.body)
+        data, claim = bodies.read(request.headers, request.body)
+        if kind is not None and (claim is None or claim.kind != kind):
+            raise ApiError(
+                "InvalidRequest",
+                f"Checksum Type mismatch occurred, expected checksum Type: {kind}, actual checksum Type: "
+                f"{claim.kind if claim else 'null'}",
+            )
+    checksum = claim or checksums.calculate(kind or checksums.DEFAULT, [data])
     etag = hashlib.md5(data).hexdigest()
     path = os.path.join(directory, str(int(number)))
     temporary = f"{path}.{secrets.token_hex(4)}.tmp"
     with open(temporary, "wb") as file:
         file.write(data)
     os.replace(temporary, path)
-    with open(path + ".md5", "w", encoding="ascii") as file:
-        file.write(etag)
+    with open(path + ".json", "w", encoding="ascii") as file:
+        json.dump({"etag": etag, "checksum": checksum[:2]}, file)
     if copied:
         members = [("ETag", f'"{etag}"'), ("LastModified", xml.moment(os.stat(path).st_mtime))]
+        members += [(checksum.member, checksum.value)] if kind else []
         return 200, list(xml.HEADERS), xml.document("CopyPartResult", members)
-    return 200, [("ETag", f'"{etag}"'), *checksum.items()], b""
+    return 200, [("ETag", f'"{etag}"'), checksum.headers()[0]], b""
 
 
 def complete_upload(request: Request) -> Reply:
     """Make the object of the parts that are named, in their order."""
     directory, upload = _upload(request)
     wanted = _wanted(request.body)
-    paths, digests = [], b""
-    for number, etag in wanted:
+    composed = upload["checksum"] is not None and upload["checksum_type"] == checksums.COMPOSITE
+    paths, digests, sums = [], b"", []
+    for number, part in wanted:
         path = os.path.join(directory, str(number))
-        if not os.path.exists(path) or _digest(path) != etag:
+        etag, checksum = _said(path) if os.path.exists(path) else ("", Checksum("", ""))
+        said = part.get("ETag", "").strip('"'), part.get(checksum.member, checksum.value)
+        if said != (etag, checksum.value):
             raise ApiError(
                 "InvalidPart",
                 "One or more of the specified parts could not be found.  The part may not have been "
                 "uploaded, or the specified entity tag may not match the part's entity tag.",
             )
+        if composed and checksum.member not in part:
+            raise ApiError(
+                "InvalidRequest",
+                f"The upload was created using a {checksum.kind} checksum. The complete request must include "
+                f"the checksum for each part. It was missing for part {number} in the request.",
+            )
         paths.append(path)
         digests += bytes.fromhex(etag)
-    if any(os.path.getsize(path) < PART_BYTES_MIN for path in paths[:-1]):
+        sums.append(checksum.value)
+    sizes = [os.path.getsize(path) for path in paths]
+    if any(size < PART_BYTES_MIN for size in sizes[:-1]):
         raise ApiError("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
+    may_write(request)
+    kind = upload["checksum"] or checksums.DEFAULT
+    whole = checksums.composite(kind, sums) if composed else checksums.calculate(kind, _blocks(paths))
+    _check_whole(request, upload, whole, sum(sizes))
     etag = f"{hashlib.md5(digests).hexdigest()}-{len(paths)}"
     told = upload["told"]
-    told["metadata"][":etag"] = etag
+    told["metadata"] |= {":etag": etag, **whole.kept()}
     request.put(_blocks(paths), cause="CompleteMultipartUpload", **told)
     shutil.rmtree(directory)
     members = [
@@ -91,8 +117,36 @@ def complete_upload(request: Request) -> Reply:
         ("Bucket", request.bucket),
         ("Key", request.key),
         ("ETag", f'"{etag}"'),
+        *whole.members(),
     ]
     return 200, list(xml.HEADERS), xml.document("CompleteMultipartUploadResult", members)
+
+
+def _check_whole(request: Request, upload: dict[str, Any], whole: Checksum, size: int) -> None:
+    """What the request says of the object that its parts make. Raises ApiError."""
+    of = request.headers.get("x-amz-checksum-type")
+    if of is not None and of != whole.type:
+        raise ApiError(
+            "InvalidRequest",
+            f"The upload was created using the {whole.type} checksum mode. The complete request must use the "
+            "same checksum mode.",
+        )
+    claim = checksums.claimed(request.headers)
+    if claim is not None and claim.kind != whole.kind:
+        raise ApiError(
+            "InvalidRequest",
+            f"Checksum Type mismatch occurred, expected checksum Type: {whole.kind}, actual checksum Type: "
+            f"{claim.kind}",
+        )
+    if claim is not None and claim.value not in (whole.value, whole.value.partition("-")[0]):
+        raise checksums.mismatch(claim.kind)
+    said = request.headers.get("x-amz-mp-object-size", str(size))
+    if said != str(size):
+        raise ApiError(
+            "InvalidRequest",
+            f"The provided 'x-amz-mp-object-size' header value {said} does not match what was computed: "
+            f"{size}",
+        )
 
 
 def abort_upload(request: Request) -> Reply:
@@ -103,16 +157,18 @@ def abort_upload(request: Request) -> Reply:
 
 def list_parts(request: Request) -> Reply:
     """The parts taken so far."""
-    directory, _ = _upload(request)
+    directory, upload = _upload(request)
     members: list[tuple[str, Any]] = [
         ("Bucket", request.bucket), ("Key", request.key), ("UploadId", request.query["uploadId"]),
-        ("IsTruncated", False),
+        ("IsTruncated", False), *_algorithm(upload),
     ]  # fmt: skip
     for number in sorted(int(name) for name in os.listdir(directory) if name.isdecimal()):
         path = os.path.join(directory, str(number))
         stat = os.stat(path)
         part = [("PartNumber", number), ("LastModified", xml.moment(stat.st_mtime))]
-        members.append(("Part", [*part, ("ETag", f'"{_digest(path)}"'), ("Size", stat.st_size)]))
+        etag, checksum = _said(path)
+        part += [("ETag", f'"{etag}"'), ("Size", stat.st_size)]
+        members.append(("Part", part + ([(checksum.member, checksum.value)] if upload["checksum"] else [])))
     return 200, list(xml.HEADERS), xml.document("ListPartsResult", members)
 
 
@@ -124,14 +180,19 @@ def list_uploads(request: Request) -> Reply:
         path = os.path.join(home, name, "upload.json")
         with contextlib.suppress(FileNotFoundError):  # completed meanwhile
             with open(path, encoding="utf-8") as file:
-                key = json.load(file)["key"]
-            if key.startswith(prefix):
-                found.append((key, os.stat(path).st_mtime, name))
+                upload = json.load(file)
+            if upload["key"].startswith(prefix):
+                found.append((upload["key"], os.stat(path).st_mtime, name, _algorithm(upload)))
     members: list[tuple[str, Any]] = [("Bucket", request.bucket), ("Prefix", prefix), ("IsTruncated", False)]
-    for key, begun, name in sorted(found):
-        upload = [("Key", key), ("UploadId", name), ("Initiated", xml.moment(begun))]
-        members.append(("Upload", [*upload, ("StorageClass", "STANDARD")]))
+    for key, begun, name, algorithm in sorted(found):
+        row = [("Key", key), ("UploadId", name), ("Initiated", xml.moment(begun))]
+        members.append(("Upload", [*row, ("StorageClass", "STANDARD"), *algorithm]))
     return 200, list(xml.HEADERS), xml.document("ListMultipartUploadsResult", members)
+
+
+def _algorithm(upload: dict[str, Any]) -> list[tuple[str, Any]]:
+    kind = upload["checksum"]
+    return [("ChecksumAlgorithm", kind.upper()), ("ChecksumType", upload["checksum_type"])] if kind else []
 
 
 def _upload(request: Request) -> tuple[str, dict[str, Any]]:
@@ -154,13 +215,12 @@ def _upload(request: Request) -> tuple[str, dict[str, Any]]:
     return directory, upload
 
 
-def _wanted(body: bytes) -> list[tuple[int, str]]:
+def _wanted(body: bytes) -> list[tuple[int, dict[str, str]]]:
+    """Number and members of the parts that are named, in ascending order. Raises ApiError."""
+    parts = [{member.tag: member.text or "" for member in part} for part in xml.parse(body).findall("Part")]
     try:
-        found = [
-            (int(part.findtext("PartNumber") or ""), (part.findtext("ETag") or "").strip('"'))
-            for part in xml.parse(body).findall("Part")
-        ]
-    except ValueError:
+        found = [(int(part["PartNumber"]), part) for part in parts]
+    except (KeyError, ValueError):
         found = []
     if not found:
         raise ApiError("MalformedXML", "The XML you provided was not well-formed.")
@@ -183,9 +243,11 @@ def _copied(request: Request) -> bytes:
     return data[int(first) : int(last) + 1]
 
 
-def _digest(path: str) -> str:
-    with open(path + ".md5", encoding="ascii") as file:
-        return file.read()
+def _said(path: str) -> tuple[str, Checksum]:
+    """The digest and the checksum of a part."""
+    with open(path + ".json", encoding="ascii") as file:
+        kept = json.load(file)
+    return kept["etag"], Checksum(*kept["checksum"])
 
 
 def _blocks(paths: list[str]) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 from cloudcore.errors import ApiError
 from cloudcore.objects.notifications import Rule
+from cloudcore.wire.s3 import body as bodies
 from cloudcore.wire.s3 import xml
 from cloudcore.wire.s3.request import Reply, Request
 
@@ -26,7 +27,8 @@ def get_notification(request: Request) -> Reply:
 def put_notification(request: Request) -> Reply:
     """Replace the rules of a bucket."""
     request.directory()
-    root = xml.parse(request.body)
+    body, _ = bodies.read(request.headers, request.body)
+    root = xml.parse(body)
     for other in _OTHER:
         if root.find(other) is not None:
             raise ApiError("NotImplemented", f"{other} is not implemented: functions can be told.", 501)

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from cloudcore.errors import ApiError
 from cloudcore.wire.s3 import body as bodies
-from cloudcore.wire.s3 import xml
+from cloudcore.wire.s3 import checksums, xml
 from cloudcore.wire.s3.request import Reply, Request, parse_query
 
 OVERRIDDEN = (
@@ -63,13 +63,13 @@ def put_object(request: Request) -> Reply:
     request.directory()
     if "x-amz-copy-source" in request.headers:
         return _copy(request)
-    data, checksum = bodies.read(request.headers, request.body)
+    data, claim = bodies.read(request.headers, request.body)
     told = described(request.headers)
-    _may_write(request)
-    etag = hashlib.md5(data).hexdigest()
-    told["metadata"][":etag"] = etag
+    may_write(request)
+    etag, checksum = hashlib.md5(data).hexdigest(), claim or checksums.calculate(checksums.DEFAULT, [data])
+    told["metadata"] |= {":etag": etag, **checksum.kept()}
     request.put(data, **told)
-    return 200, [("ETag", f'"{etag}"'), *checksum.items()], b""
+    return 200, [("ETag", f'"{etag}"'), *checksum.headers()], b""
 
 
 def get_object(request: Request) -> Reply:
@@ -157,14 +157,18 @@ def _copy(request: Request) -> Reply:
                 "changing the object's metadata, storage class, website redirect location or encryption "
                 "attributes.",
             )
-    told["metadata"][":etag"] = etag
+    before = checksums.of_object(head.metadata)
+    kind = checksums.wanted(request.headers) or (before.kind if before else checksums.DEFAULT)
+    checksum = checksums.calculate(kind, [data])  # of the whole, also where the source has one of its parts
+    told["metadata"] |= {":etag": etag, **checksum.kept()}
     request.put(data, cause="Copy", **told)
     made = request.store.head(request.bucket, request.key)
-    members = [("LastModified", xml.moment(made.modified)), ("ETag", f'"{etag}"')]
+    members = [("LastModified", xml.moment(made.modified)), ("ETag", f'"{etag}"'), *checksum.members()]
     return 200, list(xml.HEADERS), xml.document("CopyObjectResult", members)
 
 
-def _may_write(request: Request) -> None:
+def may_write(request: Request) -> None:
+    """Raises ApiError where the conditions of a write do not hold."""
     wanted = request.headers.get("if-match")
     absent = request.headers.get("if-none-match")
     if wanted is None and absent is None:
@@ -201,6 +205,10 @@ def _looked_up(request: Request) -> tuple[Any, list[tuple[str, str]], Reply | No
             headers.append((_META + name, value))
         elif name[1:] in KEPT:
             headers.append((name[1:], value))
+    checksum = checksums.of_object(head.metadata)
+    asked = request.headers.get("x-amz-checksum-mode") == "ENABLED" and "range" not in request.headers
+    if checksum and asked:
+        headers += checksum.headers()
     named = {name: request.query.get(f"response-{name}") for name in OVERRIDDEN}
     headers = [(name, value) for name, value in headers if not named.get(name.lower())]
     headers += [(name, value) for name, value in named.items() if value]
