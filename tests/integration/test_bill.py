@@ -251,6 +251,40 @@ def test_backups_recovery_and_reads_of_streams(cloud: cloudcore.Cloud) -> None:
     assert "backups for a month at their present size" in found and "storage for a month at its present size" not in found
 
 
+def test_restores_exports_and_imports(cloud: cloudcore.Cloud) -> None:
+    db, jobs = make(cloud), cloud.dynamodb.jobs
+    for n in range(50):
+        db.put_item(TableName="orders", Item={"id": {"S": str(n)}, "d": {"S": KB}})
+    size = db.describe_table(TableName="orders")["Table"]["TableSizeBytes"]
+    backup = db.create_backup(TableName="orders", BackupName="first")["BackupDetails"]["BackupArn"]
+    assert jobs.wait(f"backup-{backup.rpartition('/')[2]}", 60)
+    db.restore_table_from_backup(TargetTableName="again", BackupArn=backup)
+    assert jobs.wait("restore-again", 60)
+    db.update_continuous_backups(TableName="orders", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    arn = db.describe_table(TableName="orders")["Table"]["TableArn"]
+    export = db.export_table_to_point_in_time(TableArn=arn, S3Bucket="lake")["ExportDescription"]["ExportArn"]
+    assert jobs.wait(f"export-{export.rpartition('/')[2]}", 60)
+    exported = db.describe_export(ExportArn=export)["ExportDescription"]["BilledSizeBytes"]
+    line = json.dumps({"Item": {"id": {"S": "a"}}}).encode()
+    cloud.objects.put("lake", "in/a.json", line)
+    begun = db.import_table(
+        S3BucketSource={"S3Bucket": "lake", "S3KeyPrefix": "in/"}, InputFormat="DYNAMODB_JSON",
+        TableCreationParameters={
+            "TableName": "read", "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        },
+    )["ImportTableDescription"]["ImportArn"]  # fmt: skip
+    assert jobs.wait(f"import-{begun.rpartition('/')[2]}", 60)
+    found = {(row.name, row.what): row for row in cloud.bill() if row.unit == "GB"}
+    for key, counted, price in [
+        (("again", "restored from a backup or a moment"), size, 0.15), (("orders", "exported to objects"), exported, 0.10),
+        (("read", "imported from objects"), len(line), 0.15),
+    ]:  # fmt: skip
+        assert counted > 0 and found[key].quantity == pytest.approx(counted / (1 << 30))
+        assert found[key].amount == pytest.approx(found[key].quantity * price)
+    assert len(found) == 3
+
+
 def test_without_a_meter_nothing_is_counted() -> None:
     with cloudcore.open(":memory:", meter=False) as cloud:
         table = cloud.table("orders", pk="id:S")

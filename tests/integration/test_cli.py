@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 import cloudcore
+from cloudcore.cli import env
 from cloudcore.cli import main as cli
-from cloudcore.cli.connection import ADDRESS, served_at
+from cloudcore.cli.connection import ADDRESS, publish, served_at
 
 COMMAND = [sys.executable, "-m", "cloudcore.cli.main"]
 
@@ -113,11 +114,37 @@ def test_env_is_what_sdks_read(served: tuple[Path, str], capsys: pytest.CaptureF
     found = json.loads(capsys.readouterr().out)
     assert found["AWS_ENDPOINT_URL"] == url
     assert found["AWS_REGION"] == found["AWS_DEFAULT_REGION"] == "us-east-1"
+    assert found["CLOUDCORE_ENDPOINT"] == url and "AWS_CA_BUNDLE" not in found
     code = "import boto3; print(boto3.client('dynamodb').list_tables()['TableNames'])"
-    script = f'eval "$({sys.executable} -m cloudcore.cli.main env --data {directory})"; {sys.executable} -c "{code}"'
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env=bare)
-    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+    verb = f"{sys.executable} -m cloudcore.cli.main"
+    script = f'eval "$({verb} env --data {directory})"; {sys.executable} -c "{code}"; {verb} status'
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CLOUDCORE_"))}
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env=bare, cwd=directory.parent)
+    assert done.returncode == 0 and done.stdout.startswith("[]\n") and url in done.stdout, done.stderr
+
+
+def test_a_directory_that_is_named_goes_before_the_environment(
+    served: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, url = served
+    other = str(tmp_path / "other")
+    os.mkdir(other)
+    monkeypatch.setenv("CLOUDCORE_ENDPOINT", url)
+    for options, where in (
+        ([], url), (["--data", other], other), (["--data", other, "--endpoint", url], url),
+        (["--endpoint", url, "--data", other], url), (["--data", str(directory)], url),
+    ):  # fmt: skip
+        assert cli.main(["status", "--json", *options]) == 0
+        assert json.loads(capsys.readouterr().out)["where"] == where, options
+
+
+def test_env_of_a_certificate_that_nobody_signed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert env.variables("https://127.0.0.1:1", "us-east-1", certificate="/c.pem")["NODE_EXTRA_CA_CERTS"] == "/c.pem"
+    with cloudcore.open(tmp_path / "tls") as cloud, cloud.serve(tls=True) as endpoint:
+        publish(str(cloud.path), endpoint.url, cloud.region, str(endpoint.certificate))
+        assert cli.main(["env", "--data", str(cloud.path), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["AWS_CA_BUNDLE"] == str(endpoint.certificate) and found["AWS_ENDPOINT_URL"] == endpoint.url
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

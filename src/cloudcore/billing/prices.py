@@ -65,12 +65,17 @@ class Prices:
         lines += line(
             "reads of its stream", reads, "units", "dynamodb.per_hundred_thousand_stream_reads", 1e5
         )
-        for counter, what, price in (
-            ("bytes", f"storage {month}", f"{place}.per_gb_month"),
-            ("backup_bytes", "backups for a month at their present size", "dynamodb.per_gb_month_of_backups"),
-            ("recoverable_bytes", f"point-in-time recovery {month}", "dynamodb.per_gb_month_recoverable"),
-        ):
-            lines += line(what, usage.get(counter, 0) / GB, "GB-months", price)
+        for counter, what, unit, price in (
+            ("restored_bytes", "restored from a backup or a moment", "GB", "dynamodb.per_gb_restored"),
+            ("exported_bytes", "exported to objects", "GB", "dynamodb.per_gb_exported"),
+            ("imported_bytes", "imported from objects", "GB", "dynamodb.per_gb_imported"),
+            ("bytes", f"storage {month}", "GB-months", f"{place}.per_gb_month"),
+            ("backup_bytes", "backups for a month at their present size", "GB-months",
+             "dynamodb.per_gb_month_of_backups"),
+            ("recoverable_bytes", f"point-in-time recovery {month}", "GB-months",
+             "dynamodb.per_gb_month_recoverable"),
+        ):  # fmt: skip
+            lines += line(what, usage.get(counter, 0) / GB, unit, price)
         return lines
 
     def function(self, name: str, usage: Usage) -> list[Line]:

@@ -34,6 +34,7 @@ def add_target(parser: argparse.ArgumentParser, json_help: str = "print JSON") -
     parser.add_argument(
         "--data",
         metavar="DIR",
+        action=_Directory,
         default=os.environ.get("CLOUDCORE_DATA", "cloudcore.d"),
         help="the cloud's directory (default: $CLOUDCORE_DATA or cloudcore.d)",
     )
@@ -48,6 +49,17 @@ def add_target(parser: argparse.ArgumentParser, json_help: str = "print JSON") -
         "--region", default=os.environ.get("AWS_REGION"), help="default: $AWS_REGION, or the cloud's"
     )
     parser.add_argument("--account", help="12 digits; default: the cloud's")
+
+
+class _Directory(argparse.Action):
+    """--data, which goes before the endpoint of the environment (but not before --endpoint)."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: Any = None
+    ) -> None:
+        namespace.data = values
+        if namespace.endpoint is parser.get_default("endpoint"):  # the same object: nobody said --endpoint
+            namespace.endpoint = None
 
 
 class Refusal(CloudcoreError):
@@ -123,7 +135,7 @@ def connect(options: argparse.Namespace, make: bool = False) -> Iterator[Connect
 
     Raises CloudcoreError (with a hint) when there is none, OSError when an endpoint does not answer.
     """
-    url, ca = (options.endpoint, None) if options.endpoint else _served(options.data)
+    url, ca = (options.endpoint, None) if options.endpoint else served(options.data)
     if url:
         with contextlib.closing(Remote(url, ca)) as remote:
             yield Connection(url, remote, options.region or region_of(url), options.account)
@@ -164,10 +176,10 @@ def retract(directory: str) -> None:
 
 def served_at(directory: str) -> str | None:
     """The endpoint of the process that serves `directory`; None when nobody does."""
-    return _served(directory)[0]
+    return served(directory)[0]
 
 
-def _served(directory: str) -> tuple[str | None, str | None]:
+def served(directory: str) -> tuple[str | None, str | None]:
     """That endpoint and the file of the certificate it speaks TLS by."""
     try:
         with open(os.path.join(directory, ADDRESS), encoding="utf-8") as file:

@@ -1,6 +1,7 @@
 """Print the environment in which every SDK and aws-cli talk to a served cloud: eval "$(cloudcore env)".
 
-Nothing else is needed: no code changes, no account. JavaScript reads AWS_REGION, Python AWS_DEFAULT_REGION.
+Nothing else is needed: no code changes, no account. JavaScript reads AWS_REGION, Python AWS_DEFAULT_REGION,
+cloudcore's own verbs CLOUDCORE_ENDPOINT.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import json
 import shlex
 
-from cloudcore.cli.connection import served_at
+from cloudcore.cli.connection import served
 
 _FORMS = {"sh": "export {}={}", "fish": "set -gx {} {}", "powershell": "$Env:{} = '{}'", "dotenv": "{}={}"}
 
@@ -30,8 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0; an endpoint that nobody serves yet is what `serve` would take by default."""
-    url = options.endpoint or served_at(options.data) or "http://127.0.0.1:4566"
-    found = variables(url, options.region, options.account)
+    url, certificate = (options.endpoint, None) if options.endpoint else served(options.data)
+    found = variables(url or "http://127.0.0.1:4566", options.region, options.account, certificate)
     if options.json:
         print(json.dumps(found))
         return 0
@@ -41,12 +42,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def variables(url: str, region: str, key: str = "test") -> dict[str, str]:
-    """What an SDK has to find in its environment."""
+def variables(
+    url: str, region: str, key: str = "test", certificate: str | None = None
+) -> dict[str, str]:
+    """What SDKs and cloudcore's own verbs have to find in their environment.
+
+    `certificate`: the file of one that no authority has signed.
+    """
+    known = {"AWS_CA_BUNDLE": certificate, "NODE_EXTRA_CA_CERTS": certificate} if certificate else {}
     return {
         "AWS_ENDPOINT_URL": url,
+        "CLOUDCORE_ENDPOINT": url,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": "test",
+        **known,
     }

@@ -128,9 +128,8 @@ def run(options: argparse.Namespace) -> int:
         if not cloud.in_memory:
             publish(cloud.path, endpoint.url, cloud.region, endpoint.certificate)
             stack.callback(retract, cloud.path)
-        shown = variables(endpoint.url, cloud.region)
-        if endpoint.certificate is not None:
-            shown["AWS_CA_BUNDLE"] = os.path.abspath(endpoint.certificate)
+        certificate = None if endpoint.certificate is None else os.path.abspath(endpoint.certificate)
+        shown = variables(endpoint.url, cloud.region, certificate=certificate)
         pages = f"{endpoint.url}/_cloudcore/" if console is not None and cloud.node is None else None
         _tell(options, {"url": endpoint.url, "unix": unix, "console": pages, "environment": shown})
         stop.wait()

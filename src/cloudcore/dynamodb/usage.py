@@ -58,10 +58,11 @@ class Usage:
             _add(self._kept, name, units)
             self._seen.pop(name, None)
 
-    def read_stream(self, table: str) -> None:
-        """Count a GetRecords of a table's stream."""
+    def took(self, table: str, counter: str, count: float) -> None:
+        """Count what the engine does not: stream_reads (GetRecords), and restored_bytes, exported_bytes and
+        imported_bytes when the work is done."""
         with self._lock:
-            _add(self._kept, table, {"stream_reads": 1})
+            _add(self._kept, table, {counter: count})
 
     def _look(self, name: str) -> None:
         described = self._service.tables.describe(name)

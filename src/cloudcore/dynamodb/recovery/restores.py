@@ -185,6 +185,8 @@ def fill(service: DynamoDB, stored: Stored, work: Callable[[], None], done: Call
     with service.updating:
         service.tables.set_description(name, json.dumps(whole).encode())
         done()
+        found = service.tables.describe(name)
+        service.usage.took(name, "restored_bytes", 0 if found is None else found[2])
 
 
 def load_image(service: DynamoDB, table: str, path: str) -> None:

@@ -52,6 +52,8 @@ class Export:
         with self._service.updating:
             self._service.catalogue.put(EXPORT, self._id, self._record | outcome | {"end": self._now()})
             self._service.recovery.release(self._archive)
+            table = self._record["table"]["TableName"]
+            self._service.usage.took(table, "exported_bytes", outcome.get("bytes", 0))
 
     def _now(self) -> float:
         return round(self._service.clock.now(), 3)

@@ -96,6 +96,8 @@ class Import:
         if failure is None or self._record["progress"]["looked"]:
             show(self._service, table)
             self._service.catalogue.put(IMPORT, self._id, self._record)
+            size = self._record["progress"]["bytes"]
+            self._service.usage.took(table["TableName"], "imported_bytes", size)
         else:
             self._service.catalogue.put(IMPORT, self._id, self._record)
             self._service.tables.drop(table["TableName"])

@@ -50,7 +50,7 @@ def _page(streams: Streams, params: dict[str, Any], shape: str) -> tuple[Any, st
     skips = position.since_ms is not None
     if position.sequence <= feed_state(tables)[1] and not skips:
         raise trimmed()
-    streams.service.usage.read_stream(stream.table)
+    streams.service.usage.took(stream.table, "stream_reads", 1)
     feed = Feed(tables, [stream.space], position.sequence, position.index)
     try:
         records, (sequence, index), _, ended, gone = feed.read(
