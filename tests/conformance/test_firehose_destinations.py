@@ -147,6 +147,20 @@ def test_a_search_destination_stays_one(client: Any) -> None:
         update(client, "HttpEndpoint", {"EndpointConfiguration": {"Url": "https://there"}, "S3Update": BUCKET})
 
 
+def test_a_domain_and_an_endpoint_take_each_others_place(client: Any) -> None:
+    domain = "arn:aws:es:us-east-1:000000000000:domain/logs"
+    start = {k: v for k, v in KINDS["Amazonopensearchservice"][0].items() if k != "ClusterEndpoint"}
+    client.create_delivery_stream(
+        DeliveryStreamName="s", AmazonopensearchserviceDestinationConfiguration={**start, "DomainARN": domain}
+    )
+    with pytest.raises(ClientError, match="cannot be specified together"):
+        update(client, "Amazonopensearchservice", {"DomainARN": domain, "ClusterEndpoint": "https://there"})
+    for given, gone in (({"ClusterEndpoint": "https://there"}, "DomainARN"), ({"DomainARN": domain}, "ClusterEndpoint")):
+        update(client, "Amazonopensearchservice", given)
+        found = described(client)["Destinations"][0]["AmazonopensearchserviceDestinationDescription"]
+        assert gone not in found and {**found, **given} == found
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

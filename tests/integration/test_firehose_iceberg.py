@@ -88,6 +88,32 @@ def test_records_are_routed_inserted_updated_and_deleted_in_order(tmp_path: Path
         assert len(failures(cloud, "processing-failed")) == 3  # an operation that is none, and no table
 
 
+def test_the_tables_are_read_back(tmp_path: Path) -> None:
+    with cloudcore.open(tmp_path / "c") as cloud:
+        stream = cloud.stream("one", to=to.iceberg("shop.orders"), bucket="failed", buffer_seconds=0)
+        with pytest.raises(ValueError, match=r"shop\.orders"):
+            stream.read()
+        make(cloud)
+        make(cloud, "shop.returns")
+        assert stream.read() is None and stream.preview() is None and stream.delivered_keys() == []
+        for turn in range(2):
+            stream.put_batch([b'{"id": %d, "price": 1.25}' % (turn * 10 + n) for n in range(10)])
+            assert stream.flush(60)
+        assert sorted(stream.read().column("id").to_pylist()) == list(range(20))
+        assert stream.preview(5).num_rows == 5 and set(stream.preview(5).column("id").to_pylist()) < set(range(20))
+        target = to.iceberg("shop.orders", "shop.returns", keys={"shop.orders": ["id"]})
+        both = cloud.stream("both", to=target, query=QUERY, bucket="failed", buffer_seconds=0)
+        both.put_batch([change("delete", 3), change("insert", 7, "r", "returns")])
+        assert both.flush(60)
+        with pytest.raises(ValueError, match=r"table= names which: shop\.orders, shop\.returns"):
+            both.read()
+        assert both.read(table="shop.returns").column("name").to_pylist() == ["r"]
+        assert sorted(both.read(table="shop.orders").column("id").to_pylist()) == [n for n in range(20) if n != 3]
+        plain = cloud.stream("plain", bucket="failed")
+        with pytest.raises(ValueError, match="delivers to no table"):
+            plain.read(table="shop.orders")
+
+
 def test_a_table_that_is_not_there_in_time(tmp_path: Path) -> None:
     with cloudcore.open(tmp_path / "c") as cloud:
         stream = cloud.stream("s", to=to.iceberg("a.b", retry_seconds=0), bucket="failed", buffer_seconds=0)

@@ -9,7 +9,9 @@ import os
 import shutil
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,40 @@ def test_json_auto(target: Any) -> None:
     (manifest,) = [key for key in objects if key.startswith("manifests/")]
     assert json.loads(objects[manifest]) == {"entries": [{"url": f"s3://b/{data}", "mandatory": True}]}
     assert objects[data] == b"".join(records) and manifest.endswith(".manifest")
+
+
+def test_the_table_is_read_back(target: Any) -> None:
+    """By the stream and by the console, from a stand-in; what is Redshift's own is asked there."""
+    target.run(TABLE)
+    with cloudcore.open(":memory:") as cloud:
+        stream = cloud.stream("s", to=to.redshift("t", url=target.url, retry_seconds=0), bucket="b", buffer_seconds=0)
+        assert stream.read() is None and stream.preview() is None and stream.delivered_keys() == []
+        stream.put_batch([b'{"id": %d, "name": "n%d", "seen": "2024-02-03 04:05:06", "score": 0.5}' % (n, n) for n in range(30)])
+        assert stream.flush(60)
+        rows = stream.read(table="t")
+        assert rows.column_names == ["id", "name", "seen", "ok", "score"]
+        assert sorted(rows.column("id").to_pylist()) == list(range(30)) and rows.column("ok").null_count == 30
+        assert rows.column("seen").to_pylist() == [datetime(2024, 2, 3, 4, 5, 6)] * 30
+        assert stream.preview(4).column("name").to_pylist() == ["n26", "n27", "n28", "n29"]
+        with pytest.raises(ValueError, match="loads t, not u"):
+            stream.read(table="u")
+        with pytest.raises(ValueError, match="objects= is of streams"):
+            stream.read(objects=1)
+        url = cloud.serve().url
+        with urllib.request.urlopen(f"{url}/_cloudcore/streams/s/preview?sql=select+sum(id)+from+delivered") as page:
+            assert b"435" in page.read()
+        other = cloud.stream("other", to=to.redshift("none", url=target.url), bucket="b")
+        with pytest.raises(ValueError, match="none does not exist"):
+            other.preview()
+
+
+def test_what_is_redshifts_own_is_asked_there(tmp_path: Path) -> None:
+    jdbc = "jdbc:redshift://c.redshift.amazonaws.com:5439/dev"
+    with cloudcore.open(tmp_path / "c", reach={jdbc: "redshift-data:c"}) as cloud:
+        raw, ours = to.redshift("t", url=jdbc), {"bucket": "b", "buffer_seconds": 900}
+        stream = cloud.stream("s", to=raw, **ours)
+        with pytest.raises(ValueError, match="t is Redshift's"):
+            stream.read()
 
 
 def test_json_paths_and_column_lists(target: Any) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 from cloudcore.console import words
 from cloudcore.console.app import Redirect, View
 from cloudcore.console.request import Request
-from cloudcore.errors import ApiError
+from cloudcore.errors import ApiError, CloudcoreError
 
 Page = tuple[str, dict[str, Any]]
 _PREVIEW_ROWS = 50
 _PREVIEW_OBJECTS = 20
 _SQL_OBJECTS = 200
+_SQL_ROWS = 100_000  # of a destination that is a table
 _BARS = 24
 
 
@@ -168,10 +169,11 @@ def preview(view: View, request: Request, name: str) -> Page:
         found = stream.delivered_keys()
         context["keys"] = list(reversed(found[-_PREVIEW_OBJECTS:]))
         if context["sql"]:
-            table = _query(stream.read(objects=_SQL_OBJECTS), context["sql"])
+            rows = stream.read(objects=_SQL_OBJECTS) if found else stream.preview(_SQL_ROWS)
+            table = _query(rows, context["sql"])
         else:
             table = stream.preview(_PREVIEW_ROWS)
-    except (ApiError, OSError, ValueError, ImportError) as error:
+    except (CloudcoreError, OSError, ValueError, ImportError) as error:
         return "stream_preview.html", {**context, "failed": str(error)}
     if table is None:
         return "stream_preview.html", context

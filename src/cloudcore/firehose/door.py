@@ -79,12 +79,15 @@ class Door(ABC):
 
     def delivered_keys(self) -> list[str]:
         """Keys of the objects that were delivered, oldest first; paths of files where an embedded server has
-        them. Raises ValueError where neither is the data's place (an HTTP endpoint, say)."""
+        them; none where a table has the rows. Raises ValueError where the data is elsewhere (an HTTP
+        endpoint, say)."""
         from cloudcore.firehose import reading
 
         config = self.config
         if config.endpoint is not None:
             kept = self._kept()
+            if kept is None and hasattr(config.endpoint, "read"):
+                return []
             if kept is None:
                 raise ValueError(f"{self.name} delivers to {type(config.endpoint).__name__}, not to objects")
             return list(kept.keys())
@@ -96,6 +99,11 @@ class Door(ABC):
         """What an embedded server has of the stream; None where there is none."""
         return None
 
+    def _rows(self, table: str | None, last: int | None) -> Any:
+        """The rows of a destination that is a table; None for another one."""
+        if table is not None:
+            raise ValueError(f"{self.name} delivers to no table")
+
     def _get(self, key: str) -> bytes:
         kept = self._kept()
         if kept is None:
@@ -103,27 +111,39 @@ class Door(ABC):
         found: bytes = kept.get(key)
         return found
 
-    def read(self, objects: int | None = None) -> Any:
+    def read(self, objects: int | None = None, *, table: str | None = None) -> Any:
         """What was delivered, as one pyarrow Table; of the newest `objects` objects alone if given.
 
         None when nothing was delivered yet. Columns are those of all objects together; what an object does
         not have is null. The table is in memory: for much data, give `delivered_keys()` to a query engine.
+
+        Of Iceberg and of Redshift's stand-ins: what the destination's table holds, whoever wrote it; `table`
+        ("database.table") names which of several. ValueError where only Redshift itself can say.
         """
         import pyarrow as pa
 
         from cloudcore.firehose import reading
 
+        rows = self._rows(table, None)
+        if rows is not None:
+            if objects is not None:
+                raise ValueError("objects= is of streams that deliver objects")
+            return rows if rows.num_rows else None
         keys = self.delivered_keys()
         keys = keys[-objects:] if objects else keys
         found = [reading.table(self._get(key), key) for key in keys]
         return pa.concat_tables(found, promote_options="permissive") if found else None
 
-    def preview(self, rows: int = 20) -> Any:
-        """The last `rows` delivered rows or fewer, as a pyarrow Table; None when there are none."""
+    def preview(self, rows: int = 20, *, table: str | None = None) -> Any:
+        """The last `rows` delivered rows or fewer, as a pyarrow Table; None when there are none. Some rows of
+        an Iceberg table, which has no order; `table` as of read()."""
         import pyarrow as pa
 
         from cloudcore.firehose import reading
 
+        held = self._rows(table, rows)
+        if held is not None:
+            return held if held.num_rows else None
         found: list[Any] = []
         for key in reversed(self.delivered_keys()):
             found.insert(0, reading.table(self._get(key), key))

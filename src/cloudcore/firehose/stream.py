@@ -151,6 +151,10 @@ class Stream(Door):
         find = getattr(self.config.endpoint, "kept", None)
         return None if find is None else find(self._around)
 
+    def _rows(self, table: str | None, last: int | None) -> Any:
+        read = getattr(self.config.endpoint, "read", None)
+        return super()._rows(table, last) if read is None else read(self._around, table, last)
+
     def update(self, description: dict[str, Any], store: Callable[[dict[str, Any]], None]) -> None:
         """Go on by a new version of the description; store() makes it durable. What was put until now may
         still be delivered by the earlier one."""

@@ -12,6 +12,7 @@ from cloudcore.validation import check
 
 _SEARCH = ("Elasticsearch", "Amazonopensearchservice", "AmazonOpenSearchServerless")
 _NESTED = {"S3Update": "S3Configuration", "S3BackupUpdate": "S3BackupConfiguration"}
+_EITHER = ("DomainARN", "ClusterEndpoint")
 _BACKUP_FALLS_BACK = {"Enabled": "Disabled", "AllData": "FailedDataOnly", "AllEvents": "FailedEventsOnly"}
 
 
@@ -56,6 +57,9 @@ def run(service: Any, params: dict[str, Any]) -> dict[str, Any]:
 def merge(old: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
     """The old configuration with the members that the update names; buckets are merged member by member."""
     new = {**old, **{name: value for name, value in update.items() if value is not None}}
+    for given, other in (_EITHER, _EITHER[::-1]):  # the new one takes the old one's place
+        if update.get(given) is not None and update.get(other) is None:
+            new.pop(other, None)
     for name, member in _NESTED.items():
         nested = new.pop(name, None)
         if nested is not None:

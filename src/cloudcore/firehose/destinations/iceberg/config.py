@@ -55,6 +55,17 @@ class Iceberg:
         except ImportError:
             raise invalid("Iceberg needs pyiceberg: pip install 'cloudcore[iceberg]'") from None
 
+    def read(self, around: Around, table: str | None, last: int | None) -> Any:
+        """What one of the tables holds: deliver.read(). `table` names it where there are several."""
+        from cloudcore.firehose.destinations.iceberg import deliver
+
+        named = {f"{each.database}.{each.name}": each for each in self.tables}
+        if table is None and len(named) == 1:
+            table = next(iter(named))
+        if table is None or (named and table not in named):
+            raise ValueError(f"table= names which: {', '.join(named) or 'database.table'}")
+        return deliver.read(self, around, table, last)
+
     def open(self, around: Around) -> Sender:
         from cloudcore.firehose.destinations.iceberg.deliver import IcebergSender
 

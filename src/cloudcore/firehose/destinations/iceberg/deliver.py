@@ -30,6 +30,28 @@ def local_catalog(directory: str) -> Any:
         return SqlCatalog("cloudcore", uri=uri, warehouse=f"file://{home}/warehouse")
 
 
+def open_catalog(settings: Iceberg, around: Around) -> Any:
+    """The catalog of a destination: the REST one that `reach` names, or the local one."""
+    where = around.address(settings.catalog)
+    if where == settings.catalog and not where.startswith(("http://", "https://")):
+        return local_catalog(around.home.path())
+    from pyiceberg.catalog import load_catalog
+
+    given = {"warehouse": settings.warehouse} if settings.warehouse else {}
+    return load_catalog("rest", type="rest", uri=where, **given)
+
+
+def read(settings: Iceberg, around: Around, name: str, most: int | None) -> Any:
+    """A table as Arrow, or some rows: it has no order. ValueError where it is not there."""
+    from pyiceberg.exceptions import NoSuchTableError
+
+    try:
+        table = open_catalog(settings, around).load_table(name)
+    except NoSuchTableError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return table.scan(limit=most).to_arrow()
+
+
 class IcebergSender:
     """A Sender (sending.py)."""
 
@@ -62,14 +84,7 @@ class IcebergSender:
 
     def _open(self) -> Any:
         if self._catalog is None:
-            where = self._around.address(self._settings.catalog)
-            if where != self._settings.catalog or where.startswith(("http://", "https://")):
-                from pyiceberg.catalog import load_catalog
-
-                given = {"warehouse": self._settings.warehouse} if self._settings.warehouse else {}
-                self._catalog = load_catalog("rest", type="rest", uri=where, **given)
-            else:
-                self._catalog = local_catalog(self._around.home.path())
+            self._catalog = open_catalog(self._settings, self._around)
         return self._catalog
 
     def _commit(self, table: Any, keys: tuple[str, ...], batch: Batch, left: list[int]) -> None:

@@ -77,6 +77,14 @@ class Redshift:
         elif not remote:
             raise invalid("Redshift reads from S3: open the cloud with objects='s3', or reach another place")
 
+    def read(self, around: Around, table: str | None, last: int | None) -> Any:
+        """What the table holds: deliver.read(). `table` may name it."""
+        from cloudcore.firehose.destinations.redshift import deliver
+
+        if table not in (None, self.table):
+            raise ValueError(f"the stream loads {self.table}, not {table}")
+        return deliver.read(self, around, last)
+
     def open(self, around: Around) -> Sender:
         from cloudcore.firehose.destinations.redshift.deliver import RedshiftSender
 

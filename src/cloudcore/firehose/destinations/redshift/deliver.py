@@ -20,6 +20,7 @@ from cloudcore.firehose.destinations.sending import Around, Batch, Failure, Late
 from cloudcore.firehose.prefix import uuid_of
 
 _COLUMNAR = ("PARQUET", "ORC")
+_LOADED = ("duckdb:", "postgres")  # by us
 
 
 class RedshiftSender:
@@ -27,8 +28,7 @@ class RedshiftSender:
 
     def __init__(self, settings: Redshift, around: Around):
         self._settings, self._around = settings, around
-        remote = bool(getattr(around.objects, "encrypts", False))
-        self._where = settings.where(around.reach, remote)
+        self._where = _where(settings, around)
         self._secret = None if settings.secret is None else Secret(settings.secret)
 
     def send(self, batch: Batch) -> None:
@@ -94,8 +94,8 @@ class RedshiftSender:
 
     def _copy(self, url: str, batch: Batch) -> None:
         settings = self._settings
-        if self._where.startswith(("duckdb:", "postgres")):
-            database = self._database()
+        if self._where.startswith(_LOADED):
+            database = open_database(settings, self._around, *self._account())
             try:
                 loading.copy(
                     database, self._around.objects, url, settings.table, settings.columns,
@@ -121,20 +121,45 @@ class RedshiftSender:
             return
         warehouse.run_connector((host, port, name), user, password, statement)
 
-    def _database(self) -> Database:
-        if self._where.startswith("duckdb:"):
-            from cloudcore.firehose.destinations.redshift.duck import Duck
-
-            path = self._where.removeprefix("duckdb:")
-            if not path:
-                home, name = self._around.home.path(), self._settings.address[2]
-                path = os.path.join(home, "@redshift", f"{name}.duckdb")
-            return Duck(path)
-        from cloudcore.firehose.destinations.redshift.postgres import Postgres
-
-        return Postgres(self._where, *self._account())
-
     def _account(self) -> tuple[str, str]:
         if self._secret is None:
             return self._settings.user or "", self._settings.password or ""
         return self._secret.get("username"), self._secret.get("password")
+
+
+def open_database(settings: Redshift, around: Around, user: str, password: str) -> Database:
+    """What is loaded in the place of Redshift. OSError when it cannot be reached."""
+    where = _where(settings, around)
+    if where.startswith("duckdb:"):
+        from cloudcore.firehose.destinations.redshift.duck import Duck
+
+        path = where.removeprefix("duckdb:")
+        if not path:
+            path = os.path.join(around.home.path(), "@redshift", f"{settings.address[2]}.duckdb")
+        return Duck(path)
+    from cloudcore.firehose.destinations.redshift.postgres import Postgres
+
+    return Postgres(where, user, password)
+
+
+def read(settings: Redshift, around: Around, last: int | None) -> Any:
+    """The table as Arrow, or its last rows as the database keeps them. ValueError where it is Redshift's own,
+    or not there; OSError."""
+    if not _where(settings, around).startswith(_LOADED):
+        raise ValueError(f"{settings.table} is Redshift's: ask it there")
+    account = settings.user or "", settings.password or ""
+    if settings.secret is not None:
+        secret = Secret(settings.secret)
+        account = secret.get("username"), secret.get("password")
+    database = open_database(settings, around, *account)
+    try:
+        columns = database.columns(settings.table)
+        if not columns:
+            raise ValueError(f"the table {settings.table} does not exist")
+        return database.read(settings.table, columns, last)
+    finally:
+        database.close()
+
+
+def _where(settings: Redshift, around: Around) -> str:
+    return settings.where(around.reach, bool(getattr(around.objects, "encrypts", False)))

@@ -82,6 +82,17 @@ class Duck:
             connection.unregister("cloudcore_batch")
         return bad
 
+    def read(self, table: str, columns: Sequence[Column], last: int | None) -> Any:
+        names = ", ".join(quoted(column.name) for column in columns)
+        try:
+            from_row = 0
+            if last is not None:
+                (count,) = self._connection.execute(f"select count(*) from {table}").fetchone() or (0,)
+                from_row = max(0, count - last)
+            return self._connection.sql(f"select {names} from {table} offset {from_row}").to_arrow_table()
+        except self._duckdb.Error as error:
+            raise OSError(f"{table} cannot be read: {error}") from None
+
     def tell(self, lines: Sequence[tuple[Any, ...]]) -> None:
         self._connection.executemany("insert into stl_load_errors values (?, ?, ?, ?, ?, ?, ?, ?)", lines)
 

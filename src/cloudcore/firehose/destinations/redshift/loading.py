@@ -54,6 +54,9 @@ class Database(Protocol):
 
     def is_loaded(self, copy_id: str) -> bool: ...
 
+    def read(self, table: str, columns: Sequence[Column], last: int | None) -> Any:
+        """The table as Arrow; its last rows alone, as far as the database knows which, if `last` is given."""
+
     def tell(self, lines: Sequence[tuple[Any, ...]]) -> None:
         """Add lines to stl_load_errors."""
 

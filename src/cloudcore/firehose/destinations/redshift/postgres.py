@@ -74,6 +74,17 @@ class Postgres:
             raise CopyFailed(str(error)) from None
         return bad
 
+    def read(self, table: str, columns: Sequence[Column], last: int | None) -> Any:
+        import pyarrow as pa
+
+        from_row = 0
+        if last is not None:
+            from_row = max(0, self._run(f"select count(*) from {table}")[0][0] - last)
+        names = [column.name for column in columns]
+        chosen = ", ".join(map(quoted, names))
+        rows = self._run(f"select {chosen} from {table} offset {from_row}")
+        return pa.table([[row[at] for row in rows] for at in range(len(names))], names)
+
     def tell(self, lines: Sequence[tuple[Any, ...]]) -> None:
         with self._connection.transaction(), self._connection.cursor() as cursor:
             marks = ", ".join(["%s"] * 8)
