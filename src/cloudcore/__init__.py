@@ -58,6 +58,7 @@ def table(url: str, pk: str | None = None, sk: str | None = None, *, floats: boo
 
         cloudcore.table("http://127.0.0.1:4566/orders")
         cloudcore.table("https://dynamodb.eu-west-1.amazonaws.com/orders", pk="customer:S")
+        cloudcore.table("nats://10.0.0.1,10.0.0.2,10.0.0.3/orders")  # a cluster, by one of its nodes
 
     With `pk` the table is made if absent. Credentials are found where an SDK would find them; the region is
     the endpoint's own, or ?region= says it. Raises ApiError, OSError when nobody answers, ValueError for a

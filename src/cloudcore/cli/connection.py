@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from cloudcore.endpoint.transport import Remote, parsed, region_of, scope
+from cloudcore.endpoint.transport import Remote, parsed, region_of, remote, scope
 from cloudcore.errors import CloudcoreError
 
 ADDRESS = "endpoint.json"
@@ -137,8 +137,8 @@ def connect(options: argparse.Namespace, make: bool = False) -> Iterator[Connect
     """
     url, ca = (options.endpoint, None) if options.endpoint else served(options.data)
     if url:
-        with contextlib.closing(Remote(url, ca)) as remote:
-            yield Connection(url, remote, options.region or region_of(url), options.account)
+        with contextlib.closing(remote(url, ca)) as send_to:
+            yield Connection(url, send_to, options.region or region_of(url), options.account)
         return
     if not make and not os.path.isdir(options.data):
         raise Refusal(
@@ -185,8 +185,8 @@ def served(directory: str) -> tuple[str | None, str | None]:
         with open(os.path.join(directory, ADDRESS), encoding="utf-8") as file:
             found = json.load(file)
         url, ca = str(found["url"]), found.get("ca")
-        with contextlib.closing(Remote(url, ca)) as remote:
-            status, _, body = remote("GET", "/_cloudcore/health", {}, b"")
+        with contextlib.closing(Remote(url, ca)) as asked:
+            status, _, body = asked("GET", "/_cloudcore/health", {}, b"")
     except (OSError, ValueError, KeyError, TypeError):
         return None, None
     return (url, ca) if status == 200 and b'"cloudcore"' in body else (None, None)

@@ -28,6 +28,7 @@ COPY = """Copy tables to another cloud, endpoint or AWS, with their keys, indexe
 
     cloudcore ddb copy shop.cc:orders http://127.0.0.1:4566/orders
     cloudcore ddb copy https://dynamodb.eu-west-1.amazonaws.com shop.cc
+    cloudcore ddb copy shop.cc nats://10.0.0.1,10.0.0.2,10.0.0.3
     cloudcore ddb copy shop.cc:orders 'http://127.0.0.1:4566/copies?region=eu-west-1&account=123456789012'
 
 A directory may be served by another process meanwhile. Without a table's name every table is copied. The same

@@ -11,6 +11,7 @@
     stream.py     a delivery stream as its producers see it
     service.py    Firehose over the shared catalogue
     tables/       tables: a log of requests that every node executes
+    asking.py     operations on tables, asked by processes that are no nodes
     absent.py     the services that do not work on a cluster yet
     node.py       what runs in one process
     status.py     what `cloudcore cluster status` prints

@@ -11,7 +11,7 @@
                             log of all tables of an account in a region (docs/internals/cluster.md)
     cc-checkpoints          subjects cloudcore.checkpoints.ACCOUNT.REGION.RANGE.SEQUENCE-ID: the parts of a
                             checkpoint of such tables (tables/checkpoint.py)
-    cloudcore.node.INSTANCE without JetStream: what nodes ask each other
+    cloudcore.node.INSTANCE without JetStream: what nodes ask each other, and others ask them (asking.py)
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cloudcore.clock import Clock
 from cloudcore.cluster import address
 from cloudcore.cluster.absent import Absent
+from cloudcore.cluster.asking import Answering
 from cloudcore.cluster.carrying import Carrier
 from cloudcore.cluster.catalogue import Catalogue, Place
 from cloudcore.cluster.cutter import load
@@ -67,6 +68,9 @@ class Node:
         self._places = asyncio.Semaphore(_PLACES)
         self._ranges: dict[tuple[str, str], Range] = {}
         self._courier = Courier(self.link, self._took)
+        self._answering = Answering(
+            lambda account, region: self.dynamodb(account, region, []), self._courier.send
+        )
         self._nodes: list[str] = []
         self._closed = False
         self._tending: asyncio.Task[None]
@@ -133,6 +137,7 @@ class Node:
     async def _leave(self) -> None:
         await end(self._tending)  # first: it begins others
         await asyncio.gather(*(each.stop() for each in self._ranges.values()), return_exceptions=True)
+        self._answering.close()
         await self._courier.close()
         await end(*self._planners.values(), *self._carriers.values(), *self._ending)
         if self._lease is not None:
@@ -262,9 +267,14 @@ class Node:
         task.add_done_callback(self._ending.discard)
 
     def _took(self, kind: str, sender: str, data: bytes) -> None:
-        """Another node asks or answers."""
+        """Another node asks or answers, or somebody who is none asks."""
         from cloudcore.cluster.tables.entry import load as load_entry
 
+        if kind == "call":
+            task = asyncio.create_task(self._answering.asked(sender, data))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+            return
         head, *rest = split(data)
         account, region, term, lowest = bytes(head).decode().split(" ")
         found = self._ranges.get((account, region))

@@ -6,7 +6,7 @@ from typing import Any
 
 from cloudcore.dynamodb.patience import Patience
 from cloudcore.dynamodb.shapes import Shaped
-from cloudcore.endpoint.transport import Address, Remote, parsed, scope
+from cloudcore.endpoint.transport import Address, parsed, remote, scope
 from cloudcore.errors import ApiError
 
 
@@ -15,7 +15,7 @@ class RemoteTables(Shaped):
 
     def __init__(self, address: Address):
         self.address = address
-        self._send = Remote(address.endpoint)
+        self._send = remote(address.endpoint)
         self._patience = Patience()
 
     def close(self) -> None:

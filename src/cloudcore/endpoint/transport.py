@@ -17,6 +17,8 @@ from cloudcore.errors import ApiError, CloudcoreError
 if TYPE_CHECKING:
     from http.client import HTTPConnection
 
+    from cloudcore.endpoint.over_nats import OverNats
+
 _TIMEOUT_SECONDS = 910  # a function's longest call and then some
 _REGION = re.compile(r"[.-]([a-z]{2}(?:-[a-z]+)+-\d)\.(?:amazonaws\.com|api\.aws)")
 Answer = tuple[int, dict[str, str], bytes]
@@ -71,6 +73,15 @@ def region_of(url: str) -> str | None:
     """The region that the name of one of AWS's own endpoints says."""
     found = _REGION.search(urlsplit(url).hostname or "")
     return found[1] if found else None
+
+
+def remote(url: str, ca: str | None = None) -> Remote | OverNats:
+    """What sends to an endpoint, or to the nodes of a cluster nats://a,b,c. Raises ValueError."""
+    if url.startswith(("nats://", "tls://")):
+        from cloudcore.endpoint.over_nats import OverNats
+
+        return OverNats(url)
+    return Remote(url, ca)
 
 
 class Remote:
