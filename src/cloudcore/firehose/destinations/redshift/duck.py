@@ -87,7 +87,7 @@ class Duck:
         try:
             from_row = 0
             if last is not None:
-                (count,) = self._connection.execute(f"select count(*) from {table}").fetchone() or (0,)
+                ((count,),) = self._connection.execute(f"select count(*) from {table}").fetchall()
                 from_row = max(0, count - last)
             return self._connection.sql(f"select {names} from {table} offset {from_row}").to_arrow_table()
         except self._duckdb.Error as error:
