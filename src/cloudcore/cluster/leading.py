@@ -130,7 +130,8 @@ class Planner:
                     last, fence = await self._cut(cutter, description, last, fence)
             finally:
                 if reading is not None:
-                    reading.cancel()
+                    await end(reading)
+                    _ = reading.cancelled() or reading.exception()  # a connection that is gone is no news
 
     async def _begin(self, last: Numbered | None) -> int:
         """The first batch that is in no plan."""
