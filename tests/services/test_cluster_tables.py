@@ -165,11 +165,9 @@ def test_the_control_plane_is_one(pair: Any) -> None:
 def test_what_tables_of_a_cluster_do_not_have_is_refused(pair: Any) -> None:
     a = pair[0]
     client, table = a.client("dynamodb"), a.table("plain", pk="id:S")
-    ttl = {"Enabled": True, "AttributeName": "t"}
     stream = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
     for refused in (
         lambda: client.create_backup(TableName="plain", BackupName="one"),
-        lambda: client.update_time_to_live(TableName="plain", TimeToLiveSpecification=ttl),
         lambda: client.update_table(TableName="plain", StreamSpecification=stream),
         lambda: client.export_table_to_point_in_time(TableArn="arn:aws:dynamodb:us-east-1:000000000000:table/plain", S3Bucket="b"),
         lambda: a.client("dynamodbstreams").list_streams(),
@@ -252,6 +250,31 @@ def test_a_new_node_reads_the_log_and_over_http(pair: Any, server: Servers, stor
             "Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem", "Resource": "*"}})  # fmt: skip
         client.put_resource_policy(ResourceArn=arn, Policy=policy)
         until("a guard at the node would know it", lambda: c._policy_of(arn) == policy)
+
+
+def test_expired_items_go_at_all_nodes(pair: Any, monkeypatch: Any) -> None:
+    """The leader orders it; what was given more time meanwhile stays, and what is no time does."""
+    monkeypatch.setattr("cloudcore.cluster.tables.expiring._LOOK", 100)
+    a, b = pair
+    table, now = a.table("expiring", pk="id:S", sk="n:N"), int(time.time())
+    client = b.client("dynamodb")
+    client.update_time_to_live(TableName="expiring", TimeToLiveSpecification={"Enabled": True, "AttributeName": "end"})
+    gone = [{"id": f"{n % 7}", "n": n, "end": now - 10 - n} for n in range(400)]
+    kept = [{"id": "kept", "n": 0, "end": now + 9000}, {"id": "kept", "n": 1}, {"id": "kept", "n": 2, "end": str(now - 10)},
+            {"id": "kept", "n": 3, "end": now - 6 * 365 * 86400}]  # fmt: skip
+    table.load(gone + kept)
+    for cloud in pair:
+        found = cloud.table("expiring")
+        until("what has expired is gone", lambda found=found: found.scan().count() == len(kept))
+        assert sorted(found.scan(), key=lambda item: item["n"]) == kept
+    told = client.describe_time_to_live(TableName="expiring")["TimeToLiveDescription"]
+    assert told == {"TimeToLiveStatus": "ENABLED", "AttributeName": "end"}
+    leader = next(cloud for cloud in pair if _range(cloud).leading)
+    leader.node.link.run(_take_over(_range(leader)))  # whoever leads then sweeps too
+    table.put({"id": "late", "n": 1, "end": now - 1})
+    until("the next leader sweeps", lambda: table.get("late", 1, consistent=True) is None)
+    client.update_time_to_live(TableName="expiring", TimeToLiveSpecification={"Enabled": False, "AttributeName": "end"})
+    assert client.describe_time_to_live(TableName="expiring")["TimeToLiveDescription"] == {"TimeToLiveStatus": "DISABLED"}
 
 
 def _in_the_log(server: Servers) -> dict[str, int]:

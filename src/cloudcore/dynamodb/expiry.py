@@ -17,6 +17,8 @@ from cloudcore.errors import ClosedError, CloudcoreError
 PAUSE_SECONDS = 1.0
 SHARE = 0.05
 """Part of one core's time that sweeping may take."""
+AGE_MAX_SECONDS = 5 * 365 * 86400
+"""What is older was never meant as a time (csrc/table/expire.c)."""
 
 
 class Sweeper:

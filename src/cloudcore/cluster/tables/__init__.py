@@ -7,6 +7,7 @@
     versions.py   a node follows leaders of its own version alone
     range.py      one node's part in one log: following, leading, taking over
     pending.py    requests of this node that have no answer yet
+    expiring.py   time to live: the leader orders deletions
     courier.py    what nodes send each other
     kinds.py      what may be answered where, and what is refused
     service.py    DynamoDB over all that

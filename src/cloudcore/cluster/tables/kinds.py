@@ -22,7 +22,7 @@ _DESCRIBES = frozenset(
 _CONTROLS = frozenset(
     (
         "CreateTable", "DeleteTable", "UpdateTable", "TagResource", "UntagResource", "PutResourcePolicy",
-        "DeleteResourcePolicy",
+        "DeleteResourcePolicy", "UpdateTimeToLive",
     )
 )  # fmt: skip
 

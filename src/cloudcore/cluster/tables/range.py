@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.layout import LEASE_S, VERSION
 from cloudcore.cluster.link import Link, Lost, end, is_transient
+from cloudcore.cluster.tables import expiring
 from cloudcore.cluster.tables.checkpoint import Keeper
 from cloudcore.cluster.tables.entry import PRIMITIVE, Batch, Entry, Joiner
 from cloudcore.cluster.tables.log import TableLog
@@ -121,6 +122,10 @@ class Range:
         """Begin."""
         self._running = asyncio.create_task(self._run())
         self._keep(asyncio.create_task(self._looking()))
+        sweeping = expiring.run(
+            lambda: self.replica if self.leading else None, self._clock.now, self.pending.submit
+        )
+        self._keep(asyncio.create_task(sweeping))
 
     async def stop(self) -> None:
         """Leave: another node may lead at once."""

@@ -16,6 +16,7 @@ from cloudcore._table import Tables, set_time
 from cloudcore.clock import Clock
 from cloudcore.cluster.tables.entry import PRIMITIVE, Batch, Entry
 from cloudcore.dynamodb import DynamoDB
+from cloudcore.dynamodb.expiry import Sweeper
 from cloudcore.errors import CloudcoreError
 
 logger = logging.getLogger("cloudcore.cluster")
@@ -76,6 +77,13 @@ class OrderedTables(Tables):
         return 200, b"{}"
 
 
+class Unwatched(Sweeper):
+    """In the place of the single machine's: the leader has expired items deleted (expiring.py)."""
+
+    def watch(self, table: str, attribute: str | None) -> None:
+        """Nothing here deletes anything by itself."""
+
+
 class Replica:
     """The tables of one account and region. `after`: the sequence of the last message that is in them."""
 
@@ -90,6 +98,7 @@ class Replica:
         )
         tables = self.service.tables
         assert isinstance(tables, OrderedTables)
+        self.service.expiry = Unwatched(tables, clock)
         self.tables = tables
         self.tables.order = order
         Tables.create(tables, TOKENS, _TOKENS)  # as a table, a checkpoint can read it and fill it
