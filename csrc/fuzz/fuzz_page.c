@@ -3,9 +3,9 @@
  * Input: pages, each u8 kind | u8 space | u8 count | u16 size | payload, little-endian; what does not fill a page is
  * its payload cut short. In a payload "REF!" and a byte n, in 24 bytes, stand for the place of page n before it, so
  * that the fuzzer need not know checksums. The last page is named by the superblock. Whatever comes, open says no
- * or gives a store whose invariants hold, and which a checkpoint of it gives back. */
+ * or gives a store whose invariants hold, and which a checkpoint of it gives back; and so do check and repair. */
 #include "base/little.h"
-#include "fuzz/check_store.h"
+#include "fuzz/check_repair.h"
 #include "tests/support/fault_fs.c" /* fuzz targets link the core alone */
 
 enum { PAGES_MAX = 40, HEAD = 5 };
@@ -40,11 +40,12 @@ static void add_page(page_file *pages, const uint8_t *head, cc_bytes payload) {
 }
 
 static void exercise(fault_fs *disk) {
-    cc_store_options options = {.log = {.segment_min = 4096, .segment_max = 8192, .fs = fault_fs_table(disk)},
-                                .checkpoint_bytes = UINT64_MAX};
+    cc_store_options options = check_repair_options(disk);
     cc_store *store = NULL;
     cc_error error = {0};
+    bool right = check_repair(disk);
     cc_status status = cc_store_open("d", &options, &store, &error);
+    CC_ASSERT(status == CC_OK || !right);
     CC_ASSERT(status == CC_OK || error.message[0] != '\0');
     CC_ASSERT(status == CC_OK || status == CC_ERR_CORRUPT || status == CC_ERR_FORMAT);
     if (status != CC_OK)

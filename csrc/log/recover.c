@@ -147,6 +147,10 @@ cc_status cc_log_recover(cc_log *log, cc_error *error) {
     CC_TRY_GOTO(adopt_all(log, &list, &removed, error));
     cc_segment *newest = log->newest;
     log->last = newest != NULL ? newest->last : log->state.last_dropped;
+    for (uint32_t i = 0; i < log->state.cursor_count;
+         i++) /* what it had read may be lost: it reads what comes instead */
+        if (log->state.cursors[i].sequence > log->last)
+            log->state.cursors[i].sequence = log->last;
     char where[NAME_SIZE + 8] = "no segment";
     if (newest != NULL)
         snprintf(where, sizeof where, "%020" PRIu64 ".seg", newest->first);

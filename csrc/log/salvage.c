@@ -36,7 +36,8 @@ static cc_status copy(void *context, const cc_log_record *record, cc_error *erro
     return CC_OK;
 }
 
-static cc_status copy_cursors(cc_fs *fs, const char *from, cc_log *to, cc_error *error) {
+/* Of the cursors, none is behind `last`: what they had read may be lost. */
+static cc_status copy_cursors(cc_fs *fs, const char *from, cc_log *to, uint64_t last, cc_error *error) {
     char path[PATH_SIZE];
     cc_file *file = NULL;
     cc_slot_state slots[2];
@@ -49,8 +50,10 @@ static cc_status copy_cursors(cc_fs *fs, const char *from, cc_log *to, cc_error 
         (void)!cc_log_state_read(fs, file, state, slots, NULL); /* was told; then there are none */
         fs->close(fs, file);
     }
-    for (uint32_t i = 0; i < state->cursor_count && status == CC_OK; i++)
-        status = cc_log_cursor_set(to, state->cursors[i].name, state->cursors[i].sequence, error);
+    for (uint32_t i = 0; i < state->cursor_count && status == CC_OK; i++) {
+        uint64_t sequence = state->cursors[i].sequence;
+        status = cc_log_cursor_set(to, state->cursors[i].name, sequence < last ? sequence : last, error);
+    }
     free(state);
     return status;
 }
@@ -74,7 +77,7 @@ static cc_status run(cc_fs *fs, const char *from, const char *to, cc_findings *f
     if (status == CC_OK)
         status = fill(&work, survey_out->last_sequence + 1, error);
     if (status == CC_OK)
-        status = copy_cursors(fs, from, work.to, error);
+        status = copy_cursors(fs, from, work.to, survey_out->last_sequence, error);
     if (status == CC_OK)
         status = cc_log_sync(work.to, error);
     cc_error ignored;

@@ -119,8 +119,8 @@ static cc_status take(survey *work, const cc_segment *segment, uint64_t offset,
 }
 
 static bool fits(const cc_record_header *header) {
-    return header->first != 0 && header->first <= CC_LOG_SEQUENCE_MAX &&
-           header->first + header->count - 1 <= CC_LOG_SEQUENCE_MAX;
+    return header->first != 0 && header->first <= CC_LOG_SEQUENCE_MAX && header->count != 0 &&
+           (header->type_flags & 0xffffff) != 0 && header->first + header->count - 1 <= CC_LOG_SEQUENCE_MAX;
 }
 
 /* The next record that checks and is later than what is expected; 0: none. */

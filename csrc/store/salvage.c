@@ -128,7 +128,8 @@ static cc_status take_space(void *context, const cc_catalog_entry *entry, uint32
     if (work->filling)
         return CC_OK;
     work->next_id = next_id;
-    if (cc_space_by_id(work->store, entry->id) != NULL || cc_space_find(work->store, entry->name) != NULL)
+    if (entry->id >= next_id || cc_space_by_id(work->store, entry->id) != NULL ||
+        cc_space_find(work->store, entry->name) != NULL)
         return CC_OK; /* told: the catalog contradicts itself */
     return make_space(work->store, entry->id, entry->name, entry->meta, error);
 }
