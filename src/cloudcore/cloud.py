@@ -127,9 +127,11 @@ class Place:
         """The Lambda-compatible service."""
 
         def make() -> Lambda:
-            from cloudcore.lambda_ import Lambda
-
-            return Lambda(
+            node = self._root.node
+            kind: Any = None if node is None else node.functions
+            if kind is None:
+                from cloudcore.lambda_ import Lambda as kind
+            found: Lambda = kind(
                 self._home("lambda") or os.path.join(self._root.path, self.account, self.region, "lambda"),
                 self.account,
                 self.region,
@@ -145,6 +147,7 @@ class Place:
                 clock=self._root.clock,
                 secret=self._root._secret,
             )
+            return found
 
         return self._service("lambda", make)
 
@@ -400,9 +403,8 @@ class Place:
         with self._root._lock:
             if name not in self._services:
                 self._root._check_open()
-                node = self._root.node
-                self._services[name] = make() if node is None else node.service(name, make)
-                if name == "dynamodb" and node is None:
+                self._services[name] = make()
+                if name == "dynamodb" and self._root.node is None:
                     self._root._tables_opened(self)
                 if not self._root.in_memory:
                     self._root.ledger  # noqa: B018 - counts from the first use on
@@ -500,6 +502,7 @@ class Cloud(Place):
 
             try:
                 self.node = Node(address, self._objects_of, self.clock)
+                self.node.opens = lambda account, region: self._place(account, region).lambda_
             except BaseException:
                 self.close()
                 raise

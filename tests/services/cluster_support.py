@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+import zipfile
+from collections import Counter
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +156,43 @@ class Nodes:
         _end(list(self.processes.values()))
 
 
+class Witness:
+    """Notes the paths that are asked for; answers at once."""
+
+    def __init__(self) -> None:
+        found = self._found = Counter[str]()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                found[self.path.strip("/")] += 1
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def seen(self) -> set[str]:
+        return set(self._found.copy())
+
+    def count(self) -> int:
+        return sum(self._found.copy().values())
+
+    def __enter__(self) -> Witness:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+
 KINDS = ("node", "server", "stalled node", "stalled server")
 
 
@@ -194,3 +236,11 @@ def stream_to(bucket: str, **more: Any) -> dict[str, Any]:
         "BucketARN": f"arn:aws:s3:::{bucket}", "RoleARN": "arn:aws:iam::000000000000:role/r", "Prefix": "data/",
         "ErrorOutputPrefix": "errors/", "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 1}, **more,
     }  # fmt: skip
+
+
+def zipped(text: str) -> bytes:
+    """A deployment package whose index.py is this."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("index.py", text)
+    return packed.getvalue()

@@ -229,8 +229,6 @@ def test_what_does_not_work_yet_is_refused(nodes: Any, server: Servers, tmp_path
     assert "Backup" in refused(S3BackupMode="Enabled", S3BackupConfiguration=backup)
     with pytest.raises(ApiError, match="inferred schema"):
         a.stream("no", bucket="lake", format="parquet")
-    with pytest.raises(ApiError, match="Functions do not work on a cluster yet"):
-        a.function("f", lambda event, context: event)
     assert a.firehose.names() == []
     with pytest.raises(ValueError, match="durability does not work on a cluster"):
         cloudcore.open(f"{server.url}/z", durability="commit")

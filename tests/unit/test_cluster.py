@@ -110,7 +110,7 @@ def test_records_in_batches_that_fit_a_message():
     assert all(len(split(payload)) == count for payload, count in batches)
 
 
-@pytest.mark.parametrize("service", ["dynamodbstreams", "lambda"])
+@pytest.mark.parametrize("service", ["dynamodbstreams"])
 def test_absent_services_refuse_in_every_form(service):
     absent = Absent(service)
     for ask in (lambda: absent.call("ListTables", {}), lambda: absent.invoke, lambda: absent.list_streams):

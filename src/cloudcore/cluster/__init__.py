@@ -1,4 +1,4 @@
-"""A node of a cluster: tables and delivery streams whose logs are NATS JetStream's, on many machines.
+"""A node of a cluster: tables, functions and delivery streams on many machines, over NATS JetStream.
 
     address.py    nats://a,b,c/NAME
     link.py       the connection, and reading a stream of JetStream
@@ -12,6 +12,7 @@
     service.py    Firehose over the shared catalogue
     tables/       tables: a log of requests that every node executes
     asking.py     operations on tables, asked by processes that are no nodes
+    functions/    functions: documents that all nodes have, calls that any node runs
     absent.py     the services that do not work on a cluster yet
     node.py       what runs in one process
     status.py     what `cloudcore cluster status` prints

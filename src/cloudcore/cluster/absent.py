@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudcore.errors import ApiError
 
-_WORDS = {"dynamodbstreams": "Streams of tables do", "lambda": "Functions do"}
+_WORDS = {"dynamodbstreams": "Streams of tables do"}
 CODE = "UnsupportedOperationException"
 
 

@@ -11,7 +11,11 @@
                             log of all tables of an account in a region (docs/internals/cluster.md)
     cc-checkpoints          subjects cloudcore.checkpoints.ACCOUNT.REGION.RANGE.SEQUENCE-ID: the parts of a
                             checkpoint of such tables (tables/checkpoint.py)
+    cc-functions-ACCOUNT-REGION     subjects cloudcore.functions.ACCOUNT.REGION.KIND.NAME: what functions are
+    cc-events-ACCOUNT-REGION        subjects cloudcore.events.ACCOUNT.REGION.run, .rest.ID: events to run
+    cc-blobs                subjects cloudcore.blobs.SHA256.PART: deployment packages
     cloudcore.node.INSTANCE without JetStream: what nodes ask each other, and others ask them (asking.py)
+    cloudcore.room          without JetStream: nodes that have room for a call answer, one of them each time
 """
 
 from __future__ import annotations
@@ -93,3 +97,36 @@ def checkpoint_subject(account: str, region: str, identity: str, range: str = AL
 
 def node_subject(instance: str) -> str:
     return f"cloudcore.node.{instance}"
+
+
+FUNCTIONS = "cloudcore.functions"
+BLOBS = "cc-blobs"
+
+
+def functions_log(account: str, region: str) -> str:
+    return f"cc-functions-{account}-{region}"
+
+
+def of_functions_log(name: str) -> tuple[str, str] | None:
+    """Account and region of a log of functions; None for another stream."""
+    account, _, region = name.removeprefix("cc-functions-").partition("-")
+    return (account, region) if name.startswith("cc-functions-") and region else None
+
+
+def functions_subject(account: str, region: str) -> str:
+    return f"{FUNCTIONS}.{account}.{region}"
+
+
+def blob_subject(name: str, part: int | str) -> str:
+    return f"cloudcore.blobs.{name}.{part}"
+
+
+ROOM = "cloudcore.room"
+
+
+def events_log(account: str, region: str) -> str:
+    return f"cc-events-{account}-{region}"
+
+
+def events_subject(account: str, region: str) -> str:
+    return f"cloudcore.events.{account}.{region}"

@@ -7,7 +7,9 @@ Thread rule: coroutines on the link's loop.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from cloudcore.cluster.layout import LEASE_S, LEASES
@@ -78,3 +80,8 @@ class Lease:
     async def give_up(self) -> None:
         """Let somebody else have it at once."""
         await self._bucket.delete(self.key, last=self._revision)
+
+
+def in_turn(nodes: Iterable[str], what: str) -> list[str]:
+    """Nodes in the order in which they stand for something: another one for each, the same at every node."""
+    return sorted(nodes, key=lambda node: hashlib.sha256(f"{what}/{node}".encode()).digest())

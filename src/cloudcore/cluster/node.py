@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -17,29 +16,42 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore.clock import Clock
 from cloudcore.cluster import address
-from cloudcore.cluster.absent import Absent
 from cloudcore.cluster.asking import Answering
 from cloudcore.cluster.carrying import Carrier
 from cloudcore.cluster.catalogue import Catalogue, Place
 from cloudcore.cluster.cutter import load
-from cloudcore.cluster.layout import LEASE_S, TABLES, VERSION, of_tables_log, plans_of, plans_subject
+from cloudcore.cluster.functions.blobs import Blobs
+from cloudcore.cluster.functions.calls import Calls
+from cloudcore.cluster.layout import (
+    FUNCTIONS,
+    LEASE_S,
+    TABLES,
+    VERSION,
+    of_functions_log,
+    of_tables_log,
+    plans_of,
+    plans_subject,
+)  # fmt: skip
 from cloudcore.cluster.leading import Planner
-from cloudcore.cluster.leases import Lease, Leases
+from cloudcore.cluster.leases import Lease, Leases, in_turn
 from cloudcore.cluster.link import Link, end, is_transient
 from cloudcore.cluster.service import ClusterFirehose
 from cloudcore.cluster.tables.courier import Courier
-from cloudcore.errors import CloudcoreError
+from cloudcore.errors import ClosedError, CloudcoreError
 from cloudcore.firehose.records import frame, split
 
 if TYPE_CHECKING:
+    from cloudcore.cluster.functions.service import ClusterLambda
     from cloudcore.cluster.tables.range import Range
     from cloudcore.dynamodb import DynamoDB, Table
+    from cloudcore.lambda_.metering import Result
 
 logger = logging.getLogger("cloudcore.cluster")
 _TEND_S = 1.0
 _TURN_S = 0.5  # between those who might lead a stream that nobody leads
 _PLACES = 4  # plans that a node delivers at once
 _BURY_S = 15.0
+_CALLS = 4  # of functions on a core, beside which a node has no room for those of others
 
 
 class Node:
@@ -71,7 +83,16 @@ class Node:
         self._answering = Answering(
             lambda account, region: self.dynamodb(account, region, []), self._courier.send
         )
-        self._nodes: list[str] = []
+        self.nodes: dict[str, str] = {}
+        """The nodes that are in the cluster, and their instances."""
+        self.blobs = Blobs(self.link)
+        self.calls = Calls(
+            self.link, self._courier.send, lambda: set(self.nodes.values()), self._call,
+            _CALLS * (os.cpu_count() or 1),
+        )  # fmt: skip
+        self.opens: Callable[[str, str], object] | None = None
+        """Opens the functions of an account in a region, once the cloud can."""
+        self._functions: dict[tuple[str, str], ClusterLambda] = {}
         self._closed = False
         self._tending: asyncio.Task[None]
         try:
@@ -79,10 +100,6 @@ class Node:
         except BaseException:
             self.link.close()
             raise
-
-    def service(self, kind: str, make: Callable[[], Any]) -> Any:
-        """What make() makes, or the refusal of a service that a cluster does not have yet."""
-        return Absent(kind) if kind == "lambda" else make()
 
     def dynamodb(self, account: str, region: str, addresses: list[str]) -> DynamoDB:
         """The tables of an account in a region; `addresses` as DynamoDB takes them. The service has the same
@@ -104,6 +121,14 @@ class Node:
         """The delivery streams of an account in a region; settings as Firehose takes them."""
         return ClusterFirehose(self, **settings)
 
+    def functions(self, directory: str, account: str, region: str, **settings: Any) -> ClusterLambda:
+        """The functions of an account in a region; arguments as Lambda takes them."""
+        from cloudcore.cluster.functions.service import ClusterLambda
+
+        found = ClusterLambda(self, directory, account, region, **settings)
+        self._functions[account, region] = found
+        return found
+
     def wall(self) -> float:
         """Seconds since 1970."""
         return self._clock.now()
@@ -123,6 +148,7 @@ class Node:
         await self.leases.open()
         await self.link.made(self.catalogue.open, 15)
         await self._courier.open()
+        await self.calls.open()
         latest = self.link.now() + LEASE_S + 3
         while self._lease is None:  # of a node that was killed it lasts a few seconds more
             self._lease = await self.link.until(
@@ -132,12 +158,14 @@ class Node:
                 raise CloudcoreError(f"a node {self.name!r} is in the cluster already")
             if self._lease is None:
                 await asyncio.sleep(0.3)
+        self.nodes = _nodes_of(await self.link.until(self.leases.read, 15))
         self._tending = asyncio.create_task(self._tend())
 
     async def _leave(self) -> None:
         await end(self._tending)  # first: it begins others
         await asyncio.gather(*(each.stop() for each in self._ranges.values()), return_exceptions=True)
         self._answering.close()
+        await self.calls.close()
         await self._courier.close()
         await end(*self._planners.values(), *self._carriers.values(), *self._ending)
         if self._lease is not None:
@@ -154,7 +182,7 @@ class Node:
 
     async def _tend(self) -> None:
         while True:
-            for step in (self._stay, self._look, self._look_for_tables):
+            for step in (self._stay, self._look, self._look_for_tables, self._look_for_functions):
                 try:
                     await step()
                 except Exception as error:
@@ -172,7 +200,11 @@ class Node:
         """Take up the streams that are there, let go of those that are not, lead those that nobody leads."""
         await self.catalogue.refresh()
         held = await self.leases.read()
-        nodes = self._nodes = sorted(key.partition(".")[2] for key in held if key.startswith("node."))
+        nodes, before = _nodes_of(held), self.nodes
+        self.nodes = nodes
+        if nodes.keys() != before.keys():
+            for functions in list(self._functions.values()):
+                await asyncio.to_thread(functions.nodes_changed)
         active: dict[str, Place] = {}
         for place, description in self.catalogue.all().items():
             if description["State"] == "ACTIVE":
@@ -183,7 +215,7 @@ class Node:
             if identity not in self._carriers:
                 await self._take_up(identity, place)
             if identity not in self._planners and f"lead.{identity}" not in held:
-                await self._stand_for(identity, place, nodes)
+                await self._stand_for(identity, place, sorted(nodes))
             else:
                 self._leaderless.pop(identity, None)
         for tasks in (self._carriers, self._planners):
@@ -218,7 +250,7 @@ class Node:
         """Lead a stream that nobody leads, when it is this node's turn: each stream has an order of its own,
         so that streams spread over the nodes."""
         since = self._leaderless.setdefault(identity, self.link.now())
-        order = sorted(nodes, key=lambda node: hashlib.sha256(f"{identity}/{node}".encode()).digest())
+        order = in_turn(nodes, identity)
         turn = order.index(self.name) if self.name in order else len(order)
         if self.link.now() < since + turn * _TURN_S:
             return
@@ -255,10 +287,29 @@ class Node:
             from cloudcore.cluster.tables.range import Range
 
             found = self._ranges[account, region] = Range(
-                self.link, account, region, self._clock, self.name, lambda: self._nodes, self._give, addresses
-            )
+                self.link, account, region, self._clock, self.name, lambda: sorted(self.nodes), self._give,
+                addresses,
+            )  # fmt: skip
             found.start()
         return found
+
+    async def _look_for_functions(self) -> None:
+        """Follow every log of functions that is there."""
+        for name in await self.link.streams(f"{FUNCTIONS}.>"):
+            place = of_functions_log(name)
+            if place is not None and place not in self._functions and self.opens is not None:
+                await asyncio.to_thread(self.opens, *place)
+
+    def _call(self, head: dict[str, Any], payload: bytes) -> Result:
+        """Run a function for another node, on a thread of its own."""
+        place = head["account"], head["region"]
+        found = self._functions.get(place)
+        if found is None:
+            if self.opens is None:
+                raise ClosedError("this node begins", "closed")
+            self.opens(*place)
+            found = self._functions[place]
+        return found.answer(head, payload)
 
     def _give(self, instance: str, kind: str, messages: list[bytes]) -> None:
         """Send to another node."""
@@ -270,6 +321,8 @@ class Node:
         """Another node asks or answers, or somebody who is none asks."""
         from cloudcore.cluster.tables.entry import load as load_entry
 
+        if kind.startswith("invoke"):
+            return self.calls.took(kind, sender, data)
         if kind == "call":
             task = asyncio.create_task(self._answering.asked(sender, data))
             self._ending.add(task)
@@ -289,3 +342,10 @@ class Node:
         """The sequence of the last plan, if it is of this batch or of later ones; else 0."""
         message = await self.link.newest(plans_of(identity), plans_subject(identity))
         return message.seq if message and load(json.loads(message.data)).last >= batch else 0
+
+
+def _nodes_of(held: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """The names of the nodes that have a lease, and their instances."""
+    return {
+        key.partition(".")[2]: value["instance"] for key, value in held.items() if key.startswith("node.")
+    }

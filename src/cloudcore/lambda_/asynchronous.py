@@ -41,10 +41,10 @@ _log = logging.getLogger("cloudcore.lambda")
 class Asynchronous:
     """The asynchronous side of a Lambda service. Events of an earlier run go on at once."""
 
-    def __init__(self, service: Any, directory: str):
+    def __init__(self, service: Any, queue: EventQueue):
         self._service = service
         self._clock = service.clock
-        self._queue = EventQueue(directory)
+        self._queue = queue
         self._condition = threading.Condition()
         self._later = list(self._queue.pending.values())
         heapq.heapify(self._later)
@@ -67,10 +67,17 @@ class Asynchronous:
         event = Event(0, name, qualifier, request_id(), now, now, client_context, trace)
         self._queue.accept(event, payload)
         self._service.meter(name).add("async_received")
+        self._accepted(event)
+        return event.request_id
+
+    def _accepted(self, event: Event) -> None:
+        self._put(event)
+
+    def _put(self, event: Event) -> None:
+        """Run an event as soon as a worker is free."""
         with self._condition:
             self._ready.append(event)
             self._condition.notify_all()
-        return event.request_id
 
     @property
     def pending(self) -> int:

@@ -16,13 +16,15 @@ UNRESERVED_MIN = 100
 
 
 class Share:
-    """The calls of one function. The service's lock guards it."""
+    """The calls of one function. The service's lock guards it. `limit`: how many of `reserved` may run
+    in this process: all of them, unless others run them too."""
 
-    __slots__ = ("active", "provisioned", "reserved")
+    __slots__ = ("active", "limit", "provisioned", "reserved")
 
     def __init__(self) -> None:
         self.active = 0
         self.reserved: int | None = None
+        self.limit: int | None = None
         self.provisioned = 0
 
 
@@ -42,8 +44,8 @@ class Capacity:
     def enter(self, share: Share, runner: Any) -> bool:
         """Count one more call; whether it uses the common rest. Raises TooManyRequestsException."""
         common = False
-        if share.reserved is not None:
-            if share.active >= share.reserved:
+        if share.limit is not None:
+            if share.active >= share.limit:
                 raise _throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
         elif runner.active >= runner.provisioned:
             if self.common >= self.unreserved:
@@ -62,7 +64,7 @@ class Capacity:
 
     def settle(self, share: Share, reserved: int | None, provisioned: int) -> None:
         """Set what belongs to a function alone."""
-        share.reserved, share.provisioned = reserved, provisioned
+        share.reserved, share.limit, share.provisioned = reserved, reserved, provisioned
         self._taken = sum(_taken(each) for each in self.shares.values())
 
     @property

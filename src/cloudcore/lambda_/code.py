@@ -56,7 +56,7 @@ class Packages:
         name = hashlib.sha256(data).hexdigest()
         self.hold(name)
         try:
-            if not os.path.exists(self.path(name)):
+            if not os.path.exists(self._place(name)):
                 self._write(name, data)
         except BaseException:
             self.release(name)
@@ -79,6 +79,9 @@ class Packages:
 
     def path(self, name: str) -> str:
         """The zip file of a package."""
+        return self._place(name)
+
+    def _place(self, name: str) -> str:
         return os.path.join(self._zips, name + ".zip")
 
     def root(self, name: str) -> str:
@@ -137,7 +140,7 @@ class Packages:
                 part.write(data)
                 part.flush()
                 os.fsync(part.fileno())
-                os.replace(part.name, self.path(name))
+                os.replace(part.name, self._place(name))
             except BaseException:
                 os.unlink(part.name)
                 raise

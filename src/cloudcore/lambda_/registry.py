@@ -9,7 +9,6 @@ provisioned concurrency, resource policies, URLs and settings of asynchronous ev
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -94,11 +93,11 @@ class FunctionRecord:
 
 
 class Registry:
-    """Functions by name, in memory and on disk. The service's lock guards it."""
+    """Functions by name, in memory and on their shelf. The service's lock guards it."""
 
-    def __init__(self, directory: str):
-        self._shelf = Shelf(os.path.join(directory, "functions"))
-        self.functions = {name: _function(held) for name, held in self._shelf.documents.items()}
+    def __init__(self, shelf: Shelf):
+        self._shelf = shelf
+        self.functions = {name: function_of(held) for name, held in shelf.documents.items()}
 
     def get(self, name: str) -> FunctionRecord | None:
         return self.functions.get(name)
@@ -118,7 +117,8 @@ class Registry:
         return {name for v in versions for name in v.packages()}
 
 
-def _function(held: dict[str, Any]) -> FunctionRecord:
+def function_of(held: dict[str, Any]) -> FunctionRecord:
+    """A function as asdict() made a document of it."""
     versions = {name: Version(**version) for name, version in held["versions"].items()}
     return FunctionRecord(**held | {"versions": versions})
 

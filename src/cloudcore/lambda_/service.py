@@ -40,6 +40,7 @@ from cloudcore.lambda_.capacity import Capacity
 from cloudcore.lambda_.durable.driver import Durable
 from cloudcore.lambda_.event_sources.mappings import Mappings
 from cloudcore.lambda_.event_sources.mappings import directory_of as sources_of
+from cloudcore.lambda_.events import EventQueue
 from cloudcore.lambda_.function_log import FunctionLog
 from cloudcore.lambda_.meter import Meter, cost, total
 from cloudcore.lambda_.metering import Result
@@ -104,10 +105,9 @@ class Lambda:
         self.follow = follow
         os.makedirs(os.path.join(self.directory, "logs"), exist_ok=True)
         self._owner = _own(self.directory)
-        self.registry = Registry(self.directory)
-        self.packages = code.Packages(self.directory)
-        self.layers = Shelf(os.path.join(self.directory, "layers"))
-        self.signing = Shelf(os.path.join(self.directory, "code-signing"))
+        self.registry = Registry(self.shelf("functions"))
+        self.packages = self._packages()
+        self.layers, self.signing = self.shelf("layers"), self.shelf("code-signing")
         self.lock = threading.RLock()  # functions, runners, counts
         self._idle = threading.Condition(self.lock)  # no call is under way
         self._runners: dict[tuple[str, str], Runner] = {}
@@ -312,7 +312,7 @@ class Lambda:
             if self._closed:
                 raise ClosedError("this service is closed", "closed")
             if self._asynchronous is None:
-                self._asynchronous = Asynchronous(self, os.path.join(self.directory, "async"))
+                self._asynchronous = self._begin_events()
             return self._asynchronous
 
     @property
@@ -332,7 +332,7 @@ class Lambda:
             if self._schedules is None:
                 if self._closed:
                     raise ClosedError("this service is closed", "closed")
-                self._schedules = Schedules(self, directory_of(self.directory))
+                self._schedules = Schedules(self)
             return self._schedules
 
     @property
@@ -342,7 +342,7 @@ class Lambda:
             if self._mappings is None:
                 if self._closed:
                     raise ClosedError("this service is closed", "closed")
-                self._mappings = Mappings(self, sources_of(self.directory))
+                self._mappings = Mappings(self)
             return self._mappings
 
     def sources_of(self, arn: str) -> list[dict[str, Any]]:
@@ -560,6 +560,19 @@ class Lambda:
         now = self.clock.now()
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
         return text + (f".{int(now * 1000) % 1000:03d}" if milliseconds else "") + "+0000"
+
+    # -- what another kind of service keeps elsewhere ----------------------------------------------
+
+    def shelf(self, kind: str) -> Shelf:
+        """The documents of a kind: "functions", "layers", "code-signing", "schedules", "event-sources",
+        "event-source-places"."""
+        return Shelf(os.path.join(self.directory, kind))
+
+    def _packages(self) -> code.Packages:
+        return code.Packages(self.directory)
+
+    def _begin_events(self) -> Asynchronous:
+        return Asynchronous(self, EventQueue(os.path.join(self.directory, "async")))
 
     # -- inside ----------------------------------------------------------------------------------
 

@@ -16,17 +16,16 @@ from cloudcore.errors import ApiError, ClosedError
 from cloudcore.lambda_.event_sources.opening import poller
 from cloudcore.lambda_.event_sources.poller import Poller
 from cloudcore.lambda_.event_sources.queues import QueuePoller
-from cloudcore.lambda_.shelf import Shelf
 
 
 class Mappings:
     """The mappings of a Lambda service; `service.follow(arn)` opens a table's stream, `service.remote(arn)`
     reaches others."""
 
-    def __init__(self, service: Any, directory: str):
+    def __init__(self, service: Any):
         self._service = service
-        self._shelf = Shelf(directory)
-        self._places = Shelf(directory_of_places(service.directory))
+        self._shelf = service.shelf("event-sources")
+        self._places = service.shelf("event-source-places")
         self._lock = threading.RLock()
         self._pollers: dict[str, Poller | QueuePoller] = {}
         self._closed = False
@@ -114,7 +113,3 @@ def directory_of(service_directory: str) -> str:
     """Where a service keeps its mappings."""
     return os.path.join(service_directory, "event-sources")
 
-
-def directory_of_places(service_directory: str) -> str:
-    """Where it keeps how far they came."""
-    return os.path.join(service_directory, "event-source-places")

@@ -24,7 +24,6 @@ from cloudcore.errors import ApiError, ClosedError
 from cloudcore.lambda_ import names
 from cloudcore.lambda_.configuration import refused
 from cloudcore.lambda_.schedules.expression import ExpressionError, parse
-from cloudcore.lambda_.shelf import Shelf
 
 _log = logging.getLogger("cloudcore.lambda")
 
@@ -32,9 +31,9 @@ _log = logging.getLogger("cloudcore.lambda")
 class Schedules:
     """The schedules of a Lambda service."""
 
-    def __init__(self, service: Any, directory: str):
+    def __init__(self, service: Any):
         self._service, self._clock = service, service.clock
-        self._shelf = Shelf(directory)
+        self._shelf = service.shelf("schedules")
         self._condition = threading.Condition()
         self._closed = False
         now = self._clock.now()

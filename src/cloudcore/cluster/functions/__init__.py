@@ -1,0 +1,11 @@
+"""Functions of a cluster: what they are is the same at every node, and any node runs them.
+
+    documents.py  functions, layers, ... as documents in a stream of JetStream, a copy in every node's memory
+    blobs.py      bytes by their SHA-256: deployment packages
+    packages.py   Packages whose zip files come from there
+    calls.py      a call that another node runs
+    events.py     asynchronous events, in a work queue
+    service.py    Lambda over all that
+
+`docs/internals/cluster.md`.
+"""

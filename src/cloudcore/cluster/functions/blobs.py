@@ -1,0 +1,86 @@
+"""Blobs: bytes by their SHA-256, in a stream of JetStream.
+
+    cloudcore.blobs.HASH.N    part N of at most half a MiB; part 0 is written last and says how many there are
+
+A blob is there when its part 0 is. Thread rule: coroutines on the link's loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from cloudcore.cluster.layout import BLOBS, blob_subject
+from cloudcore.cluster.link import Link, Lost, Reader
+from cloudcore.errors import CorruptError
+
+_PART = 1 << 19
+_PARTS = "Cc-Parts"
+_PUT_S, _GET_S = 20.0, 30.0
+
+
+class Blobs:
+    """All blobs of a cluster."""
+
+    def __init__(self, link: Link):
+        self._link = link
+        self._made = False
+
+    async def put(self, data: bytes) -> str:
+        """Keep bytes; their SHA-256 in hex. Raises Lost, FullError."""
+        name = hashlib.sha256(data).hexdigest()
+        await self._make()
+        if await self._head(name) is None:
+            count = max(1, -(-len(data) // _PART))
+            for part in reversed(range(count)):
+                piece = data[part * _PART : (part + 1) * _PART]
+                await self._link.append(blob_subject(name, part), piece, {_PARTS: str(count)}, _PUT_S)
+        return name
+
+    async def get(self, name: str) -> bytes:
+        """The bytes. Raises KeyError when they are not there, Lost, CorruptError."""
+        await self._make()
+        head = await self._head(name)
+        if head is None:
+            raise KeyError(name)
+        count = int(head.headers[_PARTS])
+        data: bytes = await self._link.until(lambda: self._read(name, count), _GET_S)
+        if hashlib.sha256(data).hexdigest() != name:
+            raise CorruptError(f"the bytes of {name} in the cluster are not those", "corrupt")
+        return data
+
+    async def _read(self, name: str, count: int) -> bytes:
+        from nats.js.api import DeliverPolicy
+
+        parts: dict[int, bytes] = {}
+        async with Reader(
+            self._link, BLOBS, deliver_policy=DeliverPolicy.ALL, filter_subject=blob_subject(name, "*")
+        ) as reader:
+            while len(parts) < count:
+                messages = await reader.next(min(16, count - len(parts)), 2.0)
+                if not messages:
+                    raise Lost(f"parts of {name} are missing")  # a replica that is behind
+                for message in messages:
+                    parts[int(message.subject.rpartition(".")[2])] = message.data
+        return b"".join(parts[at] for at in range(count))
+
+    async def _head(self, name: str) -> Any:
+        return await self._link.newest(BLOBS, blob_subject(name, 0))
+
+    async def _make(self) -> None:
+        from nats.js.api import StreamConfig
+        from nats.js.errors import BadRequestError
+
+        if self._made:
+            return
+        config = StreamConfig(
+            name=BLOBS, subjects=[blob_subject("*", "*")], num_replicas=self._link.replicas,
+            max_msgs_per_subject=1, duplicate_window=120.0,
+        )  # fmt: skip
+        try:
+            await self._link.until(lambda: self._link.js.add_stream(config), 20)
+        except BadRequestError as error:
+            if error.err_code != 10058:
+                raise
+        await self._link.made(lambda: self._link.js.stream_info(BLOBS), 20)
+        self._made = True

@@ -1,0 +1,228 @@
+"""Functions on a real NATS JetStream server: two nodes in this process."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from cluster_support import Servers, Witness, until, zipped
+
+import cloudcore
+from cloudcore.objects import LocalObjects
+
+ECHO = """
+import os, time
+def handler(event, context):
+    time.sleep(event.get("sleep", 0))
+    return {"event": event.get("said"), "size": len(event.get("pad", "")), "version": context.function_version,
+            "pad": "x" * event.get("wants", 0)}
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    servers = Servers(tmp_path_factory.mktemp("nats"), 1)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> LocalObjects:
+    return LocalObjects(tmp_path_factory.mktemp("objects"))
+
+
+@pytest.fixture(scope="module")
+def pair(server: Servers, store: LocalObjects) -> Iterator[tuple[Any, Any]]:
+    with cloudcore.open(f"{server.url}/a", objects=store) as a, cloudcore.open(f"{server.url}/b", objects=store) as b:
+        until("both know of both", lambda: len(a.node.nodes) == 2 == len(b.node.nodes))
+        yield a, b
+
+
+@pytest.fixture(scope="module")
+def witness() -> Iterator[Witness]:
+    with Witness() as found:
+        yield found
+
+
+def create(client: Any, name: str, text: str = ECHO, **more: Any) -> dict[str, Any]:
+    settings = {"Runtime": "python3.11", "Role": "arn:aws:iam::000000000000:role/r", "Handler": "index.handler", "Timeout": 30}
+    made: dict[str, Any] = client.create_function(FunctionName=name, Code={"ZipFile": zipped(text)}, **{**settings, **more})
+    return made
+
+
+def call(client: Any, name: str, event: Any, **more: Any) -> Any:
+    return json.loads(client.invoke(FunctionName=name, Payload=json.dumps(event), **more)["Payload"].read())
+
+
+def code_of(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
+
+
+def test_a_function_made_at_one_node_is_every_nodes(pair: Any) -> None:
+    a, b = (cloud.client("lambda") for cloud in pair)
+    made = create(a, "one", Environment={"Variables": {"stage": "1"}})
+    assert b.get_function_configuration(FunctionName="one")["RevisionId"] == made["RevisionId"]
+    for client in (a, b):
+        assert call(client, "one", {"said": 7}) == {"event": 7, "size": 0, "version": "$LATEST", "pad": ""}
+    with pytest.raises(ClientError) as refused:
+        create(b, "one")
+    assert code_of(refused.value) == "ResourceConflictException"
+    b.update_function_code(FunctionName="one", ZipFile=zipped("def handler(event, context): return 'new'"), Publish=True)
+    assert call(b, "one", {}) == "new" == call(a, "one", {}, Qualifier="1")  # a hears of the version when it is asked
+    until("a has the new code", lambda: call(a, "one", {}) == "new")
+    a.create_alias(FunctionName="one", Name="live", FunctionVersion="1")
+    assert call(b, "one", {}, Qualifier="live") == "new"
+    assert [each["Version"] for each in b.list_versions_by_function(FunctionName="one")["Versions"]] == ["$LATEST", "1"]
+    assert a.get_function(FunctionName="one")["Code"]["Location"].startswith("file:")
+    b.delete_function(FunctionName="one")
+    assert "one" not in [each["FunctionName"] for each in a.list_functions()["Functions"]]
+    with pytest.raises(ClientError) as gone:
+        a.get_function(FunctionName="one")
+    assert code_of(gone.value) == "ResourceNotFoundException"
+
+
+def test_changes_at_both_nodes_at_once_are_all_there(pair: Any) -> None:
+    clients = [cloud.client("lambda") for cloud in pair]
+    create(clients[0], "busy")
+
+    def tag(turn: int) -> None:
+        for number in range(8):
+            clients[turn].tag_resource(
+                Resource=clients[turn].get_function_configuration(FunctionName="busy")["FunctionArn"],
+                Tags={f"{turn}-{number}": "x"},
+            )
+
+    threads = [threading.Thread(target=tag, args=(turn,)) for turn in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    arn = clients[0].get_function_configuration(FunctionName="busy")["FunctionArn"]
+    assert len(clients[1].list_tags(Resource=arn)["Tags"]) == 16
+
+
+def test_a_call_goes_to_a_node_with_room(pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = pair
+    client = a.client("lambda")
+    create(client, "far")
+    assert call(client, "far", {"said": 1})["event"] == 1
+    before = b.lambda_.usage("far")["invocations"]
+    monkeypatch.setattr(a.node.calls, "places", 0)
+    a.node.calls.entered()  # it looks how full it is when a call begins
+    a.node.calls.left()
+    size = 5_900_000
+    answer = call(client, "far", {"said": "there", "pad": "y" * size, "wants": size})
+    assert answer["event"] == "there" and answer["size"] == size and answer["pad"] == "x" * size
+    assert b.lambda_.usage("far")["invocations"] == before + 1
+    tail = client.invoke(FunctionName="far", Payload=b"{}", LogType="Tail")
+    assert tail["LogResult"] and tail["StatusCode"] == 200
+    failing = client.invoke(FunctionName="far", Payload=b'{"sleep": "no"}')
+    assert failing["FunctionError"] == "Unhandled" and "TypeError" in failing["Payload"].read().decode()
+
+
+def test_a_reserve_is_divided_among_the_nodes(pair: Any) -> None:
+    clients = [cloud.client("lambda") for cloud in pair]
+    create(clients[0], "few")
+    clients[1].put_function_concurrency(FunctionName="few", ReservedConcurrentExecutions=1)
+    until("both know", lambda: {cloud.lambda_.capacity.share("few").limit for cloud in pair} == {0, 1})
+    for client in clients:
+        assert call(client, "few", {"said": 1})["event"] == 1
+    throttled: list[str] = []
+    answers: list[Any] = []
+
+    def one(client: Any) -> None:
+        try:
+            answers.append(call(client, "few", {"sleep": 1.0}))
+        except ClientError as error:
+            throttled.append(code_of(error))
+
+    threads = [threading.Thread(target=one, args=(client,)) for client in clients * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) + len(throttled) == 4 and set(throttled) == {"TooManyRequestsException"}
+    peaks = [cloud.lambda_.usage("few")["concurrency_peak"] for cloud in pair]
+    assert sorted(peaks) == [0, 1]
+
+
+def test_a_python_program_is_a_node(pair: Any) -> None:
+    a, b = pair
+
+    @a.function("greet", timeout=5)
+    def greet(event: Any, context: Any) -> Any:
+        return {"hello": event["name"]}
+
+    assert greet.invoke({"name": "ann"}) == {"hello": "ann"}
+    assert b.function("greet").invoke({"name": "bob"}) == {"hello": "bob"}
+
+
+def test_a_new_node_has_the_functions(pair: Any, server: Servers, store: LocalObjects) -> None:
+    create(pair[0].client("lambda"), "early")
+    with cloudcore.open(f"{server.url}/c", objects=store) as c:
+        assert call(c.client("lambda"), "early", {"said": 2})["event"] == 2
+        assert c.client("lambda").get_function(FunctionName="early")["Configuration"]["FunctionName"] == "early"
+
+
+def test_what_does_not_work_yet_is_refused(pair: Any) -> None:
+    client = pair[0].client("lambda")
+    for refused in (
+        lambda: create(client, "snap", SnapStart={"ApplyOn": "PublishedVersions"}, Runtime="python3.12"),
+        lambda: create(client, "long", DurableConfig={"ExecutionTimeout": 60}),
+    ):
+        with pytest.raises(ClientError) as said:
+            refused()
+        assert code_of(said.value) == "UnsupportedOperationException"
+
+
+WITNESS = """
+import urllib.request
+def handler(event, context):
+    urllib.request.urlopen(event["to"] + "/" + event["id"], timeout=20).read()
+    if event.get("fails"):
+        raise ValueError(event["id"])
+    return event["id"]
+"""
+
+
+def test_an_event_runs_at_either_node(pair: Any, witness: Witness) -> None:
+    a, b = (cloud.client("lambda") for cloud in pair)
+    create(a, "later", WITNESS)
+    for number in range(40):
+        told = (a, b)[number % 2].invoke(FunctionName="later", InvocationType="Event",
+                                         Payload=json.dumps({"to": witness.url, "id": str(number)}))  # fmt: skip
+        assert told["StatusCode"] == 202
+    until("all have run", lambda: witness.seen() >= {str(number) for number in range(40)})
+    large = {"to": witness.url, "id": "large", "pad": "z" * 1_040_000}
+    a.invoke(FunctionName="later", InvocationType="Event", Payload=json.dumps(large))
+    until("the large one has run", lambda: "large" in witness.seen())
+    stream = "cc-events-000000000000-us-east-1"
+    link = pair[0].node.link
+    until("nothing is left", lambda: link.run(link.js.stream_info(stream)).state.messages == 0)
+    assert sum(cloud.lambda_.usage("later")["invocations"] for cloud in pair) == 41
+
+
+def test_an_event_that_fails_is_told_of(pair: Any, witness: Witness) -> None:
+    a, b = (cloud.client("lambda") for cloud in pair)
+    create(a, "told", "def handler(event, context):\n    import urllib.request\n"
+           "    context = event['requestContext']; urllib.request.urlopen(event['requestPayload']['to'] + '/told-' + context['condition'])")  # fmt: skip
+    create(b, "fails", WITNESS)
+    arn = a.get_function_configuration(FunctionName="told")["FunctionArn"]
+    a.put_function_event_invoke_config(
+        FunctionName="fails", MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": arn}}
+    )
+    b.invoke(FunctionName="fails", InvocationType="Event", Payload=json.dumps({"to": witness.url, "id": "f", "fails": 1}))
+    until("it is told of", lambda: {"f", "told-RetriesExhausted"} <= witness.seen())
+
+
+def test_an_event_that_found_no_room_runs_later(pair: Any, witness: Witness) -> None:
+    a, b = (cloud.client("lambda") for cloud in pair)
+    create(a, "waits", WITNESS)
+    a.put_function_concurrency(FunctionName="waits", ReservedConcurrentExecutions=1)
+    for number in range(6):
+        b.invoke(FunctionName="waits", InvocationType="Event", Payload=json.dumps({"to": witness.url, "id": f"w{number}"}))
+    until("all have run", lambda: {f"w{number}" for number in range(6)} <= witness.seen())
