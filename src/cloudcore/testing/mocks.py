@@ -19,8 +19,9 @@ from unittest import mock as unittest_mock
 from urllib.parse import urlsplit
 
 from cloudcore.clock import Clock
-from cloudcore.cloud import DEFAULT_REGION, Cloud, Place
+from cloudcore.cloud import DEFAULT_REGION, Cloud
 from cloudcore.errors import CloudcoreError
+from cloudcore.place import Place
 from cloudcore.wire.boto import SERVED, respond, sign_scope
 from cloudcore.wire.router import Router
 
