@@ -285,6 +285,40 @@ def test_by_keyboard(page: Any) -> None:
     assert page.url.endswith("#main")
 
 
+def test_pages_as_a_screen_reader_finds_them(page: Any, cloud: cloudcore.Cloud) -> None:
+    """Landmarks, one heading of the first level, names of whatever can be focused, ids once, heads of tables."""
+    cloud.table("orders", pk="customer:S").put({"customer": "ann", "deep": {"list": [1, "1"]}})
+    clicks = cloud.stream("clicks", bucket="lake", format="parquet", schema="id int", error_prefix="failed/")
+    clicks.put_batch([b'{"id": 1}', b"no json"])
+    assert clicks.flush(60)
+    paths = [
+        "", "tables", "tables/new", "tables/orders", "tables/orders/item", "tables/orders/sql", "tables/orders/settings",
+        "functions", "functions/new", "streams", "streams/new", "streams/clicks", "streams/clicks/preview",
+        "streams/clicks/failed", "requests", "bill",
+    ]  # fmt: skip
+    for path in paths:
+        page.goto(f"/_cloudcore/{path}")
+        wrong = page.evaluate(
+            """() => {
+                const all = (query) => [...document.querySelectorAll(query)], found = [];
+                const name = (e) => e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length;
+                if (!document.documentElement.lang || !document.title) found.push('no language or title');
+                for (const once of ['main', 'h1', 'header', 'nav']) if (!all(once).length) found.push('no ' + once);
+                if (all('h1').length > 1) found.push('two h1');
+                found.push(...all('a, button, summary, [tabindex="0"]').filter((e) => !name(e)).map((e) => e.outerHTML));
+                found.push(...all('svg[role=img]').filter((e) => !e.getAttribute('aria-label')).map((e) => e.outerHTML));
+                found.push(...all('th:not([scope])').map((e) => e.outerHTML));
+                const ids = all('[id]').map((e) => e.id);
+                found.push(...ids.filter((id, at) => ids.indexOf(id) !== at).map((id) => 'twice #' + id));
+                const described = all('[aria-describedby]').filter((e) => !document.getElementById(e.getAttribute('aria-describedby')));
+                return [...found, ...described.map((e) => e.outerHTML)];
+            }"""
+        )
+        assert wrong == [], path
+    page.goto("/_cloudcore/tables/orders")
+    assert '{"list": [1, "1"]}' in page.locator("td", has_text="list").inner_text()  # a number is none in quotes
+
+
 @pytest.mark.parametrize("path", ["", "tables", "tables/new", "functions/new", "streams/new", "requests", "bill"])
 def test_every_field_has_a_name(page: Any, path: str) -> None:
     page.goto(f"/_cloudcore/{path}")

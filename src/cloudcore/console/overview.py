@@ -30,5 +30,5 @@ def live(view: View, request: Request) -> dict[str, Any]:
         "disk": words.size(found["disk_bytes"]),
         "rate": words.number(found["rate"]),
         "rates": found["rates"],
-        "operations": found["operations"],
+        "operations": [[words.operation(name), *figures] for name, *figures in found["operations"]],
     }

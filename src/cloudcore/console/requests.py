@@ -39,7 +39,7 @@ def _calls(view: View) -> list[dict[str, Any]]:
         shown.append(
             {
                 "at": words.moment(call.at),
-                "operation": call.operation,
+                "operation": words.operation(call.operation),
                 "status": call.status,
                 "latency": words.duration(call.seconds),
                 "sizes": f"{words.size(call.bytes_in)} in, {words.size(call.bytes_out)} out",

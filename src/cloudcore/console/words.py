@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
+import re
 from typing import Any
 from urllib.parse import quote
+
+_NUMBER = re.compile(r'"\\u0000([-+.0-9Ee]+)\\u0000"')
 
 
 def size(count: float | None) -> str:
@@ -23,6 +27,26 @@ def size(count: float | None) -> str:
 def number(value: float | None) -> str:
     """12,345"""
     return "-" if value is None else f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """12,345 units, 1 request, 0.0000251 GB-months: six significant digits, never an exponent."""
+    if value == int(value):
+        text = f"{value:,.0f}"
+    else:
+        places = max(0, 5 - math.floor(math.log10(abs(value))))
+        text = f"{value:,.{places}f}".rstrip("0").rstrip(".")
+    return f"{text} {unit.removesuffix('s') if value == 1 else unit}"
+
+
+def dollars(amount: float) -> str:
+    """$1.500000; what rounds to nothing and is something says so."""
+    return "< $0.000001" if 0 < amount < 0.0000005 else f"${amount:,.6f}"
+
+
+def operation(name: str) -> str:
+    """DynamoDB GetItem, of DynamoDB_20120810.GetItem."""
+    return re.sub(r"_\d{8}\.", " ", name)
 
 
 def moment(value: Any) -> str:
@@ -55,16 +79,21 @@ def plain(value: dict[str, Any]) -> str:
         return "true" if held else "false"
     if kind == "NULL":
         return "null"
-    return json.dumps(unwrapped(value), ensure_ascii=False, default=_bytes)
+    text = json.dumps(_unwrapped(value), ensure_ascii=False, default=_bytes)
+    return _NUMBER.sub(r"\1", text)
 
 
-def unwrapped(value: dict[str, Any]) -> Any:
-    """An attribute value without its types; numbers stay text, so that none loses a digit."""
+def _unwrapped(value: dict[str, Any]) -> Any:
+    """An attribute value without its types; numbers are marked text, so that none loses a digit."""
     kind, held = next(iter(value.items()))
+    if kind == "N":
+        return f"\0{held}\0"
+    if kind == "NS":
+        return [f"\0{one}\0" for one in held]
     if kind == "M":
-        return {name: unwrapped(inner) for name, inner in held.items()}
+        return {name: _unwrapped(inner) for name, inner in held.items()}
     if kind == "L":
-        return [unwrapped(inner) for inner in held]
+        return [_unwrapped(inner) for inner in held]
     if kind == "NULL":
         return None
     return held
@@ -84,6 +113,9 @@ def _bytes(value: Any) -> str:
 FILTERS = {
     "size": size,
     "number": number,
+    "quantity": quantity,
+    "dollars": dollars,
+    "operation": operation,
     "moment": moment,
     "duration": duration,
     "plain": plain,

@@ -68,7 +68,7 @@
     button.hidden = false;
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-      button.textContent = "Copied";
+      button.textContent = button.ariaLabel = "Copied";
     });
   }
   // data-adds="template id": one more row of a form.
