@@ -19,11 +19,23 @@ from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conftest import free_ports, missing
 
+if TYPE_CHECKING:
+    from cluster_machines import Machines
+
 START_S = 60
+_JUMPING = """
+import os, time, cloudcore.clock
+def now(self):
+    try:
+        return time.time() + float(open({path!r}).read())
+    except FileNotFoundError:
+        return time.time()
+cloudcore.clock.Clock.now = now
+"""
 
 
 def until(what: str, condition: Callable[[], Any], seconds: float = 120) -> Any:
@@ -38,9 +50,11 @@ def until(what: str, condition: Callable[[], Any], seconds: float = 120) -> Any:
 
 
 class Servers:
-    """`count` NATS servers of one cluster, with JetStream in directories of their own."""
+    """`count` NATS servers of one cluster, with JetStream in directories of their own; each on a machine of its own
+    where there are some."""
 
-    def __init__(self, home: Path, count: int):
+    def __init__(self, home: Path, count: int, machines: Machines | None = None):
+        self.machines = machines
         if importlib.util.find_spec("nats") is None:
             missing("nats-py", "pip install nats-py")
         beside = str(Path(sys.executable).parent)
@@ -58,20 +72,24 @@ class Servers:
 
     @property
     def url(self) -> str:
-        return "nats://" + ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        return "nats://" + ",".join(f"{self.host(at)}:{port}" for at, port in enumerate(self.ports))
+
+    def host(self, at: int) -> str:
+        return "127.0.0.1" if self.machines is None else self.machines.host(at)
 
     def start(self, at: int) -> None:
-        routes = ",".join(f"nats://127.0.0.1:{port}" for port in self.routes)
+        routes = ",".join(f"nats://{self.host(each)}:{port}" for each, port in enumerate(self.routes))
+        there = [] if self.machines is None else self.machines.prefix(at)
         clustered = [
             "--cluster_name",
             "t",
             "--cluster",
-            f"nats://127.0.0.1:{self.routes[at]}",
+            f"nats://{self.host(at)}:{self.routes[at]}",
             "--routes",
             routes,
         ]
         self.processes[at] = subprocess.Popen(
-            [self.program, "-a", "127.0.0.1", "-p", str(self.ports[at]), "-m", str(self.monitors[at]), "-n", f"s{at}",
+            [*there, self.program, "-a", self.host(at), "-p", str(self.ports[at]), "-m", str(self.monitors[at]), "-n", f"s{at}",
              "-js", "-sd", str(self.home / f"s{at}"), "-l", str(self.home / f"s{at}.log"),
              *(clustered if len(self.ports) > 1 else ())],
             start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -79,7 +97,7 @@ class Servers:
 
     def healthy(self, at: int) -> bool:
         """Whether a server has caught up with all that it keeps."""
-        url = f"http://127.0.0.1:{self.monitors[at]}/healthz"
+        url = f"http://{self.host(at)}:{self.monitors[at]}/healthz"
         return urllib.request.urlopen(url, timeout=2).status == 200
 
     def wait(self) -> None:
@@ -98,9 +116,11 @@ class Servers:
 
 
 class Nodes:
-    """`cloudcore serve --cluster` processes, by name."""
+    """`cloudcore serve --cluster` processes, by name; on machines n0 is on the first, and so on, and the clock of
+    each is that of this box and what jump() says."""
 
-    def __init__(self, home: Path, cluster: str, s3_url: str):
+    def __init__(self, home: Path, cluster: str, s3_url: str, machines: Machines | None = None):
+        self.machines = machines
         self.home, self.cluster = home, cluster
         home.mkdir(parents=True, exist_ok=True)
         self.environment = {
@@ -113,10 +133,13 @@ class Nodes:
     def start(self, name: str, version: str | None = None) -> None:
         """Begin a node; of another `version`, as far as the others can tell."""
         said = "" if version is None else f"import importlib.metadata as m; m.version = lambda _: {version!r}; "
+        if self.machines is not None:
+            said += _JUMPING.format(path=str(self.home / f"{name}.clock"))
+        there = [] if self.machines is None else self.machines.prefix(int(name[1:]))
         program = f"{said}import sys; from cloudcore.cli.main import main; sys.exit(main())"
         with open(self.home / f"{name}.log", "ab") as log, open(self.home / f"{name}.out", "wb") as out:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-c", program, "serve", "--cluster", self.cluster, "--node", name,
+                [*there, sys.executable, "-c", program, "serve", "--cluster", self.cluster, "--node", name,
                  "--port", "0"],
                 env=self.environment, stdout=out, stderr=log, start_new_session=True,
             )  # fmt: skip
@@ -142,10 +165,21 @@ class Nodes:
         from botocore.config import Config
 
         once = Config(**{"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_timeout": 30, **more})
-        return boto3.client(
+        made = boto3.client(
             service, endpoint_url=self.urls[name], region_name="us-east-1", aws_access_key_id="x",
             aws_secret_access_key="y", config=once,
         )  # fmt: skip
+        if self.machines is not None:
+            at = int(name[1:])
+            made.meta.events.register("before-send", lambda **_: self.machines.enter(at))
+            made.meta.events.register("response-received", lambda **_: self.machines.enter(-1))
+        return made
+
+    def jump(self, name: str, seconds: float) -> None:
+        """Set a node's clock so far from this box's."""
+        beside = self.home / f"{name}.clock.new"
+        beside.write_text(str(seconds))
+        beside.rename(self.home / f"{name}.clock")
 
     def signal(self, name: str, number: int = signal.SIGKILL) -> None:
         os.killpg(self.processes[name].pid, number)
