@@ -97,6 +97,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     copy.add_argument("source", help="DIR[:TABLE] or URL[/TABLE]")
     copy.add_argument("destination", help="likewise; made if absent")
     copy.add_argument("--merge", action="store_true", help="put the items among those that are there already")
+    copy.add_argument("--no-stream", action="store_true", help="a table that is made gets no stream")
     copy.add_argument("--rate", type=float, metavar="N", help="items a second at most")
     copy.add_argument(
         "--segments", type=int, metavar="N", help="parallel scans (default: 4 over HTTP, else 1)"

@@ -133,7 +133,10 @@ class _Copy:
         """See to it that the destination has the table; whether it had to be made."""
         there = self.destination.describe()
         if there is None:
-            self.destination.ask("CreateTable", creation(described, self.destination.name))
+            params = creation(described, self.destination.name)
+            if self.options.no_stream:
+                params.pop("StreamSpecification", None)
+            self.destination.ask("CreateTable", params)
         else:
             if _key(there) != _key(described):
                 raise Refusal(
