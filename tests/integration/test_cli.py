@@ -64,6 +64,8 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
     [
         (["serv"], "there is no verb 'serv'", "did you mean 'serve'?"),
         (["zzz"], "there is no verb 'zzz'", "cloudcore --help lists the verbs"),
+        (["firehose", "create"], "create takes a STREAM", ""),
+        (["firehose", "list", "clicks"], "list takes no STREAM", ""),
         (["status", "--data", "absent-dir"], "there is no cloud in absent-dir", "name one with --data DIR"),
         (["status", "--endpoint", "ftp://x"], "'ftp://x' is no endpoint", ""),
         (["status", "--endpoint", "http://127.0.0.1:1"], "nobody answers at http://127.0.0.1:1", ""),
@@ -78,6 +80,36 @@ def test_refusals(
     err = capsys.readouterr().err
     assert message in err
     assert f"hint: {hint}" in err if hint else "hint" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["ddb", "gett", "orders"], "did you mean 'get'?"), (["ddb", "qqq"], ""),
+        (["status", "--enpoint", "x"], "did you mean '--endpoint'?"),
+        (["ddb", "query", "orders", "ann", "--limmit", "5"], "did you mean '--limit'?"),
+    ],
+)  # fmt: skip
+def test_what_argparse_refuses_has_a_hint_too(arguments: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    err = capsys.readouterr().err
+    assert f"hint: {hint}" in err if hint else "hint" not in err
+
+
+def test_what_is_not_there_says_how_to_list_what_is(
+    served: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--data", str(served[0])]
+    for arguments in (["ddb", "describe", "ordrs"], ["lambda", "invoke", "gret"], ["firehose", "errors", "clicks"]):
+        assert cli.main([*arguments, *where]) == 2
+        assert f"hint: cloudcore {arguments[0]} list says what there is" in capsys.readouterr().err
+    assert cli.main(["firehose", "list", *where]) == 0 and capsys.readouterr().out == ""
+    for name in ("a", "b"):
+        assert cli.main(["firehose", "create", name, "bucket=lake", *where]) == 0
+    assert cli.main(["firehose", "list", "--json", *where]) == 0
+    assert json.loads(capsys.readouterr().out) == ["a", "b"]
 
 
 def test_status_of_a_directory_and_of_its_owner(

@@ -101,6 +101,33 @@ class TestClass:
         assert BEFORE.list_tables()["TableNames"] == []
 
 
+@cloudcore.mock()
+class TestWithSetupOfPytest:
+    """pytest hands the test's method to a setup_method that takes it, as its own documentation writes it."""
+
+    def setup_method(self, method):
+        self.s3 = boto3.client("s3", region_name="us-east-1")
+        self.s3.create_bucket(Bucket=method.__name__.replace("_", "-"))
+
+    def teardown_method(self, method):
+        assert len(self.s3.list_buckets()["Buckets"]) == 1
+
+    def test_one(self):
+        assert self.s3.list_buckets()["Buckets"][0]["Name"] == "test-one"
+
+    def test_two(self):
+        assert self.s3.list_buckets()["Buckets"][0]["Name"] == "test-two"
+
+
+@cloudcore.mock()
+class TestWithSetupOfSelfAlone:
+    def setup_method(self):
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="own")
+
+    def test_it(self):
+        assert len(boto3.client("s3", region_name="us-east-1").list_buckets()["Buckets"]) == 1
+
+
 @cloudcore.mock
 class TestWithSetup(unittest.TestCase):
     def setUp(self):

@@ -1,5 +1,6 @@
-"""Delivery streams: make one, list the records that failed, or put those into the stream again.
+"""Delivery streams: list them, make one, list the records that failed, or put those into the stream again.
 
+    cloudcore firehose list
     cloudcore firehose create STREAM bucket=lake prefix=clicks/ format=parquet buffer_seconds=60
     cloudcore firehose create STREAM source=orders bucket=lake        options of cloud.stream()
     cloudcore firehose errors STREAM              each record: code, attempts, message, beginning of its data
@@ -24,8 +25,8 @@ from cloudcore.cli.connection import Connection, Refusal, add_target, connect
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `firehose` takes."""
-    parser.add_argument("action", choices=("create", "errors", "replay"))
-    parser.add_argument("stream", metavar="STREAM")
+    parser.add_argument("action", choices=("list", "create", "errors", "replay"))
+    parser.add_argument("stream", metavar="STREAM", nargs="?", help="its name; `list` takes none")
     parser.add_argument("options", nargs="*", metavar="OPTION=VALUE", help="of cloud.stream()")
     parser.add_argument("--code", help="only records whose error code contains this")
     parser.add_argument("--to", metavar="OTHER", help="replay: the stream that gets them (default: the same)")
@@ -37,7 +38,11 @@ def run(options: argparse.Namespace) -> int:
     given = dict(_option(text) for text in options.options)
     if given and options.action != "create":
         raise Refusal(f"{options.action} takes no OPTION=VALUE")
+    if (options.stream is None) != (options.action == "list"):
+        raise Refusal("list takes no STREAM" if options.stream else f"{options.action} takes a STREAM")
     with connect(options) as connection:
+        if options.action == "list":
+            return _list(connection, options)
         if options.action == "create":
             target = f"/_cloudcore/stream/{quote(options.stream, safe='')}?{connection.place}"
             connection.post(target, given)
@@ -49,6 +54,18 @@ def run(options: argparse.Namespace) -> int:
         if options.action == "errors":
             return _errors(objects, bucket, front, options)
         return _replay(objects, connection, bucket, front, options)
+
+
+def _list(connection: Connection, options: argparse.Namespace) -> int:
+    names: list[str] = []
+    while True:
+        page = {"ExclusiveStartDeliveryStreamName": names[-1]} if names else {}
+        answer = connection.call("firehose", "ListDeliveryStreams", page)
+        names += answer["DeliveryStreamNames"]
+        if not answer["HasMoreDeliveryStreams"]:
+            break
+    print(json.dumps(names) if options.json else "\n".join(names), end="\n" if names or options.json else "")
+    return 0
 
 
 def _place(connection: Connection, stream: str) -> tuple[str, str]:

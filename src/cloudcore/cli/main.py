@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import keyword
+import re
 import sys
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 VERBS = {
     "serve": "serve every service over HTTP",
@@ -27,7 +29,7 @@ VERBS = {
     "reset": "delete everything a cloud holds",
     "ingest": "write NDJSON or CSV as Parquet or JSON objects",
     "tail": "follow files and put their lines into a delivery stream",
-    "firehose": "show or replay the failed records of a delivery stream",
+    "firehose": "make and list delivery streams; show or replay their failed records",
     "cluster": "show the nodes, streams and lag of a cluster",
     "check": "check a cloud's files, every page and record",
     "repair": "save what still checks of a damaged cloud into a new directory",
@@ -37,7 +39,35 @@ VERBS = {
     "completion": "print the completion script of a shell",
 }
 """Verb -> its line in --help; the module is cloudcore.cli.<verb>, or <verb>_ where Python has the word."""
+_LISTED = ("ddb", "lambda", "firehose")
 _UNSIGNED = ("IncompleteSignatureException", "InvalidSignatureException", "UnrecognizedClientException")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, with a hint under a refusal where something near was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """As argparse's: usage, the refusal, exit status 2."""
+        choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        option = re.search(r"unrecognized arguments: (--[^ =]+)", message)
+        near: list[str] = []
+        if choice is not None:
+            near = get_close_matches(choice[1], re.findall(r"[\w.-]+", choice[2]), n=1)
+        elif option is not None:
+            near = get_close_matches(option[1], _options(self), n=1)
+        self.print_usage(sys.stderr)
+        hint = f"hint: did you mean {near[0]!r}?\n" if near else ""
+        self.exit(2, f"{self.prog}: error: {message}\n{hint}")
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """The options of a parser and of its verbs."""
+    found = list(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                found += _options(inner)
+    return found
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -66,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
 def verb_parser(verb: str) -> argparse.ArgumentParser:
     """The parser of one verb, with the arguments its module gives it."""
     module = _module(verb)
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"cloudcore {verb}",
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -106,6 +136,8 @@ def _failed(verb: str, error: Exception) -> int:
     hint = ""
     if isinstance(error, BusyError):
         hint = "another process has this directory; ask it with --endpoint URL, or stop it"
+    elif getattr(error, "code", "") == "ResourceNotFoundException" and verb in _LISTED:
+        hint = f"cloudcore {verb} list says what there is"
     elif getattr(error, "code", "") in _UNSIGNED:
         hint = "this endpoint checks signatures: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     elif not isinstance(error, (CloudcoreError, OSError, ValueError, ImportError)):
@@ -121,9 +153,7 @@ def _refuse(verb: str, message: str, hint: str) -> int:
 
 
 def _nearest(verb: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(verb, VERBS, n=1)
+    near = get_close_matches(verb, VERBS, n=1)
     return f"did you mean {near[0]!r}?" if near else "cloudcore --help lists the verbs"
 
 

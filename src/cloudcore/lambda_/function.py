@@ -211,7 +211,8 @@ def _pickled(code: Callable[..., Any], module: Any) -> bytes:
         import cloudpickle
     except ImportError:
         raise ValueError(
-            f"{code!r} cannot be imported by name from a module, so it needs the extra cloudcore[callables]"
+            f"{code!r} cannot be imported by name from a module, so it travels by value, which needs "
+            "cloudpickle: pip install 'cloudcore[callables]'"
         ) from None
     by_value = module is not None and module.__name__ != "__main__"
     if by_value:

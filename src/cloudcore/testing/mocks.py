@@ -160,9 +160,16 @@ def _decorate_class(decorated: type, template: Mock) -> None:
             self._cloudcore_mock.stop()
 
     for name, made, original in ((setup, started, begin), (teardown, stopped, end)):
-        if original is not None:  # pytest passes what the original's signature asks for
-            functools.update_wrapper(made, original)
+        if original is not None:
+            made = functools.wraps(original)(_of_as_many(made, original))
         setattr(decorated, name, made)
+
+
+def _of_as_many(made: Callable[..., Any], original: Any) -> Callable[..., Any]:
+    """`made` with as many parameters as `original`: pytest counts them, and gives two the test's method."""
+    if original.__code__.co_argcount < 2:
+        return made
+    return lambda self, method: made(self, method)
 
 
 @contextlib.contextmanager

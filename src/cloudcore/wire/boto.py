@@ -77,7 +77,10 @@ def _scoped() -> type[Any]:
 
 def session(cloud: Any) -> Any:
     """A boto3.Session whose clients and resources all reach `cloud`. Needs boto3."""
-    import boto3
+    try:
+        import boto3
+    except ImportError:
+        raise ImportError("boto3_session() is boto3's own session: pip install boto3") from None
     import botocore.auth
     import botocore.session
 
