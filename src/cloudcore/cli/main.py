@@ -11,7 +11,7 @@ import importlib
 import keyword
 import re
 import sys
-from difflib import get_close_matches
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 VERBS = {
@@ -50,13 +50,13 @@ class Parser(argparse.ArgumentParser):
         """As argparse's: usage, the refusal, exit status 2."""
         choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
         option = re.search(r"unrecognized arguments: (--[^ =]+)", message)
-        near: list[str] = []
+        near = None
         if choice is not None:
-            near = get_close_matches(choice[1], re.findall(r"[\w.-]+", choice[2]), n=1)
+            near = _nearest(choice[1], re.findall(r"[\w.-]+", choice[2]))
         elif option is not None:
-            near = get_close_matches(option[1], _options(self), n=1)
+            near = _nearest(option[1], _options(self))
         self.print_usage(sys.stderr)
-        hint = f"hint: did you mean {near[0]!r}?\n" if near else ""
+        hint = f"hint: {near}\n" if near else ""
         self.exit(2, f"{self.prog}: error: {message}\n{hint}")
 
 
@@ -77,7 +77,8 @@ def main(argv: list[str] | None = None) -> int:
         return _without_verb(arguments)
     verb, *rest = arguments
     if verb not in VERBS:
-        return _refuse("", f"there is no verb {verb!r}", _nearest(verb))
+        hint = _nearest(verb, VERBS) or "cloudcore --help lists the verbs"
+        return _refuse("", f"there is no verb {verb!r}", hint)
     module = _module(verb)
     parser = verb_parser(verb)
     try:
@@ -152,9 +153,12 @@ def _refuse(verb: str, message: str, hint: str) -> int:
     return 2
 
 
-def _nearest(verb: str) -> str:
-    near = get_close_matches(verb, VERBS, n=1)
-    return f"did you mean {near[0]!r}?" if near else "cloudcore --help lists the verbs"
+def _nearest(word: str, words: Iterable[str]) -> str | None:
+    """A hint at the word that was meant, if one is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(words), n=1)
+    return f"did you mean {near[0]!r}?" if near else None
 
 
 if __name__ == "__main__":
