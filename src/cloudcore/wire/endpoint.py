@@ -8,7 +8,6 @@ waiting, so a function that runs for minutes, or that calls another function, ho
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
 import time
@@ -21,6 +20,8 @@ from cloudcore.wire.observed import WATCHED_SECONDS, Call, Observed
 from cloudcore.wire.router import Reply, Router, Streamed, failure, operation_of
 
 if TYPE_CHECKING:
+    import logging
+
     from cloudcore.console import Console
     from cloudcore.wire.auth import Guard
     from cloudcore.wire.tls import Terminator
@@ -30,7 +31,6 @@ _BODY_MAX = 256 << 20
 """Bytes of a request; the services set bounds of their own below it (DynamoDB 16 MiB, a package 67 MiB)."""
 _JOIN_S = 1.0
 _THREADS_MAX = 1100  # the functions' concurrency and then some
-_log = logging.getLogger("cloudcore.wire")
 
 
 class Endpoint:
@@ -173,7 +173,7 @@ class Endpoint:
             try:
                 thread.start()  # under the lock: close() joins only what runs
             except RuntimeError as error:  # no memory or process left: the busy ones go on by themselves
-                _log.warning("no further thread for requests: %s", error)
+                _log().warning("no further thread for requests: %s", error)
                 return
             self._threads.add(thread)
             self._waiting += 1
@@ -225,7 +225,7 @@ class Endpoint:
         try:
             answer = run(start)
         except Exception:
-            _log.exception("%s %s failed", request.method, request.target)
+            _log().exception("%s %s failed", request.method, request.target)
             answer = failure()
         if begun:
             self._note(request, begun, began, size)
@@ -253,7 +253,7 @@ class Endpoint:
                 request.method, request.target, request.headers, request.body, request.peer
             )
         except Exception:
-            _log.exception("%s %s failed", request.method, request.target)
+            _log().exception("%s %s failed", request.method, request.target)
             answer = failure()
         try:
             if callable(answer):
@@ -263,7 +263,7 @@ class Endpoint:
                 self._note(request, status, began, len(body))
                 self._server.reply(request, status, headers, body)
         except Exception:
-            _log.exception("no reply to %s %s", request.method, request.target)
+            _log().exception("no reply to %s %s", request.method, request.target)
 
 
 def _certificate(tls: bool | tuple[str, str], directory: str, host: str) -> tuple[str, str] | None:
@@ -273,3 +273,9 @@ def _certificate(tls: bool | tuple[str, str], directory: str, host: str) -> tupl
     from cloudcore.wire.tls import self_signed
 
     return self_signed(os.path.join(directory, "tls"), host)
+
+
+def _log() -> logging.Logger:
+    import logging  # what it imports in its turn is a tenth of the time until the first answer
+
+    return logging.getLogger("cloudcore.wire")
