@@ -159,6 +159,11 @@ class Pending:
             if one.sent and one.kind not in (READ, DESCRIBE):
                 self._done(one, unknown("this node fell behind; what was asked for may have happened"))
 
+    def give_up(self, why: str) -> None:
+        """Nobody here follows the log for now."""
+        for one in list(self._all.values()):
+            self._done(one, unknown(why))
+
     def look(self) -> None:
         """Ask again for what has no answer, and give up what has had none for too long."""
         now = self._link.now()

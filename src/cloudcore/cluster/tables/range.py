@@ -181,7 +181,7 @@ class Range:
             except Foreign as error:
                 self._missing = True
                 self.ready.clear()
-                self.pending.jumped()
+                self.pending.give_up(str(error))
                 await self.versions.stand_aside(error, self._log)
             except ValueError:
                 logger.exception("the tables of %s are made anew", self.region)
