@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from cluster_support import Servers, Witness, until, zipped
+from cluster_support import Servers, Witness, stream_to, until, zipped
 
 import cloudcore
 from cloudcore.objects import LocalObjects
@@ -226,3 +226,47 @@ def test_an_event_that_found_no_room_runs_later(pair: Any, witness: Witness) -> 
     for number in range(6):
         b.invoke(FunctionName="waits", InvocationType="Event", Payload=json.dumps({"to": witness.url, "id": f"w{number}"}))
     until("all have run", lambda: {f"w{number}" for number in range(6)} <= witness.seen())
+
+
+TRANSFORM = """
+import base64
+def handler(event, context):
+    def fate(record):
+        data = base64.b64decode(record["data"])
+        if data == b"drop":
+            return {"recordId": record["recordId"], "result": "Dropped"}
+        if data == b"fail":
+            return {"recordId": record["recordId"], "result": "ProcessingFailed"}
+        return {"recordId": record["recordId"], "result": "Ok", "data": base64.b64encode(data.upper()).decode()}
+    return {"records": [fate(record) for record in event["records"]]}
+"""
+
+
+def test_a_stream_with_a_transform(pair: Any, store: LocalObjects) -> None:
+    a, b = pair
+    arn = create(a.client("lambda"), "upper", TRANSFORM)["FunctionArn"]
+    function = {"Type": "Lambda", "Parameters": [{"ParameterName": "LambdaArn", "ParameterValue": arn}]}
+    delimiter = {"Type": "AppendDelimiterToRecord"}
+    a.client("firehose").create_delivery_stream(
+        DeliveryStreamName="upper",
+        ExtendedS3DestinationConfiguration=stream_to(
+            "upper", ProcessingConfiguration={"Enabled": True, "Processors": [function, delimiter]}
+        ),
+    )
+    streams = [cloud.firehose.get("upper") for cloud in pair]
+    for number in range(60):
+        streams[number % 2].put_batch([b"a%d" % number, b"drop", b"b%d" % number])
+    streams[0].put(b"fail")
+    assert streams[0].flush(60)
+    lines = [line for key in store.list("upper", "data/") for line in store.get("upper", key).splitlines()]
+    assert sorted(lines) == sorted(b"%c%d" % (letter, number) for letter in b"AB" for number in range(60))
+    failed = [json.loads(line) for key in store.list("upper", "errors/") for line in store.get("upper", key).splitlines()]
+    assert [(one["errorCode"], one["rawData"], one["lambdaARN"]) for one in failed] == [
+        ("Lambda.ProcessingFailedStatus", "ZmFpbA==", arn)
+    ]
+    b.client("lambda").delete_function(FunctionName="upper")
+    streams[1].put(b"late")
+    assert streams[1].flush(60)
+    assert "Lambda.ResourceNotFound" in "".join(
+        store.get("upper", key).decode() for key in store.list("upper", "errors/")
+    )

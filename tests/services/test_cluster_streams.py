@@ -127,11 +127,11 @@ def test_an_update_holds_for_what_is_put_after_it(nodes: Any) -> None:
     assert [a.objects.get("lake", key) for key in a.objects.list("lake", "data/")] == [b"first\n"]
     (key,) = a.objects.list("lake", "second/")
     assert gzip.decompress(a.objects.get("lake", key)) == b"second\n" and "moved-2-" in key
-    lambda_ = {"Type": "Lambda", "Parameters": [{"ParameterName": "LambdaArn", "ParameterValue": "arn:aws:lambda:us-east-1:000000000000:function:f"}]}
+    backup = {"RoleARN": "arn:aws:iam::000000000000:role/r", "BucketARN": "arn:aws:s3:::lake"}
     with pytest.raises(other.exceptions.ClientError, match="UnsupportedOperationException"):
         other.update_destination(
             **{**told, "CurrentDeliveryStreamVersionId": "2"},
-            ExtendedS3DestinationUpdate={"ProcessingConfiguration": {"Enabled": True, "Processors": [lambda_]}},
+            ExtendedS3DestinationUpdate={"S3BackupMode": "Enabled", "S3BackupUpdate": backup},
         )
 
 
@@ -222,9 +222,6 @@ def test_what_does_not_work_yet_is_refused(nodes: Any, server: Servers, tmp_path
         assert told.value.response["Error"]["Code"] == "UnsupportedOperationException"
         return str(told.value)
 
-    arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
-    lambda_ = {"Type": "Lambda", "Parameters": [{"ParameterName": "LambdaArn", "ParameterValue": arn}]}
-    assert "Processors" in refused(ProcessingConfiguration={"Enabled": True, "Processors": [lambda_]})
     backup = {"RoleARN": "arn:aws:iam::000000000000:role/r", "BucketARN": "arn:aws:s3:::lake"}
     assert "Backup" in refused(S3BackupMode="Enabled", S3BackupConfiguration=backup)
     with pytest.raises(ApiError, match="inferred schema"):

@@ -8,6 +8,7 @@
     cutter.py     which batches become one object
     leading.py    a stream's planner: its log -> plans, on one node at a time
     carrying.py   plans -> objects, on every node
+    transforming.py    what processors make of a plan
     stream.py     a delivery stream as its producers see it
     service.py    Firehose over the shared catalogue
     tables/       tables: a log of requests that every node executes

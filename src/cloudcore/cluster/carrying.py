@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from cloudcore.cluster.cutter import load
 from cloudcore.cluster.layout import ACK_WAIT_S, CONSUMER, COUNT, PLACE_BITS, log_of, plans_of
 from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient, time_of
+from cloudcore.cluster.transforming import Around
+from cloudcore.cluster.transforming import deliver as deliver_transformed
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.s3 import deliver as s3
 from cloudcore.firehose.journal import Plan
@@ -40,15 +42,16 @@ class Gone(Exception):
 
 class Carrier:
     """Delivers plans of one stream. `described(version)` gives a description that knows the version;
-    `objects` is the account's store, `places` bounds what a node delivers at once, `counters` are its own."""
+    `objects` is the account's store, `places` bounds what a node delivers at once, `counters` are its own,
+    `around` is for transforms."""
 
     def __init__(
         self, link: Link, place: Place, identity: str, described: Any, objects: Any,
-        places: asyncio.Semaphore, wall: Any, counters: dict[str, int],
+        places: asyncio.Semaphore, wall: Any, counters: dict[str, int], around: Around,
     ):  # fmt: skip
         self._link, self._place, self._identity = link, place, identity
         self._described, self._objects, self._places = described, objects, places
-        self._wall, self._counters = wall, counters
+        self._wall, self._counters, self._around = wall, counters, around
         self._running: set[asyncio.Task[None]] = set()
         self._schemas: dict[str, Any] = {}
         self._told = -1e9
@@ -89,7 +92,7 @@ class Carrier:
         beating = asyncio.create_task(_beat(message))
         try:
             async with self._places:
-                moved = await self._deliver(plan)
+                moved = await self._deliver(plan, message.metadata.num_delivered > 1)
             await self._acknowledge(message)
             for name, count in moved.items():
                 self._counters[name] = self._counters.get(name, 0) + count
@@ -100,13 +103,18 @@ class Carrier:
         finally:
             beating.cancel()
 
-    async def _deliver(self, plan: Plan) -> dict[str, int]:
+    async def _deliver(self, plan: Plan, again: bool) -> dict[str, int]:
         description = await self._described(plan.version)
         if description is None:  # only a log that has moved on says that a plan is done
             raise Lost("the stream is not in the catalogue")
         config = kinds.parse(_version_of(description, plan.version))
         pieces = await self._pieces(plan)
         schema = self._schema(config)
+        if config.processed:
+            return await asyncio.to_thread(
+                deliver_transformed, plan, pieces, config, schema, self._objects, self._place[2],
+                self._around, again,
+            )  # fmt: skip
         return await asyncio.to_thread(
             s3.deliver, plan, pieces, config, schema, self._objects, self._place[2], None
         )

@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ from cloudcore.cluster.leases import Lease, Leases, in_turn
 from cloudcore.cluster.link import Link, end, is_transient
 from cloudcore.cluster.service import ClusterFirehose
 from cloudcore.cluster.tables.courier import Courier
+from cloudcore.cluster.transforming import Around
 from cloudcore.errors import ClosedError, CloudcoreError
 from cloudcore.firehose.records import frame, split
 
@@ -94,6 +96,7 @@ class Node:
         """Opens the functions of an account in a region, once the cloud can."""
         self._functions: dict[tuple[str, str], ClusterLambda] = {}
         self._closed = False
+        self._leaving = threading.Event()
         self._tending: asyncio.Task[None]
         try:
             self.link.run(self._join())
@@ -138,6 +141,7 @@ class Node:
         if self._closed:
             return
         self._closed = True
+        self._leaving.set()
         with contextlib.suppress(Exception):
             self.link.run(self._leave(), 10)
         self.link.close()
@@ -242,8 +246,13 @@ class Node:
                 found = await self.catalogue.ask(place)
             return found if found is not None and found["Identity"] == identity else None
 
-        carrier = Carrier(self.link, place, identity, described, self._objects(place[0]), self._places,
-                          self.wall, self.counters)  # fmt: skip
+        account, region, name = place
+        around = Around(
+            f"arn:aws:firehose:{region}:{account}:deliverystream/{name}", region,
+            lambda arn, payload: self._opened(account, region).invoke(arn, payload), self._clock, self._sleep,
+        )  # fmt: skip
+        carrier = Carrier(self.link, place, identity, described, self._objects(account), self._places,
+                          self.wall, self.counters, around)  # fmt: skip
         self._carriers[identity] = asyncio.create_task(carrier.run())
 
     async def _stand_for(self, identity: str, place: Place, nodes: list[str]) -> None:
@@ -302,14 +311,20 @@ class Node:
 
     def _call(self, head: dict[str, Any], payload: bytes) -> Result:
         """Run a function for another node, on a thread of its own."""
-        place = head["account"], head["region"]
-        found = self._functions.get(place)
-        if found is None:
+        return self._opened(head["account"], head["region"]).answer(head, payload)
+
+    def _opened(self, account: str, region: str) -> ClusterLambda:
+        """The functions of an account in a region, on a thread. Raises ClosedError."""
+        if (account, region) not in self._functions:
             if self.opens is None:
                 raise ClosedError("this node begins", "closed")
-            self.opens(*place)
-            found = self._functions[place]
-        return found.answer(head, payload)
+            self.opens(account, region)
+        return self._functions[account, region]
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait on a thread; ClosedError when the node leaves."""
+        if self._leaving.wait(seconds):
+            raise ClosedError("this node leaves", "closed")
 
     def _give(self, instance: str, kind: str, messages: list[bytes]) -> None:
         """Send to another node."""

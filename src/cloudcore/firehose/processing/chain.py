@@ -107,11 +107,12 @@ class Processing:
 
     def _items(self, work: Work, groups: dict[str, Group], out: Processed) -> list[Item]:
         """The records on their way: as they are, or decompressed and taken apart."""
-        arrived = enumerate(zip(work.records, work.arrivals, strict=True), work.first)
+        numbers = range(work.first, work.last + 1) if work.sequences is None else work.sequences
+        arrived = zip(numbers, work.records, work.arrivals, strict=True)
         if not self._expands:
-            return [Item(sequence, at, data) for sequence, (data, at) in arrived]
+            return [Item(sequence, at, data) for sequence, data, at in arrived]
         items = []
-        for sequence, (record, at) in arrived:
+        for sequence, record, at in arrived:
             try:
                 parts = expand(record, self._processors)
             except Refused as refused:

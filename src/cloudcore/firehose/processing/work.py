@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Work:
-    """Records of the source for one pass: consecutive sequence numbers with their arrival times in ms."""
+    """Records of the source for one pass, with their arrival times in ms: of consecutive sequence numbers
+    from `first` on, or of those in `sequences`."""
 
     first: int
     records: list[bytes] = field(default_factory=list)
@@ -16,6 +17,7 @@ class Work:
     request_bytes: int = 0
     origins: dict[int, bytes] = field(default_factory=dict)
     """By sequence: where a source's record came from, as JSON."""
+    sequences: list[int] | None = None
 
     @property
     def last(self) -> int:
