@@ -215,6 +215,9 @@ class Witness:
     def seen(self) -> set[str]:
         return set(self._found.copy())
 
+    def times(self, path: str) -> int:
+        return self._found[path]
+
     def count(self) -> int:
         return sum(self._found.copy().values())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,8 +37,24 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> LocalObjects:
 
 
 @pytest.fixture(scope="module")
-def pair(server: Servers, store: LocalObjects) -> Iterator[tuple[Any, Any]]:
-    with cloudcore.open(f"{server.url}/a", objects=store) as a, cloudcore.open(f"{server.url}/b", objects=store) as b:
+def elsewhere() -> Iterator[str]:
+    """Queues and streams of a moto server."""
+    from moto.server import ThreadedMotoServer
+
+    found = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    found.start()
+    host, port = found.get_host_and_port()
+    yield f"http://{host}:{port}"
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def pair(server: Servers, store: LocalObjects, elsewhere: str) -> Iterator[tuple[Any, Any]]:
+    reach = {"arn:aws:sqs:": elsewhere, "arn:aws:kinesis:": elsewhere}
+    with (
+        cloudcore.open(f"{server.url}/a", objects=store, reach=reach) as a,
+        cloudcore.open(f"{server.url}/b", objects=store, reach=reach) as b,
+    ):
         until("both know of both", lambda: len(a.node.nodes) == 2 == len(b.node.nodes))
         yield a, b
 
@@ -270,3 +287,73 @@ def test_a_stream_with_a_transform(pair: Any, store: LocalObjects) -> None:
     assert "Lambda.ResourceNotFound" in "".join(
         store.get("upper", key).decode() for key in store.list("upper", "errors/")
     )
+
+
+SOURCE = """
+import base64, os, urllib.request
+def handler(event, context):
+    for record in event["Records"]:
+        said = record["body"] if "body" in record else base64.b64decode(record["kinesis"]["data"]).decode()
+        urllib.request.urlopen(os.environ["WITNESS"] + "/" + said, timeout=20).read()
+"""
+
+
+def elsewhere_client(url: str, service: str) -> Any:
+    import boto3
+
+    return boto3.client(
+        service, endpoint_url=url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y"
+    )
+
+
+def test_one_node_runs_a_source_and_another_goes_on(pair: Any, server: Servers, store: LocalObjects, elsewhere: str, witness: Witness) -> None:
+    a, b = (cloud.client("lambda") for cloud in pair)
+    create(a, "source", SOURCE, Environment={"Variables": {"WITNESS": witness.url}})
+    kinesis = elsewhere_client(elsewhere, "kinesis")
+    kinesis.create_stream(StreamName="clicks", ShardCount=1)
+    arn = kinesis.describe_stream_summary(StreamName="clicks")["StreamDescriptionSummary"]["StreamARN"]
+    made = b.create_event_source_mapping(FunctionName="source", EventSourceArn=arn, StartingPosition="TRIM_HORIZON", BatchSize=2)
+    put = lambda *said: kinesis.put_records(StreamName="clicks", Records=[{"Data": one.encode(), "PartitionKey": "k"} for one in said])  # noqa: E731
+    put("k1", "k2", "k3")
+    until("they are seen", lambda: witness.seen() >= {"k1", "k2", "k3"})
+    runs = lambda: [cloud for cloud in pair if made["UUID"] in cloud.lambda_.mappings._pollers]  # noqa: E731
+    (runner,) = runs()
+    assert a.get_event_source_mapping(UUID=made["UUID"])["State"] == "Enabled"
+    place = lambda: runner.node.link.run(runner.lambda_.mappings._places.read(made["UUID"]))  # noqa: E731
+    until("its place is kept", lambda: "shardId-000000000000" in place()["shards"])
+    a.update_event_source_mapping(UUID=made["UUID"], Enabled=False)
+    until("nobody runs it", lambda: not runs())
+    put("k4")
+    b.update_event_source_mapping(UUID=made["UUID"], Enabled=True)
+    until("it goes on", lambda: "k4" in witness.seen())
+    assert witness.times("k1") == witness.times("k3") == 1  # from where it was
+    a.delete_event_source_mapping(UUID=made["UUID"])
+    assert b.list_event_source_mappings()["EventSourceMappings"] == []
+
+
+def test_a_queue_is_a_source(pair: Any, elsewhere: str, witness: Witness) -> None:
+    a, b = (cloud.client("lambda") for cloud in pair)
+    create(a, "queued", SOURCE, Environment={"Variables": {"WITNESS": witness.url}}, Timeout=10)
+    sqs = elsewhere_client(elsewhere, "sqs")
+    url = sqs.create_queue(QueueName="jobs")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    made = b.create_event_source_mapping(FunctionName="queued", EventSourceArn=arn)
+    for number in range(5):
+        sqs.send_message(QueueUrl=url, MessageBody=f"q{number}")
+    until("they are seen", lambda: witness.seen() >= {f"q{number}" for number in range(5)})
+    a.delete_event_source_mapping(UUID=made["UUID"])
+
+
+def test_a_schedule_is_kept_once(pair: Any, witness: Witness) -> None:
+    a, b = pair
+    create(a.client("lambda"), "timed", WITNESS)
+    when = time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime(time.time() + 5))
+    made = b.function("timed").schedule(when, name="once", input={"to": witness.url, "id": "timed"})
+    assert made["name"] == "once" and [one["name"] for one in a.lambda_.schedules.all()] == ["once"]
+    until("it ran", lambda: "timed" in witness.seen())
+    until("both nodes know", lambda: all(cloud.lambda_.schedules.all()[0]["last"] for cloud in pair))
+    link = a.node.link
+    until("no event is left", lambda: link.run(link.js.stream_info("cc-events-000000000000-us-east-1")).state.messages == 0)
+    assert witness.times("timed") == 1
+    a.lambda_.schedules.remove("once")
+    assert b.lambda_.schedules.all() == []

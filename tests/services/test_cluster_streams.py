@@ -266,7 +266,6 @@ def test_over_http_and_what_status_prints(nodes: Any, server: Servers) -> None:
         assert answer["RecordId"].startswith("49")
         for service, call in (
             ("dynamodb", "list_backups"),
-            ("lambda", "list_event_source_mappings"),
             ("dynamodbstreams", "list_streams"),
         ):
             with pytest.raises(ClientError, match="UnsupportedOperationException"):

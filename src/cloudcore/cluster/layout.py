@@ -13,6 +13,7 @@
                             checkpoint of such tables (tables/checkpoint.py)
     cc-functions-ACCOUNT-REGION     subjects cloudcore.functions.ACCOUNT.REGION.KIND.NAME: what functions are
     cc-events-ACCOUNT-REGION        subjects cloudcore.events.ACCOUNT.REGION.run, .rest.ID: events to run
+    cc-places-ACCOUNT-REGION        subjects cloudcore.places.ACCOUNT.REGION.UUID: how far event sources came
     cc-blobs                subjects cloudcore.blobs.SHA256.PART: deployment packages
     cloudcore.node.INSTANCE without JetStream: what nodes ask each other, and others ask them (asking.py)
     cloudcore.room          without JetStream: nodes that have room for a call answer, one of them each time
@@ -130,3 +131,11 @@ def events_log(account: str, region: str) -> str:
 
 def events_subject(account: str, region: str) -> str:
     return f"cloudcore.events.{account}.{region}"
+
+
+def places_log(account: str, region: str) -> str:
+    return f"cc-places-{account}-{region}"
+
+
+def places_subject(account: str, region: str) -> str:
+    return f"cloudcore.places.{account}.{region}"

@@ -215,6 +215,8 @@ class Node:
                 active[description["Identity"]] = place
             elif self.wall() > description["DeletedAt"] + _BURY_S:  # whoever deleted it was killed
                 await self.catalogue.remove(place, description)
+        for functions in list(self._functions.values()):
+            await functions.tend(held, sorted(nodes))
         for identity, place in active.items():
             if identity not in self._carriers:
                 await self._take_up(identity, place)

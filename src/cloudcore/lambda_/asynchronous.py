@@ -61,10 +61,11 @@ class Asynchronous:
         payload: bytes,
         client_context: str | None = None,
         trace: str = "",
+        identity: str | None = None,
     ) -> str:
-        """Take an event for a function; the request id that its invocations will have."""
+        """Take an event for a function; its request id, `identity` if one is given."""
         now = self._clock.now()
-        event = Event(0, name, qualifier, request_id(), now, now, client_context, trace)
+        event = Event(0, name, qualifier, identity or request_id(), now, now, client_context, trace)
         self._queue.accept(event, payload)
         self._service.meter(name).add("async_received")
         self._accepted(event)

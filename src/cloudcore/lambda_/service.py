@@ -279,6 +279,7 @@ class Lambda:
         qualifier: str | None = None,
         client_context: str | None = None,
         durable_name: str | None = None,
+        request_id: str | None = None,
     ) -> str:
         """Take an event that the function will run later, at least once; its request id, or a durable
         execution's ARN.
@@ -302,7 +303,7 @@ class Lambda:
                 return self.durable.start(reference.name, version, payload, durable_name).arn
             queue = self.asynchronous
         return queue.accept(
-            reference.name, reference.qualifier, payload, client_context, lineage.take() or ""
+            reference.name, reference.qualifier, payload, client_context, lineage.take() or "", request_id
         )
 
     @property
@@ -332,7 +333,7 @@ class Lambda:
             if self._schedules is None:
                 if self._closed:
                     raise ClosedError("this service is closed", "closed")
-                self._schedules = Schedules(self)
+                self._schedules = self._begin_schedules()
             return self._schedules
 
     @property
@@ -342,7 +343,7 @@ class Lambda:
             if self._mappings is None:
                 if self._closed:
                     raise ClosedError("this service is closed", "closed")
-                self._mappings = Mappings(self)
+                self._mappings = self._begin_mappings()
             return self._mappings
 
     def sources_of(self, arn: str) -> list[dict[str, Any]]:
@@ -573,6 +574,12 @@ class Lambda:
 
     def _begin_events(self) -> Asynchronous:
         return Asynchronous(self, EventQueue(os.path.join(self.directory, "async")))
+
+    def _begin_schedules(self) -> Schedules:
+        return Schedules(self)
+
+    def _begin_mappings(self) -> Mappings:
+        return Mappings(self)
 
     # -- inside ----------------------------------------------------------------------------------
 

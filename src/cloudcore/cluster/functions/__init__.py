@@ -5,6 +5,8 @@
     packages.py   Packages whose zip files come from there
     calls.py      a call that another node runs
     events.py     asynchronous events, in a work queue
+    sources.py    event source mappings, by leases
+    times.py      schedules
     service.py    Lambda over all that
 
 `docs/internals/cluster.md`.

@@ -12,6 +12,8 @@ from cloudcore.cluster.functions.calls import Refused
 from cloudcore.cluster.functions.documents import ClusterShelf, Document, Documents
 from cloudcore.cluster.functions.events import ClusterAsynchronous, ClusterQueue
 from cloudcore.cluster.functions.packages import ClusterPackages
+from cloudcore.cluster.functions.sources import ClusterMappings, Places
+from cloudcore.cluster.functions.times import ClusterSchedules
 from cloudcore.cluster.leases import in_turn
 from cloudcore.cluster.link import Lost
 from cloudcore.errors import ApiError, FullError, StaleError
@@ -23,9 +25,7 @@ from cloudcore.lambda_.service import Lambda
 
 if TYPE_CHECKING:
     from cloudcore.cluster.node import Node
-    from cloudcore.lambda_.event_sources.mappings import Mappings
     from cloudcore.lambda_.metering import Result
-    from cloudcore.lambda_.schedules.schedules import Schedules
 
 T = TypeVar("T")
 _CALLS = frozenset(("Invoke", "InvokeAsync", "InvokeWithResponseStream"))
@@ -36,12 +36,19 @@ class ClusterLambda(Lambda):
     """The functions of one account in one region of a cluster, on any node. `directory` is this node's alone:
     packages as files, logs of what ran here."""
 
+    _mappings: ClusterMappings | None
+
     def __init__(self, node: Node, directory: str, account: str, region: str, **settings: Any):
         self._node = node
         self._documents = Documents(node.link, account, region)
         super().__init__(directory, account, region, **settings)
         self._documents.follow(self.lock, self._taken)
-        self.asynchronous  # noqa: B018 - events may wait in the cluster
+        self.asynchronous, self.schedules, self.mappings  # noqa: B018 - what waits in the cluster goes on
+
+    async def tend(self, leases: dict[str, dict[str, Any]], nodes: list[str]) -> None:
+        """Run the event source mappings that are this node's turn; on the link's loop, once a second."""
+        if self._mappings is not None:
+            await self._mappings.tend(leases, nodes)
 
     # -- doors -----------------------------------------------------------------------------------
 
@@ -50,13 +57,13 @@ class ClusterLambda(Lambda):
         if operation in _CALLS:
             return super().run(operation, params)
         _refuse(operation, params)
-        return self._again(lambda: super(ClusterLambda, self).run(operation, params))
+        return self.again(lambda: super(ClusterLambda, self).run(operation, params))
 
     def deploy(self, name: str, source: dict[str, Any], settings: dict[str, Any]) -> None:
         """As Lambda.deploy; a directory is packed, since other nodes do not have it."""
         if "Directory" in source:
             source = {"ZipFile": _packed(source["Directory"])}
-        self._again(lambda: super(ClusterLambda, self).deploy(name, source, settings))
+        self.again(lambda: super(ClusterLambda, self).deploy(name, source, settings))
 
     def invoke(
         self, function: str, payload: bytes = b"{}", *, qualifier: str | None = None, sink: Any = None,
@@ -86,14 +93,6 @@ class ClusterLambda(Lambda):
         super().close(grace_s)
         self._documents.close()
 
-    @property
-    def schedules(self) -> Schedules:
-        raise unsupported("Schedules of functions do")
-
-    @property
-    def mappings(self) -> Mappings:
-        raise unsupported("Event source mappings do")
-
     # -- what is kept elsewhere ------------------------------------------------------------------
 
     def shelf(self, kind: str) -> ClusterShelf:
@@ -105,6 +104,12 @@ class ClusterLambda(Lambda):
     def _begin_events(self) -> ClusterAsynchronous:
         queue = ClusterQueue(self._node.link, self.account, self.region, self._documents)
         return ClusterAsynchronous(self, queue)
+
+    def _begin_schedules(self) -> ClusterSchedules:
+        return ClusterSchedules(self)
+
+    def _begin_mappings(self) -> ClusterMappings:
+        return ClusterMappings(self, self._node, Places(self._node.link, self.account, self.region))
 
     def _taken(self, kind: str, name: str, document: Document | None) -> None:
         """Another node changed a document; the lock is held."""
@@ -185,7 +190,7 @@ class ClusterLambda(Lambda):
 
     # -- trying again ----------------------------------------------------------------------------
 
-    def _again(self, work: Callable[[], T]) -> T:
+    def again(self, work: Callable[[], T]) -> T:
         """What work() gives, which sees all that was changed before, and changes nothing that was changed
         since. Raises ApiError."""
         try:

@@ -118,9 +118,8 @@ class Schedules:
     def _run(self, name: str, due: float, now: float) -> None:
         """Hand the event of a time over, and find the next time."""
         held = self._shelf.documents[name]
-        event = self._event(name, due) if held["input"] is None else held["input"]
         try:
-            self._service.accept(held["function"], json.dumps(event).encode())
+            self._service.accept(held["function"], self._payload(name, held, due))
         except ClosedError:
             return
         except ApiError as error:
@@ -128,6 +127,9 @@ class Schedules:
         held = held | {"last": due}
         self._shelf.save(name, held)
         self._due[name] = self._next(held, now)
+
+    def _payload(self, name: str, held: dict[str, Any], due: float) -> bytes:
+        return json.dumps(self._event(name, due) if held["input"] is None else held["input"]).encode()
 
     def _event(self, name: str, due: float) -> dict[str, Any]:
         service = self._service
