@@ -148,6 +148,11 @@ class Range:
 
     # -- from any thread -----------------------------------------------------------------------------
 
+    def whole(self) -> Replica | None:
+        """The replica, if it is as far as the log was when it began."""
+        replica = self.replica  # first: one that is made anew is not ready before it is whole
+        return replica if self.ready.is_set() else None
+
     def ask(self, kind: str, operation: str, body: bytes) -> Future[Answer]:
         """Have the leader answer, by way of the log or not."""
         return self.pending.submit(kind, operation, body)
@@ -186,6 +191,7 @@ class Range:
             except ValueError:
                 logger.exception("the tables of %s are made anew", self.region)
                 self._missing = True
+                await asyncio.sleep(1)  # it may be the same again
             except Exception as error:
                 if not is_transient(error):
                     logger.exception("the log of tables of %s stopped; again in a second", self.region)

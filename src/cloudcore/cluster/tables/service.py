@@ -66,8 +66,8 @@ class ClusterDynamoDB:
         if (why := found.versions.refused) is not None:
             return unknown(why)
         if kind == LOCAL:
-            if found.ready.is_set() and found.replica is not None:
-                return found.replica.tables.call_json(operation, body)
+            if (replica := found.whole()) is not None:
+                return replica.tables.call_json(operation, body)
             kind = READ
         if kind == READ and (answer := found.read(operation, body)) is not None:
             return answer
@@ -93,10 +93,8 @@ class ClusterDynamoDB:
 
     def local(self, operation: str, params: dict[str, Any]) -> Tables | None:
         """This node's replica, if it may answer that."""
-        found = self.range
-        if not eventual(operation, params) or not found.ready.is_set() or found.replica is None:
-            return None
-        return found.replica.tables
+        replica = self.range.whole()
+        return None if replica is None or not eventual(operation, params) else replica.tables
 
     def table(self, name: str, pk: str | None, sk: str | None, floats: bool) -> ClusterTable:
         """A table with native Python types, as Cloud.table() has it."""
