@@ -1,4 +1,5 @@
-"""A saturated endpoint beside nginx: GetItem of 400 bytes, and nginx's `return 200` with as many bytes.
+"""A saturated endpoint beside nginx: GetItem of 400 bytes, and nginx's `return 200` with as many bytes; also
+behind TLS.
 
     python -m pytest -s bench/bench_saturated.py --benchmark-only
 
@@ -14,10 +15,15 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import statistics
 import subprocess
+import sys
+import urllib.request
 
 import pytest
+
+from cloudcore.wire.tls import self_signed
 
 from .conftest import item
 from .wire_peer import Peer, connect, free_port, request, serve_words, start
@@ -31,8 +37,16 @@ worker_processes 1; daemon off; pid {directory}/pid; error_log {directory}/error
 events {{ worker_connections 256; }}
 http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {directory}; proxy_temp_path {directory};
   fastcgi_temp_path {directory}; uwsgi_temp_path {directory}; scgi_temp_path {directory};
-  server {{ listen 127.0.0.1:{port}; location / {{ default_type application/json; return 200 '{body}'; }} }} }}
+  server {{ {listens} location / {{ default_type application/json; return 200 '{body}'; }} }} }}
 """
+BOTH = """
+import signal, sys, cloudcore
+with cloudcore.open(":memory:") as cloud:
+    cloud.serve(int(sys.argv[1]))
+    cloud.serve(int(sys.argv[2]), tls=(sys.argv[3], sys.argv[4]))
+    signal.sigwait([signal.SIGTERM])
+"""
+TRUSTING = ssl._create_unverified_context()  # what is timed is wrk, which looks at no certificate either
 LUA = """
 local at = 0
 local bodies = {{ {bodies} }}
@@ -75,67 +89,91 @@ def lua(path, bodies: list[bytes], headers: dict[str, str]) -> str:
     return str(path)
 
 
-def rate(core: int, port: int, script: str) -> float:
-    words = pinned(
-        core, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script, f"http://127.0.0.1:{port}/"
-    )
+def rate(core: int, url: str, script: str) -> float:
+    words = pinned(core, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script, url)
     out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert "Non-2xx" not in out and "Socket errors" not in out, out
     return float(re.search(r"Requests/sec: +([\d.]+)", out)[1])
 
 
-def test_saturated_beside_nginx(benchmark, cores, tmp_path):
-    ours_port, nginx_port = free_port(), free_port()
-    ours: Peer = start(pinned(cores[0], *serve_words(ours_port)), ours_port, tmp_path)
-    nginx = None
+def fill(ours: Peer) -> None:
+    kinds = [{"AttributeName": n, "AttributeType": t} for n, t in (("pk", "S"), ("sk", "N"))]
+    keys = [{"AttributeName": n, "KeyType": t} for n, t in (("pk", "HASH"), ("sk", "RANGE"))]
+    table = {"TableName": "bench", "BillingMode": "PAY_PER_REQUEST", "KeySchema": keys, "AttributeDefinitions": kinds}
+    ours.ask(request("CreateTable", table))
+    for number in range(ITEMS):
+        ours.ask(request("PutItem", {"TableName": "bench", "Item": item(number)}))
+
+
+def compared(benchmark, cores, directory, ours: Peer, urls: dict[str, str], listens: str) -> dict[str, float]:
+    """The median rates of the servers at `urls` and of nginx, which gives the same answer where it `listens`."""
+    fill(ours)
+    bodies, headers = asked()
+    script = lua(directory / "ask.lua", bodies, headers)
+    answer = ours.ask(request("GetItem", json.loads(bodies[7])))
+    assert json.loads(answer)["Item"] == item(7)
+    port = free_port()
+    listens = listens.format(port=port)
+    (directory / "nginx.conf").write_text(NGINX.format(directory=directory, listens=listens, body=answer.decode()))
+    nginx = subprocess.Popen(
+        pinned(cores[0], "nginx", "-c", str(directory / "nginx.conf"), "-p", str(directory)), stderr=subprocess.DEVNULL
+    )
     try:
-        kinds = [{"AttributeName": n, "AttributeType": t} for n, t in (("pk", "S"), ("sk", "N"))]
-        keys = [{"AttributeName": n, "KeyType": t} for n, t in (("pk", "HASH"), ("sk", "RANGE"))]
-        ours.ask(
-            request(
-                "CreateTable",
-                {
-                    "TableName": "bench",
-                    "BillingMode": "PAY_PER_REQUEST",
-                    "KeySchema": keys,
-                    "AttributeDefinitions": kinds,
-                },
-            )
-        )
-        for number in range(ITEMS):
-            ours.ask(request("PutItem", {"TableName": "bench", "Item": item(number)}))
-        bodies, headers = asked()
-        script = lua(tmp_path / "ask.lua", bodies, headers)
-        get = request("GetItem", json.loads(bodies[7]))
-        answer = ours.ask(get)
-        assert json.loads(answer)["Item"] == item(7)
-        (tmp_path / "nginx.conf").write_text(
-            NGINX.format(directory=tmp_path, port=nginx_port, body=answer.decode())
-        )
-        nginx = subprocess.Popen(
-            pinned(cores[0], "nginx", "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)),
-            stderr=subprocess.DEVNULL,
-        )
-        other = Peer(connect(nginx_port, nginx), nginx_port, nginx, 0, 0)
-        assert other.ask(get) == answer
-        other.sock.close()
-        found: dict[str, list[float]] = {"cloudcore": [], "nginx": []}
+        connect(port, nginx).close()
+        scheme = "https" if " ssl" in listens else "http"
+        urls = urls | {"nginx": f"{scheme}://127.0.0.1:{port}/"}
+        for url in urls.values():
+            with urllib.request.urlopen(asking(url, bodies[7], headers), context=TRUSTING) as got:
+                assert got.read() == answer, url
+        found: dict[str, list[float]] = {name: [] for name in urls}
 
         def run():
             for _ in range(TURNS):
-                found["cloudcore"].append(rate(cores[1], ours_port, script))
-                found["nginx"].append(rate(cores[1], nginx_port, script))
+                for name, url in urls.items():
+                    found[name].append(rate(cores[1], url, script))
 
         benchmark.pedantic(run, rounds=1)
-        mine, theirs = (statistics.median(found[name]) for name in ("cloudcore", "nginx"))
-        benchmark.extra_info.update(cloudcore=round(mine), nginx=round(theirs), ratio=round(mine / theirs, 2))
-        print(
-            f" saturated: cloudcore {mine:,.0f} requests/s, nginx {theirs:,.0f}: {mine / theirs:.2f}x; ranges {found}"
-        )
     finally:
-        ours.sock.close()
-        os.killpg(ours.process.pid, signal.SIGTERM)
-        ours.process.wait(20)
-        if nginx is not None:
-            nginx.terminate()
-            nginx.wait(20)
+        nginx.terminate()
+        nginx.wait(20)
+    return {name: statistics.median(rates) for name, rates in found.items()}
+
+
+def asking(url: str, body: bytes, headers: dict[str, str]) -> urllib.request.Request:
+    return urllib.request.Request(url, body, headers)
+
+
+def end(ours: Peer) -> None:
+    ours.sock.close()
+    os.killpg(ours.process.pid, signal.SIGTERM)
+    ours.process.wait(20)
+
+
+def test_saturated_beside_nginx(benchmark, cores, tmp_path):
+    port = free_port()
+    ours = start(pinned(cores[0], *serve_words(port)), port, tmp_path)
+    try:
+        urls = {"cloudcore": f"http://127.0.0.1:{port}/"}
+        found = compared(benchmark, cores, tmp_path, ours, urls, "listen 127.0.0.1:{port};")
+        ratio = found["cloudcore"] / found["nginx"]
+        benchmark.extra_info.update({name: round(median) for name, median in found.items()}, ratio=round(ratio, 2))
+        print(f" saturated, requests/s: {found}: {ratio:.2f}x")
+    finally:
+        end(ours)
+
+
+def test_saturated_behind_tls(benchmark, cores, tmp_path):
+    """The same over TLS, which ends in Python in front of the C server, beside nginx's and beside no TLS."""
+    crt, key = self_signed(str(tmp_path / "tls"), "127.0.0.1")
+    plain, secure = free_port(), free_port()
+    child = [sys.executable, "-c", BOTH, str(plain), str(secure), crt, key]
+    ours = start(pinned(cores[0], *child), plain, tmp_path)
+    try:
+        urls = {"plain": f"http://127.0.0.1:{plain}/", "TLS": f"https://127.0.0.1:{secure}/"}
+        listens = f"listen 127.0.0.1:{{port}} ssl; ssl_certificate {crt}; ssl_certificate_key {key};"
+        found = compared(benchmark, cores, tmp_path, ours, urls, listens)
+        benchmark.extra_info.update({name: round(median) for name, median in found.items()})
+        print(f" saturated, requests/s: {found}: TLS is {found['TLS'] / found['plain']:.2f} of plain, "
+              f"{found['TLS'] / found['nginx']:.2f} of nginx behind TLS")  # fmt: skip
+    finally:
+        end(ours)
