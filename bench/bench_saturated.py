@@ -26,7 +26,7 @@ import pytest
 from cloudcore.wire.tls import self_signed
 
 from .conftest import item
-from .wire_peer import Peer, connect, free_port, request, serve_words, start
+from .wire_peer import Peer, Server, free_port, request, serve_words, start
 
 CONNECTIONS = 32
 SECONDS = 2
@@ -119,7 +119,7 @@ def compared(benchmark, cores, directory, ours: Peer, urls: dict[str, str], list
         pinned(cores[0], "nginx", "-c", str(directory / "nginx.conf"), "-p", str(directory)), stderr=subprocess.DEVNULL
     )
     try:
-        connect(port, nginx).close()
+        Peer(Server("nginx", "", port, nginx)).close()  # it listens
         scheme = "https" if " ssl" in listens else "http"
         urls = urls | {"nginx": f"{scheme}://127.0.0.1:{port}/"}
         for url in urls.values():

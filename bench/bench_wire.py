@@ -25,7 +25,7 @@ import pytest
 
 from .bench_firehose import record
 from .conftest import item
-from .wire_peer import Peer, connect, free_port, request, serve_words, start
+from .wire_peer import Peer, Server, free_port, request, serve_words, start
 
 ITEMS = 1000
 SCORES = 100
@@ -103,8 +103,8 @@ def measure(benchmark: Any, peer: Peer, requests: list[bytes], calls: int = 500)
         calls = max(calls // 10, 1)
     benchmark.pedantic(round_, rounds=15, warmup_rounds=2)
     benchmark.extra_info["requests_per_second"] = round(calls / benchmark.stats.stats.median)
-    benchmark.extra_info["first_answer_ms"] = round(peer.first_answer_seconds * 1000)
-    benchmark.extra_info["idle_rss_mib"] = round(peer.idle_bytes / 2**20, 1)
+    benchmark.extra_info["first_answer_ms"] = round(peer.server.first_answer_ms)
+    benchmark.extra_info["idle_rss_mib"] = round(peer.server.idle_mib, 1)
 
 
 @pytest.mark.benchmark(group="GetItem over keep-alive HTTP, one client")
@@ -173,7 +173,7 @@ def test_put_record_batch(benchmark: Any, peer: Peer) -> None:
 
 def ask_alone(port: int, process: Any, requests: list[bytes], calls: int) -> None:
     """One client in a process of its own."""
-    one = Peer(connect(port, process), port, process, 0, 0, "moto_server" not in str(process.args))
+    one = Peer(Server("", "", port, process, keeps="moto_server" not in str(process.args)))
     for data in itertools.islice(itertools.cycle(requests), calls):
         one.ask(data)
     one.sock.close()

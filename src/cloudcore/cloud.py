@@ -428,6 +428,8 @@ class Cloud(Place):
 
 
 def _scratch() -> str:
-    import tempfile
-
-    return tempfile.mkdtemp(prefix="cloudcore-")
+    """A directory of this process alone; tempfile would import random and hashlib, which no start needs."""
+    base = os.environ.get("TMPDIR", "")
+    path = os.path.join(base if os.path.isdir(base) else "/tmp", f"cloudcore-{os.urandom(8).hex()}")
+    os.mkdir(path, 0o700)
+    return path

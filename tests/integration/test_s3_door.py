@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import http.client
 import urllib.request
@@ -254,6 +255,22 @@ def test_chunked_uploads_and_their_trailing_checksum(endpoint, s3):
         assert status == 400 and b"<Code>IncompleteBody</Code>" in text
     with pytest.raises(ClientError):
         s3.head_object(Bucket="data", Key="chunked2")
+
+
+def test_an_object_that_is_gzip_stays_as_it_came(endpoint, s3):
+    """Its encoding is said of the object; elsewhere a body that is gzip is undone, or refused where it is not taken."""
+    packed = gzip.compress(b"hello" * 100)
+    s3.put_object(Bucket="data", Key="a.gz", Body=packed, ContentEncoding="gzip")
+    got = s3.get_object(Bucket="data", Key="a.gz")
+    assert got["Body"].read() == packed and got["ContentEncoding"] == "gzip"
+    headers = {"content-encoding": "gzip"}
+    for body, status in ((gzip.compress(b"{}"), 200), (b"{}", 400), (gzip.compress(bytes(17 << 20)), 413)):
+        for target in ("Firehose_20150804.ListDeliveryStreams", "DynamoDB_20120810.ListTables"):
+            assert raw(endpoint, "POST", "/", body, headers | {"x-amz-target": target})[0] == status
+    for path, body in (
+        ("/2015-03-31/functions", b'{"FunctionName": "f"}'), ("/", b"Action=GetCallerIdentity"), ("/data?delete", b"<Delete/>"),
+    ):  # fmt: skip
+        assert raw(endpoint, "POST", path, gzip.compress(body), headers)[0] in (400, 404)
 
 
 def test_head_sends_no_body_and_the_connection_goes_on(endpoint, s3):

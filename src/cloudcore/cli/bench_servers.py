@@ -43,11 +43,8 @@ class Server:
     """None in a client's process."""
     first_answer_ms: float = 0.0
     idle_mib: float = 0.0
-
-    @property
-    def keeps(self) -> bool:
-        """Whether it hears more than one request of a connection."""
-        return self.name != "moto"
+    keeps: bool = True
+    """Whether it hears more than one request of a connection."""
 
     def ended(self) -> bool:
         """Whether its process is known to have ended."""
@@ -59,7 +56,7 @@ class Wire:
 
     def __init__(self, server: Server):
         self._server = server
-        self._socket = self._connect()
+        self.sock = self._connect()
         self._used = False
 
     def ask(self, data: bytes) -> bytes:
@@ -79,7 +76,7 @@ class Wire:
         if len(body) < size:
             parts, held = [body], len(body)
             while held < size:
-                part = self._socket.recv(1 << 20)
+                part = self.sock.recv(1 << 20)
                 if not part:
                     raise Fault(f"{self._server.name} ended in the midst of an answer")
                 parts.append(part)
@@ -89,18 +86,18 @@ class Wire:
 
     def close(self) -> None:
         """Close the connection."""
-        self._socket.close()
+        self.sock.close()
 
     def _again(self) -> None:
         self.close()
-        self._socket = self._connect()
+        self.sock = self._connect()
 
     def _send(self, data: bytes) -> bytes:
         try:
-            self._socket.sendall(data)
-            answer = self._socket.recv(65536)
+            self.sock.sendall(data)
+            answer = self.sock.recv(65536)
             while answer and b"\r\n\r\n" not in answer:
-                part = self._socket.recv(65536)
+                part = self.sock.recv(65536)
                 if not part:
                     return b""
                 answer += part
@@ -152,7 +149,7 @@ def program_of(peer: str, home: Path, install: bool) -> str:
 @contextlib.contextmanager
 def started(name: str, program: str, directory: Path, ready: bytes) -> Iterator[Server]:
     """A server in a process group of its own, which has answered `ready`; nothing of it is left afterwards."""
-    port = _free_port()
+    port = free_port()
     if name == "cloudcore":
         words = [
             sys.executable,
@@ -181,10 +178,10 @@ def started(name: str, program: str, directory: Path, ready: bytes) -> Iterator[
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        server = Server(name, _version(name, program), port, process)
-        _until_ready(server, ready)
+        server = Server(name, _version(name, program), port, process, keeps=name != "moto")
+        until_ready(server, ready)
         server.first_answer_ms = (time.monotonic() - began) * 1000
-        server.idle_mib = _resident_mib(process.pid)
+        server.idle_mib = resident_mib(process.pid)
         yield server
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -196,7 +193,8 @@ def started(name: str, program: str, directory: Path, ready: bytes) -> Iterator[
             process.wait()
 
 
-def _until_ready(server: Server, ready: bytes) -> None:
+def until_ready(server: Server, ready: bytes) -> None:
+    """Wait for an answer to `ready`. Raises Fault."""
     end = time.monotonic() + START_SECONDS_MAX
     while True:
         wire = Wire(server)
@@ -225,11 +223,13 @@ def _version(name: str, program: str) -> str:
     return "?"
 
 
-def _resident_mib(pid: int) -> float:
+def resident_mib(pid: int) -> float:
+    """Resident memory of a process."""
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
