@@ -2,7 +2,7 @@
 
 The GIL is released for all of it and taken for each finding.
 """
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from log_core cimport *
@@ -44,14 +44,13 @@ cdef extern from "log/survey.h" nogil:
     cc_status cc_log_salvage(cc_fs *fs, const char *source, const char *to, cc_findings *findings,
                              cc_log_survey *out, cc_error *error)
 
-cdef extern from "codec/item.h" nogil:
-    cc_status cc_item_check(cc_bytes item, cc_error *error)
-
 cdef extern from "store/verify.h" nogil:
-    ctypedef struct cc_space:
-        pass
     ctypedef struct cc_key:
-        pass
+        cc_bytes partition
+        cc_bytes sort
+    ctypedef struct cc_store_options:
+        uint64_t budget_bytes
+        const char *scratch_dir
     ctypedef struct cc_page_survey:
         uint64_t pages
         uint64_t bytes
@@ -64,14 +63,27 @@ cdef extern from "store/verify.h" nogil:
         uint64_t spaces
         uint64_t items
         uint64_t item_bytes
+        uint64_t indexes
+        uint64_t entries
+        uint64_t memory_used
         bint opened
     ctypedef struct cc_verify_options:
+        pass
+    cc_status cc_store_verify(const char *dir, const cc_store_options *options,
+                              const cc_verify_options *verify, cc_store_survey *out, cc_error *error)
+
+cdef extern from "table/verify.h" nogil:
+    ctypedef struct cc_arena:
+        pass
+    ctypedef struct cc_table_verification:
         cc_findings *findings
-        const char *(*item)(void *context, const cc_space *space, cc_key key, cc_bytes value) noexcept nogil
+        void (*record)(void *context, cc_bytes space, cc_key key, cc_bytes value) noexcept nogil
         void *context
-    cc_bytes cc_space_name(const cc_space *space)
-    cc_status cc_store_verify(const char *dir, const void *options, const cc_verify_options *verify,
-                              cc_store_survey *out, cc_error *error)
+        cc_arena arena
+    cc_verify_options cc_table_verify(cc_table_verification *verification)
+    void cc_arena_free(cc_arena *arena)
+    cc_status cc_table_check_entries(cc_bytes description_json, cc_bytes entries, uint64_t *count_out,
+                                     const char **wrong_out, cc_error *error)
 
 cdef extern from "store/salvage.h" nogil:
     ctypedef struct cc_salvage:
@@ -84,8 +96,8 @@ cdef extern from "store/salvage.h" nogil:
         uint64_t lost_sequences
         uint64_t stray_changes
         bint complete
-    cc_status cc_store_salvage(const char *source, const char *to, const void *options, cc_findings *findings,
-                               cc_salvage *out, cc_error *error)
+    cc_status cc_store_salvage(const char *source, const char *to, const cc_store_options *options,
+                               cc_findings *findings, cc_salvage *out, cc_error *error)
 
 
 cdef void _found(void *context, const cc_finding *finding) noexcept with gil:
@@ -93,12 +105,12 @@ cdef void _found(void *context, const cc_finding *finding) noexcept with gil:
     (<list>context).append((bool(finding.harmless), (<bytes>finding.file).decode(), finding.offset, what))
 
 
-cdef const char *_look_at_item(void *context, const cc_space *space, cc_key key,
-                               cc_bytes value) noexcept nogil:
-    # Spaces of the services' own (tokens of transactions, jobs) have names that no table can have; no items.
-    if cc_space_name(space).data[0] != 35 and cc_item_check(value, NULL) != CC_OK:  # '#'
-        return "its value is not an item"
-    return NULL
+cdef bytes _copy(cc_bytes part):
+    return b"" if part.size == 0 else part.data[:part.size]
+
+
+cdef void _keep_record(void *context, cc_bytes space, cc_key key, cc_bytes value) noexcept with gil:
+    (<list>context).append((_copy(space), _copy(key.partition), _copy(key.sort), _copy(value)))
 
 
 cdef cc_findings _into(list found):
@@ -146,26 +158,39 @@ cdef extern from *:
     void _release(cc_fs *fs, cc_file *lock) nogil
 
 
-def check_store(directory, list found not None):
+def check_store(directory, list found not None, uint64_t memory=0, scratch=None):
     cdef cc_findings findings = _into(found)
+    cdef list records = []
+    cdef cc_table_verification tables
+    cdef cc_store_options options
     cdef cc_verify_options verify
     cdef cc_store_survey survey
     cdef cc_error error
     cdef cc_status status
     import os
     cdef bytes path = os.fsencode(directory)
+    cdef bytes beside = b"" if scratch is None else os.fsencode(scratch)
     cdef const char *where = path
-    verify.findings = &findings
-    verify.item = _look_at_item
-    verify.context = NULL
+    memset(&options, 0, sizeof(options))
+    options.budget_bytes = memory
+    if scratch is not None:
+        options.scratch_dir = beside
+    memset(&tables, 0, sizeof(tables))
+    tables.findings = &findings
+    tables.record = _keep_record
+    tables.context = <void *>records
     with nogil:
-        status = cc_store_verify(where, NULL, &verify, &survey, &error)
+        verify = cc_table_verify(&tables)
+        status = cc_store_verify(where, &options, &verify, &survey, &error)
+        cc_arena_free(&tables.arena)
     check(status, &error)
     return {
         **_log_of(&survey.log), "generation": survey.generation, "opened": bool(survey.opened),
         "pages": survey.newest.pages + survey.previous.pages,
         "page_bytes": survey.newest.bytes + survey.previous.bytes,
         "spaces": survey.spaces, "items": survey.items, "item_bytes": survey.item_bytes,
+        "indexes": survey.indexes, "entries": survey.entries, "memory_used": survey.memory_used,
+        "records_kept": records,
     }
 
 
@@ -184,17 +209,20 @@ def repair_log(source, target, list found not None):
     return _log_of(&survey)
 
 
-def repair_store(source, target, list found not None):
+def repair_store(source, target, list found not None, uint64_t memory=0):
     cdef cc_findings findings = _into(found)
     cdef cc_salvage saved
+    cdef cc_store_options options
     cdef cc_error error
     cdef cc_status status
     import os
     cdef bytes path = os.fsencode(source), other = os.fsencode(target)
     cdef const char *where = path
     cdef const char *to = other
+    memset(&options, 0, sizeof(options))
+    options.budget_bytes = memory
     with nogil:
-        status = cc_store_salvage(where, to, NULL, &findings, &saved, &error)
+        status = cc_store_salvage(where, to, &options, &findings, &saved, &error)
     check(status, &error)
     return {
         "spaces": saved.spaces, "items": saved.items, "item_bytes": saved.item_bytes,
@@ -202,3 +230,19 @@ def repair_store(source, target, list found not None):
         "orphan_items": saved.orphans, "lost_sequences": saved.lost_sequences,
         "stray_changes": saved.stray_changes, "complete": bool(saved.complete),
     }
+
+
+def check_entries(bytes description, bytes entries not None):
+    cdef cc_bytes text, all_
+    cdef cc_error error
+    cdef cc_status status
+    cdef const char *wrong = NULL
+    cdef uint64_t count = 0
+    memset(&text, 0, sizeof(text))
+    if description is not None:
+        text.data, text.size = <const uint8_t *><const char *>description, len(description)
+    all_.data, all_.size = <const uint8_t *><const char *>entries, len(entries)
+    with nogil:
+        status = cc_table_check_entries(text, all_, &count, &wrong, &error)
+    check(status, &error)
+    return count, None if wrong == NULL else (<bytes>wrong).decode()

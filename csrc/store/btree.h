@@ -96,11 +96,11 @@ typedef struct {
     bool first, has_key;
     cc_head head;
     cc_key key;
-} cc_bound;
+} cc_btree_bound;
 /* The leaf that holds what comes first at or after `bound`, and its slot there (its count: the leaf ends
  * before). False when the tree is empty. */
-bool cc_btree_locate(const cc_btree *tree, const cc_bound *bound, cc_place *place_out, cc_bound *upper_out,
-                     bool *last_out);
+bool cc_btree_locate(const cc_btree *tree, const cc_btree_bound *bound, cc_place *place_out,
+                     cc_btree_bound *upper_out, bool *last_out);
 /* An empty leaf that no tree knows; NULL when memory is out. */
 cc_leaf *cc_btree_leaf_new(cc_btree *tree);
 /* Hangs a leaf behind the last one. `separator_cell` (flagged CC_CELL_SEPARATOR) or NULL as in an inner node;

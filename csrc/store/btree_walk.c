@@ -3,14 +3,14 @@
 #include "store/btree_internal.h"
 
 /* What separates the path's leaf from the one behind it; false: there is none. */
-static bool upper_of(const cc_btree *tree, const cc_tree_path *path, cc_bound *bound_out) {
+static bool upper_of(const cc_btree *tree, const cc_tree_path *path, cc_btree_bound *bound_out) {
     for (uint32_t level = tree->height; level > 0; level--) {
         const cc_inner *inner = path->node[level - 1];
         uint32_t at = path->index[level - 1];
         if (at + 1u == inner->count)
             continue;
         const cc_cell *cell = inner->separator_cells[at];
-        *bound_out = (cc_bound){.has_key = cell != NULL, .head = inner->separators[at]};
+        *bound_out = (cc_btree_bound){.has_key = cell != NULL, .head = inner->separators[at]};
         if (cell != NULL)
             bound_out->key = cc_cell_key(cell);
         return true;
@@ -18,8 +18,8 @@ static bool upper_of(const cc_btree *tree, const cc_tree_path *path, cc_bound *b
     return false;
 }
 
-bool cc_btree_locate(const cc_btree *tree, const cc_bound *bound, cc_place *place_out, cc_bound *upper_out,
-                     bool *last_out) {
+bool cc_btree_locate(const cc_btree *tree, const cc_btree_bound *bound, cc_place *place_out,
+                     cc_btree_bound *upper_out, bool *last_out) {
     if (tree->root == NULL)
         return false;
     cc_tree_path path;

@@ -24,7 +24,7 @@ typedef struct {
 
 /* A bound with its key, which lies in a cell of the tree, copied. */
 typedef struct {
-    cc_bound bound;
+    cc_btree_bound bound;
     cc_buffer key;
 } kept_bound;
 
@@ -144,7 +144,7 @@ static cc_status add_leaf(checkpoint *work, space_entry *entry, const cc_page_re
 }
 
 /* ---- the walk ---- */
-static cc_status keep_bound(kept_bound *kept, const cc_bound *bound, cc_error *error) {
+static cc_status keep_bound(kept_bound *kept, const cc_btree_bound *bound, cc_error *error) {
     cc_buffer *memory = &kept->key;
     size_t partition = bound->key.partition.size, sort = bound->key.sort.size;
     cc_buffer_clear(memory);
@@ -196,7 +196,7 @@ static cc_status slice(checkpoint *work, space_entry *entry, bool *done_out, cc_
     work->capture.written = false;
     for (int looked = 0; looked < LOOK; looked++) {
         cc_place place;
-        cc_bound upper = {0};
+        cc_btree_bound upper = {0};
         if (work->passed) {
             kept_bound swap = work->lower;
             work->lower = work->upper;
@@ -222,7 +222,7 @@ static void take_back(checkpoint *work, const space_entry *entry) {
     cc_space *space = cc_space_by_id(work->store, entry->id);
     uint64_t offset = work->capture.ref.offset;
     cc_place place, end = {NULL, 0};
-    cc_bound upper;
+    cc_btree_bound upper;
     bool last;
     if (offset == 0 || space == NULL ||
         !cc_btree_locate(&space->tree, &work->lower.bound, &place, &upper, &last))
@@ -252,7 +252,7 @@ static cc_status write_captured(checkpoint *work, cc_error *error) {
 static cc_status walk_space(checkpoint *work, space_entry *entry, cc_error *error) {
     cc_store *store = work->store;
     bool done = false;
-    work->lower.bound = (cc_bound){.first = true};
+    work->lower.bound = (cc_btree_bound){.first = true};
     work->last = work->passed = false;
     while (!done) {
         cc_store_lock(store);

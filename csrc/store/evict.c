@@ -36,6 +36,18 @@ static cc_status gather(cc_spill *spill, void *const *blocks, size_t count) {
     return CC_OK;
 }
 
+static cc_status write_scratch(cc_spill *spill, uint64_t *where_out, cc_error *error) {
+    cc_fs *fs = spill->store->pager.fs;
+    if (spill->scratch == NULL)
+        return cc_fail(error, CC_ERR_ARGUMENT, "the store is open for reading only");
+    CC_TRY(
+        fs->write_at(fs, spill->scratch, spill->scratch_size, spill->chunk.data, spill->chunk.size, error));
+    *where_out = CC_SPILL_SCRATCH | spill->scratch_size;
+    spill->scratch_size += spill->chunk.size;
+    spill->written_bytes += spill->chunk.size;
+    return CC_OK;
+}
+
 /* Where the chunk lies; *first_out is taken and still fresh. */
 static cc_status write_chunk(cc_spill *spill, uint64_t *first_out, cc_error *error) {
     cc_store *store = spill->store;
@@ -58,15 +70,15 @@ static cc_status write_chunk(cc_spill *spill, uint64_t *first_out, cc_error *err
 
 /* Puts all values on the disk that are not there. */
 static cc_status write_out(cc_spill *spill, void *const *blocks, size_t count, cc_error *error) {
-    uint64_t first = 0;
+    bool reads = spill->store->read_only;
+    uint64_t first = 0, where = 0;
     if (gather(spill, blocks, count) != CC_OK)
         return cc_fail(error, CC_ERR_NOMEM, "no memory to move values to disk");
     if (spill->chunk.size == 0)
         return CC_OK;
-    if (spill->store->read_only)
-        return cc_fail(error, CC_ERR_ARGUMENT, "the store is open for reading only");
-    CC_TRY(write_chunk(spill, &first, error));
-    uint64_t where = first * CC_BLOCK;
+    CC_TRY(reads ? write_scratch(spill, &where, error) : write_chunk(spill, &first, error));
+    if (!reads)
+        where = first * CC_BLOCK;
     for (size_t i = 0; i < count; i++) {
         const cc_value_block *block = blocks[i];
         cc_cell *cell = block->owner;
@@ -75,7 +87,8 @@ static cc_status write_out(cc_spill *spill, void *const *blocks, size_t count, c
         cc_spill_place(block->heap, cell, where, cc_crc32c(0, block->bytes, cell->value_size));
         where += cell->value_size;
     }
-    cc_extents_release(&spill->store->pager.extents, first, spill->chunk.size / CC_BLOCK);
+    if (!reads)
+        cc_extents_release(&spill->store->pager.extents, first, spill->chunk.size / CC_BLOCK);
     return CC_OK;
 }
 

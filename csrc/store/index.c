@@ -114,6 +114,17 @@ static void remove_entry(cc_space *index, cc_cell *entry) {
     cc_cell_drop_flag(&index->heap, entry, CC_CELL_LIVE);
 }
 
+cc_status cc_index_agrees(const cc_space *index, cc_cell *item, cc_bytes value, bool *agrees_out,
+                          bool *present_out, uint32_t *size_out) {
+    cc_index_image image;
+    CC_TRY(image_of(index, item, value, &index->store->index_keys[0], &image, present_out));
+    cc_cell *entry = *present_out ? find_entry(index, image.key) : NULL;
+    *size_out = *present_out ? image.size : 0;
+    *agrees_out = !*present_out ||
+                  (entry != NULL && cc_index_item(entry) == item && read_entry(entry).size == image.size);
+    return CC_OK;
+}
+
 /* ---- filling ---- */
 static cc_status fill_one(cc_space *index, cc_cell *item) {
     cc_index_image image;

@@ -143,6 +143,10 @@ void cc_index_undo(const cc_space *space, cc_staged *staged);
 void cc_index_commit(const cc_space *space, cc_staged *staged);
 /* The item behind an index's entry. */
 cc_cell *cc_index_item(cc_cell *entry);
+/* For a check: whether the index has of an item what it should, one entry that leads to it, or none; the size that it
+ * counts of it, 0: none. */
+CC_MUST_CHECK cc_status cc_index_agrees(const cc_space *index, cc_cell *item, cc_bytes value,
+                                        bool *agrees_out, bool *present_out, uint32_t *size_out);
 
 /* ---- spaces (space.c) ---- */
 /* A space that nothing knows yet, with room for it in the store's tables. */

@@ -110,6 +110,7 @@ static cc_status put(cc_space *space, cc_change_kind kind, cc_key key, cc_bytes 
     if (cc_change_stage(&change, &staged) != CC_OK)
         return no_memory(error);
     cc_change_commit(&change, &staged);
+    cc_store_settle(space->store); /* within its budget, if it has one */
     return CC_OK;
 }
 

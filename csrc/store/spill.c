@@ -1,7 +1,9 @@
 /* spill.c: see spill.h. Reading and forgetting values here; the clock that moves them out: evict.c. */
 #include "store/spill.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "store/poison.h"
@@ -15,7 +17,16 @@ enum {
 };
 
 /* ---- life ---- */
-cc_status cc_spill_open(cc_store *store, uint64_t budget, cc_error *error) {
+/* A file that goes with the process. */
+static cc_status open_scratch(cc_spill *spill, const char *directory, cc_error *error) {
+    cc_fs *fs = spill->store->pager.fs;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/cloudcore-%ld-%p", directory, (long)getpid(), (void *)spill);
+    CC_TRY(fs->open(fs, path, CC_OPEN_CREATE, &spill->scratch, error));
+    return fs->remove(fs, path, error);
+}
+
+cc_status cc_spill_open(cc_store *store, uint64_t budget, const char *scratch_dir, cc_error *error) {
     cc_spill *spill = cc_store_alloc_fails() ? NULL : calloc(1, sizeof *spill);
     if (spill == NULL)
         return cc_fail(error, CC_ERR_NOMEM, "no memory for a store");
@@ -25,7 +36,7 @@ cc_status cc_spill_open(cc_store *store, uint64_t budget, cc_error *error) {
     cc_arena_init(&spill->reads, READS_CHUNK);
     store->pager.extents.counts_pins = true;
     store->spill = spill;
-    return CC_OK;
+    return scratch_dir == NULL ? CC_OK : open_scratch(spill, scratch_dir, error);
 }
 
 void cc_spill_close(cc_store *store) {
@@ -38,6 +49,8 @@ void cc_spill_close(cc_store *store) {
     cc_buffer_free(&spill->once);
     cc_buffer_free(&spill->window);
     cc_buffer_free(&spill->chunk);
+    if (spill->scratch != NULL)
+        store->pager.fs->close(store->pager.fs, spill->scratch);
     free(spill);
     store->spill = NULL;
 }
@@ -93,7 +106,8 @@ void cc_spill_changes(cc_heap *heap, cc_cell *cell) {
     cc_apart *apart = cc_cell_apart(cell);
     if (apart->where == 0)
         return;
-    cc_extents_unpin(&heap->spill->store->pager.extents, apart->where, cell->value_size);
+    if ((apart->where & CC_SPILL_SCRATCH) == 0)
+        cc_extents_unpin(&heap->spill->store->pager.extents, apart->where, cell->value_size);
     apart->where = 0;
 }
 
@@ -112,7 +126,8 @@ void cc_spill_forget(cc_heap *heap, cc_cell *cell) {
 void cc_spill_place(cc_heap *heap, cc_cell *cell, uint64_t where, uint32_t crc) {
     cc_spill *spill = heap->spill;
     cc_apart *apart = cc_cell_apart(cell);
-    cc_extents_pin(&spill->store->pager.extents, where, cell->value_size);
+    if ((where & CC_SPILL_SCRATCH) == 0)
+        cc_extents_pin(&spill->store->pager.extents, where, cell->value_size);
     if (apart->where == 0 && apart->value == NULL) {
         spill->away_count++;
         spill->away_bytes += cell->value_size;
@@ -135,7 +150,8 @@ void cc_spill_fill(cc_heap *heap, cc_cell *cell, cc_bytes value) {
 static cc_status read_file(cc_spill *spill, uint64_t where, uint8_t *to, size_t size, size_t *got,
                            cc_error *error) {
     cc_pager *pager = &spill->store->pager;
-    CC_TRY(pager->fs->read_at(pager->fs, pager->file, where, to, size, got, error));
+    cc_file *file = (where & CC_SPILL_SCRATCH) != 0 ? spill->scratch : pager->file;
+    CC_TRY(pager->fs->read_at(pager->fs, file, where & ~CC_SPILL_SCRATCH, to, size, got, error));
     spill->disk_reads++;
     spill->disk_read_bytes += *got;
     return CC_OK;

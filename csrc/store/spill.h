@@ -60,7 +60,8 @@ typedef enum {
 CC_MUST_CHECK bool cc_spill_read(cc_heap *heap, cc_cell *cell, cc_spill_use use, cc_bytes *value_out);
 
 /* ---- the store's ---- */
-CC_MUST_CHECK cc_status cc_spill_open(cc_store *store, uint64_t budget, cc_error *error);
+CC_MUST_CHECK cc_status cc_spill_open(cc_store *store, uint64_t budget, const char *scratch_dir,
+                                      cc_error *error);
 /* After the spaces, which are told first that there is none. */
 void cc_spill_close(cc_store *store);
 /* No space has anything left, and the maps of the page file begin anew. */

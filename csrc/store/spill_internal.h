@@ -12,12 +12,18 @@ struct cc_spill {
     cc_buffer once;   /* CC_SPILL_ONCE */
     cc_buffer window; /* bytes of the file from window_at on, read ahead */
     uint64_t window_at, read_end;
-    cc_buffer chunk;  /* values on their way out */
+    cc_buffer chunk; /* values on their way out */
+    cc_file
+        *scratch; /* of a store opened for reading: where they go instead of the page file; NULL: nowhere */
+    uint64_t scratch_size;
     cc_error failed;  /* the first read that failed under this lock; its status is CC_OK when none did */
     cc_error blocked; /* why the last eviction failed; CC_OK: it did not */
     uint64_t away_count, away_bytes; /* values that are on the disk alone */
     uint64_t disk_reads, disk_read_bytes, written_bytes, write_failures, read_failures;
 };
+
+/* In cc_apart.where: it is a place in the scratch file, which only ever grows. */
+#define CC_SPILL_SCRATCH ((uint64_t)1 << 63)
 
 /* A value in memory. */
 typedef struct {

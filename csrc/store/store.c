@@ -116,7 +116,7 @@ static cc_status open_directory(cc_store *store, const char *dir, const cc_store
     store->feed_synced = options->log.durability == CC_DURABILITY_COMMIT;
     CC_TRY(cc_pager_open(&store->pager, fs, dir, read_only, error));
     if (options->budget_bytes != 0)
-        CC_TRY(cc_spill_open(store, options->budget_bytes, error));
+        CC_TRY(cc_spill_open(store, options->budget_bytes, read_only ? options->scratch_dir : NULL, error));
     CC_TRY(cc_store_recover(store, options->log.begin_after, &is_new, error));
     if (read_only)
         return CC_OK;

@@ -41,6 +41,9 @@ typedef struct {
                                   they agree on the order of partitions */
     uint64_t budget_bytes; /* of memory for keys, indexes and values; what is over it in values goes to disk.
                                   0: all stays in memory. Needs a directory and a log. */
+    const char *
+        scratch_dir; /* with a budget, of a store that is opened for reading: what its log has over the budget
+                                goes to a file without a name there; NULL: it stays in memory */
 } cc_store_options;
 
 typedef struct {

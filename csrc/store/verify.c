@@ -2,8 +2,11 @@
 #include "store/verify.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "store/internal.h"
+
+enum { SETTLE_EVERY = 256 }; /* items whose values may have been read from the disk */
 
 typedef struct {
     const char *dir;
@@ -12,6 +15,7 @@ typedef struct {
     cc_findings *findings;
     cc_store_survey *out;
     uint64_t begin, end; /* of the log: what the checkpoints need */
+    cc_store *store;     /* once it is opened */
 } verification;
 
 /* ---- the log ---- */
@@ -79,34 +83,128 @@ static void check_log_reaches(verification *work) {
 }
 
 /* ---- in memory ---- */
-static void check_space(verification *work, cc_space *space) {
-    cc_space_cursor cursor;
-    uint64_t count = 0, bytes = 0, strays = 0, disorders = 0, last_hash = 0;
+typedef struct {
+    uint64_t expected, strays, bytes; /* items that belong there, those it does not lead to, their sizes */
+} index_count;
+
+typedef struct {
+    cc_space *space;
+    uint64_t count, bytes, strays, disorders, last_hash;
+    index_count indexes[CC_SPACE_INDEX_MAX];
+} space_count;
+
+static cc_cell *indexed(const cc_space *space, cc_key key) {
+    uint64_t hash = cc_store_partition_hash(space->store, key.partition);
+    return cc_hash_index_find(&space->index, cc_store_key_hash(space->store, hash, key.sort), key);
+}
+
+static void found_in(verification *work, const cc_space *space, const char *what) {
     int name = (int)(space->name.size < 100 ? space->name.size : 100);
-    for (bool more = cc_space_seek_hash(space, 0, &cursor); more; more = cc_space_next(&cursor)) {
-        uint64_t hash;
-        cc_key key;
-        cc_bytes value, found = {NULL, 0};
-        cc_space_entry(&cursor, &hash, &key, &value);
-        strays += !cc_space_get(space, key, &found) || found.data != value.data;
-        disorders += hash < last_hash || hash != cc_space_partition_hash(space, key.partition);
-        last_hash = hash;
-        count++;
-        bytes += value.size;
-        const char *wrong = work->verify->item == NULL
-                                ? NULL
-                                : work->verify->item(work->verify->context, space, key, value);
-        if (wrong != NULL)
-            cc_found(work->findings, false, "log", 0, "table '%.*s': item %" PRIu64 " in order: %s", name,
-                     (const char *)space->name.data, count, wrong);
+    cc_found(work->findings, false, "log", 0, "table '%.*s': %s", name, (const char *)space->name.data, what);
+}
+
+/* CC_ERR_NOMEM alone. */
+static cc_status check_entries_of(space_count *of, cc_cell *cell, cc_bytes value) {
+    for (uint32_t i = 0; i < of->space->index_count; i++) {
+        index_count *count = &of->indexes[i];
+        bool agrees = false, present = false;
+        uint32_t size = 0;
+        CC_TRY(cc_index_agrees(of->space->indexes[i], cell, value, &agrees, &present, &size));
+        count->expected += present;
+        count->strays += !agrees;
+        count->bytes += size;
     }
-    if (strays != 0 || disorders != 0 || count != space->item_count || bytes != space->item_bytes)
-        cc_found(work->findings, false, "log", 0,
-                 "table '%.*s': of %" PRIu64 " items in the tree, %" PRIu64
-                 " are not in the hash index and %" PRIu64 " out of order; %" PRIu64 " are counted",
-                 name, (const char *)space->name.data, count, strays, disorders, space->item_count);
-    work->out->items += count;
-    work->out->item_bytes += bytes;
+    return CC_OK;
+}
+
+static cc_status check_item(verification *work, space_count *of, const cc_space_cursor *cursor,
+                            cc_error *error) {
+    char text[300];
+    uint64_t hash;
+    cc_key key;
+    cc_bytes value;
+    cc_cell *cell = ((const cc_leaf *)cursor->leaf)->cells[cursor->slot];
+    cc_space_entry(cursor, &hash, &key, &value);
+    of->count++;
+    of->strays += indexed(of->space, key) != cell;
+    of->disorders += hash < of->last_hash || hash != cc_space_partition_hash(of->space, key.partition);
+    of->last_hash = hash;
+    if (value.data == NULL && cc_store_failure(work->store, error) != CC_OK) {
+        snprintf(text, sizeof text, "item %" PRIu64 " in order cannot be read: %.200s", of->count,
+                 error == NULL ? "" : error->message);
+        found_in(work, of->space, text);
+        cc_store_settle(work->store);
+        return CC_OK;
+    }
+    of->bytes += value.size;
+    const char *wrong = work->verify->item == NULL
+                            ? NULL
+                            : work->verify->item(work->verify->context, of->space, key, value);
+    if (wrong != NULL) {
+        snprintf(text, sizeof text, "item %" PRIu64 " in order: %s", of->count, wrong);
+        found_in(work, of->space, text);
+    }
+    return check_entries_of(of, cell, value) == CC_OK
+               ? CC_OK
+               : cc_fail(error, CC_ERR_NOMEM, "no memory to check an index");
+}
+
+/* What the index has, in its own order, against what the items say that it should have. */
+static void check_index(verification *work, const space_count *of, const cc_space *index,
+                        const index_count *expected) {
+    cc_space_cursor cursor;
+    uint64_t count = 0, dead = 0, disorders = 0, last_hash = 0, hash;
+    cc_cell *before = NULL;
+    cc_space *walked = (cc_space *)(uintptr_t)index;
+    for (bool more = cc_space_seek_hash(walked, 0, &cursor); more; more = cc_space_next(&cursor)) {
+        cc_cell *entry = ((const cc_leaf *)cursor.leaf)->cells[cursor.slot];
+        cc_space_entry(&cursor, &hash, NULL, NULL);
+        disorders += hash < last_hash || (before != NULL && hash == last_hash &&
+                                          cc_cell_compare(before, cc_cell_key(entry)) >= 0);
+        dead += (cc_index_item(entry)->flags & CC_CELL_LIVE) == 0;
+        last_hash = hash;
+        before = entry;
+        count++;
+    }
+    work->out->indexes++;
+    work->out->entries += count;
+    if (expected->strays == 0 && dead == 0 && disorders == 0 && count == expected->expected &&
+        count == index->item_count && index->item_bytes == expected->bytes)
+        return;
+    char text[300];
+    cc_bytes name = work->verify->index_name == NULL ? cc_bytes_text("")
+                                                     : work->verify->index_name(index->definition);
+    snprintf(text, sizeof text,
+             "index '%.*s': %" PRIu64 " entries (%" PRIu64 " out of order, %" PRIu64
+             " of no item) for %" PRIu64 " items that belong there, %" PRIu64
+             " of which it does not lead to; %" PRIu64 " are counted",
+             (int)(name.size < 60 ? name.size : 60), (const char *)name.data, count, disorders, dead,
+             expected->expected, expected->strays, index->item_count);
+    found_in(work, of->space, text);
+}
+
+static cc_status check_space(verification *work, cc_space *space, cc_error *error) {
+    space_count of = {.space = space};
+    cc_space_cursor cursor;
+    for (bool more = cc_space_seek_hash(space, 0, &cursor); more; more = cc_space_next(&cursor)) {
+        CC_TRY(check_item(work, &of, &cursor, error));
+        if (of.count % SETTLE_EVERY == 0)
+            cc_store_settle(work->store);
+    }
+    if (of.strays != 0 || of.disorders != 0 || of.count != space->item_count ||
+        of.bytes != space->item_bytes) {
+        char text[300];
+        snprintf(text, sizeof text,
+                 "of %" PRIu64 " items in the tree, %" PRIu64 " are not in the hash index and %" PRIu64
+                 " out of order; %" PRIu64 " are counted",
+                 of.count, of.strays, of.disorders, space->item_count);
+        found_in(work, space, text);
+    }
+    for (uint32_t i = 0; i < space->index_count; i++)
+        check_index(work, &of, space->indexes[i], &of.indexes[i]);
+    work->out->items += of.count;
+    work->out->item_bytes += of.bytes;
+    return CC_OK;
 }
 
 static cc_status check_memory(verification *work, cc_error *error) {
@@ -126,11 +224,16 @@ static cc_status check_memory(verification *work, cc_error *error) {
     }
     if (store->fell_back)
         cc_found(work->findings, false, "pages", 0, "opening it takes the checkpoint before the newest one");
+    work->store = store;
     work->out->opened = true;
     work->out->spaces = store->space_count;
-    for (size_t i = 0; i < store->space_count; i++)
-        check_space(work, store->spaces[i]);
-    return cc_store_close(store, error);
+    if (work->verify->opened != NULL)
+        status = work->verify->opened(work->verify->context, store, error);
+    for (size_t i = 0; i < store->space_count && status == CC_OK; i++)
+        status = check_space(work, store->spaces[i], error);
+    work->out->memory_used = cc_slab_arena_used(&store->arena);
+    cc_status closed = cc_store_close(store, status == CC_OK ? error : NULL);
+    return status != CC_OK ? status : closed;
 }
 
 /* ---- all of it ---- */

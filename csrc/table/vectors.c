@@ -72,6 +72,14 @@ static void keep(cc_vector_index *index, cc_key key, cc_bytes item) {
         cc_matrix_remove(index->matrix, key);
 }
 
+bool cc_vectors_agree(const cc_table_schema *schema, cc_key key, cc_bytes item) {
+    uint64_t filters[CC_VECTOR_ELEMENTS_MAX];
+    for (size_t i = 0; i < schema->vector_count; i++)
+        if (read_image(&schema->vectors[i], item, filters) != cc_matrix_has(schema->vectors[i].matrix, key))
+            return false;
+    return true;
+}
+
 /* ---- beside writes ---- */
 
 static cc_status prepare(void *owner, size_t changes, size_t key_bytes) {

@@ -49,6 +49,8 @@ uint64_t cc_vector_filter_of(const cc_vector_index *index, cc_value value);
  * those of `old` (size 0: none) pass, since an index may have come after them. */
 CC_MUST_CHECK cc_status cc_vectors_check(const cc_table_schema *schema, cc_bytes item, cc_bytes old,
                                          cc_error *error);
+/* For a check: whether each index holds the item of a key, or does not, as it should. */
+bool cc_vectors_agree(const cc_table_schema *schema, cc_key key, cc_bytes item);
 /* VectorWriteRequestBytes of one index when `old` becomes `item` (size 0: absent). */
 double cc_vector_write_bytes(const cc_vector_index *index, cc_bytes old, cc_bytes item);
 /* What the index shows of an item, appended as an item; with the vector, rounded, when `whole`. */

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import random
+import struct
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import cloudcore
+from cloudcore._table import Snapshot, load
 from cloudcore.cli.main import main
 
 ITEMS = 400
@@ -130,3 +133,118 @@ def test_what_cannot_begin(cloud: Path, tmp_path: Path, capsys: pytest.CaptureFi
         assert "another process owns this directory" in capsys.readouterr().err
         assert main(["repair", str(cloud), "--to", str(tmp_path / "r")]) == 2
     assert not (tmp_path / "r").exists() and not (tmp_path / ".r.new").exists()
+
+
+def indexed(cloud: Any) -> Any:
+    """The table users, with an index by n."""
+    cloud.client("dynamodb").create_table(
+        TableName="users",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": t} for n, t in (("id", "S"), ("n", "N"))],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-n",
+                "KeySchema": [{"AttributeName": "n", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    return cloud.table("users")
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A table with an index and a backup, and one with point-in-time recovery and changes behind its base."""
+    path = tmp_path / "s"
+    with cloudcore.open(path) as cloud:
+        db = cloud.client("dynamodb")
+        table = indexed(cloud)
+        for number in range(ITEMS):
+            table.put({"id": f"user-{number}", **({"n": number} if number % 2 else {})})
+        db.create_backup(TableName="users", BackupName="first")
+        cloud.table("watched", pk="id:S").put({"id": "a"})
+        db.update_continuous_backups(
+            TableName="watched", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
+        for number in range(20):
+            cloud.table("watched").put({"id": f"{number}"})
+    with cloudcore.open(path) as cloud:  # what was under way when it closed is done again
+        db = cloud.client("dynamodb")
+        wait_until(lambda: db.list_backups()["BackupSummaries"][0]["BackupStatus"] == "AVAILABLE")
+        wait_until(lambda: any((store_of(path) / "recovery").rglob("changes-*.log")))
+    return path
+
+
+def wait_until(true: Any) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_indexes_and_backups_are_checked(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, found = reports(capsys, "check", saved)
+    store = found["000000000000/us-east-1/dynamodb"]
+    assert status == 0 and not store["found"]
+    assert (store["indexes"], store["entries"], store["backups"]) == (1, ITEMS // 2, 1)
+    assert main(["check", str(saved)]) == 0
+    assert ", 1 index, 1 backup; " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("pattern", ["backups/*.image", "recovery/*/base-*.image", "recovery/*/changes-*.log"])
+def test_files_of_backups_that_are_damaged(saved: Path, capsys: pytest.CaptureFixture[str], pattern: str) -> None:
+    (file,) = store_of(saved).glob(pattern)
+    name, size = str(file.relative_to(store_of(saved))), file.stat().st_size
+    for offset in range(3, size, max(size // 12, 1)):
+        flip(file, offset)
+        status, found = reports(capsys, "check", saved)
+        wrong = found["000000000000/us-east-1/dynamodb"]["found"]
+        assert status == 1 and [one["file"] for one in wrong] == [name], offset
+        flip(file, offset)
+    os.truncate(file, size - 1)
+    assert reports(capsys, "check", saved)[0] == 1
+    file.rename(file.with_name("elsewhere"))
+    status, found = reports(capsys, "check", saved)
+    wrong, stray = found["000000000000/us-east-1/dynamodb"]["found"]
+    assert status == 1 and (wrong["file"], wrong["harmless"]) == (name, False)
+    assert wrong["what"] == "the catalogue names it, and it is not there"
+    assert stray["harmless"] and stray["what"] == "no record of the catalogue names it"
+
+
+def test_an_item_under_anothers_key_is_found(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with cloudcore.open(saved) as cloud:
+        tables = cloud.dynamodb.tables
+        with Snapshot(tables, "watched") as snapshot:
+            entries, _ = snapshot.read()
+        value, partition, sort = struct.unpack_from("<IHH", entries)
+        body = entries[8 + partition + sort : 8 + partition + sort + value]
+        load(tables, "watched", struct.pack("<IHH", value, 6, 0) + b"\x01other" + body)
+    status, found = reports(capsys, "check", saved)
+    (wrong,) = [one for one in found["000000000000/us-east-1/dynamodb"]["found"] if one["file"] == "log"]
+    assert status == 1 and wrong["what"].startswith("table 'watched': item ")
+    assert wrong["what"].endswith(": its key is not the one that it lies under")
+
+
+def test_within_a_memory_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    path, budget = tmp_path / "big", 4 << 20
+    with cloudcore.open(path) as cloud:
+        table = indexed(cloud)
+        for number in range(1500):  # a log alone: 14 MB of values
+            table.put({"id": f"user-{number}", "n": number, "pad": f"{number}-" * 2000})
+    before = tree(path)
+    status, plain = reports(capsys, "check", path)
+    bounded_status, bounded = reports(capsys, "check", path, "--memory", "4MiB")
+    store = "000000000000/us-east-1/dynamodb"
+    assert status == bounded_status == 0
+    assert plain[store].pop("memory_used") > 12 << 20
+    assert bounded[store].pop("memory_used") <= budget + (budget >> 3)
+    assert plain == bounded and bounded[store]["entries"] == 1500
+    monkeypatch.setenv("CLOUDCORE_MEMORY", "4MiB")
+    assert reports(capsys, "check", path)[1][store]["memory_used"] <= budget + (budget >> 3)
+    assert tree(path) == before
+    assert reports(capsys, "repair", path, "--to", tmp_path / "r")[0] == 0
+    monkeypatch.delenv("CLOUDCORE_MEMORY")
+    assert contents(tmp_path / "r") == contents(path)
+    assert main(["check", str(path), "--memory", "1MiB"]) == 2
+    assert "a memory budget is at least 4MiB" in capsys.readouterr().err

@@ -2,8 +2,10 @@
 
 PATH is a cloud's directory, or any directory of it. Checked are the item stores (superblocks, the pages of
 both checkpoints against what their parents say, free space, order, the log, and, opened, tree against hash
-index and every item), and the logs of delivery streams and functions. Nothing is written; the cloud must be
-at rest.
+index, every item and its key, and every index, made as opening makes it, against its table), backups and
+archives of point-in-time recovery against the catalogue, and the logs of delivery streams and functions.
+Nothing of it is written to; the cloud must be at rest. With --memory (or CLOUDCORE_MEMORY) a store may be
+larger than memory; what its log has over the budget goes to a file in the temporary directory.
 
 Exit status: 0 all is right, 1 something is wrong, 2 it could not be looked at.
 """
@@ -13,21 +15,38 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 from cloudcore.cli.connection import Refusal, served_at
+from cloudcore.sizes import memory_budget
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `check` takes."""
     parser.add_argument("path", metavar="PATH", help="a cloud's directory")
+    add_memory(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_memory(parser: argparse.ArgumentParser) -> None:
+    """--memory, as `serve` has it."""
+    parser.add_argument("--memory", metavar="SIZE", help="a store may take: 512MiB (default: any)")
+
+
+def budget_of(options: argparse.Namespace) -> int:
+    """Bytes; 0: no budget. Refusal when it is no size."""
+    try:
+        return memory_budget(options.memory, options.path, "process")
+    except ValueError as error:
+        raise Refusal(str(error)) from error
 
 
 def run(options: argparse.Namespace) -> int:
     """0 all is right; 1 something is wrong."""
-    reports = [look_at(options.path, directory) for directory in at_rest(options.path)]
+    memory = budget_of(options)
+    reports = [look_at(options.path, directory, memory) for directory in at_rest(options.path)]
     if options.json:
         print(json.dumps(reports))
     else:
@@ -70,14 +89,21 @@ def is_store(directory: str) -> bool:
     )
 
 
-def look_at(path: str, directory: str) -> dict[str, Any]:
+def look_at(path: str, directory: str, memory: int = 0) -> dict[str, Any]:
     """What one directory holds, and what is wrong with it."""
     from cloudcore._check import check_log, check_store
 
     found: list[tuple[bool, str, int, str]] = []
-    store = is_store(directory)
-    figures = (check_store if store else check_log)(directory, found)
-    return report_of(path, directory, store, figures, found)
+    if not is_store(directory):
+        return report_of(path, directory, False, check_log(directory, found), found)
+    from cloudcore.dynamodb.recovery.verify import findings
+
+    figures = check_store(directory, found, memory, tempfile.gettempdir())
+    kept = figures.pop("records_kept")
+    figures["backups"] = sum(kind == b"backup" for _, kind, _, _ in kept)
+    if figures["opened"]:
+        found += findings(directory, kept)
+    return report_of(path, directory, True, figures, found)
 
 
 def report_of(
@@ -121,4 +147,9 @@ def _summary(report: dict[str, Any]) -> str:
     )
     if not report["opened"]:
         return f"{pages}, {log}"
-    return f"{items_of(report)}; {pages}, {log}"
+    more = "".join(
+        f", {report[what]:,} {one if report[what] == 1 else many}"
+        for what, one, many in (("indexes", "index", "indexes"), ("backups", "backup", "backups"))
+        if report[what]
+    )
+    return f"{items_of(report)}{more}; {pages}, {log}"

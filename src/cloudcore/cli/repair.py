@@ -7,7 +7,7 @@ record that checks, with its sequence number. Every other file is copied as it i
 place by place.
 
 A repaired store goes on behind the last sequence number, without the records before it: table streams and
-point-in-time recovery have no past in it.
+point-in-time recovery have no past in it. --memory (or CLOUDCORE_MEMORY) bounds what the new store takes.
 
 Exit status: 0 nothing is missing in NEW, 1 something is lost, 2 it could not begin.
 """
@@ -30,12 +30,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What `repair` takes."""
     parser.add_argument("path", metavar="PATH", help="a cloud's directory")
     parser.add_argument("--to", metavar="NEW", required=True, help="the directory to make")
+    check.add_memory(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """0 nothing is missing; 1 something is lost."""
     source, target = os.path.abspath(options.path), os.path.abspath(options.to)
+    memory = check.budget_of(options)
     logs = check.at_rest(options.path)
     if os.path.exists(target):
         raise Refusal(f"there is something at {options.to} already", "name a directory that does not exist")
@@ -46,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     made = os.path.join(parent, f".{name}.new")
     shutil.rmtree(made, ignore_errors=True)
     try:
-        reports = [_save(source, os.path.abspath(directory), made) for directory in logs]
+        reports = [_save(source, os.path.abspath(directory), made, memory) for directory in logs]
         _copy_others(source, made)
         os.rename(made, target)
     finally:
@@ -59,15 +61,17 @@ def run(options: argparse.Namespace) -> int:
     return 0 if all(report["complete"] for report in reports) else 1
 
 
-def _save(source: str, directory: str, made: str) -> dict[str, Any]:
+def _save(source: str, directory: str, made: str, memory: int) -> dict[str, Any]:
     from cloudcore._check import repair_log, repair_store
 
     found: list[tuple[bool, str, int, str]] = []
     store = check.is_store(directory)
     to = os.path.normpath(os.path.join(made, os.path.relpath(directory, source)))
     os.makedirs(to, exist_ok=True)
-    figures = (repair_store if store else repair_log)(directory, to, found)
-    if not store:
+    if store:
+        figures = repair_store(directory, to, found, memory)
+    else:
+        figures = repair_log(directory, to, found)
         figures["complete"] = figures["lost_sequences"] == 0
     return check.report_of(source, directory, store, figures, found)
 

@@ -168,7 +168,7 @@ class Archive:
         """Blocks of changes that may lie behind a sequence, in order. Raises as items_of()."""
         for file in self.record["files"]:
             if file["last"] > sequence:
-                yield from self._blocks(file)
+                yield from changes_in(self._path("changes", file["after"], "log"), self.id, file)
 
     def entries_between(
         self, base: Record, until_ms: int, since_ms: int = 0, stamped: bool = False
@@ -181,21 +181,22 @@ class Archive:
             if past:
                 return
 
-    def _blocks(self, file: Record) -> Iterator[bytes]:
-        path = self._path("changes", file["after"], "log")
-        with open(path, "rb") as source:
-            if source.read(len(MAGIC)) != MAGIC:
-                raise FormatError(f"{path} holds no changes of this build's format", "format")
-            kind, raw, _ = read_block(source, path)
-            if kind != _HEAD or json.loads(raw) != {"table": self.id, "after": file["after"]}:
-                raise corrupt(source, path, "it does not begin with its head")
-            while source.tell() < file["bytes"]:
-                kind, raw, _ = read_block(source, path)
-                if kind != _CHANGES:
-                    raise corrupt(source, path, "a block of another kind")
-                yield raw
-            if source.tell() != file["bytes"]:
-                raise CorruptError(f"{path} does not end where its record says", "corrupt", source.tell())
-
     def _path(self, what: str, sequence: int, ending: str) -> str:
         return os.path.join(self._directory, f"{what}-{sequence:020d}.{ending}")
+
+
+def changes_in(path: str, id_: str, file: Record) -> Iterator[bytes]:
+    """The blocks of one file of changes, as far as its record counts them. Raises as Archive.items_of()."""
+    with open(path, "rb") as source:
+        if source.read(len(MAGIC)) != MAGIC:
+            raise FormatError(f"{path} holds no changes of this build's format", "format")
+        kind, raw, _ = read_block(source, path)
+        if kind != _HEAD or json.loads(raw) != {"table": id_, "after": file["after"]}:
+            raise corrupt(source, path, "it does not begin with its head")
+        while source.tell() < file["bytes"]:
+            kind, raw, _ = read_block(source, path)
+            if kind != _CHANGES:
+                raise corrupt(source, path, "a block of another kind")
+            yield raw
+        if source.tell() != file["bytes"]:
+            raise CorruptError(f"{path} does not end where its record says", "corrupt", source.tell())
