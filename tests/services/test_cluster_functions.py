@@ -357,3 +357,20 @@ def test_a_schedule_is_kept_once(pair: Any, witness: Witness) -> None:
     assert witness.times("timed") == 1
     a.lambda_.schedules.remove("once")
     assert b.lambda_.schedules.all() == []
+
+
+def test_packages_that_nobody_needs_go(pair: Any) -> None:
+    a, b = pair
+    create(a.client("lambda"), "kept", ECHO + "# kept\n")
+    create(a.client("lambda"), "gone", ECHO + "# gone\n")
+    packages = {name: a.lambda_.registry.get(name).latest.package for name in ("kept", "gone")}
+    b.client("lambda").delete_function(FunctionName="gone")
+    link, blobs = a.node.link, a.node.blobs
+    assert link.run(blobs.sweep(b.lambda_.kept(), 3600.0)) == 0  # none is old
+    assert link.run(blobs.get(packages["gone"]))
+    assert link.run(blobs.sweep(b.lambda_.kept(), -3600.0)) >= 1
+    assert link.run(blobs.get(packages["kept"]))
+    with pytest.raises(KeyError):
+        link.run(blobs.get(packages["gone"]))
+    create(b.client("lambda"), "gone", ECHO + "# gone\n")
+    assert call(a.client("lambda"), "gone", {"said": 1})["event"] == 1

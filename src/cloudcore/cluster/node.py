@@ -21,7 +21,7 @@ from cloudcore.cluster.asking import Answering
 from cloudcore.cluster.carrying import Carrier
 from cloudcore.cluster.catalogue import Catalogue, Place
 from cloudcore.cluster.cutter import load
-from cloudcore.cluster.functions.blobs import Blobs
+from cloudcore.cluster.functions.blobs import OLD_S, Blobs
 from cloudcore.cluster.functions.calls import Calls
 from cloudcore.cluster.layout import (
     FUNCTIONS,
@@ -53,6 +53,7 @@ _TEND_S = 1.0
 _TURN_S = 0.5  # between those who might lead a stream that nobody leads
 _PLACES = 4  # plans that a node delivers at once
 _BURY_S = 15.0
+_SWEEP_S = 600.0
 _CALLS = 4  # of functions on a core, beside which a node has no room for those of others
 
 
@@ -97,6 +98,7 @@ class Node:
         self._functions: dict[tuple[str, str], ClusterLambda] = {}
         self._closed = False
         self._leaving = threading.Event()
+        self._swept = self.link.now()
         self._tending: asyncio.Task[None]
         try:
             self.link.run(self._join())
@@ -186,7 +188,8 @@ class Node:
 
     async def _tend(self) -> None:
         while True:
-            for step in (self._stay, self._look, self._look_for_tables, self._look_for_functions):
+            looks = (self._look, self._look_for_tables, self._look_for_functions)
+            for step in (self._stay, *looks, self._sweep):
                 try:
                     await step()
                 except Exception as error:
@@ -310,6 +313,17 @@ class Node:
             place = of_functions_log(name)
             if place is not None and place not in self._functions and self.opens is not None:
                 await asyncio.to_thread(self.opens, *place)
+
+    async def _sweep(self) -> None:
+        """Forget packages that no function needs, from time to time and on one node."""
+        if self.link.now() < self._swept + _SWEEP_S or self.name != min(self.nodes, default=""):
+            return
+        self._swept = self.link.now()
+        logs = {of_functions_log(name) for name in await self.link.streams(f"{FUNCTIONS}.>")}
+        if logs and logs <= self._functions.keys():
+            found = list(self._functions.values())
+            keep = [await asyncio.to_thread(functions.kept) for functions in found]
+            await self.blobs.sweep(set().union(*keep), OLD_S)
 
     def _call(self, head: dict[str, Any], payload: bytes) -> Result:
         """Run a function for another node, on a thread of its own."""

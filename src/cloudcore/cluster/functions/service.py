@@ -17,7 +17,7 @@ from cloudcore.cluster.functions.times import ClusterSchedules
 from cloudcore.cluster.leases import in_turn
 from cloudcore.cluster.link import Lost
 from cloudcore.errors import ApiError, FullError, StaleError
-from cloudcore.lambda_ import lineage, names
+from cloudcore.lambda_ import layers, lineage, names
 from cloudcore.lambda_.code import UNZIPPED_MAX, pack
 from cloudcore.lambda_.configuration import refused
 from cloudcore.lambda_.registry import FunctionRecord, function_of
@@ -165,6 +165,12 @@ class ClusterLambda(Lambda):
             if error.code == "TooManyRequestsException":
                 return None
             raise
+
+    def kept(self) -> set[str]:
+        """The packages that are needed, by all that was changed before. Raises Lost."""
+        self._documents.catch_up()
+        with self.lock:
+            return self.registry.packages() | layers.packages(self)
 
     def nodes_changed(self) -> None:
         """Reserves are divided anew among the nodes that are there."""
