@@ -83,10 +83,10 @@ def cloudcore_way(path, out) -> None:
         file.writelines(writer.finish())
 
 
-def duckdb_way(path, out, options="compression snappy", reading="") -> None:
+def duckdb_way(path, out, options="compression snappy", reading="", threads=1) -> None:
     import duckdb
 
-    connection = duckdb.connect(config={"threads": 1})
+    connection = duckdb.connect(config={"threads": threads})
     types = {
         "id": "BIGINT", "user": "VARCHAR", "session": "VARCHAR", "ts": "TIMESTAMP", "event": "VARCHAR", "page": "VARCHAR",
         "referrer": "VARCHAR", "ms": "BIGINT", "score": "DOUBLE", "ratio": "DOUBLE", "ok": "BOOLEAN", "country": "VARCHAR",
