@@ -21,7 +21,7 @@ from cluster_support import Nodes, Servers, until
 
 TURNS = int(os.environ.get("CLOUDCORE_CLUSTER_KILLS", "2"))
 KINDS = ("cut off", "clock jumps", "two parted", "mute")
-HELD_S = 5.0  # longer than a lease
+HELD_S = 4.0  # longer than a lease
 
 
 def test_partitions_and_clocks_that_jump(weed: Any, tmp_path: Path) -> None:
