@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from cluster_support import Servers, Witness, stream_to, until, zipped
 
 import cloudcore
+from cloudcore.errors import ApiError
 from cloudcore.objects import LocalObjects
 
 ECHO = """
@@ -187,10 +188,15 @@ def test_a_new_node_has_the_functions(pair: Any, server: Servers, store: LocalOb
 
 def test_what_does_not_work_yet_is_refused(pair: Any) -> None:
     client = pair[0].client("lambda")
+    create(client, "plain")
     for refused in (
         lambda: create(client, "snap", SnapStart={"ApplyOn": "PublishedVersions"}, Runtime="python3.12"),
         lambda: create(client, "long", DurableConfig={"ExecutionTimeout": 60}),
-    ):
+        lambda: client.create_event_source_mapping(
+            FunctionName="plain", StartingPosition="LATEST",
+            EventSourceArn="arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2026-01-01T00:00:00.000",
+        ),
+    ):  # fmt: skip
         with pytest.raises(ClientError) as said:
             refused()
         assert code_of(said.value) == "UnsupportedOperationException"
@@ -374,3 +380,69 @@ def test_packages_that_nobody_needs_go(pair: Any) -> None:
         link.run(blobs.get(packages["gone"]))
     create(b.client("lambda"), "gone", ECHO + "# gone\n")
     assert call(a.client("lambda"), "gone", {"said": 1})["event"] == 1
+
+
+REACHES = """
+import json, os, urllib.request
+def handler(event, context):
+    body = json.dumps({"TableName": "reached", "Item": {"id": {"S": "x"}}}).encode()
+    scope = "AWS4-HMAC-SHA256 Credential=%s/20300101/us-east-1/dynamodb/aws4_request" % os.environ["AWS_ACCESS_KEY_ID"]
+    headers = {"X-Amz-Target": "DynamoDB_20120810.PutItem", "Content-Type": "application/x-amz-json-1.0", "Authorization": scope}
+    request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], body, headers)
+    return urllib.request.urlopen(request, timeout=30).status
+"""
+
+
+def test_a_function_reaches_the_tables_and_has_a_url_at_every_node(pair: Any) -> None:
+    import urllib.request
+
+    a, b = pair
+    table = a.table("reached", pk="id:S")
+    create(a.client("lambda"), "reaches", REACHES)
+    for cloud in pair:
+        table.delete("x")
+        assert call(cloud.client("lambda"), "reaches", {}) == 200
+        assert table.get("x", consistent=True) == {"id": "x"}
+    client = a.client("lambda")
+    url = client.create_function_url_config(FunctionName="reaches", AuthType="NONE")["FunctionUrl"]
+    for action, more in (("InvokeFunctionUrl", {"FunctionUrlAuthType": "NONE"}), ("InvokeFunction", {"InvokedViaFunctionUrl": True})):
+        client.add_permission(FunctionName="reaches", StatementId=action, Action=f"lambda:{action}", Principal="*", **more)
+    host = url.partition("//")[2].strip("/").partition(":")[0]
+    with b.serve() as endpoint:
+        until("b has the URL", lambda: b.has_url(host.partition(".")[0]))
+        request = urllib.request.Request(endpoint.url, headers={"Host": host})
+
+        def answered() -> bool:
+            return urllib.request.urlopen(request, timeout=30).read() == b"200"
+
+        until("it answers at b", answered)
+
+
+def test_messages_between_nodes_may_be_lost(pair: Any, witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = pair
+    create(a.client("lambda"), "lossy", WITNESS)
+    lost: list[str] = []
+
+    def losing(cloud: Any, kind: str) -> None:
+        sends = cloud.node.calls._send
+
+        async def send(to: str, what: str, data: bytes) -> None:
+            if what == kind and kind not in lost:
+                lost.append(kind)
+            else:
+                await sends(to, what, data)
+
+        monkeypatch.setattr(cloud.node.calls, "_send", send)
+
+    losing(a, "invoke")
+    losing(b, "invoked")
+    head = {
+        "account": "000000000000", "region": "us-east-1", "function": "lossy", "qualifier": None,
+        "reached": a.lambda_._documents.reached, "more": {},
+    }  # fmt: skip
+    result = a.node.calls.call(b.node.link.instance, head, json.dumps({"to": witness.url, "id": "lossy"}).encode())
+    assert json.loads(result.payload) == "lossy" and sorted(lost) == ["invoke", "invoked"]
+    assert witness.times("lossy") == 1
+    with pytest.raises(ApiError) as gone:
+        a.node.calls.call("nobody", head, b"{}")
+    assert gone.value.code == "ServiceException" and gone.value.status == 500

@@ -118,7 +118,3 @@ def test_absent_services_refuse_in_every_form(service):
             ask()
     status, body = absent.call_json("ListTables", b"{}")
     assert status == 400 and json.loads(body)["__type"] == "UnsupportedOperationException"
-    status, headers, body = absent.handle("GET", "/", "", {}, b"")
-    assert status == 400 and ("x-amzn-ErrorType", "UnsupportedOperationException") in headers
-    assert absent.metrics() == {} and not absent.has_url("x")
-    absent.close(1.0)

@@ -27,27 +27,6 @@ class Absent:
         """The refusal in the wire's form."""
         return 400, json.dumps({"__type": CODE, "message": self._text}).encode()
 
-    def handle(self, *request: Any) -> tuple[int, list[tuple[str, str]], bytes]:
-        """The refusal in Lambda's form."""
-        told = [("Content-Type", "application/json"), ("x-amzn-ErrorType", CODE)]
-        return 400, told, json.dumps({"message": self._text}).encode()
-
-    handle_url = handle_schedules = handle
-
-    def has_url(self, url_id: str) -> bool:
-        """No function, no URL."""
-        return False
-
-    def metrics(self) -> dict[str, dict[str, Any]]:
-        """Nothing to count."""
-        return {}
-
-    def interrupt(self) -> None:
-        """Nothing runs."""
-
-    def close(self, grace_s: float = 0) -> None:
-        """Nothing is open."""
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)

@@ -49,5 +49,10 @@ class ClusterPackages(Packages):
             if os.path.exists(place):
                 continue
             with self._fetching:
-                if not os.path.exists(place):
+                if os.path.exists(place):
+                    continue
+                try:
                     self._write(name, self._link.run(self._blobs.get(name)))
+                except (Lost, KeyError) as error:
+                    words = f"The package {name} cannot be had: {error}"
+                    raise ApiError("ServiceException", words, 500) from None
