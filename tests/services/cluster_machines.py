@@ -69,7 +69,8 @@ class Machines:
             raise
 
     def _make(self, at: int) -> None:
-        holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo there; exec sleep 86400"], stdout=subprocess.PIPE)
+        command = ["unshare", "--net", "sh", "-c", "echo there; exec cat"]  # it ends with its input, and so with this
+        holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._holders.append(holder)
         assert holder.stdout is not None and holder.stdout.readline() == b"there\n"
         self._doors.append(os.open(f"/proc/{holder.pid}/ns/net", os.O_RDONLY))
@@ -152,4 +153,4 @@ class Machines:
             os.close(door)
         for holder in self._holders:
             holder.kill()
-            holder.wait()
+            holder.communicate()
