@@ -71,8 +71,10 @@ static cc_findings check_repair(cc_log_options options, cc_log_survey *survey_ou
     cc_error error;
     uint64_t bytes = 0;
     CC_ASSERT(cc_log_survey_take(options.fs, "d", &visitor, survey_out, &error) == CC_OK);
-    if (survey_out->lost > 4ull * UINT32_MAX) /* a record each, and nobody's sequences leap so far */
-        return findings;
+    if (survey_out->last_sequence > survey_out->first_sequence &&
+        survey_out->last_sequence - survey_out->first_sequence >
+            UINT32_MAX)  /* nobody's sequences leap so far, */
+        return findings; /* and repair writes a record for each 2^32 that are lost */
     CC_ASSERT(cc_log_salvage(options.fs, "d", "r", &again, survey_out, &error) == CC_OK);
     CC_ASSERT(again.faults == findings.faults && again.notices == findings.notices);
     options.read_only = false;
