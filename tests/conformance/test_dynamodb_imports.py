@@ -10,7 +10,7 @@ import pytest
 from dynamodb_support import create, refused
 
 from cloudcore.dynamodb import DynamoDB
-from cloudcore.dynamodb.transfer import inputs
+from cloudcore.dynamodb.transfer import importing, inputs
 from cloudcore.errors import ApiError
 
 BUCKET = "bkt"
@@ -107,6 +107,20 @@ def test_lines_of_dynamodb_json(db, store, compression):
     assert (table["TableStatus"], table["TableId"], table["ItemCount"]) == ("ACTIVE", first["TableId"], 2701)
     found = db.call("GetItem", {"TableName": "new", "Key": {"p": {"S": "last"}, "s": {"N": "1"}}})["Item"]
     assert found["b"] == {"B": b"\0\1"} and found["m"] == {"M": {"l": {"L": [{"BOOL": True}]}}}
+
+
+def test_completed_is_not_said_before_the_table_is_there(db, store, monkeypatch):
+    store.put(BUCKET, "a", line("p", 1).encode())
+    said = []
+
+    def show(service, table):
+        said.extend(one["ImportStatus"] for one in db.call("ListImports", {})["ImportSummaryList"])
+        importing_show(service, table)
+
+    importing_show = importing.show
+    monkeypatch.setattr(importing, "show", show)
+    assert load(db)["ImportStatus"] == "COMPLETED"
+    assert said == ["IN_PROGRESS"] and items(db) == [{"p": {"S": "p"}, "s": {"N": "1"}}]
 
 
 def test_csv(db, store):

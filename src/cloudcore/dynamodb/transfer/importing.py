@@ -91,7 +91,7 @@ class Import:
         if failure is not None:
             outcome = {"status": "FAILED", "failure": failure}
             _log.warning("import %s failed: %s %s", self._id, failure[1], self._spool.path)
-        self._record |= outcome | {"end": round(self._service.clock.now(), 3)}
+        self._record = self._record | outcome | {"end": round(self._service.clock.now(), 3)}
         table = self._record["table"]
         if failure is None or self._record["progress"]["looked"]:
             show(self._service, table)
