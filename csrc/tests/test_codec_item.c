@@ -27,11 +27,12 @@ static void refused(const char *json, const char *type, const char *message) {
     cc_buffer_free(&out);
 }
 
-static const char *const EVERY_TYPE =
-    "{\"id\":{\"S\":\"caf\\u00e9 \\ud83d\\ude00 \\\"q\\\"\"},\"n\":{\"N\":\"-12.5e1\"},\"b\":{\"B\":\"AAEC/w==\"},"
-    "\"t\":{\"BOOL\":true},\"f\":{\"BOOL\":false},\"nothing\":{\"NULL\":true},"
-    "\"ss\":{\"SS\":[\"b\",\"a\"]},\"ns\":{\"NS\":[\"3\",\"1e0\",\"2\"]},\"bs\":{\"BS\":[\"AQ==\",\"\"]},"
-    "\"l\":{\"L\":[{\"S\":\"\"},{\"L\":[]},{\"M\":{}}]},\"m\":{\"M\":{\"x\":{\"M\":{\"y\":{\"N\":\"0\"}}}}}}";
+#define EVERY_TYPE_TEXT                                                                                             \
+    "{\"id\":{\"S\":\"caf\\u00e9 \\ud83d\\ude00 \\\"q\\\"\"},\"n\":{\"N\":\"-12.5e1\"},\"b\":{\"B\":\"AAEC/w==\"}," \
+    "\"t\":{\"BOOL\":true},\"f\":{\"BOOL\":false},\"nothing\":{\"NULL\":true},"                                     \
+    "\"ss\":{\"SS\":[\"b\",\"a\"]},\"ns\":{\"NS\":[\"3\",\"1e0\",\"2\"]},\"bs\":{\"BS\":[\"AQ==\",\"\"]},"          \
+    "\"l\":{\"L\":[{\"S\":\"\"},{\"L\":[]},{\"M\":{}}]},\"m\":{\"M\":{\"x\":{\"M\":{\"y\":{\"N\":\"0\"}}}}}}"
+static const char *const EVERY_TYPE = EVERY_TYPE_TEXT;
 
 TEST(round_trip) {
     cc_buffer item = {0}, json = {0}, again = {0};
@@ -309,6 +310,52 @@ TEST(mutated_bytes_never_harm) {
     cc_buffer_free(&item);
 }
 
+/* A text of which every beginning is refused, and every change of one byte refused or a right item; in memory that
+ * ends where it does. */
+static void check_text(const uint8_t *data, size_t size, bool plain, bool whole) {
+    uint8_t *exact = malloc(size + 1);
+    cc_buffer out = {0};
+    cc_error error = {0};
+    memcpy(exact, data, size);
+    cc_json_cursor cursor = cc_json_open(cc_bytes_of(exact, size));
+    cc_arena_reset(&arena);
+    cc_status status = plain ? cc_item_from_plain_json(&cursor, &out, &arena, &error)
+                             : cc_item_from_json(&cursor, &out, &arena, &error);
+    status = status == CC_OK ? cc_json_finish(&cursor, &error) : status;
+    CHECK(status == CC_OK ? whole : error.message[0] != 0);
+    if (status == CC_OK)
+        CHECK_OK(cc_item_check(cc_buffer_bytes(&out), NULL));
+    cc_buffer_free(&out);
+    free(exact);
+}
+
+TEST(cut_and_changed_texts) {
+    static const char *const texts[] = {
+        EVERY_TYPE_TEXT,
+        "{ \t\r\n\"sp ace\" :\t{\r\"N\"\n: \"1\" } , \"e\\u00E9\\uD83D\\uDE00\\\\\\/\\b\\f\\n\\r\\t\":{\"S\":\"\\ud83dx\"}}",
+        "{\"a\":{\"S\":\"\xc3\xa9 \xe0\xa4\xb9 \xed\x9f\xbf \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf\"},\"b\":{\"B\":\"AAECAwQFBgc=\"}}",
+        "{\"n\":-0.5e-7,\"m\":1E+5,\"z\":0,\"t\":true,\"f\":false,\"x\":null,\"l\":[1,[2,{\"k\":\"v\"}],\"s\"],\"e\":{},\"el\":[]}",
+        "{\"a\":{\"M\":{\"k\":{\"L\":[{\"NULL\":true},{\"BOOL\":false},{\"NS\":[\"1e1\",\"-2.50\"]}]}}},\"c\":{\"SS\":[\"x\",\"y\"]}}",
+    };
+    static const uint8_t others[] = "\"\\{}[]:,0e-.+x \x00\x1f\x7f\xc0\xe0\xed\xf4\xff";
+    for (size_t i = 0; i < 2 * sizeof texts / sizeof *texts; i++) {
+        const char *json = texts[i / 2];
+        size_t size = strlen(json);
+        uint8_t *copy = malloc(size);
+        memcpy(copy, json, size);
+        for (size_t at = 0; at < size; at++) {
+            check_text(copy, at, i % 2 == 1, false);
+            uint8_t was = copy[at];
+            for (size_t k = 0; k < sizeof others; k++) {
+                copy[at] = others[k];
+                check_text(copy, size, i % 2 == 1, true);
+            }
+            copy[at] = was;
+        }
+        free(copy);
+    }
+}
+
 TEST(keys) {
     cc_key_schema schema = {cc_bytes_text("pk"), CC_TYPE_S, cc_bytes_text("sk"), CC_TYPE_N};
     cc_buffer item = {0};
@@ -439,6 +486,7 @@ int main(void) {
     RUN(size_of_numbers_is_by_pairs_of_digits);
     RUN(escapes_are_found_at_every_place);
     RUN(mutated_bytes_never_harm);
+    RUN(cut_and_changed_texts);
     RUN(keys);
     RUN(base64_is_strict);
     RUN(skip_is_checked);

@@ -40,6 +40,51 @@ static cc_status open_new(world *w, cc_error *error) {
     return tables == NULL ? status : cc_tables_close(tables, NULL);
 }
 
+static cc_status checkpoint(world *w, cc_error *error) {
+    return cc_store_checkpoint(cc_tables_store(w->tables), error);
+}
+
+/* Opening from a checkpoint, with the one before it held, and what the log has behind it. */
+static cc_status restore(world *w, cc_error *error) {
+    static const request_case behind = {
+        "PutItem", "{\"TableName\":\"two\",\"Item\":{\"k\":{\"B\":\"Ag==\"},\"n\":{\"N\":\"1\"}}}", NULL};
+    answer got = {0};
+    memory_spares(true);
+    if (w->tables != NULL) {
+        (void)!checkpoint(w, NULL);
+        world_call(w->tables, &behind, &got);
+        (void)!checkpoint(w, NULL);
+        world_call(w->tables, &behind, &got);
+        cc_buffer_free(&got.text);
+    }
+    memory_spares(false);
+    return reopen(w, error);
+}
+
+/* A store that is nowhere on the disk: its log is for its followers alone. */
+static cc_status in_memory(world *w, cc_error *error) {
+    static const request_case put = {
+        "PutItem", "{\"TableName\":\"tab\",\"Item\":{\"p\":{\"S\":\"c\"},\"s\":{\"N\":\"7\"}}}", NULL};
+    world own = {.disk = w->disk};
+    cc_store_options options = {.log = {.durability = CC_DURABILITY_MEMORY}};
+    answer got = {0};
+    cc_feed *feed = NULL;
+    cc_status status;
+    CC_TRY_GOTO(cc_tables_open(NULL, &options, &own.tables, error));
+    CC_TRY_GOTO(cc_table_create(own.tables, text("tab"), text(world_description), error));
+    uint32_t id = cc_space_id(cc_space_find(cc_tables_store(own.tables), text("tab")));
+    CC_TRY_GOTO(cc_feed_open(cc_tables_store(own.tables), &id, 1, (cc_feed_place){0, 0}, &feed, error));
+    world_call(own.tables, &put, &got);
+    if (got.status != CC_OK || got.http != 200)
+        status = CC_ERR_NOMEM;
+cleanup:
+    cc_feed_close(feed);
+    cc_buffer_free(&got.text);
+    if (own.tables != NULL)
+        CHECK_OK(cc_tables_close(own.tables, NULL));
+    return status;
+}
+
 static cc_status create(world *w, cc_error *error) {
     return cc_table_create(w->tables, text("other"), text(world_description), error);
 }
@@ -335,12 +380,15 @@ typedef struct {
     const char *name;
     cc_status (*run)(world *w, cc_error *error);
     bool partial; /* what it wrote before it failed may stay */
-    bool alone;   /* has nothing to do with the world's store */
+    bool alone;   /* is not for the budget: not about the world's store, or it makes ready on the disk */
 } step;
 
 static const step steps[] = {
     {"reopen", reopen, false, false},
     {"open_new", open_new, false, false},
+    {"checkpoint", checkpoint, false, true},
+    {"restore", restore, true, true},
+    {"in_memory", in_memory, false, true},
     {"create", create, false, false},
     {"describe", describe, true, false},
     {"drop", drop, false, false},

@@ -7,5 +7,8 @@
 extern const request_case memory_writes[],
     memory_reads[]; /* those that write, or are refused where they would; the others */
 extern const size_t memory_write_count, memory_read_count;
+/* Most of them refused. */
+extern const request_case memory_refusals[];
+extern const size_t memory_refusal_count;
 
 #endif
