@@ -177,6 +177,22 @@ class Link:
 
         return int(await self.until(publish, seconds))
 
+    async def ensure(self, name: str, subjects: str, **more: Any) -> None:
+        """Make a stream of these subjects, if it is absent, and wait until it is there; `more` is of its
+        StreamConfig."""
+        from nats.js.api import StreamConfig
+        from nats.js.errors import BadRequestError
+
+        config = StreamConfig(
+            name=name, subjects=[subjects], num_replicas=self.replicas, duplicate_window=120.0, **more
+        )
+        try:
+            await self.until(lambda: self.js.add_stream(config), 20)
+        except BadRequestError as error:
+            if error.err_code != 10058:  # it is there, made when the cluster had other replicas
+                raise
+        await self.made(lambda: self.js.stream_info(name), 20)
+
     async def newest(self, stream: str, subject: str) -> Any:
         """The last message of a subject, by the stream's leader (seq, data, headers, time); None without."""
         from nats.js.errors import NotFoundError

@@ -93,21 +93,9 @@ class Blobs:
         return await self._link.newest(BLOBS, blob_subject(name, 0))
 
     async def _make(self) -> None:
-        from nats.js.api import StreamConfig
-        from nats.js.errors import BadRequestError
-
         if self._made:
             return
-        config = StreamConfig(
-            name=BLOBS, subjects=[blob_subject("*", "*")], num_replicas=self._link.replicas,
-            max_msgs_per_subject=1, duplicate_window=120.0,
-        )  # fmt: skip
-        try:
-            await self._link.until(lambda: self._link.js.add_stream(config), 20)
-        except BadRequestError as error:
-            if error.err_code != 10058:
-                raise
-        await self._link.made(lambda: self._link.js.stream_info(BLOBS), 20)
+        await self._link.ensure(BLOBS, blob_subject("*", "*"), max_msgs_per_subject=1)
         self._made = True
 
 

@@ -103,19 +103,7 @@ class Documents:
     # -- on the loop ---------------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        from nats.js.api import StreamConfig
-        from nats.js.errors import BadRequestError
-
-        config = StreamConfig(
-            name=self._stream, subjects=[f"{self._subject}.>"], num_replicas=self._link.replicas,
-            max_msgs_per_subject=1, duplicate_window=120.0,
-        )  # fmt: skip
-        try:
-            await self._link.until(lambda: self._link.js.add_stream(config), 20)
-        except BadRequestError as error:
-            if error.err_code != 10058:  # it is there, made when the cluster had other replicas
-                raise
-        await self._link.made(lambda: self._link.js.stream_info(self._stream), 20)
+        await self._link.ensure(self._stream, f"{self._subject}.>", max_msgs_per_subject=1)
         self._following = asyncio.create_task(self._follow())
 
     async def _follow(self) -> None:

@@ -140,18 +140,9 @@ class ClusterQueue(EventQueue):
     # -- on the loop ---------------------------------------------------------------------------------
 
     async def _make(self) -> None:
-        from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
-        from nats.js.errors import BadRequestError
+        from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy
 
-        config = StreamConfig(
-            name=self._stream, subjects=[f"{self._subject}.>"], num_replicas=self._link.replicas,
-            retention=RetentionPolicy.WORK_QUEUE, duplicate_window=120.0,
-        )  # fmt: skip
-        try:
-            await self._link.until(lambda: self._link.js.add_stream(config), 20)
-        except BadRequestError as error:
-            if error.err_code != 10058:
-                raise
+        await self._link.ensure(self._stream, f"{self._subject}.>", retention=RetentionPolicy.WORK_QUEUE)
         consumer = ConsumerConfig(
             durable_name=CONSUMER, ack_policy=AckPolicy.EXPLICIT, ack_wait=ACK_WAIT_S, max_ack_pending=-1,
             max_waiting=512, filter_subject=f"{self._subject}.run",

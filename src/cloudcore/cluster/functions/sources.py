@@ -66,19 +66,7 @@ class Places:
         )
 
     async def _make(self) -> None:
-        from nats.js.api import StreamConfig
-        from nats.js.errors import BadRequestError
-
-        config = StreamConfig(
-            name=self._stream, subjects=[f"{self._subject}.>"], num_replicas=self._link.replicas,
-            max_msgs_per_subject=1, duplicate_window=120.0,
-        )  # fmt: skip
-        try:
-            await self._link.until(lambda: self._link.js.add_stream(config), 20)
-        except BadRequestError as error:
-            if error.err_code != 10058:
-                raise
-        await self._link.made(lambda: self._link.js.stream_info(self._stream), 20)
+        await self._link.ensure(self._stream, f"{self._subject}.>", max_msgs_per_subject=1)
 
 
 @dataclass(slots=True)
