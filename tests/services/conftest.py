@@ -117,7 +117,8 @@ class Weed:
         self.process = subprocess.Popen(
             [self.program, "server", f"-dir={self.home}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
              "-filer", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
-             f"-s3.port={s3}", "-master.telemetry=false", "-volume.max=500", "-master.volumeSizeLimitMB=64"],
+             f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0",  # else the same two ports for every server
+             "-master.telemetry=false", "-volume.max=500", "-master.volumeSizeLimitMB=64"],
             stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True, cwd=self.home,
         )  # fmt: skip
         self.wait()
