@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -238,6 +239,7 @@ def test_an_event_that_fails_is_told_of(pair: Any, witness: Witness) -> None:
     a.put_function_event_invoke_config(
         FunctionName="fails", MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": arn}}
     )
+    assert b.get_function_event_invoke_config(FunctionName="fails")["MaximumRetryAttempts"] == 0  # b has heard of it
     b.invoke(FunctionName="fails", InvocationType="Event", Payload=json.dumps({"to": witness.url, "id": "f", "fails": 1}))
     until("it is told of", lambda: {"f", "told-RetriesExhausted"} <= witness.seen())
 
@@ -325,6 +327,11 @@ def test_one_node_runs_a_source_and_another_goes_on(pair: Any, server: Servers, 
     runs = lambda: [cloud for cloud in pair if made["UUID"] in cloud.lambda_.mappings._pollers]  # noqa: E731
     (runner,) = runs()
     assert a.get_event_source_mapping(UUID=made["UUID"])["State"] == "Enabled"
+    with runner.lambda_.lock:  # the loop goes on, so that who has the lock may wait for it
+        renewed = runner.node.link.run(runner.node.leases.read())[f"source.{made['UUID']}"]
+        time.sleep(1.5)  # longer than it takes to renew the lease
+        assert runner.node.link.run(asyncio.sleep(0, "alive"), 10) == "alive"
+    assert renewed["node"] == runner.node.name
     place = lambda: runner.node.link.run(runner.lambda_.mappings._places.read(made["UUID"]))  # noqa: E731
     until("its place is kept", lambda: "shardId-000000000000" in place()["shards"])
     a.update_event_source_mapping(UUID=made["UUID"], Enabled=False)

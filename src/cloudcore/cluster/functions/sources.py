@@ -92,8 +92,9 @@ class ClusterMappings(Mappings):
 
     def result(self, uuid: str) -> str:
         """LastProcessingResult, as the node that runs the mapping said a second ago."""
-        if uuid in self._pollers:
-            return super().result(uuid)
+        found = self._pollers.get(uuid)
+        if found is not None:
+            return found.result
         return str(self._others.get(f"source.{uuid}", {}).get("result", "No records processed"))
 
     def close(self) -> None:
@@ -135,7 +136,8 @@ class ClusterMappings(Mappings):
                 lead.task = asyncio.create_task(self._lead(uuid, lead, lease))
 
     def _told(self, uuid: str) -> Held:
-        return {"node": self._node.name, "result": super().result(uuid)}
+        # Without the lock: who has it may wait for what the loop has to do.
+        return {"node": self._node.name, "result": self.result(uuid)}
 
     async def _lead(self, uuid: str, lead: _Lead, lease: Lease) -> None:
         """Run a mapping until the lease is lost, or it is over."""
