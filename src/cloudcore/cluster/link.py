@@ -14,7 +14,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from cloudcore.errors import CloudcoreError, FullError, StaleError
@@ -28,6 +28,7 @@ _STALE = (10071, 10164)
 _BUSY = (10158, 10167)  # the same message is being stored, or too many are
 _FULL = (10023, 10047, 10077, 10122)
 _PAYLOAD_MIN = 1_048_576
+_THREADS = 32
 
 
 class Lost(CloudcoreError):
@@ -46,6 +47,8 @@ class Link:
         self.instance = uuid.uuid4().hex
         self._numbers = itertools.count(1)
         self._loop = asyncio.new_event_loop()
+        # asyncio's own number, six on two cores, is taken by a few deliveries whose function takes its time.
+        self._loop.set_default_executor(ThreadPoolExecutor(_THREADS, "cluster-work"))
         self._thread = threading.Thread(target=self._loop.run_forever, name="cluster", daemon=True)
         self._thread.start()
         try:
