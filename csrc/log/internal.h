@@ -144,7 +144,8 @@ CC_MUST_CHECK cc_status cc_segment_wipe_tail(cc_log *log, cc_segment *segment, c
 /* Whether a file of `size` bytes named `name` begins with these as a segment does; only then are the others set. */
 bool cc_segment_header_read(const uint8_t *head, uint64_t size, const char *name, uint64_t *epoch_out,
                             uint64_t *first_out);
-/* True when a valid record stands at `offset`. */
+/* True when a record stands at `offset` that checks and that could have been written: opening, check and repair take
+ * no other one. */
 bool cc_segment_record(const cc_segment *segment, uint64_t offset, cc_record_header *header_out);
 
 /* A whole batch was put, or found, at `offset`. */

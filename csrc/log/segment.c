@@ -139,7 +139,11 @@ bool cc_segment_record(const cc_segment *segment, uint64_t offset, cc_record_hea
         return false;
     memcpy(header_out, segment->data + offset, RECORD_HEADER);
     if (header_out->epoch != segment->epoch || header_out->count == 0 ||
-        header_out->size > CC_LOG_BATCH_MAX || offset + cc_record_span(header_out->size) > segment->size)
+        (header_out->type_flags & 0xffffff) == 0 || header_out->size > CC_LOG_BATCH_MAX ||
+        offset + cc_record_span(header_out->size) > segment->size)
+        return false;
+    if (header_out->first == 0 || header_out->first > CC_LOG_SEQUENCE_MAX ||
+        header_out->count - 1 > CC_LOG_SEQUENCE_MAX - header_out->first)
         return false;
     uint32_t crc = cc_crc32c(0, segment->data + offset + 4, RECORD_HEADER - 4 + header_out->size);
     return crc == header_out->crc;
@@ -164,7 +168,7 @@ static void validate(cc_segment *segment, bool *torn_out) {
     uint64_t offset = SEGMENT_HEADER;
     cc_record_header header;
     while (cc_segment_record(segment, offset, &header)) {
-        if (header.first != segment->last + 1 || header.first + header.count - 1 > CC_LOG_SEQUENCE_MAX)
+        if (header.first != segment->last + 1)
             break;
         offset += cc_record_span(header.size);
         uint32_t flags = header.type_flags >> 24;

@@ -118,11 +118,6 @@ static cc_status take(survey *work, const cc_segment *segment, uint64_t offset,
     return deliver(work, header, payload, error);
 }
 
-static bool fits(const cc_record_header *header) {
-    return header->first != 0 && header->first <= CC_LOG_SEQUENCE_MAX && header->count != 0 &&
-           (header->type_flags & 0xffffff) != 0 && header->first + header->count - 1 <= CC_LOG_SEQUENCE_MAX;
-}
-
 /* The next record that checks and is later than what is expected; 0: none. */
 static uint64_t find_next(const survey *work, const cc_segment *segment, uint64_t from,
                           cc_record_header *header_out) {
@@ -130,7 +125,7 @@ static uint64_t find_next(const survey *work, const cc_segment *segment, uint64_
         uint64_t epoch;
         memcpy(&epoch, segment->data + at + 8, sizeof epoch);
         if (CC_UNLIKELY(epoch == segment->epoch) && cc_segment_record(segment, at, header_out) &&
-            fits(header_out) && header_out->first > work->expected)
+            header_out->first > work->expected)
             return at;
     }
     return 0;
@@ -157,8 +152,7 @@ static cc_status walk_records(survey *work, const cc_segment *segment, const cha
     uint64_t offset = SEGMENT_HEADER;
     cc_record_header header;
     for (;;) {
-        while (cc_segment_record(segment, offset, &header) && fits(&header) &&
-               header.first == work->expected) {
+        while (cc_segment_record(segment, offset, &header) && header.first == work->expected) {
             CC_TRY(take(work, segment, offset, &header, error));
             offset += cc_record_span(header.size);
         }
