@@ -378,13 +378,20 @@ static cc_status replay_change(salvage *work, uint64_t sequence, const cc_record
     return put(space, (cc_change_kind)change->kind, change->key, change->value, error);
 }
 
-static cc_status replay_space(salvage *work, const cc_record *record, cc_error *error) {
+static cc_status replay_space(salvage *work, uint64_t sequence, const cc_record *record, cc_error *error) {
     cc_store *store = work->store;
     cc_space *space = record->type == CC_RECORD_CREATE ? cc_space_find(store, record->name)
                                                        : cc_space_by_id(store, record->space_id);
     if (record->type == CC_RECORD_CREATE) {
         if (record->space_id < work->next_id || cc_space_by_id(store, record->space_id) != NULL)
-            return CC_OK;    /* the base has it, or knows that it was dropped */
+            return CC_OK; /* the base has it, or knows that it was dropped */
+        if (record->space_id - work->next_id >
+            sequence) { /* each one between took a record; and ids cost memory */
+            work->out->lost_sequences++;
+            cc_found(work->findings, false, "log", 0, "sequence %" PRIu64 " makes a table out of turn",
+                     sequence);
+            return CC_OK;
+        }
         if (space != NULL) { /* the record that dropped it is lost */
             cc_space_unlink(store, space);
             cc_space_free(space);
@@ -431,7 +438,7 @@ static cc_status replay(void *context, const cc_log_record *record, cc_error *er
         return CC_OK;
     }
     if (record->type != CC_RECORD_WRITE && record->type != CC_RECORD_FEED)
-        return replay_space(work, &decoded, error);
+        return replay_space(work, record->first, &decoded, error);
     for (uint32_t i = 0; i < decoded.count; i++) {
         if (cc_record_next_change(&decoded, &change, &why) != CC_OK) {
             work->out->lost_sequences++;
