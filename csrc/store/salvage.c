@@ -433,7 +433,8 @@ static cc_status replay(void *context, const cc_log_record *record, cc_error *er
         return CC_OK;
     }
     if (record->type == CC_RECORD_INIT) {
-        if (!work->based) /* nothing is in yet */
+        if (!work->based &&
+            work->store->space_count == 0) /* nothing is in yet that the seed has put in order */
             work->store->seed = decoded.seed;
         return CC_OK;
     }
