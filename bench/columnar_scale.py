@@ -93,6 +93,19 @@ def equal(found: Ways) -> None:
         assert table.equals(first), name
 
 
+def best(
+    ways: dict[str, Callable[[], Any]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
+    """Seconds of each, in turns."""
+    found = dict.fromkeys(ways, 1e9)
+    for _ in range(rounds):
+        for name, way in ways.items():
+            began = clock()
+            way()
+            found[name] = min(found[name], clock() - began)
+    return found
+
+
 def rates(given: list[bytes], cores: int, rounds: int, clock: Callable[[], float]) -> dict[str, float]:
     """Records a second of each way on so many cores, which the process is held to."""
     everything = os.sched_getaffinity(0)
@@ -102,15 +115,10 @@ def rates(given: list[bytes], cores: int, rounds: int, clock: Callable[[], float
         with tempfile.TemporaryDirectory() as home:
             found = ways(given, Path(home), cores)
             equal(found)
-            best = dict.fromkeys(found, 1e9)
-            for _ in range(rounds):
-                for name, way in found.items():
-                    began = clock()
-                    way()
-                    best[name] = min(best[name], clock() - began)
+            took = best(found, rounds, clock)
     finally:
         os.sched_setaffinity(0, everything)
-    return {name: len(given) / seconds for name, seconds in best.items()}
+    return {name: len(given) / seconds for name, seconds in took.items()}
 
 
 class Counting:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import bench_columnar as columns20
+from bench.columnar_scale import best
 
 RECORDS = 100_000
 CALL = 500
@@ -38,19 +39,6 @@ def handler(event, context):
         out.append({"recordId": record["recordId"], "result": "Ok", "data": record["data"]})
     return {"records": out}
 """
-
-
-def best(
-    ways: dict[str, Callable[[], Any]], rounds: int, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, float]:
-    """Seconds of each, in turns."""
-    found = dict.fromkeys(ways, 1e9)
-    for _ in range(rounds):
-        for name, way in ways.items():
-            began = clock()
-            way()
-            found[name] = min(found[name], clock() - began)
-    return found
 
 
 def told(row: str, seconds: dict[str, float], records: int) -> None:

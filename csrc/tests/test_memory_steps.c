@@ -16,7 +16,7 @@
 #include "ingest/rows.h"
 #include "support/check.h"
 #include "support/failing_memory.h"
-#include "support/memory_world.h"
+#include "support/memory_ways.h"
 #include "table/archive.h"
 #include "table/changes.h"
 #include "table/export.h"
@@ -403,42 +403,18 @@ static const step steps[] = {
     {"records", records, false, true},
 };
 
-/* What fails. */
-typedef struct {
-    uint64_t budget;
-    bool disk, later; /* a call of the disk, not an allocation; all that follow too */
-    uint64_t stride;
-} way;
-static const way ways[] = {
-    {.stride = 1},
-    /* Many times more allocations where every growth is one: a third of them will do. */
-    {.later = true, .stride = CC_TIGHT ? 3 : 1},
-    {.budget = 1, .stride = 2},
-    {.budget = 1, .disk = true, .stride = 1},
-    {.budget = 1, .disk = true, .later = true, .stride = 1},
-};
 static uint64_t points, calls, not_needed;
 
-static bool same(const cc_buffer *a, const cc_buffer *b) {
-    return cc_bytes_equal(cc_buffer_bytes(a), cc_buffer_bytes(b));
-}
-
 /* Whether the step got as far as what was to fail. */
-static bool run_failing(const step *which, world *w, const way *how, uint64_t nth, cc_status *status_out,
-                        cc_error *error) {
-    uint64_t before = fault_fs_calls(w->disk);
-    if (how->disk)
-        fault_fs_fail(w->disk, nth, FAULT_EIO, how->later);
-    else
-        memory_fails(nth, how->later);
+static bool run_failing(const step *which, world *w, const memory_way *how, uint64_t nth,
+                        cc_status *status_out, cc_error *error) {
+    uint64_t before = memory_way_begin(how, w, nth);
     *status_out = which->run(w, error);
-    uint64_t done = how->disk ? fault_fs_calls(w->disk) - before : memory_works();
-    fault_fs_fail(w->disk, 0, FAULT_EIO, false);
-    return done >= nth;
+    return memory_way_end(how, w, nth, before);
 }
 
-static bool fail_one(const step *which, const cc_buffer *before, const cc_buffer *after, const way *how,
-                     uint64_t nth) {
+static bool fail_one(const step *which, const cc_buffer *before, const cc_buffer *after,
+                     const memory_way *how, uint64_t nth) {
     world w = world_new(how->budget);
     cc_buffer now = {0}, again = {0};
     cc_error error = {0};
@@ -450,15 +426,15 @@ static bool fail_one(const step *which, const cc_buffer *before, const cc_buffer
         if (w.tables == NULL)
             world_reopen(&w);
         world_dump(w.tables, &now);
-        CHECK(which->partial || same(&now, before));
+        CHECK(which->partial || same_text(&now, before));
         error = (cc_error){0};
         CHECK_OK(which->run(&w, &error));
     }
     world_dump(w.tables, &now);
-    CHECK(same(&now, after));
+    CHECK(same_text(&now, after));
     world_reopen(&w);
     world_dump(w.tables, &again);
-    CHECK(same(&now, &again));
+    CHECK(same_text(&now, &again));
     if (check.failures_here != failures)
         fprintf(stderr, "  %s, %s %llu%s, budget %llu: %s %s\n", which->name,
                 how->disk ? "call" : "allocation", (unsigned long long)nth,
@@ -473,7 +449,7 @@ static bool fail_one(const step *which, const cc_buffer *before, const cc_buffer
     return reached;
 }
 
-static void sweep(const step *which, const way *how) {
+static void sweep(const step *which, const memory_way *how) {
     cc_buffer before = {0}, after = {0};
     world w = world_new(how->budget);
     world_dump(w.tables, &before);
@@ -488,9 +464,9 @@ static void sweep(const step *which, const way *how) {
 
 TEST(every_step) {
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
-            if (ways[k].budget == 0 || !steps[i].alone)
-                sweep(&steps[i], &ways[k]);
+        for (size_t k = 0; k < memory_way_count; k++)
+            if (memory_ways[k].budget == 0 || !steps[i].alone)
+                sweep(&steps[i], &memory_ways[k]);
 }
 
 int main(void) {

@@ -12,27 +12,8 @@
 #include <stdlib.h>
 
 #include "support/check.h"
-#include "support/failing_memory.h"
 #include "support/memory_requests.h"
-
-/* What fails. */
-typedef struct {
-    uint64_t budget;
-    bool disk, later; /* a call of the disk, not an allocation; all that follow too */
-    uint64_t step;
-} way;
-static const way ways[] = {
-    {.step = 1},
-    /* Many times more allocations where every growth is one: a third of them will do. */
-    {.later = true, .step = CC_TIGHT ? 3 : 1},
-    {.budget = 1, .step = 2},
-    {.budget = 1, .disk = true, .step = 1},
-    {.budget = 1, .disk = true, .later = true, .step = 1},
-};
-
-static bool same(const cc_buffer *a, const cc_buffer *b) {
-    return cc_bytes_equal(cc_buffer_bytes(a), cc_buffer_bytes(b));
-}
+#include "support/memory_ways.h"
 
 /* ---- the sweep ---- */
 static struct {
@@ -40,7 +21,7 @@ static struct {
     int shown;
 } sum;
 
-static void complain(const request_case *request, const way *how, uint64_t nth, const char *what,
+static void complain(const request_case *request, const memory_way *how, uint64_t nth, const char *what,
                      const answer *got) {
     check.failures_here++;
     if (sum.shown++ < 20)
@@ -63,16 +44,11 @@ static bool is_internal_error(const request_case *request, const answer *got) {
 }
 
 /* Whether the request got as far as what was to fail. */
-static bool call_failing(world *w, const request_case *request, const way *how, uint64_t nth, answer *got) {
-    uint64_t before = fault_fs_calls(w->disk);
-    if (how->disk)
-        fault_fs_fail(w->disk, nth, FAULT_EIO, how->later);
-    else
-        memory_fails(nth, how->later);
+static bool call_failing(world *w, const request_case *request, const memory_way *how, uint64_t nth,
+                         answer *got) {
+    uint64_t before = memory_way_begin(how, w, nth);
     world_call(w->tables, request, got);
-    uint64_t calls = how->disk ? fault_fs_calls(w->disk) - before : memory_works();
-    fault_fs_fail(w->disk, 0, FAULT_EIO, false);
-    return calls >= nth;
+    return memory_way_end(how, w, nth, before);
 }
 
 typedef struct {
@@ -81,31 +57,32 @@ typedef struct {
 } expectation;
 
 /* False: the request needs fewer allocations, or calls, than `nth`. */
-static bool fail_one(const request_case *request, const expectation *expected, const way *how, uint64_t nth) {
+static bool fail_one(const request_case *request, const expectation *expected, const memory_way *how,
+                     uint64_t nth) {
     world w = world_new(how->budget);
     answer got = {0};
     cc_buffer now = {0}, again = {0};
     bool reached = call_failing(&w, request, how, nth, &got);
     bool told = got.status == CC_OK && got.http == expected->reply.http &&
-                same(&got.text, &expected->reply.text);
+                same_text(&got.text, &expected->reply.text);
     world_dump(w.tables, &now);
-    bool done = same(&now, &expected->after), undone = same(&now, &expected->before);
-    bool half = same(&now, &expected->between);
+    bool done = same_text(&now, &expected->after), undone = same_text(&now, &expected->before);
+    bool half = same_text(&now, &expected->between);
     if (!told && !is_internal_error(request, &got))
         complain(request, how, nth, "an answer that is neither", &got);
     if (told ? !done : !done && !undone && !half)
         complain(request, how, nth, "a store that is neither", &got);
     if (!told && undone) {
         world_call(w.tables, request, &got);
-        if (!same(&got.text, &expected->reply.text) || got.http != expected->reply.http)
+        if (!same_text(&got.text, &expected->reply.text) || got.http != expected->reply.http)
             complain(request, how, nth, "later another answer", &got);
         world_dump(w.tables, &now);
-        if (!same(&now, &expected->after))
+        if (!same_text(&now, &expected->after))
             complain(request, how, nth, "later another store", &got);
     }
     world_reopen(&w);
     world_dump(w.tables, &again);
-    if (!same(&now, &again))
+    if (!same_text(&now, &again))
         complain(request, how, nth, "another store when it was opened again", &got);
     sum.points += reached && !how->disk;
     sum.calls += reached && how->disk;
@@ -137,15 +114,16 @@ static void expect(const request_case *request, uint64_t budget, expectation *ex
 
 static void sweep(const request_case *request, bool writing) {
     bool short_form = request >= memory_refusals && request < memory_refusals + memory_refusal_count;
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        if (short_form && i != 0 && !(ways[i].disk && !ways[i].later))
+    for (size_t i = 0; i < memory_way_count; i++) {
+        if (short_form && i != 0 && !(memory_ways[i].disk && !memory_ways[i].later))
             continue;
         expectation expected = {0};
-        expect(request, ways[i].budget, &expected);
+        expect(request, memory_ways[i].budget, &expected);
         CHECK_OK(expected.reply.status);
         CHECK(expected.reply.http == 200 || expected.reply.http == 400);
-        CHECK(!writing || expected.reply.http == 400 || !same(&expected.before, &expected.after));
-        for (uint64_t nth = 1; fail_one(request, &expected, &ways[i], nth); nth += ways[i].step)
+        CHECK(!writing || expected.reply.http == 400 || !same_text(&expected.before, &expected.after));
+        for (uint64_t nth = 1; fail_one(request, &expected, &memory_ways[i], nth);
+             nth += memory_ways[i].stride)
             ;
         cc_buffer_free(&expected.before);
         cc_buffer_free(&expected.between);

@@ -129,6 +129,17 @@ class Connection:
         return parsed(*self.request("GET", target))
 
 
+def delivery_streams(connection: Connection) -> list[str]:
+    """The names of all delivery streams, in order."""
+    names: list[str] = []
+    while True:
+        page = {"ExclusiveStartDeliveryStreamName": names[-1]} if names else {}
+        answer = connection.call("firehose", "ListDeliveryStreams", page)
+        names += answer["DeliveryStreamNames"]
+        if not answer["HasMoreDeliveryStreams"]:
+            return names
+
+
 @contextlib.contextmanager
 def connect(options: argparse.Namespace, make: bool = False) -> Iterator[Connection]:
     """The cloud that the options name. Without `make` a directory that is absent is an error.

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
-from cloudcore.cli.connection import Connection, Refusal, add_target, connect
+from cloudcore.cli.connection import Connection, Refusal, add_target, connect, delivery_streams
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,13 +57,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(connection: Connection, options: argparse.Namespace) -> int:
-    names: list[str] = []
-    while True:
-        page = {"ExclusiveStartDeliveryStreamName": names[-1]} if names else {}
-        answer = connection.call("firehose", "ListDeliveryStreams", page)
-        names += answer["DeliveryStreamNames"]
-        if not answer["HasMoreDeliveryStreams"]:
-            break
+    names = delivery_streams(connection)
     print(json.dumps(names) if options.json else "\n".join(names), end="\n" if names or options.json else "")
     return 0
 

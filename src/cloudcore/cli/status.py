@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from cloudcore.cli.connection import Connection, add_target, connect
+from cloudcore.cli.connection import Connection, add_target, connect, delivery_streams
 from cloudcore.errors import ApiError
 
 
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
             "where": connection.where,
             "tables": [_table(connection, name) for name in _tables(connection)],
             "functions": [_function(entry) for entry in there],
-            "streams": [_stream(connection, name) for name in _streams(connection)],
+            "streams": [_stream(connection, name) for name in delivery_streams(connection)],
             "refused": refused,
         }
     if options.json:
@@ -44,7 +44,7 @@ def names(connection: Connection) -> dict[str, list[str]]:
     return {
         "tables": _tables(connection),
         "functions": [entry["FunctionName"] for entry in _functions_or_not(connection)[0]],
-        "streams": _streams(connection),
+        "streams": delivery_streams(connection),
     }
 
 
@@ -93,16 +93,6 @@ def functions(connection: Connection) -> list[dict[str, Any]]:
 
 def _function(entry: dict[str, Any]) -> dict[str, Any]:
     return {"name": entry["FunctionName"], "runtime": entry.get("Runtime"), "memory_mb": entry["MemorySize"]}
-
-
-def _streams(connection: Connection) -> list[str]:
-    names: list[str] = []
-    while True:
-        page = {"ExclusiveStartDeliveryStreamName": names[-1]} if names else {}
-        answer = connection.call("firehose", "ListDeliveryStreams", page)
-        names += answer["DeliveryStreamNames"]
-        if not answer["HasMoreDeliveryStreams"]:
-            return names
 
 
 def _stream(connection: Connection, name: str) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from cloudcore.errors import StaleError
 
 Place = tuple[str, str, str]
 """Account, region, name."""
-_DUPLICATES_S = 120.0
 _STREAM = f"KV_{CATALOGUE}"
 
 
@@ -126,8 +125,7 @@ class Catalogue:
 
     async def ensure(self, description: dict[str, Any]) -> None:
         """Make what a stream keeps in JetStream, as far as it is not there."""
-        from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, StreamConfig
-        from nats.js.errors import BadRequestError
+        from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy
 
         identity, link = description["Identity"], self._link
         bound = int((description.get("Ours") or {}).get("disk_bound") or -1)
@@ -136,15 +134,7 @@ class Catalogue:
             (plans_of(identity), plans_subject(identity), -1),
         )
         for name, subject, most in streams:
-            config = StreamConfig(
-                name=name, subjects=[subject], num_replicas=link.replicas, max_bytes=most,
-                discard=DiscardPolicy.NEW, duplicate_window=_DUPLICATES_S,
-            )  # fmt: skip
-            try:
-                await link.until(lambda config=config: link.js.add_stream(config), 20)
-            except BadRequestError as error:
-                if error.err_code != 10058:  # it is there, made when the cluster had other replicas
-                    raise
+            await link.ensure(name, subject, max_bytes=most, discard=DiscardPolicy.NEW)
         consumer = ConsumerConfig(
             durable_name=CONSUMER, ack_policy=AckPolicy.EXPLICIT, ack_wait=ACK_WAIT_S, max_ack_pending=256,
             max_waiting=512,

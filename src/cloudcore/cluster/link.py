@@ -29,6 +29,7 @@ _BUSY = (10158, 10167)  # the same message is being stored, or too many are
 _FULL = (10023, 10047, 10077, 10122)
 _PAYLOAD_MIN = 1_048_576
 _THREADS = 32
+_DUPLICATES_S = 120.0  # for how long a message that is sent again is known by its id
 
 
 class Lost(CloudcoreError):
@@ -180,21 +181,21 @@ class Link:
 
         return int(await self.until(publish, seconds))
 
-    async def ensure(self, name: str, subjects: str, **more: Any) -> None:
+    async def ensure(self, name: str, subjects: str, **more: Any) -> Any:
         """Make a stream of these subjects, if it is absent, and wait until it is there; `more` is of its
-        StreamConfig."""
+        StreamConfig. Its info: one that was there may have another configuration."""
         from nats.js.api import StreamConfig
         from nats.js.errors import BadRequestError
 
         config = StreamConfig(
-            name=name, subjects=[subjects], num_replicas=self.replicas, duplicate_window=120.0, **more
+            name=name, subjects=[subjects], num_replicas=self.replicas, duplicate_window=_DUPLICATES_S, **more
         )
         try:
             await self.until(lambda: self.js.add_stream(config), 20)
         except BadRequestError as error:
             if error.err_code != 10058:  # it is there, made when the cluster had other replicas
                 raise
-        await self.made(lambda: self.js.stream_info(name), 20)
+        return await self.made(lambda: self.js.stream_info(name), 20)
 
     async def newest(self, stream: str, subject: str) -> Any:
         """The last message of a subject, by the stream's leader (seq, data, headers, time); None without."""

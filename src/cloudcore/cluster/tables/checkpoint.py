@@ -187,18 +187,9 @@ class Keeper:
                 self._writing = None
 
     async def _open(self) -> None:
-        from nats.js.api import DiscardPolicy, StreamConfig
-        from nats.js.errors import BadRequestError
+        from nats.js.api import DiscardPolicy
 
-        config = StreamConfig(
-            name=CHECKPOINTS, subjects=[checkpoint_subject("*", "*", "*")], num_replicas=self._link.replicas,
-            discard=DiscardPolicy.NEW, duplicate_window=120.0,
-        )  # fmt: skip
-        try:
-            await self._link.until(lambda: self._link.js.add_stream(config), 20)
-        except BadRequestError as error:
-            if error.err_code != 10058:  # it is there, made when the cluster had other replicas
-                raise
+        await self._link.ensure(CHECKPOINTS, checkpoint_subject("*", "*", "*"), discard=DiscardPolicy.NEW)
 
     async def _shorten(self, sequence: int) -> None:
         """Drop what is in front of a checkpoint that the log names: batches, and older checkpoints."""

@@ -12,8 +12,6 @@ from typing import Any
 from cloudcore.cluster.layout import tables_log, tables_subject
 from cloudcore.cluster.link import Link, Reader
 
-_DUPLICATES_S = 120.0
-
 
 class TableLog:
     """One log. `seed`: of the hashes of every replica; 0 before open()."""
@@ -28,20 +26,12 @@ class TableLog:
 
     async def open(self) -> int:
         """Make it, if it is absent; its last sequence."""
-        from nats.js.api import DiscardPolicy, StreamConfig
-        from nats.js.errors import BadRequestError
+        from nats.js.api import DiscardPolicy
 
-        config = StreamConfig(
-            name=self.name, subjects=[self._subjects], num_replicas=self._link.replicas,
-            discard=DiscardPolicy.NEW, duplicate_window=_DUPLICATES_S, allow_rollup_hdrs=True,
-            deny_delete=True, metadata={"cloudcore-seed": str(secrets.randbits(63) | 1)},
+        info = await self._link.ensure(
+            self.name, self._subjects, discard=DiscardPolicy.NEW, allow_rollup_hdrs=True, deny_delete=True,
+            metadata={"cloudcore-seed": str(secrets.randbits(63) | 1)},
         )  # fmt: skip
-        try:
-            await self._link.until(lambda: self._link.js.add_stream(config), 20)
-        except BadRequestError as error:
-            if error.err_code != 10058:  # it is there, with a seed of its own
-                raise
-        info = await self._link.made(lambda: self._link.js.stream_info(self.name), 20)
         self.seed = int((info.config.metadata or {})["cloudcore-seed"])
         return int(info.state.last_seq)
 
