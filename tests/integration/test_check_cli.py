@@ -167,12 +167,15 @@ def saved(tmp_path: Path) -> Path:
         db.update_continuous_backups(
             TableName="watched", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )
-        for number in range(20):
-            cloud.table("watched").put({"id": f"{number}"})
     with cloudcore.open(path) as cloud:  # what was under way when it closed is done again
         db = cloud.client("dynamodb")
+        for number in range(20):  # here, since a base begun again at this opening holds all that was before
+            cloud.table("watched").put({"id": f"{number}"})
         wait_until(lambda: db.list_backups()["BackupSummaries"][0]["BackupStatus"] == "AVAILABLE")
-        wait_until(lambda: any((store_of(path) / "recovery").rglob("changes-*.log")))
+        recovery = cloud.dynamodb.recovery
+        (archive,) = recovery._archives.values()
+        recovery.catch_up(archive)
+        assert archive.record["bases"] and archive.record["files"]
     return path
 
 
