@@ -9,7 +9,8 @@ amount of work, so a busy machine blurs the figures less than it would a speed. 
                                      that is asked, the one that leads (of a request that another took), one that follows
     append_s                         one put alone, by the clock: an append to two of three servers and back
     idle_*                           seconds a second with nothing to do: all servers, for each node, each stream, each
-                                     stream of a node; a node, for each other node, each stream
+                                     stream of a node; a node, for each other node, each stream that there is, each that
+                                     it follows, each that it leads
     idle_busiest                     the busiest server's part of that
     *_per_s_here                     by the clock, on this machine with all that it did besides
 """

@@ -18,6 +18,7 @@ import pytest
 from cluster_support import Servers, stream_to, until
 
 import cloudcore
+from cloudcore.cluster import following
 from cloudcore.errors import ApiError, CloudcoreError
 from cloudcore.objects import LocalObjects
 
@@ -321,6 +322,39 @@ def test_two_planners_at_once_cut_nothing_twice(nodes: Any) -> None:
     assert stream.flush(60)
     found = b"".join(a.objects.get("lake", key) for key in stream.delivered_keys())
     assert sorted(map(int, found.split())) == list(range(300))
+
+
+def test_one_that_leaves_is_followed_by_another(nodes: Any, server: Servers, monkeypatch: Any) -> None:
+    """Four nodes of which two follow the stream: what is put at any of them is delivered, once, while those that
+    follow leave and come back one after the other."""
+    monkeypatch.setattr(following, "STREAMS", 0)
+    monkeypatch.setattr(following, "AT_LEAST", 2)
+    names = ("a", "b", "c", "d")
+    clouds = {name: nodes(name) for name in names}
+    store = clouds["a"].objects
+    stream = clouds["a"].stream("moving", bucket="lake", prefix="m/", buffer_seconds=0.2)
+
+    def following_now() -> set[str]:
+        return {name for name, cloud in clouds.items() if stream.identity in cloud.node._carriers}
+
+    def settled() -> bool:
+        found = following_now()
+        return len(found) == 2 and found == set(following.followers(set(clouds), stream.identity, 1))
+
+    until("two follow it", settled)
+    put = 0
+    for name in (*following_now(), *names):
+        for cloud in clouds.values():
+            cloud.firehose.get("moving").put(b"%d\n" % put)
+            put += 1
+        clouds.pop(name).close()
+        until("two others follow it", settled)
+        clouds[name] = nodes(name)
+        until("who came back follows it again", settled)
+    last = clouds["a"].firehose.get("moving")
+    assert last.flush(60)
+    found = b"".join(store.get("lake", key) for key in last.delivered_keys())
+    assert sorted(map(int, found.split())) == list(range(put))
 
 
 def test_both_nodes_make_the_same_stream_at_once(nodes: Any) -> None:

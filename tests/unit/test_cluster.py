@@ -11,6 +11,7 @@ import pytest
 from cloudcore.cluster.absent import Absent
 from cloudcore.cluster.address import Address, parse
 from cloudcore.cluster.cutter import Cutter, Numbered, load
+from cloudcore.cluster.following import AT_LEAST, STREAMS, followers
 from cloudcore.cluster.layout import catalogue_key, of_catalogue_key
 from cloudcore.cluster.stream import _BATCH_BYTES, _batches
 from cloudcore.errors import ApiError
@@ -118,3 +119,18 @@ def test_absent_services_refuse_in_every_form(service):
             ask()
     status, body = absent.call_json("ListTables", b"{}")
     assert status == 400 and json.loads(body)["__type"] == "UnsupportedOperationException"
+
+
+def test_streams_are_spread_over_nodes_where_there_are_many():
+    nodes = [f"n{at}" for at in range(20)]
+    few, many = [f"s{at}" for at in range(STREAMS)], [f"s{at}" for at in range(2000)]
+    assert all(len(followers(nodes, stream, len(few))) == 20 for stream in few)
+    found = {stream: followers(nodes, stream, len(many)) for stream in many}
+    assert {len(set(each)) for each in found.values()} == {AT_LEAST}
+    loads = [sum(node in each for each in found.values()) for node in nodes]
+    assert sum(loads) == AT_LEAST * 2000 and min(loads) > 200 and max(loads) < 400
+    for stream in many[:100]:  # a node that goes is followed by one, and moves no stream of others
+        gone, *stay = found[stream]
+        left = [node for node in nodes if node != gone]
+        assert followers(left, stream, len(many))[: len(stay)] == stay
+    assert followers(["a"], "s", 5000) == ["a"] and followers([], "s", 1) == []

@@ -7,7 +7,8 @@
     leases.py     who is there, and who leads what
     cutter.py     which batches become one object
     leading.py    a stream's planner: its log -> plans, on one node at a time
-    carrying.py   plans -> objects, on every node
+    following.py  which nodes carry a stream's plans
+    carrying.py   plans -> objects, on those nodes
     transforming.py    what processors make of a plan
     stream.py     a delivery stream as its producers see it
     service.py    Firehose over the shared catalogue

@@ -1,4 +1,4 @@
-"""Carrying: plans of one delivery stream -> objects in the store, on every node.
+"""Carrying: plans of one delivery stream -> objects in the store, on every node that follows it.
 
     pull a plan -> read its batches -> s3/deliver.py -> acknowledge
 
@@ -53,14 +53,24 @@ class Carrier:
         self._described, self._objects, self._places = described, objects, places
         self._wall, self._counters, self._around = wall, counters, around
         self._running: set[asyncio.Task[None]] = set()
+        self._left = False
+        self.task: asyncio.Task[None]
         self._schemas: dict[str, Any] = {}
         self._told = -1e9
 
-    async def run(self) -> None:
-        """Until it is cancelled; what is on its way then is another node's."""
+    def start(self) -> None:
+        """Begin, until `task` is cancelled; what is on its way then is another node's."""
+        self.task = asyncio.create_task(self._pull())
+
+    def leave(self) -> None:
+        """Take no more plans; `task` ends when what is on its way is delivered."""
+        self._left = True
+        self.task.cancel()
+
+    async def _pull(self) -> None:
         free = asyncio.Semaphore(_AT_ONCE)
         try:
-            while True:
+            while not self._left:
                 try:
                     async with Reader(self._link, plans_of(self._identity), CONSUMER) as reader:
                         while True:
@@ -69,7 +79,12 @@ class Carrier:
                     if not is_transient(error):
                         logger.exception("%s: no plans can be read; again in a second", self._place[2])
                     await asyncio.sleep(1)
+        except asyncio.CancelledError:
+            if not self._left:
+                raise
         finally:
+            if self._left:
+                await asyncio.gather(*self._running)
             await end(*self._running)
 
     async def _take(self, reader: Reader, free: asyncio.Semaphore) -> None:

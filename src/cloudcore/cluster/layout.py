@@ -2,7 +2,7 @@
 
     cc-ID-log       subject cloudcore.log.ID: a message is a batch of framed records (firehose/records.py),
                     its header Cc-Count says how many. Sequences have no holes.
-    cc-ID-plans     subject cloudcore.plans.ID: a message is a Plan; all nodes have the consumer "deliver"
+    cc-ID-plans     subject cloudcore.plans.ID: a message is a Plan; who follows it has the consumer "deliver"
     KV_cloudcore_catalogue  <account>.<region>.<name> -> the description of a delivery stream
     KV_cloudcore_leases     node.<NAME>, lead.<ID>; each goes by itself when it is not renewed
     cloudcore.flush.ID      without JetStream: asks whoever leads a stream to cut now

@@ -1,5 +1,5 @@
-"""Node: what one process of a cluster runs: its own lease, the catalogue, for every delivery stream of the
-cluster a carrier, and a planner for each stream that it leads; for every log of tables a Range.
+"""Node: what one process of a cluster runs: its own lease, the catalogue, a carrier for each delivery stream
+that it follows and a planner for each that it leads; for every log of tables a Range.
 
 Thread rule: made and closed from any thread but the link's; coroutines on the link's loop.
 """
@@ -21,6 +21,7 @@ from cloudcore.cluster.asking import Answering
 from cloudcore.cluster.carrying import Carrier
 from cloudcore.cluster.catalogue import Catalogue, Place
 from cloudcore.cluster.cutter import load
+from cloudcore.cluster.following import followers
 from cloudcore.cluster.functions.blobs import OLD_S, Blobs
 from cloudcore.cluster.functions.calls import Calls
 from cloudcore.cluster.layout import (
@@ -76,7 +77,7 @@ class Node:
         self.link = Link(found.servers, self.name)
         self.catalogue, self.leases = Catalogue(self.link), Leases(self.link)
         self._lease: Lease | None = None
-        self._carriers: dict[str, asyncio.Task[None]] = {}
+        self._carriers: dict[str, Carrier] = {}
         self._planners: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._leaderless: dict[str, float] = {}
@@ -173,7 +174,8 @@ class Node:
         self._answering.close()
         await self.calls.close()
         await self._courier.close()
-        await end(*self._planners.values(), *self._carriers.values(), *self._ending)
+        carrying = [carrier.task for carrier in self._carriers.values()]
+        await end(*self._planners.values(), *carrying, *self._ending)
         if self._lease is not None:
             await self._lease.give_up()
 
@@ -221,17 +223,32 @@ class Node:
         for functions in list(self._functions.values()):
             await functions.tend(held, sorted(nodes))
         for identity, place in active.items():
-            if identity not in self._carriers:
+            if identity not in self._carriers and self._follows(identity, len(active)):
                 await self._take_up(identity, place)
             if identity not in self._planners and f"lead.{identity}" not in held:
                 await self._stand_for(identity, place, sorted(nodes))
             else:
                 self._leaderless.pop(identity, None)
-        for tasks in (self._carriers, self._planners):
-            for identity in tasks.keys() - active.keys():
-                task = asyncio.create_task(end(tasks.pop(identity)))
-                self._ending.add(task)
-                task.add_done_callback(self._ending.discard)
+        for identity in list(self._carriers):
+            if identity not in active:
+                self._until_ended(asyncio.create_task(end(self._carriers.pop(identity).task)))
+            elif not self._follows(identity, len(active)):
+                carrier = self._carriers.pop(identity)
+                carrier.leave()
+                self._until_ended(carrier.task)
+        for identity in self._planners.keys() - active.keys():
+            self._until_ended(asyncio.create_task(end(self._planners.pop(identity))))
+
+    def _follows(self, identity: str, streams: int) -> bool:
+        """Whether this node carries a stream's plans. One that the others do not see goes on as it did."""
+        if self.name not in self.nodes:
+            return identity in self._carriers
+        return self.name in followers(self.nodes, identity, streams)
+
+    def _until_ended(self, task: asyncio.Task[None]) -> None:
+        """A task of this node until it has ended."""
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def _take_up(self, identity: str, place: Place) -> None:
         """Carry plans of a stream, of which its maker may have been killed before everything was made."""
@@ -258,7 +275,8 @@ class Node:
         )  # fmt: skip
         carrier = Carrier(self.link, place, identity, described, self._objects(account), self._places,
                           self.wall, self.counters, around)  # fmt: skip
-        self._carriers[identity] = asyncio.create_task(carrier.run())
+        carrier.start()
+        self._carriers[identity] = carrier
 
     async def _stand_for(self, identity: str, place: Place, nodes: list[str]) -> None:
         """Lead a stream that nobody leads, when it is this node's turn: each stream has an order of its own,
@@ -344,9 +362,7 @@ class Node:
 
     def _give(self, instance: str, kind: str, messages: list[bytes]) -> None:
         """Send to another node."""
-        task = asyncio.create_task(self._courier.send(instance, kind, frame(messages)))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        self._until_ended(asyncio.create_task(self._courier.send(instance, kind, frame(messages))))
 
     def _took(self, kind: str, sender: str, data: bytes) -> None:
         """Another node asks or answers, or somebody who is none asks."""
@@ -355,10 +371,7 @@ class Node:
         if kind.startswith("invoke"):
             return self.calls.took(kind, sender, data)
         if kind == "call":
-            task = asyncio.create_task(self._answering.asked(sender, data))
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
-            return
+            return self._until_ended(asyncio.create_task(self._answering.asked(sender, data)))
         head, *rest = split(data)
         account, region, term, lowest = bytes(head).decode().split(" ")
         found = self._ranges.get((account, region))
