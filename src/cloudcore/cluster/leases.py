@@ -42,11 +42,11 @@ class Leases:
 
     async def take(self, key: str, value: dict[str, Any]) -> Lease | None:
         """The lease, if nobody has it."""
-        from nats.js.errors import KeyWrongLastSequenceError
+        from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 
         try:
             revision = await self._bucket.create(key, json.dumps(value).encode())
-        except KeyWrongLastSequenceError:
+        except (KeyWrongLastSequenceError, KeyNotFoundError):  # it was there, and went as it was looked at
             return None
         return Lease(self._link, self._bucket, key, revision)
 

@@ -26,6 +26,7 @@ _ACK_S = 2.0
 _BEAT_S = 1.0
 _STALE = (10071, 10164)
 _BUSY = (10158, 10167)  # the same message is being stored, or too many are
+_FEW = (10005, 10074)  # servers that are there: they have not all met yet
 _FULL = (10023, 10047, 10077, 10122)
 _PAYLOAD_MIN = 1_048_576
 _THREADS = 32
@@ -331,7 +332,7 @@ def is_transient(error: BaseException) -> bool:
     from nats.js.errors import APIError, NoStreamResponseError, ServerError, ServiceUnavailableError
 
     if isinstance(error, APIError):
-        return isinstance(error, ServerError | ServiceUnavailableError)
+        return isinstance(error, ServerError | ServiceUnavailableError) or error.err_code in _FEW
     lost = (
         TimeoutError, errors.TimeoutError, errors.NoRespondersError, errors.ConnectionClosedError, Lost,
         errors.ConnectionReconnectingError, errors.NoServersError, errors.OutboundBufferLimitError,
