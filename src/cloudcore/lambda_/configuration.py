@@ -12,6 +12,7 @@ from typing import Any
 
 from cloudcore.errors import ApiError
 from cloudcore.lambda_ import network, snapstart
+from cloudcore.lambda_.on_ray import asked
 from cloudcore.lambda_.runtimes.programs import check as check_runtime
 
 _HONOURED = (
@@ -102,6 +103,8 @@ def _check(configuration: dict[str, Any]) -> None:
     _at_most("ephemeralStorage.size", configuration["EphemeralStorage"]["Size"], _STORAGE_MAX)
     _check_environment(configuration.get("Environment", {}).get("Variables", {}))
     snapstart.check(configuration)
+    if (why := asked.check(configuration)) is not None:
+        raise refused(why)
 
 
 def _at_most(name: str, value: int, high: int) -> None:

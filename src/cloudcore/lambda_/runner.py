@@ -6,16 +6,21 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cloudcore.errors import ClosedError
 from cloudcore.lambda_ import lineage, snapstart
 from cloudcore.lambda_.names import LATEST
+from cloudcore.lambda_.on_ray import asked
 from cloudcore.lambda_.pool import Pool
 from cloudcore.lambda_.registry import Version
 from cloudcore.lambda_.reload import Watched
 from cloudcore.lambda_.runtimes import programs
 from cloudcore.lambda_.snapshots import Taken
 from cloudcore.lambda_.spec import Spec, environment_of
+
+if TYPE_CHECKING:
+    from cloudcore.lambda_.on_ray.hosts import RayPool
 
 _log = logging.getLogger("cloudcore.lambda")
 
@@ -40,14 +45,14 @@ class Runner:
         self._account, self._region, self._idle_s, self._hidden = account, region, idle_s, hidden
         self._secret = secret
         self._lock = threading.Lock()
-        self._pool: Pool | None = None
+        self._pool: Pool | RayPool | None = None
         self._watched: Watched | None = None
         self._closed = self._failed = self._snapshotting = False
         # Calls under way and provisioned environments; the service's lock guards both.
         self.active = self.provisioned = 0
         self.stale = False  # the version changed or went; the service's lock guards it too
 
-    def pool(self) -> Pool:
+    def pool(self) -> Pool | RayPool:
         """The version's environments."""
         with self._lock:
             if self._closed:
@@ -56,7 +61,7 @@ class Runner:
                 spec = self._spec()
                 if self.version.directory:
                     self._watched = Watched(spec.root)  # before anything is loaded from it
-                self._pool = Pool(spec, idle_s=self._idle_s)
+                self._pool = _pool_of(spec)(spec, idle_s=self._idle_s)
             elif self._watched is not None and self._watched.changed():
                 self._pool.renew()
             return self._pool
@@ -145,3 +150,12 @@ class Runner:
         ours = environment_of(spec, self._region, self._endpoint_url(), self._account, self._secret)
         spec.environment = ours | group
         return spec
+
+
+def _pool_of(spec: Spec) -> type[Pool] | type[RayPool]:
+    """What runs it: processes of this one, or Ray."""
+    if asked.VARIABLE not in spec.environment:
+        return Pool
+    from cloudcore.lambda_.on_ray.hosts import RayPool
+
+    return RayPool
