@@ -177,12 +177,11 @@ static void validate(cc_segment *segment, bool *torn_out) {
             segment->end = offset;
         }
     }
-    uint64_t doubtful = 0; /* an unused tail is zero, or stale bytes of another epoch */
+    *torn_out = false; /* an unused tail is zero, or stale bytes of another epoch */
     if (segment->end + RECORD_HEADER <= segment->size) {
         memcpy(&header, segment->data + segment->end, RECORD_HEADER);
-        doubtful = header.epoch == segment->epoch;
+        *torn_out = header.epoch == segment->epoch;
     }
-    *torn_out = doubtful != 0 || offset != segment->end;
 }
 
 bool cc_segment_header_read(const uint8_t *head, uint64_t size, const char *name, uint64_t *epoch_out,

@@ -131,25 +131,12 @@ TEST(superblocks_alone) {
     damage_bed_free(&b);
 }
 
-static bool same_files(fault_fs *a, fault_fs *b) {
-    const char *name;
-    for (size_t i = 0; (name = fault_fs_name(a, i)) != NULL; i++) {
-        size_t size = 0, other_size = 0;
-        const uint8_t *bytes = fault_fs_bytes(a, name, &size);
-        const uint8_t *others = fault_fs_bytes(b, name, &other_size);
-        if (strncmp(name, "d/", 2) == 0 &&
-            (others == NULL || size != other_size || memcmp(bytes, others, size) != 0))
-            return false;
-    }
-    return true;
-}
-
 /* One run with a failing allocation or disk; `reached` by the caller. */
 static void check_failed(const damage_bed *b, fault_fs *copy, cc_status status, const cc_salvage *salvage,
                          const cc_error *error, cc_status wanted) {
     CHECK(status == CC_OK || status == wanted || status == CC_ERR_CORRUPT);
     CHECK(status == CC_OK || error->message[0] != 0);
-    CHECK(same_files(b->disk, copy));
+    CHECK(fault_fs_same(b->disk, copy, "d/"));
     if (status == CC_OK && salvage != NULL)
         (void)check_made(b, copy, salvage);
 }

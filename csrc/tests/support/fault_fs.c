@@ -445,6 +445,18 @@ const char *fault_fs_name(const fault_fs *disk, size_t index) {
     return index < disk->live.count ? disk->live.entries[index].path : NULL;
 }
 
+bool fault_fs_same(const fault_fs *a, const fault_fs *b, const char *prefix) {
+    for (size_t i = 0; i < a->live.count; i++) {
+        const name_entry *own = &a->live.entries[i];
+        inode *const *other = find((name_table *)(uintptr_t)&b->live, own->path);
+        if (strncmp(own->path, prefix, strlen(prefix)) == 0 &&
+            (other == NULL || (*other)->size != own->node->size ||
+             memcmp((*other)->live, own->node->live, own->node->size) != 0))
+            return false;
+    }
+    return true;
+}
+
 fault_fs *fault_fs_kill(const fault_fs *disk) {
     fault_fs *image = fault_fs_new();
     for (size_t i = 0; i < disk->live.count; i++) {

@@ -39,5 +39,7 @@ void fault_fs_set(fault_fs *disk, const char *path, const void *data, size_t siz
 uint8_t *fault_fs_bytes(fault_fs *disk, const char *path, size_t *size_out);
 /* The `index`-th live name, NULL at the end. */
 const char *fault_fs_name(const fault_fs *disk, size_t index);
+/* Whether `b` has every file of `a` whose name begins with `prefix`, as it is there. */
+bool fault_fs_same(const fault_fs *a, const fault_fs *b, const char *prefix);
 
 #endif
