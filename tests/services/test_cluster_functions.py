@@ -124,6 +124,40 @@ def test_changes_at_both_nodes_at_once_are_all_there(pair: Any) -> None:
     assert len(clients[1].list_tags(Resource=arn)["Tags"]) == 16
 
 
+def test_calls_go_on_while_a_change_waits(pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JetStream takes what one node saves when the test lets it; another node has changed something by then."""
+    a, b = pair
+    create(a.client("lambda"), "goes-on")
+    assert call(a.client("lambda"), "goes-on", {"said": 1})["event"] == 1
+    asked, let = threading.Event(), threading.Event()
+    append = a.node.link.append
+
+    async def slow(subject: str, *rest: Any, **more: Any) -> int:
+        if ".functions.goes-on" in subject and not let.is_set():
+            asked.set()
+            await asyncio.to_thread(let.wait)
+        found: int = await append(subject, *rest, **more)
+        return found
+
+    monkeypatch.setattr(a.node.link, "append", slow)
+    change = threading.Thread(
+        target=lambda: a.lambda_.run("UpdateFunctionConfiguration", {"FunctionName": "goes-on", "Description": "changed"})
+    )
+    change.start()
+    try:
+        assert asked.wait(60)
+        for said in range(3):
+            assert call(a.client("lambda"), "goes-on", {"said": said})["event"] == said
+        other = {"FunctionName": "goes-on", "Timeout": 17}
+        b.client("lambda").update_function_configuration(**other)
+        assert call(a.client("lambda"), "goes-on", {"said": 3})["event"] == 3 and change.is_alive()
+    finally:
+        let.set()
+        change.join(60)
+    found = b.client("lambda").get_function_configuration(FunctionName="goes-on")
+    assert (found["Description"], found["Timeout"]) == ("changed", 17)
+
+
 def test_a_call_goes_to_a_node_with_room(pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = pair
     client = a.client("lambda")

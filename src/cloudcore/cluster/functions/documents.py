@@ -5,17 +5,21 @@ its memory, and appends with the last sequence that it has followed as the expec
 document has seen all that was changed before, or is refused (StaleError) and has to look again.
 
 Thread rule: any call from any thread but the link's loop. A lock that is the service's own guards what is in
-memory, so that what an operation that holds it looked at is what it is saved upon.
+memory. Within change() only one thread changes documents, and nothing that others changed is taken up: what
+an operation looked at is what it is saved upon. While JetStream is slow to take what is saved, the lock is let
+go, and calls of functions go on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
 import json
 import logging
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -29,6 +33,7 @@ Document = dict[str, Any]
 Take = Callable[[str, str, Document | None], None]
 """(kind, name, document, None for one that went)"""
 _SAVE_S = 6.0
+_HOLD_S, _LOOK_S = 0.05, 0.005  # an append that takes longer is waited for without the lock
 _REACH_S = 10.0
 _DOCUMENT_MAX = (1 << 20) - 8192
 
@@ -43,6 +48,8 @@ class Documents:
         self._kinds: dict[str, dict[str, Document]] = {}
         self._reached = 0
         self._moved = threading.Condition()
+        self._changing = threading.RLock()
+        self._changer = 0  # the thread that is within change()
         self._following: asyncio.Task[None] | None = None
         self._taken: Take
 
@@ -78,6 +85,26 @@ class Documents:
             if not self._moved.wait_for(lambda: self._reached >= sequence, _REACH_S):
                 raise Lost("this node is behind with the changes of functions")
 
+    @contextlib.contextmanager
+    def change(self) -> Iterator[None]:
+        """One operation that saves documents, from what it looks at first to what it saves last; the lock is
+        not held yet."""
+        with self._changing:
+            before, self._changer = self._changer, threading.get_ident()
+            try:
+                yield
+            finally:
+                self._changer = before
+
+    def run(self, append: Coroutine[Any, Any, int]) -> int:
+        """What an append gives; within change() the lock, which is held, is let go for as long as that takes
+        more than a moment."""
+        told = self._link.start(append)
+        concurrent.futures.wait([told], _HOLD_S)
+        while self._changer == threading.get_ident() and not told.done():
+            self._moved.wait(_LOOK_S)
+        return told.result()
+
     def save(self, kind: str, name: str, document: Document | None) -> None:
         """Make `document` what the name stands for, None: nothing. Raises StaleError, ApiError, FullError."""
         data = b"" if document is None else zlib.compress(json.dumps(document).encode(), 6)
@@ -88,8 +115,7 @@ class Documents:
             )
         subject = f"{self._subject}.{kind}.{_token(name)}"
         with self._moved:
-            work = self._link.append(subject, data, {}, _SAVE_S, fence=self._reached)
-            self._reached = self._link.run(work)
+            self._reached = self.run(self._link.append(subject, data, {}, _SAVE_S, fence=self._reached))
             self._put(kind, name, document)
             self._moved.notify_all()
 
@@ -129,7 +155,7 @@ class Documents:
             kind, name = message.subject.removeprefix(f"{self._subject}.").split(".", 1)
             sequence = message.metadata.sequence.stream
             document = json.loads(zlib.decompress(message.data)) if message.data else None
-            with self._moved:
+            with self._changing, self._moved:
                 if sequence <= self._reached:  # this node's own
                     continue
                 self._put(kind, unquote(name), document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -109,7 +110,8 @@ class ClusterLambda(Lambda):
         return ClusterSchedules(self)
 
     def _begin_mappings(self) -> ClusterMappings:
-        return ClusterMappings(self, self._node, Places(self._node.link, self.account, self.region))
+        places = Places(self._node.link, self.account, self.region, self._documents.run)
+        return ClusterMappings(self, self._node, places)
 
     def _taken(self, kind: str, name: str, document: Document | None) -> None:
         """Another node changed a document; the lock is held."""
@@ -202,10 +204,8 @@ class ClusterLambda(Lambda):
         try:
             for _ in range(_TRIES):
                 self._documents.catch_up()
-                try:
+                with contextlib.suppress(StaleError), self._documents.change():
                     return work()
-                except StaleError:
-                    continue
         except (Lost, FullError) as error:
             words = f"{error}; what was asked for may have happened"
             raise ApiError("ServiceException", words, 500) from None

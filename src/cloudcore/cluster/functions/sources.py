@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,9 @@ Held = dict[str, Any]
 class Places:
     """How far mappings came: a shelf of which only the one who read a place last can move it."""
 
-    def __init__(self, link: Link, account: str, region: str):
-        self._link = link
+    def __init__(self, link: Link, account: str, region: str, run: Callable[[Coroutine[Any, Any, int]], int]):
+        """`run` waits for an append."""
+        self._link, self._run = link, run
         self._stream, self._subject = places_log(account, region), places_subject(account, region)
         self._at: dict[str, int] = {}
         link.run(self._make())
@@ -56,14 +58,12 @@ class Places:
 
     def remove(self, uuid: str) -> None:
         """Forget it, whoever moved it last."""
-        self._link.run(self._link.append(f"{self._subject}.{uuid}", b"", {}, _SAVE_S))
+        self._run(self._link.append(f"{self._subject}.{uuid}", b"", {}, _SAVE_S))
         self._at.pop(uuid, None)
 
     def _append(self, uuid: str, data: bytes) -> None:
         headers = {"Nats-Expected-Last-Subject-Sequence": str(self._at.get(uuid, 0))}
-        self._at[uuid] = self._link.run(
-            self._link.append(f"{self._subject}.{uuid}", data, headers, _SAVE_S)
-        )
+        self._at[uuid] = self._run(self._link.append(f"{self._subject}.{uuid}", data, headers, _SAVE_S))
 
     async def _make(self) -> None:
         await self._link.ensure(self._stream, f"{self._subject}.>", max_msgs_per_subject=1)
