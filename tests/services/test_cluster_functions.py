@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import json
 import threading
 import time
@@ -348,6 +350,18 @@ def elsewhere_client(url: str, service: str) -> Any:
     )
 
 
+def status_of(server: Servers) -> tuple[str, Any]:
+    """What `cluster status` prints, and what it says of the functions in JSON."""
+    from cloudcore.cli.main import main
+
+    said = []
+    for more in ((), ("--json",)):
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            main(["cluster", "status", server.url, *more])
+        said.append(out.getvalue())
+    return said[0], json.loads(said[1])["functions"][0]
+
+
 def test_one_node_runs_a_source_and_another_goes_on(pair: Any, server: Servers, store: LocalObjects, elsewhere: str, witness: Witness) -> None:
     a, b = (cloud.client("lambda") for cloud in pair)
     create(a, "source", SOURCE, Environment={"Variables": {"WITNESS": witness.url}})
@@ -370,10 +384,17 @@ def test_one_node_runs_a_source_and_another_goes_on(pair: Any, server: Servers, 
     until("its place is kept", lambda: "shardId-000000000000" in place()["shards"])
     a.update_event_source_mapping(UUID=made["UUID"], Enabled=False)
     until("nobody runs it", lambda: not runs())
+    assert "nobody runs" not in status_of(server)[0]
     put("k4")
     b.update_event_source_mapping(UUID=made["UUID"], Enabled=True)
     until("it goes on", lambda: "k4" in witness.seen())
     assert witness.times("k1") == witness.times("k3") == 1  # from where it was
+    (runner,) = runs()
+    line = f"mapping {made['UUID']} of {arn}, Enabled, at {runner.node.name}: "
+    until("the environments are told", lambda: f"{runner.node.name}: " in status_of(server)[0] and "source 1 idle" in status_of(server)[0])
+    said, found = status_of(server)
+    assert line in said and f"lambda   000000000000 us-east-1  {found['functions']} functions, 0 schedules, 0 events wait" in said
+    assert found["functions"] == len(a.list_functions()["Functions"])
     a.delete_event_source_mapping(UUID=made["UUID"])
     assert b.list_event_source_mappings()["EventSourceMappings"] == []
 

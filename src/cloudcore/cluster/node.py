@@ -185,6 +185,8 @@ class Node:
             "instance": self.link.instance, "pid": os.getpid(), "url": self.url, "version": VERSION,
             **{name: self.counters.get(name, 0) for name in ("objects", "bytes_out", "retries")},
             "tables": {"/".join(place): each.told_of() for place, each in self._ranges.items()},
+            "functions": {"/".join(place): each.told_of() for place, each in self._functions.items()},
+            "carries": len(self._carriers),
             "failed": self.counters.get("conversion_failed", 0), "expired": self.counters.get("expired", 0),
         }  # fmt: skip
 

@@ -9,8 +9,10 @@ from typing import Any
 from cloudcore.cluster import address
 from cloudcore.cluster.catalogue import Catalogue
 from cloudcore.cluster.cutter import Numbered, load
+from cloudcore.cluster.functions.status import functions
 from cloudcore.cluster.layout import (
     CONSUMER,
+    FUNCTIONS,
     TABLES,
     log_of,
     of_tables_log,
@@ -123,7 +125,8 @@ async def _tables(link: Link, name: str, nodes: list[dict[str, Any]]) -> dict[st
 
 
 def report(servers: str) -> dict[str, Any]:
-    """The whole cluster: servers, nodes, tables, streams, lists of dicts. Raises CloudcoreError."""
+    """The whole cluster: servers, nodes, tables, functions, streams: lists of dicts. Raises
+    CloudcoreError."""
     import time
 
     link = Link(address.parse(servers).servers, "")
@@ -157,8 +160,10 @@ async def _report(link: Link, now: float) -> dict[str, Any]:
             found = {}
         streams.append({**entry, **found})
     tables = [await _tables(link, name, nodes) for name in sorted(await link.streams(f"{TABLES}.>"))]
+    logs = sorted(await link.streams(f"{FUNCTIONS}.>"))
     return {
         "tables": tables,
+        "functions": [await functions(link, name, held, nodes) for name in logs],
         "servers": sorted(url.netloc.rpartition("@")[2] for url in link.nc.servers),
         "replicas": link.replicas,
         "nodes": nodes,

@@ -103,6 +103,11 @@ class Runner:
             return ready, "READY"
         return ready, "FAILED" if self._failed else "IN_PROGRESS"
 
+    def environments(self) -> tuple[int, int]:
+        """How many are idle, how many run a call."""
+        pool = self._pool
+        return (0, 0) if pool is None else (pool.warm, pool.active)
+
     def interrupt(self) -> None:
         """End the calls under way; the callers get ClosedError."""
         with self._lock:

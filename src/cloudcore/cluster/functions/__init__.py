@@ -7,6 +7,7 @@
     events.py     asynchronous events, in a work queue
     sources.py    event source mappings, by leases
     times.py      schedules
+    status.py     what `cloudcore cluster status` says of them
     service.py    Lambda over all that
 
 `docs/internals/cluster.md`.

@@ -6,8 +6,8 @@ document has seen all that was changed before, or is refused (StaleError) and ha
 
 Thread rule: any call from any thread but the link's loop. A lock that is the service's own guards what is in
 memory. Within change() only one thread changes documents, and nothing that others changed is taken up: what
-an operation looked at is what it is saved upon. While JetStream is slow to take what is saved, the lock is let
-go, and calls of functions go on.
+an operation looked at is what it is saved upon. While JetStream is slow to take what is saved, the lock is
+let go, and calls of functions go on.
 """
 
 from __future__ import annotations
