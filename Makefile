@@ -10,7 +10,7 @@ export PATH
 
 SOURCES := $(shell find csrc src CMakeLists.txt pyproject.toml -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help build demo test test-c test-python test-sanitize test-fuzz test-thread test-services test-clients test-console test-crash test-model crash crash-cluster soak fuzz coverage bench format lint clean docs wheel
+.PHONY: help build demo test test-c test-python test-sanitize test-fuzz test-thread test-services test-clients test-console test-crash test-model crash crash-images crash-cluster soak fuzz coverage bench format lint clean docs wheel
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -148,6 +148,12 @@ test-model: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 random operation
 
 crash: $(VENV)/.installed $(VENV)/.destination-tools ## the long kill -9 loops
 	CLOUDCORE_CRASH_CYCLES=1000 $(BIN)/python -m pytest -q -m crash
+
+crash-images: $(VENV)/.test-tools ## power cuts and kills of the store on a simulated disk: 1,000,000 images, 100,000 more under a memory budget
+	cmake --preset dev -G Ninja >/dev/null
+	cmake --build --preset dev -j $(JOBS) --target test_store_crash
+	build/dev/csrc/test_store_crash 1000000
+	build/dev/csrc/test_store_crash 100000 1 budget
 
 crash-cluster: $(VENV)/.installed $(VENV)/.service-tools ## the long loop of kill -9, stalls and partitions of a cluster of three
 	CLOUDCORE_CLUSTER_KILLS=100 $(BIN)/python -m pytest -q -s -m services tests/services/test_cluster_kills.py tests/services/test_cluster_tables_kills.py tests/services/test_cluster_functions_kills.py tests/services/test_cluster_sources_kills.py tests/services/test_cluster_partitions.py

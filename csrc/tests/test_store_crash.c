@@ -1,14 +1,19 @@
 /* test_store_crash.c: power cuts and kills of a store on a simulated disk, checkpoints included.
  *
- * `test_store_crash [images] [seed]`. A run applies a history (support/store_history.h) in mode COMMIT, takes
- * checkpoints between and in the midst of which more is written, and at random changes of the disk, down to half
- * a write, makes an image: what a power cut leaves (synced bytes, a random part of the unsynced sectors and
- * names), or a kill -9. Each image is opened: it must hold exactly the operations of some prefix, none
- * acknowledged missing. Some are written to, and crashed, again. */
+ * `test_store_crash [images] [seed] [budget]`; without arguments some without a memory budget and as many with one.
+ * A run applies a history (support/store_history.h) in mode COMMIT, takes checkpoints between and in the midst of
+ * which more is written, and at random changes of the disk, down to half a write, makes an image: what a power cut
+ * leaves (synced bytes, a random part of the unsynced sectors and names), or a kill -9. Each image is opened: it
+ * must hold exactly the operations of some prefix, none acknowledged missing. Some are written to, and crashed,
+ * again.
+ *
+ * With `budget` the values of a run leave memory for the page file (store/spill.h), all of them or what is over a
+ * drawn budget, and are read from there again; an image is opened with another budget, one in eight without. */
 #include <stdlib.h>
 
 #include "log/internal.h"
 #include "store/checkpoint.h"
+#include "store/spill_internal.h"
 #include "support/check.h"
 #include "support/fault_fs.h"
 #include "support/store_history.h"
@@ -28,7 +33,9 @@ typedef struct {
 static struct {
     uint64_t wanted, images, power_cuts, kills, reopened_again, fell_back, replayed_none;
     uint64_t refused, lost, wrong;
+    uint64_t made_spilled, opened_spilled; /* images made, and opened, with values on the disk alone */
 } figures;
+static bool budgeted;
 
 static uint64_t next_random(uint64_t *state) {
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
@@ -37,13 +44,23 @@ static uint64_t next_random(uint64_t *state) {
     return z ^ z >> 31;
 }
 
-static cc_store *open_on(fault_fs *disk, cc_error *error) {
+/* One byte, so that every value leaves at once, to about what a history takes. */
+static uint64_t budget_of(uint64_t dice) {
+    if (!budgeted || dice % 8 == 0)
+        return 0;
+    return dice % 8 < 4 ? 1 : 200000 + dice / 8 % 1800000;
+}
+
+static uint64_t spilled(const cc_store *store) { return store->spill == NULL ? 0 : store->spill->away_count; }
+
+static cc_store *open_on(fault_fs *disk, uint64_t budget, cc_error *error) {
     cc_store *store = NULL;
     cc_store_options options = {.log = {.fs = fault_fs_table(disk),
                                         .durability = CC_DURABILITY_COMMIT,
                                         .segment_min = 1 << 13,
                                         .segment_max = 1 << 14},
-                                .checkpoint_bytes = UINT64_MAX};
+                                .checkpoint_bytes = UINT64_MAX,
+                                .budget_bytes = budget};
     return cc_store_open("d", &options, &store, error) == CC_OK ? store : NULL;
 }
 
@@ -56,23 +73,33 @@ static void complain(const crash_run *run, const char *what, const cc_error *err
     check.failures_here++;
 }
 
+/* Values that are read for it leave again. */
+static bool matches(const history *h, cc_store *store) {
+    cc_store_lock(store);
+    bool same = history_matches(h, store);
+    cc_store_unlock(store);
+    return same;
+}
+
 static void check_image(crash_run *run, fault_fs *image, bool goes_on) {
     cc_error error = {0};
-    cc_store *store = open_on(image, &error);
+    cc_store *store = open_on(image, budget_of(next_random(&run->random)), &error);
     figures.images++;
     if (store == NULL) {
         figures.refused++;
         complain(run, "refused:", &error);
         return;
     }
-    uint64_t found = history_of(store);
+    /* An operation whose record is in the log may still be moving values out of memory. */
+    uint64_t found = history_of(store), submitted = history_of(run->store);
     history h = *run->h;
-    if (found < run->acknowledged || found > run->h->done) {
+    if (found < run->acknowledged || found > submitted) {
         figures.lost++;
         complain(run, "another prefix", &error);
     }
     history_go_to(&h, found);
-    if (!history_matches(&h, store)) {
+    figures.opened_spilled += spilled(store) != 0;
+    if (!matches(&h, store)) {
         figures.wrong++;
         complain(run, "another content", &error);
     }
@@ -111,6 +138,7 @@ static void watch(void *context) {
         uint64_t acknowledged = run->acknowledged;
         figures.kills += kill;
         figures.power_cuts += !kill;
+        figures.made_spilled += spilled(run->store) != 0;
         check_image(run, image, dice / 256 % 40 == 0);
         run->acknowledged = acknowledged;
         fault_fs_free(image);
@@ -141,31 +169,50 @@ static void live(crash_run *run) {
         }
         if (dice / 4 % (run->life == 0 ? 150 : 30) == 0)
             CHECK_OK(cc_store_checkpoint(run->store, NULL));
+        if (budgeted && dice / 1024 % 100 == 0)
+            CHECK(matches(run->h, run->store));
     }
     fault_fs_watch(run->disk, NULL, NULL);
 }
 
-int main(int argc, char **argv) {
-    figures.wanted = argc > 1 ? strtoull(argv[1], NULL, 10) : 3000;
-    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    check.running = "crash images";
+static void make_images(uint64_t wanted, uint64_t seed) {
+    memset(&figures, 0, sizeof figures);
+    figures.wanted = wanted;
     for (; figures.images < figures.wanted && check.failures_here == 0; seed++) {
         history h = {.seed = seed, .large_in = seed % 2 ? 60 : 0};
         crash_run run = {.h = &h, .disk = fault_fs_new(), .random = seed, .image_in = 25};
         cc_error error = {0};
-        run.store = open_on(run.disk, &error);
+        run.store = open_on(run.disk, budgeted ? budget_of(seed % 7 + 1) : 0, &error);
         CHECK(run.store != NULL);
         live(&run);
         CHECK_OK(cc_store_close(run.store, NULL));
         fault_fs_free(run.disk);
     }
     printf(
-        "%llu crash images (%llu power cuts, %llu kills; %llu went on): %llu refused, %llu lost, %llu wrong; "
+        "%llu crash images%s (%llu power cuts, %llu kills; %llu went on): %llu refused, %llu lost, %llu wrong; "
         "%llu fell back a checkpoint\n",
-        (unsigned long long)figures.images, (unsigned long long)figures.power_cuts,
-        (unsigned long long)figures.kills, (unsigned long long)figures.reopened_again,
-        (unsigned long long)figures.refused, (unsigned long long)figures.lost,
-        (unsigned long long)figures.wrong, (unsigned long long)figures.fell_back);
+        (unsigned long long)figures.images, budgeted ? " under a memory budget" : "",
+        (unsigned long long)figures.power_cuts, (unsigned long long)figures.kills,
+        (unsigned long long)figures.reopened_again, (unsigned long long)figures.refused,
+        (unsigned long long)figures.lost, (unsigned long long)figures.wrong,
+        (unsigned long long)figures.fell_back);
+    if (!budgeted)
+        return;
+    printf("%llu of them made, %llu opened with values on the disk alone\n",
+           (unsigned long long)figures.made_spilled, (unsigned long long)figures.opened_spilled);
+    CHECK(figures.made_spilled > figures.images / 2 && figures.opened_spilled > figures.images / 3);
+}
+
+int main(int argc, char **argv) {
+    uint64_t wanted = argc > 1 ? strtoull(argv[1], NULL, 10) : 3000;
+    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    check.running = "crash images";
+    budgeted = argc > 3;
+    make_images(wanted, seed);
+    if (argc == 1) {
+        budgeted = true;
+        make_images(wanted, seed);
+    }
     printf("%s\n", check.failures_here == 0 ? "1 passed, 0 failed" : "0 passed, 1 failed");
     return check.failures_here != 0;
 }
