@@ -10,8 +10,10 @@ uint64_t cc_store_partition_hash(const cc_store *store, cc_bytes partition) {
 }
 
 uint64_t cc_store_key_hash(const cc_store *store, uint64_t partition_hash, cc_bytes sort) {
+    /* Checkpoints and scans give items in the order of partition hashes. The index parts keys by top bits: keys that
+     * come in the order of theirs would all lie in one segment's part and be chained. */
     if (sort.size == 0)
-        return partition_hash;
+        return partition_hash * UINT64_C(0x9e3779b97f4a7c15);
     return cc_hash64(sort.data, sort.size, partition_hash ^ store->seed) & store->hash_mask;
 }
 

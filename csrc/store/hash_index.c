@@ -227,3 +227,15 @@ void cc_hash_index_remove(cc_hash_index *index, uint64_t hash, const cc_cell *ce
         }
     }
 }
+
+size_t cc_hash_index_chained(const cc_hash_index *index) {
+    size_t chained = 0, entries = index->directory == NULL ? 0 : (size_t)1 << index->depth;
+    for (size_t i = 0; i < entries; i++) {
+        const cc_hash_segment *segment = index->directory[i];
+        if (i != 0 && segment == index->directory[i - 1])
+            continue;
+        for (; segment->overflow != NULL; segment = segment->overflow)
+            chained++;
+    }
+    return chained;
+}

@@ -7,7 +7,8 @@
  * Growth is one segment at a time: a full segment splits in two (about 200 slots move), the
  * directory doubles when the segment was as deep as it; no moment rehashes everything.
  * Within a segment: linear probing by low bits, deletion shifts back, so there are no tombstones.
- * Keys that a split cannot part (equal hashes) go to a chain of overflow segments.
+ * Keys that a split cannot part (equal hashes) go to a chain of overflow segments; so would keys that come in the
+ * order of their hashes, which cc_store_key_hash sees to.
  *
  * Invariants: count <= FILL; a segment of depth d is pointed to by 2^(depth-d) neighbouring
  * directory entries; a key lies in the first segment of its chain that had room.
@@ -40,5 +41,7 @@ CC_MUST_CHECK cc_status cc_hash_index_insert(cc_hash_index *index, uint64_t hash
 /* `from` must be in the index. */
 void cc_hash_index_replace(cc_hash_index *index, uint64_t hash, const cc_cell *from, cc_cell *to);
 void cc_hash_index_remove(cc_hash_index *index, uint64_t hash, const cc_cell *cell);
+/* Overflow segments, which only equal hashes should need: for tests, every segment is looked at. */
+size_t cc_hash_index_chained(const cc_hash_index *index);
 
 #endif

@@ -96,6 +96,28 @@ TEST(reopened_with_equal_hashes) {
     }
 }
 
+/* Keys without sort bytes come back in the order of their hashes: a get stays one look at one segment. */
+TEST(reopened_in_the_order_of_hashes) {
+    enum { KEYS = 20000 };
+    fault_fs *disk = fault_fs_new();
+    cc_store *store = open_on(disk, 0);
+    cc_space *space;
+    cc_log_ticket ticket;
+    CHECK_OK(cc_space_create(store, cc_bytes_text("t"), cc_bytes_text(""), &space, NULL));
+    for (uint32_t i = 0; i < KEYS; i++) {
+        cc_change change = {CC_CHANGE_PUT, space, {cc_bytes_of(&i, sizeof i), {NULL, 0}}, {NULL, 0}};
+        CHECK_OK(cc_store_write(store, &change, 1, &ticket, NULL));
+    }
+    CHECK_EQ(cc_hash_index_chained(&space->index), 0);
+    checkpoint(store);
+    store = reopen(store, disk, 0);
+    space = cc_space_at(store, 0);
+    CHECK_EQ(space->item_count, KEYS);
+    CHECK_EQ(cc_hash_index_chained(&space->index), 0);
+    CHECK_OK(cc_store_close(store, NULL));
+    fault_fs_free(disk);
+}
+
 /* ---- writers at every moment of a checkpoint ---- */
 typedef struct {
     history *h;
@@ -461,6 +483,7 @@ TEST(threads_beside_the_checkpointer) {
 int main(void) {
     RUN(reopened_from_checkpoints);
     RUN(reopened_with_equal_hashes);
+    RUN(reopened_in_the_order_of_hashes);
     RUN(writers_beside_a_checkpoint);
     RUN(the_log_is_recycled);
     RUN(other_readers_hold_the_log);
