@@ -404,3 +404,4 @@ cdef class Columns:
 
 include "infer.pxi"
 include "parquet.pxi"
+include "transform.pxi"

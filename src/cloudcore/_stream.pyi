@@ -21,6 +21,21 @@ def decode_put_records(body: bytes) -> tuple[str, bytes, int]:
     base64 decoded straight into the payload. ApiError in AWS's words when it is malformed or too large
     (500 records, 4 MiB in all, 1,024,000 bytes a record)."""
 
+def transform_event(
+    head: bytes, data_name: bytes, origin_name: bytes, sequences: Sequence[int], parts: list[int] | None,
+    arrivals: list[int], records: list[bytes], origins: list[bytes] | None,
+) -> bytes:
+    """The event of a transform: `head`, which ends inside the list of records, each record with its id (of
+    its sequence number and part), its time of arrival in ms, its data as base64 and where it came from, if
+    that is told, and the event's end."""
+
+def transform_answer(
+    answer: Buffer, data_name: bytes, sequences: Sequence[int], parts: list[int] | None
+) -> tuple[list[Any], dict[int, bytes]] | None:
+    """What a transform's answer says of the records that were sent, in order: the new data, or None for one
+    that is Dropped; by index the JSON of each that is neither Ok with data nor Dropped. None when the answer
+    has another form than these records in this order, or is no JSON."""
+
 def gzip_member(deflated: Buffer, crc32: int, size: int) -> bytes:
     """A GZIP member (RFC 1952, mtime 0) around raw deflate data of `size` bytes with that CRC-32."""
 

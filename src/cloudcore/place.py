@@ -133,7 +133,7 @@ class Place:
                 self.account,
                 self.region,
                 objects=self.objects,
-                invoke=lambda function, payload: self.lambda_.invoke(function, payload),
+                invoke=lambda function, payload: self.lambda_.invoke(function, payload, checked=True),
                 clock=self._root.clock,
                 reach=self._root.reach,
                 quotas=self._root.quotas,

@@ -81,14 +81,15 @@ def _through(processing: Processing, pieces: list[Piece]) -> tuple[list[Piece], 
 
     work = Work(0, sequences=[])
     for piece in pieces:
-        for sequence, found in zip(piece.sequences, split(piece.payload), strict=True):
-            record = bytes(found)
-            if not processing.has_room(work, record):
+        records, begin = split(piece.payload), 0
+        while begin < len(records):
+            end = begin + processing.fill(work, records[begin:], piece.arrival_ms, None)
+            assert work.sequences is not None
+            work.sequences += piece.sequences[begin:end]
+            if end < len(records):
                 run(work)
                 work = Work(0, sequences=[])
-            processing.add(work, record, piece.arrival_ms)
-            assert work.sequences is not None
-            work.sequences.append(sequence)
+            begin = end
     if work.records:
         run(work)
     return done, failures, counts

@@ -237,14 +237,12 @@ class Pipeline(Turning):
                     return record
                 full = True
                 break
-            records = split(record.payload)
+            begin = max(0, work.last + 1 - record.first)
+            records = split(record.payload)[begin : cut + 1 - record.first if cut else None]
             origins = getattr(record, "origins", None)
-            for at in range(max(0, work.last + 1 - record.first), len(records)):
-                origin = origins.text(at) if origins else b""
-                if not self.processing.has_room(work, records[at], origin) or (cut and work.last >= cut):
-                    full = True
-                    break
-                self.processing.add(work, records[at], record.time_ms, origin)
+            told = [origins.text(begin + at) for at in range(len(records))] if origins else None
+            full = self.processing.fill(work, records, record.time_ms, told) < len(records)
+            full = full or (bool(cut) and work.last >= cut)
             if work.last >= last:
                 backups.append((record.first, last, len(record.payload), record.time_ms))
             if full:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import orjson
@@ -11,9 +11,9 @@ import orjson
 from cloudcore.clock import Clock
 from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.processing.expand import expand
-from cloudcore.firehose.processing.function import REQUEST_BYTES_MAX, Caller, request_bytes
+from cloudcore.firehose.processing.function import REQUEST_BYTES_MAX, Caller, Fate, Keyed, request_bytes
 from cloudcore.firehose.processing.partition import Partitions
-from cloudcore.firehose.processing.work import Group, Item, Processed, Refused, Work
+from cloudcore.firehose.processing.work import Group, Items, Processed, Refused, Work
 from cloudcore.firehose.sources.origins import Told
 
 _FAILED = "error:processing-failed"
@@ -51,20 +51,26 @@ class Processing:
         self._arn = function.arn if function else None
         self._expands = config.processors.decompress or config.processors.split is not None
 
-    def has_room(self, work: Work, record: bytes, origin: bytes = b"") -> bool:
-        """Whether one more record fits the pass."""
-        if not work.records:
-            return True
-        grown = work.request_bytes + request_bytes(len(record), len(origin))
-        return work.size + len(record) <= self.buffer_bytes and grown <= REQUEST_BYTES_MAX
-
-    def add(self, work: Work, record: bytes, arrival_ms: int, origin: bytes = b"") -> None:
-        if origin:
-            work.origins[work.first + len(work.records)] = origin
-        work.records.append(record)
-        work.arrivals.append(arrival_ms)
-        work.size += len(record)
-        work.request_bytes += request_bytes(len(record), len(origin))
+    def fill(self, work: Work, records: list[bytes], arrival_ms: int, origins: list[bytes] | None) -> int:
+        """Add records that arrived together while they fit the pass; how many did. The first always does."""
+        size, count = sum(map(len, records)), len(records)
+        grown = work.request_bytes + request_bytes(size, 0, count)
+        if origins is None and work.size + size <= self.buffer_bytes and grown <= REQUEST_BYTES_MAX:
+            work.records += records
+            work.arrivals += [arrival_ms] * count
+            work.size, work.request_bytes = work.size + size, grown
+            return count
+        for at, record in enumerate(records):
+            origin = origins[at] if origins else b""
+            grown = work.request_bytes + request_bytes(len(record), len(origin))
+            if work.records and (work.size + len(record) > self.buffer_bytes or grown > REQUEST_BYTES_MAX):
+                return at
+            if origin:
+                work.origins[work.first + len(work.records)] = origin
+            work.records.append(record)
+            work.arrivals.append(arrival_ms)
+            work.size, work.request_bytes = work.size + len(record), grown
+        return count
 
     def run(self, work: Work) -> Processed:
         """Send the records through every processor and sort them into lanes."""
@@ -72,75 +78,90 @@ class Processing:
         out = Processed()
         self._partitions.begin()
         items = self._items(work, groups, out)
-        if self._caller is not None and work.origins:
-            for item in items:
-                item.origin = work.origins.get(item.sequence, b"")
         if self._caller is None:
-            for item in items:
-                self._place(groups, out, item, item.data, _NO_KEYS, 1)
+            self._sort(groups, out, items, list(items.data), 1)
         else:
-            for item, reply in zip(items, self._caller.call(items), strict=True):
-                if reply.refused is not None:
-                    self._fail(groups, out, item, reply.refused, reply.attempts)
-                elif reply.data is None:
-                    out.dropped += 1
-                else:
-                    self._place(groups, out, item, reply.data, reply.keys, reply.attempts)
+            if work.origins:
+                items.origins = [work.origins.get(sequence, b"") for sequence in items.sequences]
+            for some, fates, attempts in self._caller.call(items):
+                self._sort(groups, out, some, fates, attempts)
         out.groups = list(groups.values())
         return out
 
-    def _place(
-        self, groups: dict[str, Group], out: Processed, item: Item, data: bytes, keys: dict[str, Any],
-        attempts: int,
-    ) -> None:  # fmt: skip
-        try:
-            lane, keys, data = self._partitions.place(data, keys)
-        except Refused as refused:
-            self._fail(groups, out, item, refused, attempts)
+    def _sort(
+        self, groups: dict[str, Group], out: Processed, items: Items, fates: list[Fate], attempts: int
+    ) -> None:
+        """Each record to its lane, or to the failed ones."""
+        if self._partitions.one_lane and all(type(fate) is bytes for fate in fates):
+            self._keep(groups, out, "data", _NO_KEYS, fates, items.sequences)
             return
+        for at, fate in enumerate(fates):
+            if fate is None:
+                out.dropped += 1
+                continue
+            try:
+                if isinstance(fate, Refused):
+                    raise fate
+                data, given = (fate.data, fate.keys) if isinstance(fate, Keyed) else (fate, _NO_KEYS)
+                lane, keys, data = self._partitions.place(data, given)
+            except Refused as refused:
+                self._fail(groups, out, items, at, refused, attempts)
+                continue
+            self._keep(groups, out, lane, keys, [data], items.sequences[at : at + 1])
+
+    def _keep(
+        self, groups: dict[str, Group], out: Processed, lane: str, keys: dict[str, str],
+        records: list[Any], sequences: Sequence[int],
+    ) -> None:  # fmt: skip
+        """Put records into a lane."""
         group = groups.get(lane)
         if group is None:
             group = groups[lane] = Group(lane, keys)
-        group.records.append(data + self._delimiter if self._delimiter else data)
-        group.sequences.append(item.sequence)
-        out.ok += 1
+        group.records += [data + self._delimiter for data in records] if self._delimiter else records
+        group.sequences += sequences
+        out.ok += len(records)
 
-    def _items(self, work: Work, groups: dict[str, Group], out: Processed) -> list[Item]:
+    def _items(self, work: Work, groups: dict[str, Group], out: Processed) -> Items:
         """The records on their way: as they are, or decompressed and taken apart."""
         numbers = range(work.first, work.last + 1) if work.sequences is None else work.sequences
-        arrived = zip(numbers, work.records, work.arrivals, strict=True)
+        whole = Items(numbers, work.arrivals, work.records)
         if not self._expands:
-            return [Item(sequence, at, data) for sequence, data, at in arrived]
-        items = []
-        for sequence, record, at in arrived:
+            return whole
+        out_of: list[int] = []
+        numbered: list[int] = []
+        items = Items(out_of, [], [], numbered)
+        for at, record in enumerate(work.records):
             try:
                 parts = expand(record, self._processors)
             except Refused as refused:
-                self._fail(groups, out, Item(sequence, at, record), refused, 1)
+                self._fail(groups, out, whole, at, refused, 1)
                 continue
             out.dropped += not parts
-            items += [Item(sequence, at, data, part) for part, data in enumerate(parts)]
+            out_of += [numbers[at]] * len(parts)
+            numbered += range(len(parts))
+            items.arrivals_ms += [work.arrivals[at]] * len(parts)
+            items.data += parts
         return items
 
     def _fail(
-        self, groups: dict[str, Group], out: Processed, item: Item, refused: Refused, attempts: int
+        self, groups: dict[str, Group], out: Processed, items: Items, at: int, refused: Refused, attempts: int
     ) -> None:
         """A failure line with the original bytes, in the order in which AWS writes its members."""
         group = groups.get(_FAILED)
         if group is None:
             group = groups[_FAILED] = Group(_FAILED, {})
         line = {
-            "rawData": b64encode(item.data).decode(),
+            "rawData": b64encode(items.data[at]).decode(),
             "errorCode": refused.code,
             "errorMessage": str(refused),
             "attemptsMade": attempts,
-            "arrivalTimestamp": item.arrival_ms,
+            "arrivalTimestamp": items.arrivals_ms[at],
             "attemptEndingTimestamp": self._clock.now_ms(),
         }
         if self._arn is not None:
             line["lambdaARN"] = self._arn
         group.records.append(orjson.dumps(line) + b"\n")
-        group.sequences.append(item.sequence)
+        group.sequences.append(items.sequences[at])
         out.failed += 1
         if self._on_failed:
-            self._on_failed(item.sequence, refused.code, str(refused), item.data)
+            self._on_failed(items.sequences[at], refused.code, str(refused), items.data[at])

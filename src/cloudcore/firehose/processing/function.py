@@ -12,13 +12,15 @@ import binascii
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import orjson
 
+from cloudcore._stream import transform_answer, transform_event
 from cloudcore.errors import ApiError
 from cloudcore.firehose.processing.config import Function
-from cloudcore.firehose.processing.work import Item, Refused
+from cloudcore.firehose.processing.work import Items, Refused
 from cloudcore.firehose.records import record_id
 from cloudcore.firehose.sources.origins import Told
 
@@ -29,18 +31,20 @@ _RETRY_FIRST_S, _RETRY_MAX_S = 0.1, 5.0
 
 
 @dataclass(slots=True)
-class Reply:
-    """What became of one item: its new data, or None when it was dropped, or why it was refused."""
+class Keyed:
+    """New data of a record, and the keys that came with it."""
 
-    data: bytes | None = None
+    data: bytes
     keys: dict[str, Any] = field(default_factory=dict)
-    refused: Refused | None = None
-    attempts: int = 1
 
 
-def request_bytes(size: int, origin: int = 0) -> int:
-    """What a record of `size` bytes adds to a request, with so many bytes about its origin."""
-    return size * 4 // 3 + _RECORD_OVERHEAD + (origin and origin + _ORIGIN_OVERHEAD)
+Fate = bytes | Keyed | Refused | None
+"""What became of a record: its new data, why it was refused, or None when it was dropped."""
+
+
+def request_bytes(size: int, origin: int = 0, count: int = 1) -> int:
+    """What `count` records of `size` bytes together add to a request, with what tells their origin."""
+    return size * 4 // 3 + count * _RECORD_OVERHEAD + (origin and origin + count * _ORIGIN_OVERHEAD)
 
 
 class Caller:
@@ -56,40 +60,38 @@ class Caller:
             told.head, orjson.dumps(stream_arn), orjson.dumps(region),
         )  # fmt: skip
 
-    def call(self, items: list[Item]) -> Iterator[Reply]:
-        """A reply for each item, in order. Items that do not fit one request go in several."""
+    def call(self, items: Items) -> Iterator[tuple[Items, list[Fate], int]]:
+        """What became of each, in order: some of the items, as many fates, and the attempts that it took.
+        What does not fit one request goes in several."""
+        origins = items.origins or [b""] * len(items.data)
+        size = request_bytes(sum(map(len, items.data)), sum(map(len, origins)), len(origins))
+        if size <= REQUEST_BYTES_MAX:
+            yield items, *self._batch(items)
+            return
         start = 0
-        while start < len(items):
-            end, size = start, 0
-            while end < len(items) and (
-                end == start or size + _request_bytes(items[end]) <= REQUEST_BYTES_MAX
-            ):
-                size += _request_bytes(items[end])
+        sizes = [request_bytes(len(data), len(o)) for data, o in zip(items.data, origins, strict=True)]
+        while start < len(sizes):
+            end, size = start + 1, sizes[start]
+            while end < len(sizes) and size + sizes[end] <= REQUEST_BYTES_MAX:
+                size += sizes[end]
                 end += 1
-            yield from self._batch(items[start:end])
+            some = items.between(start, end)
+            yield some, *self._batch(some)
             start = end
 
-    def _batch(self, items: list[Item]) -> Iterator[Reply]:
-        identities = [record_id(item.sequence, item.part) for item in items]
+    def _batch(self, items: Items) -> tuple[list[Fate], int]:
         try:
-            replies, attempts = self._call(items, identities)
+            return self._call(items)
         except Refused as refused:
-            for _ in items:
-                yield Reply(refused=refused, attempts=refused.attempts)
-            return
-        for identity in identities:
-            try:
-                yield _fate(replies.get(identity), self._told.data)
-            except Refused as refused:
-                yield Reply(refused=refused, attempts=attempts)
+            return [refused] * len(items.data), refused.attempts
 
-    def _call(self, items: list[Item], identities: list[str]) -> tuple[dict[str, Any], int]:
-        """The replies by record id. Raises Refused when every attempt failed."""
-        event = self._event(items, identities)
+    def _call(self, items: Items) -> tuple[list[Fate], int]:
+        """Raises Refused when every attempt failed."""
+        event = self._event(items)
         pause = _RETRY_FIRST_S
         for attempt in range(1, self._function.retries + 2):
             try:
-                return self._attempt(event, attempt), attempt
+                return self._read(self._attempt(event, attempt), items, attempt), attempt
             except Refused as refused:
                 if attempt > self._function.retries or refused.code == "Lambda.ResourceNotFound":
                     raise
@@ -97,7 +99,15 @@ class Caller:
             pause = min(pause * 2, _RETRY_MAX_S)
         raise AssertionError("unreachable")
 
-    def _attempt(self, event: bytes, attempt: int) -> dict[str, Any]:
+    def _event(self, items: Items) -> bytes:
+        head = b'{"invocationId":"%s",' % str(uuid.uuid4()).encode() + self._head
+        return transform_event(
+            head, self._told.data.encode(), self._told.origin, items.sequences, items.parts,
+            items.arrivals_ms, items.data, items.origins,
+        )  # fmt: skip
+
+    def _attempt(self, event: bytes, attempt: int) -> bytes:
+        """The answer of one invocation. Raises Refused."""
         try:
             result = self._invoke(self._function.arn, event)
         except ApiError as error:
@@ -114,42 +124,42 @@ class Caller:
                 "Lambda.FunctionError",
                 "The Lambda function was successfully invoked but it returned an error result.", attempt,
             )  # fmt: skip
+        payload: bytes = result.payload
+        return payload
+
+    def _read(self, payload: bytes, items: Items, attempt: int) -> list[Fate]:
+        """What an answer says of the records that were sent. Raises Refused for one that is no answer."""
+        member = self._told.data
+        usual = transform_answer(payload, member.encode(), items.sequences, items.parts)
         try:
-            answer = orjson.loads(result.payload)
+            if usual is not None:
+                fates, others = usual
+                for at, text in others.items():
+                    fates[at] = _fate(orjson.loads(text), member)
+                return fates
             replies: dict[str, Any] = {}
-            for reply in answer["records"]:
+            for reply in orjson.loads(payload)["records"]:
                 identity = reply["recordId"]
                 replies[identity] = {"result": "__doubled__"} if identity in replies else reply
-            return replies
         except (orjson.JSONDecodeError, KeyError, TypeError):
             raise Refused(
                 "Lambda.JsonProcessingException",
                 "There was an error parsing returned records from the Lambda function. Ensure that the "
                 "returned records follow the status model required by Amazon Data Firehose.", attempt,
             ) from None  # fmt: skip
-
-    def _event(self, items: list[Item], identities: list[str]) -> bytes:
-        data = self._told.data.encode()
-        records = [
-            b'{"recordId":"%s","approximateArrivalTimestamp":%d,"%s":"%s"%s}'
-            % (
-                identity.encode(),
-                item.arrival_ms,
-                data,
-                binascii.b2a_base64(item.data, newline=False),
-                b',"%s":%s' % (self._told.origin, item.origin) if item.origin else b"",
-            )
-            for item, identity in zip(items, identities, strict=True)
-        ]
-        return b'{"invocationId":"%s",' % str(uuid.uuid4()).encode() + self._head + b",".join(records) + b"]}"
+        parts = items.parts or repeat(None)
+        return [_fate(replies.get(identity), member) for identity in map(record_id, items.sequences, parts)]
 
 
-def _request_bytes(item: Item) -> int:
-    return request_bytes(len(item.data), len(item.origin))
-
-
-def _fate(reply: Any, member: str) -> Reply:
+def _fate(reply: Any, member: str) -> Fate:
     """What became of a record; its new data is the reply's `member`."""
+    try:
+        return _judge(reply, member)
+    except Refused as refused:
+        return refused
+
+
+def _judge(reply: Any, member: str) -> Fate:
     if reply is None:
         raise Refused(
             "Lambda.MissingRecordId",
@@ -158,7 +168,7 @@ def _fate(reply: Any, member: str) -> Reply:
         )
     result = reply.get("result")
     if result == "Dropped":
-        return Reply()
+        return None
     if result == "ProcessingFailed":
         raise Refused("Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record")
     if result == "__doubled__":
@@ -183,4 +193,4 @@ def _fate(reply: Any, member: str) -> Reply:
     for member in ("partitionKeys", "otfMetadata"):
         given = metadata.get(member) if isinstance(metadata, dict) else None
         keys.update(given if isinstance(given, dict) else {})
-    return Reply(raw, keys)
+    return Keyed(raw, keys) if keys else raw

@@ -22,6 +22,7 @@ class Partitions:
     def __init__(self, config: Config, clock: Clock, open_lanes: Callable[[], Collection[str]]):
         self._config, self._clock, self._open_lanes = config, clock, open_lanes
         self._needed = config.data.prefix.partition_keys
+        self.one_lane = not self._needed  # whatever a record says
         self._query = config.processors.query
         self._known: dict[tuple[str, ...], tuple[str, dict[str, str]]] = {}  # whose names were checked
         self._batch: set[str] = set()  # lanes that the batch under way has

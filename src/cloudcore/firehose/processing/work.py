@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -25,15 +26,23 @@ class Work:
 
 
 @dataclass(slots=True)
-class Item:
-    """One record on its way: `sequence` is the source record it came from, `part` its number of those that
-    came out of that one, None when it is the record itself."""
+class Items:
+    """Records on their way, one list for each thing that is known of them: `sequences` are the source records
+    they came from, `parts` their numbers among those that came out of one, None when they are the records
+    themselves, `origins` where a source's records came from, as JSON."""
 
-    sequence: int
-    arrival_ms: int
-    data: bytes
-    part: int | None = None
-    origin: bytes = b""
+    sequences: Sequence[int]
+    arrivals_ms: list[int]
+    data: list[bytes]
+    parts: list[int] | None = None
+    origins: list[bytes] | None = None
+
+    def between(self, begin: int, end: int) -> Items:
+        """Some of them."""
+        return Items(
+            self.sequences[begin:end], self.arrivals_ms[begin:end], self.data[begin:end],
+            self.parts and self.parts[begin:end], self.origins and self.origins[begin:end],
+        )  # fmt: skip
 
 
 @dataclass

@@ -20,6 +20,8 @@ OPERATIONS = {letter: name for name, letter in LETTERS.items()}
 class Routes:
     """Finds lanes, in the place of Partitions (processing/partition.py)."""
 
+    one_lane = False
+
     def __init__(self, settings: Iceberg, query: Query | None):
         self._settings, self._query = settings, query
         self._tables = {(table.database, table.name): table for table in settings.tables}
