@@ -109,6 +109,8 @@ cc_status cc_log_open(const char *dir, const cc_log_options *options, cc_log **l
     *log->alive = 1;
     if (log->options.durability != CC_DURABILITY_MEMORY)
         CC_TRY_GOTO(open_directory(log, dir, error));
+    else
+        log->last = log->marked_gone = log->state.last_dropped = log->options.begin_after;
     if (log->options.durability == CC_DURABILITY_INTERVAL && !log->options.read_only)
         CC_TRY_GOTO(cc_log_syncer_start(log, error));
     *log_out = log;

@@ -164,6 +164,15 @@ cdef extern from "store/feed.h" nogil:
     void cc_store_feed_trim(cc_store *store)
 
 
+cdef extern from "store/feed_copy.h" nogil:
+    cc_status cc_feed_copy_read(cc_log_reader *reader, uint64_t last, size_t size, cc_buffer *out,
+                                size_t *count_out, cc_error *error)
+    cc_status cc_feed_copy_begin(cc_store *store, uint64_t last, cc_error *error)
+    cc_status cc_feed_copy_take(cc_store *store, cc_bytes records, cc_error *error)
+    uint32_t cc_store_next_space(const cc_store *store)
+    cc_status cc_store_skip_spaces(cc_store *store, uint32_t next, cc_error *error)
+
+
 cdef extern from "table/changes.h" nogil:
     ctypedef enum cc_change_form:
         CC_FORM_STREAM
@@ -340,6 +349,7 @@ cdef extern from "table/table.h" nogil:
     bint cc_refusal_is_counted(cc_verb verb, cc_bytes message)
     void cc_tables_enforce_throughput(cc_tables *tables)
     void cc_tables_meter(cc_tables *tables, bint on)
+    void cc_tables_expiring(cc_tables *tables, bint on)
     ctypedef struct cc_table_taken:
         double read_units
         double write_units

@@ -3,7 +3,8 @@
 
 cc_status cc_verb_delete(cc_call *call) {
     const cc_request *request = call->request;
-    cc_change change = {.kind = CC_CHANGE_DELETE, .space = call->space};
+    cc_change_kind kind = CC_UNLIKELY(call->tables->expiring) ? CC_CHANGE_EXPIRE : CC_CHANGE_DELETE;
+    cc_change change = {.kind = kind, .space = call->space};
     CC_TRY(cc_key_from_key_item(call->schema, request->item, call->arena, &change.key, call->error));
     CC_TRY(cc_call_check_scalars(call));
     cc_bytes old = {NULL, 0};

@@ -13,6 +13,7 @@ struct cc_tables {
     cc_durability durability;
     bool metered;                 /* what requests take is counted; before the first one */
     bool enforced;                /* and held to the throughput of tables */
+    bool expiring;                /* followers are told that what is deleted had expired */
     struct cc_bucket *owing;      /* what the running request owes: throttle.h */
     char account[13], region[32]; /* empty: any ARN will do */
 };

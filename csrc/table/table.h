@@ -207,6 +207,9 @@ void cc_tables_set_place(cc_tables *tables, cc_bytes account, cc_bytes region);
 void cc_tables_enforce_throughput(cc_tables *tables);
 /* Whether what requests take is counted, as it is unless this says otherwise before the first one. */
 void cc_tables_meter(cc_tables *tables, bool on);
+/* DeleteItem deletes as time to live does: its followers are told so (CC_CHANGE_EXPIRE). While this is on nobody
+ * else may write: for who executes requests one by one. */
+void cc_tables_expiring(cc_tables *tables, bool on);
 
 /* What AWS would bill of a table's requests since it was opened: request units, those of its indexes included, a
  * transaction's double. Under the lock. */

@@ -83,6 +83,7 @@ void cc_tables_set_place(cc_tables *tables, cc_bytes account, cc_bytes region) {
 
 void cc_tables_enforce_throughput(cc_tables *tables) { tables->enforced = tables->metered = true; }
 void cc_tables_meter(cc_tables *tables, bool on) { tables->metered = on; }
+void cc_tables_expiring(cc_tables *tables, bool on) { tables->expiring = on; }
 
 cc_store *cc_tables_store(cc_tables *tables) { return tables->store; }
 

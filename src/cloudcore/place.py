@@ -297,9 +297,7 @@ class Place:
 
     def _follow(self, arn: str) -> Any:
         """A stream of a table here, for an event source mapping. Raises ApiError."""
-        from cloudcore.dynamodb.streams.following import Following
-
-        return Following(self.dynamodb.streams, arn)
+        return self.dynamodb.streams.following(arn)
 
     def _source(self, given: Any) -> str:
         """What Firehose.stream takes for a source; a table's stream is switched on."""

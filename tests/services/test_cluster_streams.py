@@ -265,12 +265,9 @@ def test_over_http_and_what_status_prints(nodes: Any, server: Servers) -> None:
             DeliveryStreamName="web", Record={"Data": b"over http\n"}
         )
         assert answer["RecordId"].startswith("49")
-        for service, call in (
-            ("dynamodb", "list_backups"),
-            ("dynamodbstreams", "list_streams"),
-        ):
-            with pytest.raises(ClientError, match="UnsupportedOperationException"):
-                getattr(client(service, other.url), call)()
+        with pytest.raises(ClientError, match="UnsupportedOperationException"):
+            client("dynamodb", other.url).list_backups()
+        assert client("dynamodbstreams", other.url).list_streams()["Streams"] == []
         assert a.at("eu-west-1", "111122223333").firehose.get("web").flush(60)
         until("both have said who they are", lambda: all(node["url"] for node in _report(server)["nodes"]))
         command = [sys.executable, "-m", "cloudcore.cli.main", "cluster", "status", server.url]

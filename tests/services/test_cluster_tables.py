@@ -164,20 +164,15 @@ def test_the_control_plane_is_one(pair: Any) -> None:
 
 def test_what_tables_of_a_cluster_do_not_have_is_refused(pair: Any) -> None:
     a = pair[0]
-    client, table = a.client("dynamodb"), a.table("plain", pk="id:S")
-    stream = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    client = a.client("dynamodb")
+    a.table("plain", pk="id:S")
     for refused in (
         lambda: client.create_backup(TableName="plain", BackupName="one"),
-        lambda: client.update_table(TableName="plain", StreamSpecification=stream),
         lambda: client.export_table_to_point_in_time(TableArn="arn:aws:dynamodb:us-east-1:000000000000:table/plain", S3Bucket="b"),
-        lambda: a.client("dynamodbstreams").list_streams(),
     ):
         with pytest.raises(client.exceptions.ClientError) as told:
             refused()
         assert told.value.response["Error"]["Code"] == "UnsupportedOperationException"
-    for asked in (table.enable_stream, table.changes):
-        with pytest.raises(ApiError, match="not work on a cluster yet"):
-            asked()
     with pytest.raises(client.exceptions.ClientError, match="ValidationException"):
         client.put_item(TableName="plain", Item={"other": {"S": "no key"}})
 

@@ -8,13 +8,11 @@ import random
 
 import pytest
 
-from cloudcore.cluster.absent import Absent
 from cloudcore.cluster.address import Address, parse
 from cloudcore.cluster.cutter import Cutter, Numbered, load
 from cloudcore.cluster.following import AT_LEAST, STREAMS, followers
 from cloudcore.cluster.layout import catalogue_key, of_catalogue_key
 from cloudcore.cluster.stream import _BATCH_BYTES, _batches
-from cloudcore.errors import ApiError
 from cloudcore.firehose.journal import Plan
 from cloudcore.firehose.records import split
 
@@ -109,16 +107,6 @@ def test_records_in_batches_that_fit_a_message():
     assert [bytes(record) for payload, _ in batches for record in split(payload)] == records
     assert all(len(payload) <= _BATCH_BYTES for payload, _ in batches)
     assert all(len(split(payload)) == count for payload, count in batches)
-
-
-@pytest.mark.parametrize("service", ["dynamodbstreams"])
-def test_absent_services_refuse_in_every_form(service):
-    absent = Absent(service)
-    for ask in (lambda: absent.call("ListTables", {}), lambda: absent.invoke, lambda: absent.list_streams):
-        with pytest.raises(ApiError, match="not work on a cluster yet"):
-            ask()
-    status, body = absent.call_json("ListTables", b"{}")
-    assert status == 400 and json.loads(body)["__type"] == "UnsupportedOperationException"
 
 
 def test_streams_are_spread_over_nodes_where_there_are_many():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloudcore.clock import Clock
-from cloudcore.cluster.tables.checkpoint import read, take, write
+from cloudcore.cluster.tables.checkpoint import Taken, read, write
 from cloudcore.cluster.tables.entry import PRIMITIVE, WRITE, Batch, Entry
 from cloudcore.cluster.tables.replica import Answer, Replica
 from cloudcore.errors import CorruptError
@@ -60,7 +60,7 @@ def added() -> dict[str, Any]:
 
 def dumped(of: Replica) -> bytes:
     file = io.BytesIO()
-    assert write(file, {"sequence": of.after, "time_ms": 1_700_000_000_000}, take(of)) == len(file.getvalue())
+    assert write(file, {"sequence": of.after, "time_ms": 1_700_000_000_000}, Taken(of)) == len(file.getvalue())
     return file.getvalue()
 
 
@@ -73,7 +73,7 @@ def test_a_replica_made_of_a_checkpoint_is_the_same() -> None:
     data = dumped(one)
     head = read(io.BytesIO(data), other.tables)
     other.after = head["sequence"]
-    assert head == {"sequence": one.after, "time_ms": 1_700_000_000_000}
+    assert head == {"sequence": one.after, "time_ms": 1_700_000_000_000, "spaces": 3, "changes": 0}
     for table, more in (("kept", {}), ("kept", {"IndexName": "by-kind"}), ("other", {}), ("kept", {"Limit": 7})):
         assert scanned(one, table, **more) == scanned(other, table, **more)
     assert one.tables.names() == other.tables.names() == ["kept", "other"]
@@ -87,7 +87,7 @@ def test_a_replica_made_of_a_checkpoint_is_the_same() -> None:
 
 def test_what_is_written_meanwhile_is_not_in_it() -> None:
     one, other = filled(300), replica()
-    taken = take(one)
+    taken = Taken(one)
     asked(one, "PutItem", {"TableName": "kept", "Item": {"id": {"S": "late"}}})
     asked(one, "DeleteItem", {"TableName": "kept", "Key": {"id": {"S": "7"}}})
     asked(one, "drop", {"name": "other"}, PRIMITIVE)

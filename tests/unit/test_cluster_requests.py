@@ -89,7 +89,6 @@ def test_escapes_do_not_hide_a_strong_read():
 def test_what_is_not_there_is_refused():
     for operation, body in (
         ("CreateBackup", {}), ("ImportTable", {}),
-        ("UpdateTable", {"StreamSpecification": {"StreamEnabled": True}}),
     ):  # fmt: skip
         with pytest.raises(ApiError, match="not work on a cluster yet"):
             kind_of(operation, json.dumps(body).encode())

@@ -15,7 +15,7 @@
     tables/       tables: a log of requests that every node executes
     asking.py     operations on tables, asked by processes that are no nodes
     functions/    functions: documents that all nodes have, calls that any node runs
-    absent.py     the services that do not work on a cluster yet
+    absent.py     how what does not work on a cluster yet is refused
     node.py       what runs in one process
     status.py     what `cloudcore cluster status` prints
 

@@ -3,6 +3,7 @@
     entry.py      a request, and batches of them as they are in the log
     log.py        the JetStream stream: appending behind the last message that one knows, reading
     replica.py    the tables as they are after a part of the log
+    registry.py   which streams of tables there are, as the log says it
     checkpoint.py the tables behind one batch, in JetStream too: where a new replica begins, and a log ends
     versions.py   a node follows leaders of its own version alone
     range.py      one node's part in one log: following, leading, taking over
@@ -12,6 +13,7 @@
     kinds.py      what may be answered where, and what is refused
     service.py    DynamoDB over all that
     shaped.py     the same for native Python values
+    streams.py    DynamoDB Streams at any node
 
 docs/internals/cluster.md says how it works and why it is right.
 """

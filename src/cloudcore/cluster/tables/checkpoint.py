@@ -2,11 +2,15 @@
 
     cc-checkpoints, subject cloudcore.checkpoints.ACCOUNT.REGION.RANGE.SEQUENCE-ID: the parts of one, in order
 
-    8 bytes "cctabls1", blocks (dynamodb/recovery/blocks.py):
-    "head"    JSON: {"sequence": of the batch, "time_ms": by the leader's clock}
-    "name"    JSON: {"name", "description"}, for each table
+    8 bytes "cctabls2", blocks (dynamodb/recovery/blocks.py):
+    "head"    JSON: {"sequence": of the batch, "time_ms": by the leader's clock, "spaces": the number of the
+              next table, "changes": of the last change that followers may be told}
+    "name"    JSON: {"name", "space": its number, "description"}, for each table in the order of the numbers
     "item"    entries of that table, any number of these
+    "feed"    changes of the last 24 hours that followers may be told (csrc/store/feed_copy.h), any number
     "end."    JSON: {"tables", "items"}
+
+One of "cctabls1" has no numbers and no changes; a version that wrote those had no streams of tables.
 
 The leader makes one, names it in a lease (`Keeper.told`), and drops what the log holds in front of it: behind
 that lease nobody needs it, and whoever has not read so far begins anew, from the checkpoint.
@@ -23,75 +27,126 @@ import tempfile
 from collections.abc import Callable, Coroutine
 from typing import Any, BinaryIO, cast
 
-from cloudcore._table import Snapshot, Tables, load, set_time
+from cloudcore._table import (
+    FeedCopy,
+    Snapshot,
+    Tables,
+    begin_feed,
+    feed_state,
+    load,
+    next_space,
+    set_time,
+    skip_spaces,
+    space_id,
+    take_feed,
+)
 from cloudcore.cluster.layout import CHECKPOINTS, checkpoint_subject, tables_log, tables_subject
 from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient
 from cloudcore.cluster.tables.replica import TOKENS, Replica
 from cloudcore.dynamodb.recovery.blocks import corrupt, read_block, write_block
+from cloudcore.dynamodb.recovery.catalogue import SPACE
 from cloudcore.errors import CloudcoreError, CorruptError, FullError
 
 logger = logging.getLogger("cloudcore.cluster")
 LOG_BYTES = int(os.environ.get("CLOUDCORE_CHECKPOINT_BYTES", str(64 << 20)))
 """A log that is shorter than this, or than its checkpoint, is not worth another one."""
-_MAGIC = b"cctabls1"
+_MAGIC, _EARLIER = b"cctabls2", b"cctabls1"
 _PART_BYTES = (1 << 20) - 8192
 _BLOCK_BYTES = 1 << 18
 _IN_MEMORY = 32 << 20
 _AGAIN_S = 10.0
-Taken = list[tuple[str, bytes, Snapshot]]
 
 
-def take(replica: Replica) -> Taken:
-    """The tables as they are now, to be read while the replica goes on; between two batches."""
-    found: Taken = []
-    for name in (TOKENS, *replica.tables.names()):
-        described = replica.tables.describe(name)
-        assert described is not None
-        found.append((name, described[0], Snapshot(replica.tables, name)))
-    return found
+class Taken:
+    """The tables as they are now, to be read while the replica goes on; made between two batches."""
+
+    def __init__(self, replica: Replica):
+        tables = replica.tables
+        self.tables: list[tuple[int, str, bytes, Snapshot]] = []
+        self.feed = FeedCopy(tables)
+        self.head = {"spaces": next_space(tables), "changes": self.feed.last}
+        try:
+            for name in (TOKENS, SPACE, *tables.names()):
+                described, space = tables.describe(name), space_id(tables, name)
+                if described is not None and space is not None:
+                    self.tables.append((space, name, described[0], Snapshot(tables, name)))
+        except BaseException:
+            self.close()
+            raise
+        self.tables.sort(key=lambda each: each[0])
+
+    def close(self) -> None:
+        """Give back what was kept. Idempotent."""
+        self.feed.close()
+        for *_, snapshot in self.tables:
+            snapshot.close()
 
 
 def write(file: BinaryIO, head: dict[str, Any], taken: Taken) -> int:
-    """Write a checkpoint; its bytes. The snapshots are closed as soon as they are read."""
+    """Write a checkpoint; its bytes. What was taken is closed as soon as it is read."""
     try:
         file.write(_MAGIC)
-        write_block(file, b"head", json.dumps(head).encode())
+        write_block(file, b"head", json.dumps(head | taken.head).encode())
         items = 0
-        for name, description, snapshot in taken:
-            told = json.dumps({"name": name, "description": description.decode()})
-            write_block(file, b"name", told.encode())
+        for space, name, description, snapshot in taken.tables:
+            told = {"name": name, "space": space, "description": description.decode()}
+            write_block(file, b"name", json.dumps(told).encode())
             with snapshot:
                 while (read := snapshot.read(_BLOCK_BYTES))[1]:
                     write_block(file, b"item", *read)
                     items += read[1]
-        write_block(file, b"end.", json.dumps({"tables": len(taken), "items": items}).encode())
+        while (changes := taken.feed.read(_BLOCK_BYTES))[1]:
+            write_block(file, b"feed", *changes)
+        write_block(file, b"end.", json.dumps({"tables": len(taken.tables), "items": items}).encode())
         return file.tell()
     finally:
-        for _, _, snapshot in taken:
-            snapshot.close()
+        taken.close()
 
 
 def read(file: BinaryIO, tables: Tables) -> dict[str, Any]:
     """Fill tables that are empty; the head. Raises CorruptError."""
     where = "the checkpoint"
-    if file.read(len(_MAGIC)) != _MAGIC:
+    if file.read(len(_MAGIC)) not in (_MAGIC, _EARLIER):
         raise corrupt(file, where, "it has a format that this version does not know")
     kind, raw, _ = read_block(file, where)
     head: dict[str, Any] = json.loads(raw)
-    name, count, items = "", 0, 0
+    name, items = "", 0
+    described: dict[str, bytes] = {}
     while kind != b"end.":
         kind, raw, _ = read_block(file, where)
         if kind == b"name":
             told = json.loads(raw)
-            name, count = told["name"], count + 1
+            name = told["name"]
+            described[name] = told["description"].encode()
             if name != TOKENS:  # a replica has it from the start
-                Tables.create(tables, name, told["description"].encode())
+                skip_spaces(tables, told.get("space", next_space(tables)))
+                Tables.create(tables, name, _unfollowed(described[name]))
         elif kind == b"item":
             items += load(tables, name, raw)
-    if json.loads(raw) != {"tables": count, "items": items} or file.read(1):
+        elif kind == b"feed":
+            take_feed(tables, raw)
+    if json.loads(raw) != {"tables": len(described), "items": items} or file.read(1):
         raise corrupt(file, where, "its end does not match what it holds")
+    _follow_on(tables, head, described)
     set_time(tables, head["time_ms"])
     return head
+
+
+def _unfollowed(description: bytes) -> bytes:
+    """A description of a table of which nobody is told while it is filled."""
+    stored = json.loads(description)
+    return json.dumps({member: value for member, value in stored.items() if member != "Feed"}).encode()
+
+
+def _follow_on(tables: Tables, head: dict[str, Any], described: dict[str, bytes]) -> None:
+    """From here on changes are numbered as they are by the replica that the checkpoint was made of."""
+    last = head.get("changes", 0)
+    if last and feed_state(tables)[0] != last:  # those up to there are older than a day
+        begin_feed(tables, last)
+    for name, description in described.items():
+        if b'"Feed"' in description:
+            Tables.set_description(tables, name, description)
+    skip_spaces(tables, head.get("spaces", next_space(tables)))
 
 
 class Keeper:
@@ -135,7 +190,7 @@ class Keeper:
         if busy or self._grown < least or replica.after <= self.sequence:
             return
         try:
-            taken = take(replica)
+            taken = Taken(replica)
         except CloudcoreError as error:  # no memory
             logger.warning("no checkpoint of the tables of %s: %s", self._place[1], error)
             self._not_before = self._link.now() + _AGAIN_S
@@ -226,5 +281,6 @@ class Keeper:
                 head = await asyncio.to_thread(read, cast(BinaryIO, file), replica.tables)
             except CorruptError as error:
                 raise ValueError(str(error)) from None
+        replica.filled()
         replica.after = int(head["sequence"])
         return int(head["time_ms"])

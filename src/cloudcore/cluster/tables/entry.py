@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from cloudcore.errors import CorruptError
 from cloudcore.firehose.records import frame, split
 
-WRITE, PRIMITIVE = "w", "p"
-"""Kinds: an operation that writes items; a step of the control plane."""
+WRITE, PRIMITIVE, EXPIRE = "w", "p", "e"
+"""Kinds: an operation that writes items; a step of the control plane; a DeleteItem by time to live."""
 PART_MAX = (1 << 20) - 8192
 """Bytes of a batch in one message."""
 _PART = struct.Struct("<2sHH")

@@ -1,5 +1,6 @@
 """Time to live on a cluster: the leader looks for items that have expired in its own replica, and orders that
-each be deleted if it still has. So an item goes at one place of the log, for all replicas, by one clock.
+each be deleted if it still has. So an item goes at one place of the log, for all replicas, by one clock; its
+record in the table's stream says that time to live took it.
 
 AWS deletes within days; here it takes about a second, or a sweep in big tables, and a sweep takes a
 twentieth of a core at most, as on one machine (dynamodb/expiry.py).
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
-from cloudcore.cluster.tables.entry import WRITE
+from cloudcore.cluster.tables.entry import EXPIRE
 from cloudcore.cluster.tables.pending import Answer
 from cloudcore.cluster.tables.replica import Replica
 from cloudcore.dynamodb.expiry import AGE_MAX_SECONDS, PAUSE_SECONDS, SHARE
@@ -73,7 +74,7 @@ async def _sweep(
             if leading() is not replica:
                 return looked
             asked = [
-                ask(WRITE, "DeleteItem", json.dumps(
+                ask(EXPIRE, "DeleteItem", json.dumps(
                     {"TableName": table, "Key": key, "ConditionExpression": _EXPIRED, **condition}).encode())
                 for key in keys[first : first + _AT_ONCE]
             ]  # fmt: skip

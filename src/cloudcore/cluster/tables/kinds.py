@@ -41,7 +41,6 @@ def kind_of(operation: str, body: bytes) -> str:
     if operation in _DESCRIBES:
         return DESCRIBE
     if operation in _CONTROLS:
-        _refuse(operation, body)
         return CONTROL
     if operation in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"):
         return WRITE
@@ -87,10 +86,3 @@ def _kind_of_statements(operation: str, body: bytes) -> str:
     strong = operation == "ExecuteTransaction" or any(one.get("ConsistentRead") for one in listed)
     return READ if strong else LOCAL
 
-
-def _refuse(operation: str, body: bytes) -> None:
-    """Refuse what tables of a cluster cannot have yet. Raises ApiError UnsupportedOperationException."""
-    if operation in ("CreateTable", "UpdateTable"):
-        wanted = _parsed(body).get("StreamSpecification")
-        if isinstance(wanted, dict) and wanted.get("StreamEnabled"):
-            raise ApiError(CODE, "Streams of tables do not work on a cluster yet.")

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from cloudcore.cluster.link import Link
-from cloudcore.cluster.tables.entry import PRIMITIVE, WRITE, Entry
+from cloudcore.cluster.tables.entry import EXPIRE, PRIMITIVE, WRITE, Entry
 
 Answer = tuple[int, bytes]
 READ, DESCRIBE, CONTROL = "r", "d", "c"
@@ -212,4 +212,4 @@ def number_of(identity: str) -> int:
 
 def starts(kind: str) -> bool:
     """Whether a kind goes through the log."""
-    return kind in (WRITE, PRIMITIVE)
+    return kind in (WRITE, PRIMITIVE, EXPIRE)

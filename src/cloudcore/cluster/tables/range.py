@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudcore.cluster.layout import LEASE_S, VERSION
 from cloudcore.cluster.link import Link, Lost, end, is_transient
@@ -49,9 +49,11 @@ logger = logging.getLogger("cloudcore.cluster")
 _BATCH_BYTES = 768 << 10
 _READ = 64
 _LOOK_S = 0.25
+_TEND_S = 1.0
 _TURN_S = 0.3  # between those who might lead
 _CONTROL_KEPT = 256
 Send = Callable[[str, str, list[bytes]], None]
+T = TypeVar("T")
 
 
 def awake() -> float:
@@ -122,6 +124,7 @@ class Range:
         """Begin."""
         self._running = asyncio.create_task(self._run())
         self._keep(asyncio.create_task(self._looking()))
+        self._keep(asyncio.create_task(self._passing_time()))
         sweeping = expiring.run(
             lambda: self.replica if self.leading else None, self._clock.now, self.pending.submit
         )
@@ -173,6 +176,14 @@ class Range:
             return _failed("only the leader changes tables")
         answer = self.pending.submit(PRIMITIVE, operation, json.dumps(arguments).encode(), term).result()
         return answer if answer[0] < 500 else _failed(json.loads(answer[1])["message"])
+
+    def _as_leader(self, term: int, work: Callable[..., T], *arguments: Any) -> T:
+        """Run the control plane's code, on a thread, which may order() as the leader of that term."""
+        self._ordering.term = term
+        try:
+            return work(*arguments)
+        finally:
+            self._ordering.term = 0
 
     # -- following -----------------------------------------------------------------------------------
 
@@ -449,16 +460,13 @@ class Range:
         assert replica is not None
 
         def run() -> Answer:
-            self._ordering.term = term
             try:
-                return replica.service.call_json(entry.operation, entry.body)
+                return replica.call_json(entry.operation, entry.body)
             except Exception as error:
                 logger.warning("%s stopped: %s", entry.operation, error)
                 return unknown(f"{error}")
-            finally:
-                self._ordering.term = 0
 
-        answer = await asyncio.to_thread(run)
+        answer = await asyncio.to_thread(self._as_leader, term, run)
         if self.leading != term:
             answer = (REFUSED, b"") if entry.kind == DESCRIBE else unknown("its leader was lost")
         elif entry.kind == CONTROL:
@@ -502,6 +510,18 @@ class Range:
 
     def _head(self) -> bytes:
         return f"{self.account} {self.region} {self.term} {self.pending.lowest()}".encode()
+
+    async def _passing_time(self) -> None:
+        """The leader begins the shards of streams that are due, and forgets those that are a day old."""
+        while True:
+            await asyncio.sleep(_TEND_S)
+            term, replica, now = self.leading, self.replica, self._clock.now()
+            if not term or replica is None or not replica.streams.due(now):
+                continue
+            try:
+                await asyncio.to_thread(self._as_leader, term, replica.pass_time, now)
+            except Exception as error:  # it is due a second later too
+                logger.warning("the streams of tables of %s stay as they are: %s", self.region, error)
 
     async def _looking(self) -> None:
         while True:

@@ -1,22 +1,26 @@
 """Replica: the tables as they are after a part of the log, in this node's own engine.
 
-Only apply() changes them. What the control plane's code asks for (create, drop, set_description, fill) is
-handed to `order`, which puts it into the log, and is done when it comes back by apply().
+Only apply() changes them. What the control plane's code asks for (create, drop, set_description, fill, load)
+is handed to `order`, which puts it into the log, and is done when it comes back by apply().
 Thread rule: apply() on the link's loop; reads, and what is ordered, from any other thread.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from cloudcore._table import Tables, set_time
+from cloudcore._table import Tables, call_expiring, feed_state, load, set_time, space_id
 from cloudcore.clock import Clock
-from cloudcore.cluster.tables.entry import PRIMITIVE, Batch, Entry
+from cloudcore.cluster.tables import registry
+from cloudcore.cluster.tables.entry import EXPIRE, PRIMITIVE, Batch, Entry
 from cloudcore.dynamodb import DynamoDB
 from cloudcore.dynamodb.expiry import Sweeper
+from cloudcore.dynamodb.recovery.catalogue import SPACE
+from cloudcore.dynamodb.streams.registry import KIND as STREAM
 from cloudcore.errors import CloudcoreError
 
 logger = logging.getLogger("cloudcore.cluster")
@@ -50,6 +54,10 @@ class OrderedTables(Tables):
     def fill(self, name: str) -> None:
         self._ordered("fill", name=name)
 
+    def load(self, name: str, entries: bytes) -> None:
+        """As _table.load()."""
+        self._ordered("load", **registry.packed(name, entries))
+
     def _ordered(self, operation: str, **arguments: Any) -> None:
         if self.order is None:
             raise CloudcoreError("this replica follows no log")
@@ -57,25 +65,6 @@ class OrderedTables(Tables):
         if status != 200:
             told = json.loads(body)
             raise _RAISED.get(told["type"], CloudcoreError)(told["message"])
-
-    def step(self, operation: str, arguments: dict[str, Any]) -> Answer:
-        """Do what was ordered."""
-        steps: dict[str, Callable[[], None]] = {
-            "create": lambda: Tables.create(self, arguments["name"], arguments["description"].encode()),
-            "drop": lambda: Tables.drop(self, arguments["name"]),
-            "set_description": lambda: Tables.set_description(
-                self, arguments["name"], arguments["description"].encode()
-            ),
-            "fill": lambda: Tables.fill(self, arguments["name"]),
-        }
-        try:
-            steps[operation]()
-        except (CloudcoreError, FileExistsError, KeyError, ValueError) as error:
-            kind = next((name for name, kind in _RAISED.items() if isinstance(error, kind)), "CloudcoreError")
-            message = str(error.args[0]) if error.args else ""
-            return 400, json.dumps({"type": kind, "message": message}).encode()
-        return 200, b"{}"
-
 
 class Unwatched(Sweeper):
     """In the place of the single machine's: the leader has expired items deleted (expiring.py)."""
@@ -103,6 +92,11 @@ class Replica:
         self.tables.order = order
         Tables.create(tables, TOKENS, _TOKENS)  # as a table, a checkpoint can read it and fill it
         self.after = 0
+        registry.replace(self.service, tables)
+
+    def filled(self) -> None:
+        """The tables are those of a checkpoint."""
+        registry.replace(self.service, self.tables)
 
     def apply(self, batch: Batch, sequence: int, answered: Callable[[Entry, Answer], None]) -> None:
         """Execute a batch whose last message is `sequence`; answered() gets what became of each entry. Raises
@@ -123,8 +117,63 @@ class Replica:
 
     def _executed(self, entry: Entry) -> Answer:
         if entry.kind == PRIMITIVE:
-            return self.tables.step(entry.operation, json.loads(entry.body))
+            return self._step(entry.operation, json.loads(entry.body))
+        if entry.kind == EXPIRE:
+            return call_expiring(self.tables, entry.body)
         return self.tables.call_json(entry.operation, entry.body)
+
+    def _step(self, operation: str, arguments: dict[str, Any]) -> Answer:
+        """Do what the control plane ordered."""
+        steps: dict[str, Callable[..., None]] = {
+            "create": self._create, "drop": self._drop, "set_description": self._describe,
+            "fill": lambda name: Tables.fill(self.tables, name), "load": self._load,
+        }  # fmt: skip
+        try:
+            steps[operation](**arguments)
+        except (CloudcoreError, FileExistsError, KeyError, ValueError) as error:
+            kind = next((name for name, kind in _RAISED.items() if isinstance(error, kind)), "CloudcoreError")
+            message = str(error.args[0]) if error.args else ""
+            return 400, json.dumps({"type": kind, "message": message}).encode()
+        return 200, b"{}"
+
+    @property
+    def streams(self) -> registry.ReplicaRegistry:
+        """The streams of the tables."""
+        found = self.service.streams.registry
+        assert isinstance(found, registry.ReplicaRegistry)
+        return found
+
+    def _create(self, name: str, description: str) -> None:
+        Tables.create(self.tables, name, registry.settled(self.tables, name, description.encode()))
+        self.streams.reload(name)
+
+    def _describe(self, name: str, description: str) -> None:
+        Tables.set_description(self.tables, name, registry.settled(self.tables, name, description.encode()))
+        self.streams.reload(name)
+
+    def _drop(self, name: str) -> None:
+        space, last = space_id(self.tables, name), feed_state(self.tables)[0]
+        Tables.drop(self.tables, name)
+        assert space is not None
+        self.streams.dropped(name, space, last)
+
+    def _load(self, name: str, entries: str) -> None:
+        data = base64.b64decode(entries)
+        load(self.tables, name, data)
+        catalogue = self.service.catalogue
+        if name == SPACE and isinstance(catalogue, registry.ReplicaCatalogue):
+            for kind, id_ in catalogue.applied(data):
+                if kind == STREAM:
+                    self.streams.reload(id_.partition("/")[0])
+
+    def call_json(self, operation: str, body: bytes) -> Answer:
+        """An operation of the control plane, of streams of tables too."""
+        streams = self.service.streams
+        return (streams if operation in streams.operations else self.service).call_json(operation, body)
+
+    def pass_time(self, now: float) -> None:
+        """Begin the shards that are due, forget those that are over; by the leader."""
+        self.streams.tend(now, self.service.streams.retention_seconds)
 
     def close(self) -> None:
         """Release the memory."""

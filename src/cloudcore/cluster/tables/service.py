@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cloudcore import validation
-from cloudcore.cluster.absent import Absent
 from cloudcore.cluster.tables.kinds import LOCAL, eventual, kind_of
 from cloudcore.cluster.tables.pending import READ, Answer, unknown
 from cloudcore.cluster.tables.range import Range
 from cloudcore.cluster.tables.shaped import ClusterTable, ClusterTables
+from cloudcore.cluster.tables.streams import ClusterStreams
 from cloudcore.dynamodb.errors import error_body
 from cloudcore.dynamodb.operations import CONTROL, ITEM
 from cloudcore.errors import ApiError, ClosedError
@@ -37,7 +37,7 @@ class ClusterDynamoDB:
         self._begin = begin
         self._range: Range | None = None
         self._closed = False
-        self.streams = Absent("dynamodbstreams")
+        self.streams = ClusterStreams(self)
         self.tables = ClusterTables(self)
 
     @property
@@ -71,8 +71,14 @@ class ClusterDynamoDB:
             kind = READ
         if kind == READ and (answer := found.read(operation, body)) is not None:
             return answer
+        return self.answered(kind, operation, body)
+
+    def answered(self, kind: str, operation: str, body: bytes) -> Answer:
+        """What the leader answers, of an operation of streams too."""
+        if (why := self.range.versions.refused) is not None:
+            return unknown(why)
         try:
-            return found.ask(kind, operation, body).result(_WAIT_S)
+            return self.range.ask(kind, operation, body).result(_WAIT_S)
         except TimeoutError:
             return unknown("this node is busy; what was asked for may have happened")
 
@@ -102,7 +108,11 @@ class ClusterDynamoDB:
 
     def asked(self, operation: str, body: bytes) -> dict[str, Any]:
         """The JSON of an operation's answer. Raises ApiError."""
-        status, data = self.call_json(operation, body)
+        return self.parsed(operation, self.call_json(operation, body))
+
+    def parsed(self, operation: str, answer: Answer) -> dict[str, Any]:
+        """The JSON of an answer. Raises ApiError for one that is a refusal."""
+        status, data = answer
         reply: dict[str, Any] = json.loads(data) if data else {}
         if status >= 400:
             code = str(reply.pop("__type", status)).rpartition("#")[2]

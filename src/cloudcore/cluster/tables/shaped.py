@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudcore.cluster.absent import CODE
+from cloudcore.cluster.tables.streams import ClusterChanges
 from cloudcore.dynamodb.asked import AskedTable
 from cloudcore.dynamodb.patience import Patience
 from cloudcore.dynamodb.shapes import Shaped
@@ -58,14 +58,22 @@ class ClusterTable(AskedTable):
         self.keys = key_names(self._described)
 
     def enable_stream(self, view: str = "NEW_AND_OLD_IMAGES") -> None:
-        """Refused on a cluster."""
-        raise ApiError(CODE, "Streams of tables do not work on a cluster yet.")
+        """As Table.enable_stream()."""
+        self._switch_stream({"StreamEnabled": True, "StreamViewType": view})
 
-    disable_stream = enable_stream
+    def disable_stream(self) -> None:
+        """As Table.disable_stream()."""
+        self._switch_stream({"StreamEnabled": False})
 
-    def changes(self, **options: Any) -> Any:
-        """Refused on a cluster."""
-        raise ApiError(CODE, "Streams of tables do not work on a cluster yet.")
+    def _switch_stream(self, specification: dict[str, Any]) -> None:
+        self.call("UpdateTable", {"TableName": self.name, "StreamSpecification": specification})
+
+    def changes(
+        self, *, after: str | None = None, latest: bool = False, wait: float | None = 0.0
+    ) -> ClusterChanges:
+        """As Table.changes(), from this node's replica. A position of one node is one at every node."""
+        self.describe()  # by the leader: now the replica here is as far
+        return ClusterChanges(self.service, self.name, after, latest, wait, self.floats)
 
     def __repr__(self) -> str:
         return f"<Table {self.name} ({', '.join(self.keys)})>"

@@ -15,6 +15,7 @@ from cloudcore.errors import ApiError
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
+    from cloudcore.dynamodb.streams.following import Following
 
 _MODULES = {
     "DescribeStream": "describe_stream",
@@ -89,6 +90,12 @@ class Streams:
                 "ResourceNotFoundException", f"Requested resource not found: Stream: {arn} not found"
             )
         return stream
+
+    def following(self, arn: str) -> Following:
+        """A stream, to be read by one thread. Raises ApiError."""
+        from cloudcore.dynamodb.streams.following import Following
+
+        return Following(self, arn)
 
     def horizon_ms(self) -> int:
         """Changes before this time are trimmed."""
