@@ -223,13 +223,16 @@ class Witness:
     def count(self) -> int:
         return sum(self._found.copy().values())
 
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
     def __enter__(self) -> Witness:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        self.stop()
 
 
 KINDS = ("node", "server", "stalled node", "stalled server")

@@ -229,11 +229,7 @@ def test_what_does_not_work_yet_is_refused(pair: Any) -> None:
     for refused in (
         lambda: create(client, "snap", SnapStart={"ApplyOn": "PublishedVersions"}, Runtime="python3.12"),
         lambda: create(client, "long", DurableConfig={"ExecutionTimeout": 60}),
-        lambda: client.create_event_source_mapping(
-            FunctionName="plain", StartingPosition="LATEST",
-            EventSourceArn="arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2026-01-01T00:00:00.000",
-        ),
-    ):  # fmt: skip
+    ):
         with pytest.raises(ClientError) as said:
             refused()
         assert code_of(said.value) == "UnsupportedOperationException"

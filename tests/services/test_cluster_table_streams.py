@@ -12,12 +12,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from cluster_load import leader
-from cluster_support import Nodes, Servers, until
+from cluster_support import Nodes, Servers, Witness, until, zipped
 
 import cloudcore
 
 KEYS = [{"AttributeName": "id", "KeyType": "HASH"}]
 IDS = [{"AttributeName": "id", "AttributeType": "S"}]
+SOURCE = """
+import os, urllib.request
+def handler(event, context):
+    said = ",".join(r["dynamodb"]["Keys"]["id"]["S"] + "-" + r["dynamodb"]["NewImage"]["n"]["N"] for r in event["Records"]
+                    if "n" in r["dynamodb"]["NewImage"])
+    urllib.request.urlopen(os.environ["WITNESS"] + "/" + said, timeout=20).read()
+"""
 BOTH = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
@@ -117,6 +124,43 @@ def test_what_expires_says_so(pair: Any) -> None:
     assert records[1]["userIdentity"] == {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}
 
 
+def mapped(client: Any, arn: str, witness: Witness) -> str:
+    """A function that tells the witness of every change of a stream: KEY-n."""
+    client.create_function(
+        FunctionName="seen", Runtime="python3.11", Role="arn:aws:iam::000000000000:role/r", Handler="index.handler", Timeout=30,
+        Code={"ZipFile": zipped(SOURCE)}, Environment={"Variables": {"WITNESS": witness.url}},
+    )  # fmt: skip
+    uuid: str = client.create_event_source_mapping(
+        FunctionName="seen", EventSourceArn=arn, StartingPosition="TRIM_HORIZON", BatchSize=100
+    )["UUID"]
+    return uuid
+
+
+def witnessed(witness: Witness) -> set[str]:
+    return {one for said in witness.seen() for one in said.split(",")}
+
+
+def test_a_table_is_a_source_of_a_function(pair: Any) -> None:
+    a, b = pair
+    arn = create(a.client("dynamodb"), "source")
+    put = lambda cloud, number: cloud.table("source").put({"id": "k", "n": number})  # noqa: E731
+    with Witness() as witness:
+        uuid = mapped(b.client("lambda"), arn, witness)
+        for number in range(6):
+            put(pair[number % 2], number)
+        until("they are seen", lambda: witnessed(witness) >= {f"k-{number}" for number in range(6)})
+        runs = lambda: [cloud for cloud in pair if uuid in cloud.lambda_.mappings._pollers]  # noqa: E731
+        a.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=False)
+        until("nobody runs it", lambda: not runs())
+        put(a, 6)
+        before = witness.count()
+        b.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=True)
+        until("it goes on", lambda: "k-6" in witnessed(witness))
+        assert witness.count() == before + 1  # from where it was
+        a.client("lambda").delete_event_source_mapping(UUID=uuid)
+        a.client("lambda").delete_function(FunctionName="seen")
+
+
 class Writer(threading.Thread):
     """Counts items up through whichever node answers; `acknowledged[key]`: the numbers it was given."""
 
@@ -157,17 +201,20 @@ def read_all(client: Any, arn: str) -> list[dict[str, Any]]:
 
 def test_every_change_is_told_once_whoever_is_killed(tmp_path: Path) -> None:
     """The leader is killed under writes, twice, and begins again from a checkpoint: one reader goes on with its iterator at
-    whichever node answers and gets every acknowledged change once, in order; each node tells the same, number by number."""
+    whichever node answers and gets every acknowledged change once, in order; each node tells the same, number by number; and a
+    function whose source the stream is is told of every one."""
     names = ["n0", "n1", "n2"]
     servers = Servers(tmp_path / "nats", 1)
     nodes = Nodes(tmp_path / "nodes", servers.url, "http://127.0.0.1:9")
     nodes.environment["CLOUDCORE_CHECKPOINT_BYTES"] = "40000"
+    witness = Witness()
     try:
         for name in names:
             nodes.start(name)
         for name in names:
             nodes.wait(name)
         arn = create(nodes.client("n0", "dynamodb"), "counted")
+        mapped(nodes.client("n2", "lambda"), arn, witness)
         writers = [Writer(nodes, names, at) for at in range(3)]
         for writer in writers:
             writer.start()
@@ -216,6 +263,8 @@ def test_every_change_is_told_once_whoever_is_killed(tmp_path: Path) -> None:
             streams = nodes.client(name, "dynamodbstreams")
             until(f"{name} has all", lambda c=streams: len(read_all(c, arn)) >= len(seen), 60)
             assert read_all(streams, arn) == seen, name
+        every = {f"{key}-{n}" for key, numbers in told.items() for n in numbers}
+        until("the function has seen them", lambda: witnessed(witness) >= every)
         print(f"{len(seen)} changes, {sum(len(v) for w in writers for v in w.acknowledged.values())} acknowledged")
     except BaseException:
         for name in names:
@@ -224,3 +273,4 @@ def test_every_change_is_told_once_whoever_is_killed(tmp_path: Path) -> None:
     finally:
         nodes.stop()
         servers.stop()
+        witness.stop()

@@ -91,7 +91,10 @@ class ClusterFollowing:
         replica = replica_of(self._service)
         if self._inner is None or replica is not self._replica:
             self._replica, self._inner = replica, Following(replica.service.streams, self.arn)
-        return work(self._inner)
+        try:
+            return work(self._inner)
+        except ClosedError:  # this node's part goes on, with another replica
+            raise CloudcoreError("the replica of this node is made anew") from None
 
     def first(self, position: str) -> Place:
         """Where TRIM_HORIZON or LATEST is now."""
@@ -111,8 +114,7 @@ class ClusterFollowing:
 
     def wait(self, place: Place, seconds: float) -> None:
         """Until there may be a record at a place; wake() ends it too."""
-        if self._inner is not None:
-            self._inner.wait(place, seconds)
+        self._try(lambda following: following.wait(place, seconds))
 
     def wake(self) -> None:
         """Any thread may call."""
