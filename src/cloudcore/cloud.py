@@ -140,6 +140,7 @@ class Cloud(Place):
             try:
                 self.node = Node(address, self._objects_of, self.clock)
                 self.node.opens = lambda account, region: self._place(account, region).lambda_
+                self.node.sinks = lambda account, region, arn: self._place(account, region)._sink(arn)
             except BaseException:
                 self.close()
                 raise

@@ -393,7 +393,7 @@ def test_a_damaged_image_makes_no_table(db, caplog):
     create(db)
     put(db, 1)
     arn = backup(db)
-    path = Path(backups.path_of(db, arn.rpartition("/")[2]))
+    path = Path(db.images.path(arn.rpartition("/")[2]))
     data = bytearray(path.read_bytes())
     data[-80] ^= 1
     path.write_bytes(data)

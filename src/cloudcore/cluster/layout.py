@@ -11,6 +11,8 @@
                             log of all tables of an account in a region (docs/internals/cluster.md)
     cc-checkpoints          subjects cloudcore.checkpoints.ACCOUNT.REGION.RANGE.SEQUENCE-ID: the parts of a
                             checkpoint of such tables (tables/checkpoint.py)
+    cc-backups              subjects cloudcore.backups.ACCOUNT.REGION.RANGE.ID.UPLOAD: the parts of a backup
+                            of a table (tables/images.py)
     cc-functions-ACCOUNT-REGION     subjects cloudcore.functions.ACCOUNT.REGION.KIND.NAME: what functions are
     cc-events-ACCOUNT-REGION        subjects cloudcore.events.ACCOUNT.REGION.run, .rest.ID: events to run
     cc-places-ACCOUNT-REGION        subjects cloudcore.places.ACCOUNT.REGION.UUID: how far event sources came
@@ -94,6 +96,14 @@ CHECKPOINTS = "cc-checkpoints"
 def checkpoint_subject(account: str, region: str, identity: str, range: str = ALL) -> str:
     """Where the parts of a checkpoint are; "*" in the place of any."""
     return f"cloudcore.checkpoints.{account}.{region}.{range}.{identity}"
+
+
+BACKUPS = "cc-backups"
+
+
+def backup_subject(account: str, region: str, identity: str, upload: str, range: str = ALL) -> str:
+    """Where the parts of a backup's image are; "*" in the place of any."""
+    return f"cloudcore.backups.{account}.{region}.{range}.{identity}.{upload}"
 
 
 def node_subject(instance: str) -> str:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from cloudcore.cluster.functions.service import ClusterLambda
     from cloudcore.cluster.tables.range import Range
     from cloudcore.dynamodb import DynamoDB, Table
+    from cloudcore.dynamodb.kinesis import Sink
     from cloudcore.lambda_.metering import Result
 
 logger = logging.getLogger("cloudcore.cluster")
@@ -96,6 +97,8 @@ class Node:
         )  # fmt: skip
         self.opens: Callable[[str, str], object] | None = None
         """Opens the functions of an account in a region, once the cloud can."""
+        self.sinks: Callable[[str, str, str], Sink] | None = None
+        """Where tables of an account in a region send their changes to, by its ARN; as opens."""
         self._functions: dict[tuple[str, str], ClusterLambda] = {}
         self._closed = False
         self._leaving = threading.Event()
@@ -322,7 +325,7 @@ class Node:
 
             found = self._ranges[account, region] = Range(
                 self.link, account, region, self._clock, self.name, lambda: sorted(self.nodes), self._give,
-                addresses,
+                addresses, lambda arn: self._sink(account, region, arn), lambda: self._objects(account),
             )  # fmt: skip
             found.start()
         return found
@@ -344,6 +347,12 @@ class Node:
             found = list(self._functions.values())
             keep = [await asyncio.to_thread(functions.kept) for functions in found]
             await self.blobs.sweep(set().union(*keep), OLD_S)
+
+    def _sink(self, account: str, region: str, arn: str) -> Sink:
+        """Where a table sends its changes to. Raises ApiError, and ClosedError while this node begins."""
+        if self.sinks is None:
+            raise ClosedError("this node begins", "closed")
+        return self.sinks(account, region, arn)
 
     def _call(self, head: dict[str, Any], payload: bytes) -> Result:
         """Run a function for another node, on a thread of its own."""

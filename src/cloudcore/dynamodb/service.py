@@ -7,10 +7,10 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudcore import validation
-from cloudcore._table import Tables, set_time
+from cloudcore._table import Tables, load, set_time
 from cloudcore.clock import Clock
 from cloudcore.dynamodb import arns
 from cloudcore.dynamodb.errors import error_body, parse
@@ -19,10 +19,15 @@ from cloudcore.dynamodb.kinesis import Destinations, Sink
 from cloudcore.dynamodb.operations import CONTROL, ITEM, control
 from cloudcore.dynamodb.recovery.catalogue import Catalogue
 from cloudcore.dynamodb.recovery.continuous import Recovery
+from cloudcore.dynamodb.recovery.images import Images
 from cloudcore.dynamodb.recovery.jobs import Jobs
 from cloudcore.dynamodb.streams import Streams
 from cloudcore.dynamodb.usage import Usage
 from cloudcore.errors import ApiError
+
+if TYPE_CHECKING:
+    from cloudcore.dynamodb.transfer.filling import Filling
+    from cloudcore.dynamodb.transfer.spool import Spool
 
 DAY_SECONDS = 24 * 3600.0
 
@@ -94,7 +99,9 @@ class DynamoDB:
         self.restoring: set[str] = set()
         """Ids of the backups that a restore reads, under `updating`."""
         self.recovery = Recovery(self)
-        self._resume()
+        self.images = Images(self)
+        """Where backups are kept."""
+        self.resume()
 
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Run one operation with boto3-shaped params (bytes for B, datetime for timestamps).
@@ -194,7 +201,23 @@ class DynamoDB:
         described = self.tables.describe(name) if kind == "table" and not part.startswith("stream/") else None
         return None if described is None else _guarded(described[0])[1]
 
-    def _resume(self) -> None:
+    def load(self, table: str, entries: bytes) -> None:
+        """Put entries of a snapshot into a table, also one that is being loaded. Raises as _table.load()."""
+        load(self.tables, table, entries)
+
+    def filling(self, table: str, loading: bool) -> Filling:
+        """How the items of an import or a bulk put come into a table."""
+        from cloudcore.dynamodb.transfer.filling import Filling
+
+        return Filling(self, table, loading)
+
+    def spool(self, name: str, size: int) -> Spool:
+        """Lines that a job reports, in a file of that name; `size` bytes of it count."""
+        from cloudcore.dynamodb.transfer.spool import Spool
+
+        return Spool(os.path.join(self.files(), name), size)
+
+    def resume(self) -> None:
         """What an earlier process was at goes on."""
         if self.catalogue:
             self.recovery.resume()

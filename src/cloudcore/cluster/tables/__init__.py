@@ -10,6 +10,9 @@
     pending.py    requests of this node that have no answer yet
     expiring.py   time to live: the leader orders deletions
     courier.py    what nodes send each other
+    acting.py     what the leader does beside requests: jobs, destinations
+    images.py     backups in JetStream, as parts.py keeps files there
+    ordered.py    imports and bulk puts
     kinds.py      what may be answered where, and what is refused
     service.py    DynamoDB over all that
     shaped.py     the same for native Python values

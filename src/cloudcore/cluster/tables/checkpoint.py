@@ -41,7 +41,8 @@ from cloudcore._table import (
     take_feed,
 )
 from cloudcore.cluster.layout import CHECKPOINTS, checkpoint_subject, tables_log, tables_subject
-from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient
+from cloudcore.cluster.link import Link, end, is_transient
+from cloudcore.cluster.tables import parts
 from cloudcore.cluster.tables.replica import TOKENS, Replica
 from cloudcore.dynamodb.recovery.blocks import corrupt, read_block, write_block
 from cloudcore.dynamodb.recovery.catalogue import SPACE
@@ -51,7 +52,6 @@ logger = logging.getLogger("cloudcore.cluster")
 LOG_BYTES = int(os.environ.get("CLOUDCORE_CHECKPOINT_BYTES", str(64 << 20)))
 """A log that is shorter than this, or than its checkpoint, is not worth another one."""
 _MAGIC, _EARLIER = b"cctabls2", b"cctabls1"
-_PART_BYTES = (1 << 20) - 8192
 _BLOCK_BYTES = 1 << 18
 _IN_MEMORY = 32 << 20
 _AGAIN_S = 10.0
@@ -219,10 +219,8 @@ class Keeper:
                 size = await asyncio.to_thread(write, cast(BinaryIO, file), head, taken)
                 await asyncio.to_thread(file.seek, 0)
                 await self._open()
-                parts = 0
-                while part := await asyncio.to_thread(file.read, _PART_BYTES):
-                    await self._link.append(checkpoint_subject(*self._place, identity), part, {}, 30)
-                    parts += 1
+                subject = checkpoint_subject(*self._place, identity)
+                count = await parts.put(self._link, subject, cast(BinaryIO, file))
         except Exception as error:  # the log grows on; another try is made
             if not is_transient(error) and not isinstance(error, FullError):
                 logger.exception("no checkpoint of the tables of %s", self._place[1])
@@ -233,7 +231,7 @@ class Keeper:
         else:
             if self._writing is not asyncio.current_task():
                 return
-            self.made = {"sequence": head["sequence"], "id": identity, "parts": parts, "bytes": size}
+            self.made = {"sequence": head["sequence"], "id": identity, "parts": count, "bytes": size}
             logger.info("a checkpoint of the tables of %s behind %d: %d bytes, %.1f s", self._place[1],
                         head["sequence"], size, self._link.now() - began)  # fmt: skip
             self._wake()
@@ -270,12 +268,7 @@ class Keeper:
         told = self.newest
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
             subject = checkpoint_subject(*self._place, told["id"])
-            async with Reader(self._link, CHECKPOINTS, filter_subject=subject) as reader:
-                for number in range(told["parts"]):
-                    message = await reader.next(1, 2.0)
-                    if not message:
-                        raise Lost(f"the checkpoint {told['id']} ends before part {number}")
-                    await asyncio.to_thread(file.write, message[0].data)
+            await parts.get(self._link, CHECKPOINTS, subject, told["parts"], cast(BinaryIO, file))
             await asyncio.to_thread(file.seek, 0)
             try:
                 head = await asyncio.to_thread(read, cast(BinaryIO, file), replica.tables)

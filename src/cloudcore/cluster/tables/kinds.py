@@ -16,13 +16,17 @@ _READS = frozenset(("GetItem", "BatchGetItem", "Query", "Scan"))
 _DESCRIBES = frozenset(
     (
         "DescribeTable", "ListTables", "ListTagsOfResource", "DescribeTimeToLive", "DescribeLimits",
-        "DescribeEndpoints", "DescribeContinuousBackups", "GetResourcePolicy",
+        "DescribeEndpoints", "DescribeContinuousBackups", "GetResourcePolicy", "DescribeBackup",
+        "ListBackups", "DescribeKinesisStreamingDestination", "DescribeImport", "ListImports",
+        "DescribeBulkOperation", "ListBulkOperations",
     )
 )  # fmt: skip
 _CONTROLS = frozenset(
     (
         "CreateTable", "DeleteTable", "UpdateTable", "TagResource", "UntagResource", "PutResourcePolicy",
-        "DeleteResourcePolicy", "UpdateTimeToLive",
+        "DeleteResourcePolicy", "UpdateTimeToLive", "CreateBackup", "DeleteBackup", "RestoreTableFromBackup",
+        "EnableKinesisStreamingDestination", "DisableKinesisStreamingDestination",
+        "UpdateKinesisStreamingDestination", "ImportTable", "StartBulkPutItems", "CancelBulkOperation",
     )
 )  # fmt: skip
 

@@ -19,13 +19,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.layout import LEASE_S, VERSION
 from cloudcore.cluster.link import Link, Lost, end, is_transient
 from cloudcore.cluster.tables import expiring
+from cloudcore.cluster.tables.acting import Acting, Means
 from cloudcore.cluster.tables.checkpoint import Keeper
-from cloudcore.cluster.tables.entry import PRIMITIVE, Batch, Entry, Joiner
+from cloudcore.cluster.tables.entry import PRIMITIVE, WRITE, Batch, Entry, Joiner
 from cloudcore.cluster.tables.log import TableLog
 from cloudcore.cluster.tables.pending import (
     CONTROL,
@@ -40,10 +41,11 @@ from cloudcore.cluster.tables.pending import (
 )
 from cloudcore.cluster.tables.replica import Answer, Replica
 from cloudcore.cluster.tables.versions import Foreign, Versions
-from cloudcore.errors import FullError, StaleError
+from cloudcore.errors import ClosedError, FullError, StaleError
 
 if TYPE_CHECKING:
     from cloudcore.clock import Clock
+    from cloudcore.dynamodb.kinesis import Sink
 
 logger = logging.getLogger("cloudcore.cluster")
 _BATCH_BYTES = 768 << 10
@@ -53,7 +55,6 @@ _TEND_S = 1.0
 _TURN_S = 0.3  # between those who might lead
 _CONTROL_KEPT = 256
 Send = Callable[[str, str, list[bytes]], None]
-T = TypeVar("T")
 
 
 def awake() -> float:
@@ -88,7 +89,8 @@ class Range:
 
     def __init__(
         self, link: Link, account: str, region: str, clock: Clock, name: str,
-        nodes: Callable[[], list[str]], send: Send, addresses: list[str],
+        nodes: Callable[[], list[str]], send: Send, addresses: list[str], sinks: Callable[[str], Sink],
+        objects: Callable[[], Any],
     ):  # fmt: skip
         self.account, self.region = account, region
         self._link, self._clock, self._name, self._nodes, self._send = link, clock, name, nodes, send
@@ -116,7 +118,9 @@ class Range:
         self._working: set[str] = set()
         self._seen: dict[str, Seen] = {}
         self._controlled: dict[str, Answer] = {}
-        self._ordering = threading.local()
+        self._acting = Acting(lambda: self.leading)
+        self._means = Means(self._acting, link, sinks, objects, self._put)
+        self._resuming: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._running: asyncio.Task[None] | None = None
 
@@ -171,19 +175,18 @@ class Range:
 
     def order(self, operation: str, arguments: dict[str, Any]) -> Answer:
         """A step of the control plane, by the leader that its operation began with."""
-        term = getattr(self._ordering, "term", 0)
+        term = self._acting.term
         if not term:
             return _failed("only the leader changes tables")
         answer = self.pending.submit(PRIMITIVE, operation, json.dumps(arguments).encode(), term).result()
         return answer if answer[0] < 500 else _failed(json.loads(answer[1])["message"])
 
-    def _as_leader(self, term: int, work: Callable[..., T], *arguments: Any) -> T:
-        """Run the control plane's code, on a thread, which may order() as the leader of that term."""
-        self._ordering.term = term
-        try:
-            return work(*arguments)
-        finally:
-            self._ordering.term = 0
+    def _put(self, body: bytes) -> Answer:
+        """A PutItem of a job, by the leader that it began with."""
+        term = self._acting.term
+        if not term:
+            raise ClosedError("this node leads no longer", "closed")
+        return self.pending.submit(WRITE, "PutItem", body, term).result()
 
     # -- following -----------------------------------------------------------------------------------
 
@@ -222,7 +225,7 @@ class Range:
             self.checkpoints.heard(lease[0].get("checkpoint"))
         before, self.sequence = self.replica, 0
         self.replica = replica = Replica(
-            self.account, self.region, self._log.seed, self._clock, self._addresses, self.order
+            self.account, self.region, self._log.seed, self._clock, self._addresses, self.order, self._means
         )
         if before is not None:
             self._keep(asyncio.create_task(asyncio.to_thread(before.close)))
@@ -337,6 +340,7 @@ class Range:
 
     async def _lead(self) -> None:
         """Order what comes; returns when an append was refused, because another node leads."""
+        self._resuming = asyncio.create_task(self._resume())
         try:
             while True:
                 await self._gathered()
@@ -458,6 +462,8 @@ class Range:
         """An operation of the control plane, on a thread, as the leader of this term."""
         term, replica = self.leading, self.replica
         assert replica is not None
+        if entry.kind == CONTROL and self._resuming is not None:
+            await asyncio.wait((self._resuming,))  # what it would take for its own is known then
 
         def run() -> Answer:
             try:
@@ -466,7 +472,7 @@ class Range:
                 logger.warning("%s stopped: %s", entry.operation, error)
                 return unknown(f"{error}")
 
-        answer = await asyncio.to_thread(self._as_leader, term, run)
+        answer = await asyncio.to_thread(self._acting.run, term, run)
         if self.leading != term:
             answer = (REFUSED, b"") if entry.kind == DESCRIBE else unknown("its leader was lost")
         elif entry.kind == CONTROL:
@@ -511,6 +517,15 @@ class Range:
     def _head(self) -> bytes:
         return f"{self.account} {self.region} {self.term} {self.pending.lowest()}".encode()
 
+    async def _resume(self) -> None:
+        """What the leader before this one was at goes on."""
+        term, replica = self.leading, self.replica
+        assert replica is not None
+        try:
+            await asyncio.to_thread(self._acting.run, term, replica.led)
+        except Exception as error:
+            logger.warning("what was begun for the tables of %s waits: %s", self.region, error)
+
     async def _passing_time(self) -> None:
         """The leader begins the shards of streams that are due, and forgets those that are a day old."""
         while True:
@@ -519,7 +534,7 @@ class Range:
             if not term or replica is None or not replica.streams.due(now):
                 continue
             try:
-                await asyncio.to_thread(self._as_leader, term, replica.pass_time, now)
+                await asyncio.to_thread(self._acting.run, term, replica.pass_time, now)
             except Exception as error:  # it is due a second later too
                 logger.warning("the streams of tables of %s stay as they are: %s", self.region, error)
 
@@ -535,7 +550,7 @@ class Range:
 
 def _failed(why: str) -> Answer:
     """A step of the control plane that was not done, or of which nobody knows."""
-    return 400, json.dumps({"type": "CloudcoreError", "message": why}).encode()
+    return 400, json.dumps({"type": "ClosedError", "message": why}).encode()
 
 
 def _answer(identity: str, sequence: int, answer: Answer) -> bytes:

@@ -16,12 +16,16 @@ from typing import Any
 from cloudcore._table import Tables, call_expiring, feed_state, load, set_time, space_id
 from cloudcore.clock import Clock
 from cloudcore.cluster.tables import registry
+from cloudcore.cluster.tables.acting import Acting, LeaderDestinations, LeaderJobs, Means
 from cloudcore.cluster.tables.entry import EXPIRE, PRIMITIVE, Batch, Entry
+from cloudcore.cluster.tables.images import StoredImages
+from cloudcore.cluster.tables.ordered import CatalogueSpool, OrderedFilling
 from cloudcore.dynamodb import DynamoDB
 from cloudcore.dynamodb.expiry import Sweeper
+from cloudcore.dynamodb.recovery.backups import KIND as BACKUP
 from cloudcore.dynamodb.recovery.catalogue import SPACE
 from cloudcore.dynamodb.streams.registry import KIND as STREAM
-from cloudcore.errors import CloudcoreError
+from cloudcore.errors import ClosedError, CloudcoreError
 
 logger = logging.getLogger("cloudcore.cluster")
 Answer = tuple[int, bytes]
@@ -34,7 +38,9 @@ _TOKENS = (
     b'"AttributeDefinitions":[{"AttributeName":"kind","AttributeType":"S"},'
     b'{"AttributeName":"id","AttributeType":"S"}]}'
 )
-_RAISED: dict[str, type[Exception]] = {"FileExistsError": FileExistsError, "KeyError": KeyError}
+_RAISED: dict[str, type[Exception]] = {
+    "FileExistsError": FileExistsError, "KeyError": KeyError, "ClosedError": ClosedError,
+}  # fmt: skip
 
 
 class OrderedTables(Tables):
@@ -73,21 +79,53 @@ class Unwatched(Sweeper):
         """Nothing here deletes anything by itself."""
 
 
+class ReplicaDynamoDB(DynamoDB):
+    """A replica's service: what it loads, it orders."""
+
+    put: Callable[[bytes], Answer] | None = None
+
+    def load(self, table: str, entries: bytes) -> None:
+        assert isinstance(self.tables, OrderedTables)
+        self.tables.load(table, entries)
+
+    def put_item(self, body: bytes) -> Answer:
+        """A PutItem that is ordered."""
+        if self.put is None:
+            raise ClosedError("this replica follows no log", "closed")
+        return self.put(body)
+
+    def filling(self, table: str, loading: bool) -> OrderedFilling:
+        return OrderedFilling(self, table, loading)
+
+    def spool(self, name: str, size: int) -> CatalogueSpool:
+        return CatalogueSpool(self, name, size)
+
+
 class Replica:
     """The tables of one account and region. `after`: the sequence of the last message that is in them."""
 
     def __init__(
-        self, account: str, region: str, seed: int, clock: Clock, addresses: list[str], order: Order
-    ):
+        self, account: str, region: str, seed: int, clock: Clock, addresses: list[str], order: Order,
+        means: Means | None = None,
+    ):  # fmt: skip
         def made(directory: Any, **settings: Any) -> OrderedTables:
             return OrderedTables(directory, **{**settings, "meter": False}, seed=seed)
 
-        self.service = DynamoDB(
-            None, account, region, clock=clock, addresses=addresses, meter=False, make=made
-        )
+        means = means or Means(Acting(lambda: 0))
+        self.service = ReplicaDynamoDB(
+            None, account, region, clock=clock, addresses=addresses, meter=False, make=made,
+            sinks=means.sinks, objects=means.objects,
+        )  # fmt: skip
         tables = self.service.tables
         assert isinstance(tables, OrderedTables)
         self.service.expiry = Unwatched(tables, clock)
+        self.service.jobs = LeaderJobs(means.acting)
+        self.service.destinations = LeaderDestinations(
+            self.service, self.service.destinations.sinks, means.acting
+        )
+        self.service.put = means.put
+        if means.link is not None:
+            self.service.images = StoredImages(self.service, means.link)
         self.tables = tables
         self.tables.order = order
         Tables.create(tables, TOKENS, _TOKENS)  # as a table, a checkpoint can read it and fill it
@@ -174,6 +212,16 @@ class Replica:
     def pass_time(self, now: float) -> None:
         """Begin the shards that are due, forget those that are over; by the leader."""
         self.streams.tend(now, self.service.streams.retention_seconds)
+
+    def led(self) -> None:
+        """What an earlier leader was at goes on here, on a thread that acts as the leader."""
+        service = self.service
+        service.restoring.clear()
+        if not service.catalogue:
+            return
+        if isinstance(service.images, StoredImages):
+            service.images.sweep(dict(service.catalogue.all(BACKUP)))
+        service.resume()
 
     def close(self) -> None:
         """Release the memory."""

@@ -119,8 +119,11 @@ class Destinations:
 
     def _follow(self, id_: str, record: Record) -> None:
         with self._lock:
-            follower = self._followers[id_] = Follower(self._service, self, id_, record)
+            follower = self._followers[id_] = self._make(id_, record)
         follower.start()
+
+    def _make(self, id_: str, record: Record) -> Follower:
+        return Follower(self._service, self, id_, record)
 
     def close(self) -> None:
         """Stop sending. Idempotent."""

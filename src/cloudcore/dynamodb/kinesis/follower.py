@@ -47,7 +47,7 @@ class Follower(threading.Thread):
 
     def _send_all(self) -> bool:
         """True at the end of what was switched off; else it goes on until it is stopped."""
-        record = self._destinations.current(self._id)
+        record = self._current()
         if record is None:
             return True
         sink = self._destinations.sinks(record["Arn"])
@@ -60,7 +60,7 @@ class Follower(threading.Thread):
 
     def _follow(self, feed: Feed, sink: Sink) -> bool:
         while not self._stopping.is_set():
-            record = self._destinations.current(self._id)
+            record = self._current()
             if record is None:
                 return True
             view = View(
@@ -80,6 +80,10 @@ class Follower(threading.Thread):
             else:
                 feed.wait(place[0] - 1, WAIT_MS)
         return False
+
+    def _current(self) -> dict[str, Any] | None:
+        """The destination as it is now; None: nothing is to be sent any more."""
+        return self._destinations.current(self._id)
 
     def _tell(self, failure: Exception) -> None:
         import logging  # rarely needed, and slow to import

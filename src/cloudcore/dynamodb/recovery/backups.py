@@ -40,11 +40,6 @@ def in_use(arn: str, doing: str) -> ApiError:
     return ApiError("BackupInUseException", f"Backup is being {doing}: {arn}")
 
 
-def path_of(service: DynamoDB, id_: str) -> str:
-    """The image file of a backup."""
-    return os.path.join(service.files(), "backups", f"{id_}.image")
-
-
 def find(service: DynamoDB, arn: str) -> tuple[str, Record]:
     """(id, record) of a backup. Raises ApiError BackupNotFoundException and those of arns.id_of."""
     table, id_ = arns.id_of(service, arn, "backup", "BackupArn")
@@ -102,8 +97,8 @@ def job_name(id_: str) -> str:
 
 def _write(service: DynamoDB, id_: str, record: Record, snapshot: Snapshot) -> None:
     with snapshot:
-        write_image(snapshot, path_of(service, id_), {"table": record["table"]}, service.jobs.check)
-    service.catalogue.put(KIND, id_, record | {"status": "AVAILABLE"})
+        write_image(snapshot, service.images.path(id_), {"table": record["table"]}, service.jobs.check)
+    service.catalogue.put(KIND, id_, record | {"status": "AVAILABLE"} | service.images.keep(id_))
 
 
 def resume(service: DynamoDB) -> None:
@@ -112,7 +107,7 @@ def resume(service: DynamoDB) -> None:
         if record["status"] != "CREATING":
             continue
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(path_of(service, id_) + ".part")
+            os.unlink(service.images.path(id_) + ".part")
         found = service.tables.describe(record["table"]["TableName"])
         if found is None or json.loads(found[0]).get("TableId") != record["table"]["TableId"]:
             import logging
@@ -152,8 +147,7 @@ def delete(service: DynamoDB, arn: str) -> Record:
 
 def _forget(service: DynamoDB, id_: str) -> None:
     service.catalogue.remove(KIND, id_)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path_of(service, id_))
+    service.images.forget(id_)
 
 
 def prune(service: DynamoDB) -> None:

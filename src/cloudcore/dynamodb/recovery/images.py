@@ -7,13 +7,17 @@ give it out.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cloudcore.dynamodb.recovery.blocks import corrupt, read_block, sync_directory, write_block
 from cloudcore.errors import FormatError
+
+if TYPE_CHECKING:
+    from cloudcore.dynamodb.service import DynamoDB
 
 MAGIC = b"ccimage1"
 BLOCK_BYTES = 1 << 18
@@ -111,3 +115,28 @@ def write_image(snapshot: Any, path: str, fields: dict[str, Any], check: Any) ->
     except BaseException:
         writer.abort()
         raise
+
+
+class Images:
+    """Where the image files of backups are kept: beside the store."""
+
+    def __init__(self, service: DynamoDB):
+        self._service = service
+
+    def path(self, id_: str) -> str:
+        """Where a backup's image is written."""
+        return os.path.join(self._service.files(), "backups", f"{id_}.image")
+
+    def keep(self, id_: str) -> dict[str, Any]:
+        """The image of a backup is written; what its record is told of that."""
+        return {}
+
+    @contextlib.contextmanager
+    def file(self, id_: str, record: dict[str, Any]) -> Iterator[str]:
+        """The path of a backup's image, as long as the block lasts."""
+        yield self.path(id_)
+
+    def forget(self, id_: str) -> None:
+        """Remove a backup's image."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path(id_))

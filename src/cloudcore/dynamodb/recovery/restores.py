@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cloudcore._table import load
 from cloudcore.dynamodb import description
 from cloudcore.dynamodb.recovery import backups, overrides
 from cloudcore.dynamodb.recovery.archive import Archive
@@ -147,9 +146,8 @@ def resume(service: DynamoDB, stored: Stored) -> None:
     name, source = stored["TableName"], stored["Restore"]
     if "SourceBackupArn" in source:
         backup = source["SourceBackupArn"].rpartition("/")[2]
-        path = backups.path_of(service, backup)
         service.restoring.add(backup)
-        work, done = lambda: load_image(service, name, path), lambda: service.restoring.discard(backup)
+        work, done = lambda: load_image(service, name, backup), lambda: service.restoring.discard(backup)
     else:
         try:
             archive = service.recovery.hold(source["Archive"])
@@ -189,12 +187,15 @@ def fill(service: DynamoDB, stored: Stored, work: Callable[[], None], done: Call
         service.usage.took(name, "restored_bytes", 0 if found is None else found[2])
 
 
-def load_image(service: DynamoDB, table: str, path: str) -> None:
-    """Put the items of an image file into a table."""
-    with ImageReader(path) as image:
+def load_image(service: DynamoDB, table: str, backup: str) -> None:
+    """Put the items of a backup's image into a table."""
+    record = service.catalogue.get(backups.KIND, backup)
+    if record is None:
+        raise CorruptError(f"backup {backup} is gone", "corrupt")
+    with service.images.file(backup, record) as path, ImageReader(path) as image:
         for entries, _ in image.blocks():
             service.jobs.check()
-            load(service.tables, table, entries)
+            service.load(table, entries)
 
 
 def load_moment(service: DynamoDB, table: str, archive: Archive, time_ms: int) -> None:
@@ -205,7 +206,7 @@ def load_moment(service: DynamoDB, table: str, archive: Archive, time_ms: int) -
         raise CorruptError(f"the archive {archive.id} begins after the moment {time_ms}", "corrupt")
     for entries in archive.items_of(base):
         service.jobs.check()
-        load(service.tables, table, entries)
+        service.load(table, entries)
     for entries in archive.entries_between(base, time_ms):
         service.jobs.check()
-        load(service.tables, table, entries)
+        service.load(table, entries)

@@ -6,7 +6,6 @@ The report is a spool (<files>/bulk/<id>/report.jsonl) while the work lasts, the
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from cloudcore.dynamodb.transfer.conditional import Puts
 from cloudcore.dynamodb.transfer.files import Files
 from cloudcore.dynamodb.transfer.formats import Step
 from cloudcore.dynamodb.transfer.records import BULK, Record, arn_of
-from cloudcore.dynamodb.transfer.spool import Spool
 from cloudcore.errors import ApiError, ClosedError
 
 if TYPE_CHECKING:
@@ -40,9 +38,7 @@ class BulkPut:
 
     def __init__(self, service: DynamoDB, store: Any, id_: str, record: Record):
         self._service, self._store, self._id, self._record = service, store, id_, record
-        path = os.path.join(service.files(), "bulk", id_, "report.jsonl")
-        self._spool = Spool(path, record["progress"]["spooled"])
-        self._puts = Puts(service, record["table"], self._check)
+        self._spool = service.spool(f"bulk/{id_}/report.jsonl", record["progress"]["spooled"])
         self._rate = record["asked"].get("MaxWriteRequestUnits")
         self._begun = time.monotonic()
 
@@ -78,6 +74,8 @@ class BulkPut:
     def _load(self) -> Record:
         self._check()
         check_table(self._service, self._record)
+        self._filling = self._service.filling(self._record["table"], loading=False)
+        self._puts = Puts(self._filling, self._record["table"], self._check)
         asked = self._record["asked"]
         source, target = asked["InputS3Configuration"], asked["OutputS3Configuration"]
         for side in (source, target):
@@ -103,6 +101,7 @@ class BulkPut:
         return formats.lines(content, self._puts, place, PACED_PIECE if self._rate else formats.PIECE)
 
     def _took(self, key: str, step: Step, progress: Record) -> None:
+        self._filling.pour()
         asked = self._record["asked"]
         wanted = asked["OutputS3Configuration"]["OutputType"]
         bucket = asked["InputS3Configuration"]["S3Bucket"]

@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cloudcore._table import Loader
 from cloudcore.dynamodb.transfer import ion
 from cloudcore.errors import ApiError
 
 if TYPE_CHECKING:
-    from cloudcore.dynamodb.service import DynamoDB
+    from cloudcore.dynamodb.transfer.filling import Filling
 
 MEMBERS = ("Item", "ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
 _MARK = b"Expression"
@@ -31,9 +30,9 @@ class Puts:
     `unmet` has (number, the item asked for, the item that is there or None) of conditions that were not met.
     """
 
-    def __init__(self, service: DynamoDB, table: str, check: Callable[[], None]):
-        self._service, self._table, self._check = service, table, check
-        self._loader = Loader(service.tables, table, counts=True)
+    def __init__(self, filling: Filling, table: str, check: Callable[[], None]):
+        self._filling, self._table, self._check = filling, table, check
+        self._loader = filling.loader
         self._put_alone, self._alone_units = 0, 0
         self.unmet: list[tuple[int, dict[str, Any], dict[str, Any] | None]] = []
         self._refused: Refused = []
@@ -104,7 +103,7 @@ class Puts:
         }
         text = json.dumps(body).encode()
         while True:
-            status, reply = self._service.tables.call_json("PutItem", text)
+            status, reply = self._filling.alone(text)
             answer = json.loads(reply)
             code = str(answer.get("__type", "")).rpartition("#")[2]
             if code not in _THROTTLED:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from typing import TYPE_CHECKING, Any
 
-from cloudcore._table import Loader
 from cloudcore.dynamodb.recovery.jobs import Stopped
 from cloudcore.dynamodb.transfer import failures, formats, inputs, reading
 from cloudcore.dynamodb.transfer.formats import Step
 from cloudcore.dynamodb.transfer.records import IMPORT, Record, arn_of
-from cloudcore.dynamodb.transfer.spool import Spool
 from cloudcore.errors import ClosedError
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
+    from cloudcore.dynamodb.transfer.filling import Filling
 
 INVALID = (
     "ItemValidationError",
@@ -35,8 +33,7 @@ class Import:
 
     def __init__(self, service: DynamoDB, store: Any, id_: str, record: Record):
         self._service, self._store, self._id, self._record = service, store, id_, record
-        path = os.path.join(service.files(), "imports", id_, "error.jsonl")
-        self._spool = Spool(path, record["progress"]["spooled"])
+        self._spool = service.spool(f"imports/{id_}/error.jsonl", record["progress"]["spooled"])
 
     def run(self) -> None:
         """Do it, and keep how it ended; a closing service lets it go on at the next open."""
@@ -54,7 +51,7 @@ class Import:
         source = asked["S3BucketSource"]
         failures.check_owner(self._service, source.get("S3BucketOwner"))
         keys = inputs.keys(self._store, source["S3Bucket"], source.get("S3KeyPrefix", ""))
-        loader = Loader(self._service.tables, self._record["table"]["TableName"], loading=True)
+        filling = self._service.filling(self._record["table"]["TableName"], loading=True)
         read = source_of(asked)
         reading.read(
             self._store,
@@ -62,13 +59,14 @@ class Import:
             keys,
             asked.get("InputCompressionType", "NONE"),
             self._record["progress"],
-            lambda content, place: read(content, loader, place),
-            self._took,
+            lambda content, place: read(content, filling.loader, place),
+            lambda *step: self._took(filling, *step),
             packed=False,
         )
         return INVALID if self._record["progress"]["refused"] else None
 
-    def _took(self, key: str, step: Step, progress: Record) -> None:
+    def _took(self, filling: Filling, key: str, step: Step, progress: Record) -> None:
+        filling.pour()
         bucket = self._record["asked"]["S3BucketSource"]["S3Bucket"]
         arn = arn_of(self._record, IMPORT, self._id)
         self._spool.add(

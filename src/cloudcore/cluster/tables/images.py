@@ -1,0 +1,94 @@
+"""Images of backups in JetStream, beside the log: every node has them, and none of its files.
+
+    cc-backups    cloudcore.backups.ACCOUNT.REGION.RANGE.ID.UPLOAD    the parts of an image file, in order
+
+Whoever leads writes an image, and then names its upload in the backup's record (`Images.keep`); one that no
+record names was not finished, and goes when another leader begins.
+Thread rule: on threads, not on the link's loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from cloudcore.cluster.layout import BACKUPS, backup_subject
+from cloudcore.cluster.link import Link, Lost
+from cloudcore.cluster.tables import parts
+from cloudcore.dynamodb.recovery.images import Images
+from cloudcore.errors import CloudcoreError
+
+if TYPE_CHECKING:
+    from cloudcore.dynamodb.service import DynamoDB
+
+
+class StoredImages(Images):
+    """The images of an account's backups in a region."""
+
+    def __init__(self, service: DynamoDB, link: Link):
+        super().__init__(service)
+        self._link, self._place = link, (service.account, service.region)
+
+    def keep(self, id_: str) -> dict[str, Any]:
+        """Bring a file that was written to where all nodes find it; what its backup's record is told."""
+        upload = self._link.message_id()
+        with open(self.path(id_), "rb") as file:
+            count = self._link.run(self._put(backup_subject(*self._place, id_, upload), file))
+            size = file.tell()
+        os.unlink(self.path(id_))
+        return {"image": {"upload": upload, "parts": count, "bytes": size}}
+
+    @contextlib.contextmanager
+    def file(self, id_: str, record: dict[str, Any]) -> Iterator[str]:
+        """The path of a file that is the image, as long as the block lasts. Raises CloudcoreError."""
+        told = record["image"]
+        path = f"{self.path(id_)}.{self._link.message_id()}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        try:
+            with open(path, "wb") as file:
+                subject = backup_subject(*self._place, id_, told["upload"])
+                work = parts.get(self._link, BACKUPS, subject, told["parts"], cast(BinaryIO, file))
+                try:
+                    self._link.run(work)
+                except Lost as error:
+                    raise CloudcoreError(f"backup {id_}: {error}") from None
+            yield path
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def forget(self, id_: str) -> None:
+        """Remove a backup's image, and what was begun of it."""
+        self._link.run(self._purge(lambda found, _: found == id_))
+
+    def sweep(self, backups: dict[str, dict[str, Any]]) -> None:
+        """Remove what belongs to none of these: id -> record."""
+
+        def lost(id_: str, upload: str) -> bool:
+            return backups.get(id_, {}).get("image", {}).get("upload") != upload
+
+        self._link.run(self._purge(lost))
+
+    # -- on the loop -----------------------------------------------------------------------------------
+
+    async def _put(self, subject: str, file: Any) -> int:
+        from nats.js.api import DiscardPolicy
+
+        await self._link.ensure(BACKUPS, backup_subject("*", "*", "*", "*", "*"), discard=DiscardPolicy.NEW)
+        return await parts.put(self._link, subject, file)
+
+    async def _purge(self, which: Any) -> None:
+        from nats.js.errors import NotFoundError
+
+        js = self._link.js
+        every = backup_subject(*self._place, "*", "*")
+        try:
+            found = await self._link.until(lambda: js.stream_info(BACKUPS, every), 20)
+        except NotFoundError:
+            return  # there never was a backup
+        for subject in found.state.subjects or {}:
+            _, id_, upload = subject.rsplit(".", 2)
+            if which(id_, upload):
+                await self._link.until(lambda s=subject: js.purge_stream(BACKUPS, subject=s), 60)

@@ -1,0 +1,204 @@
+"""What the leader of a cluster's tables does beside requests, on a real NATS JetStream server: backups and restores, imports,
+bulk puts, the Kinesis destination; and that another leader goes on with it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+from cluster_load import leader
+from cluster_support import Nodes, Servers, stream_to, until
+
+import cloudcore
+from cloudcore.objects import LocalObjects
+
+KEYS = [{"AttributeName": "id", "KeyType": "HASH"}]
+IDS = [{"AttributeName": "id", "AttributeType": "S"}]
+TABLE: dict[str, Any] = {"KeySchema": KEYS, "AttributeDefinitions": IDS, "BillingMode": "PAY_PER_REQUEST"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    servers = Servers(tmp_path_factory.mktemp("nats"), 1)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> LocalObjects:
+    return LocalObjects(tmp_path_factory.mktemp("objects"))
+
+
+@pytest.fixture(scope="module")
+def pair(server: Servers, store: LocalObjects) -> Iterator[tuple[Any, Any]]:
+    """Two nodes; nothing says which of them leads."""
+    with cloudcore.open(f"{server.url}/a", objects=store) as a, cloudcore.open(f"{server.url}/b", objects=store) as b:
+        yield a, b
+
+
+def active(client: Any, name: str) -> Any:
+    def said() -> bool:
+        try:
+            return bool(client.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE")
+        except (BotoCoreError, ClientError):
+            return False
+
+    return until(f"{name} is active", said)
+
+
+def available(client: Any, arn: str) -> Any:
+    def said() -> bool:
+        try:
+            found = client.describe_backup(BackupArn=arn)["BackupDescription"]["BackupDetails"]
+        except BotoCoreError:
+            return False
+        return bool(found["BackupStatus"] == "AVAILABLE")
+
+    return until("the backup is there", said)
+
+
+def test_a_backup_is_every_nodes(pair: Any) -> None:
+    a, b = (cloud.client("dynamodb") for cloud in pair)
+    table = pair[0].table("kept", pk="id:S")
+    table.load([{"id": f"{n}", "n": n, "pad": "x" * 400} for n in range(2000)])
+    arn = b.create_backup(TableName="kept", BackupName="one")["BackupDetails"]["BackupArn"]
+    table.put({"id": "late"})
+    available(a, arn)
+    assert [one["BackupArn"] for one in a.list_backups()["BackupSummaries"]] == [arn]
+    assert b.describe_backup(BackupArn=arn)["BackupDescription"]["SourceTableDetails"]["ItemCount"] == 2000
+    a.delete_table(TableName="kept")
+    b.restore_table_from_backup(TargetTableName="again", BackupArn=arn)
+    for client, cloud in zip((a, b), pair, strict=True):
+        active(client, "again")
+        found = list(cloud.table("again").scan(consistent=True))
+        assert sorted(one["n"] for one in found) == list(range(2000)) and all(one["pad"] == "x" * 400 for one in found)
+    pair[1].table("again").put({"id": "0", "n": -1})
+    a.delete_backup(BackupArn=arn)
+    with pytest.raises(ClientError, match="BackupNotFoundException"):
+        b.describe_backup(BackupArn=arn)
+    node = pair[0].node
+    assert not (node.link.run(node.link.js.stream_info("cc-backups", ">")).state.subjects or {})
+
+
+def test_an_import_is_ordered(pair: Any, store: LocalObjects) -> None:
+    a, b = (cloud.client("dynamodb") for cloud in pair)
+    lines = [json.dumps({"Item": {"id": {"S": f"{n}"}, "n": {"N": f"{n}"}}}) for n in range(3000)]
+    lines[7] = json.dumps({"Item": {"n": {"N": "7"}}})  # no key
+    store.put("in", "some/data.json.gz", gzip.compress("\n".join(lines).encode()))
+    arn = b.import_table(
+        S3BucketSource={"S3Bucket": "in", "S3KeyPrefix": "some/"}, InputFormat="DYNAMODB_JSON", InputCompressionType="GZIP",
+        TableCreationParameters={"TableName": "imported", **TABLE},
+    )["ImportTableDescription"]["ImportArn"]  # fmt: skip
+    told = until("it has ended", lambda: _ended(a.describe_import(ImportArn=arn)["ImportTableDescription"], "ImportStatus"))
+    assert (told["ImportStatus"], told["ImportedItemCount"], told["ErrorCount"]) == ("FAILED", 2999, 1), told
+    for cloud in pair:
+        assert {one["id"]: one["n"] for one in cloud.table("imported").scan(consistent=True)} == {
+            f"{n}": n for n in range(3000) if n != 7
+        }
+
+
+def test_a_bulk_put_into_a_table_with_a_stream(pair: Any, store: LocalObjects) -> None:
+    a, b = (cloud.client("dynamodb") for cloud in pair)
+    table = pair[0].table("bulk", pk="id:S")
+    table.put({"id": "3", "old": True})
+    pair[1].table("bulk").enable_stream()
+    new = {"ConditionExpression": "attribute_not_exists(id)"}
+    store.put("bulk", "x.json", "".join(
+        json.dumps({"Item": {"id": {"S": f"{n}"}}, **(new if n % 2 else {})}) + "\n" for n in range(20)).encode())  # fmt: skip
+    arn = b.start_bulk_put_items(
+        TableName="bulk", InputS3Configuration={"S3Bucket": "bulk", "S3KeyPrefix": "x", "InputFormat": "DYNAMODB_JSON"},
+        OutputS3Configuration={"S3Bucket": "bulk", "S3KeyPrefix": "report", "OutputType": ["ERROR", "CONDITION_CHECK_FAILURE"]},
+    )["BulkOperationDescription"]["BulkOperationArn"]  # fmt: skip
+    ask = lambda: a.describe_bulk_operation(BulkOperationArn=arn)["BulkOperationDescription"]  # noqa: E731
+    told = until("it has ended", lambda: _ended(ask(), "BulkOperationStatus"))
+    assert (told["BulkOperationStatus"], told["ProcessedItemCount"], told["FailedItemCount"]) == ("COMPLETED", 20, 0), told
+    assert {one["id"] for one in pair[1].table("bulk").scan(consistent=True)} == {f"{n}" for n in range(20)}
+    home = f"reportAWSDynamoDB/{arn.rpartition('/')[2]}"
+    (part,) = [key for key in store.list("bulk") if key.startswith("report") and "/data/" in key]
+    report = [json.loads(line) for line in gzip.decompress(store.get("bulk", part)).splitlines()]
+    assert [(one["outputType"], one["ExistingItem"]["old"]) for one in report] == [("CONDITION_CHECK_FAILURE", {"BOOL": True})], home
+    assert sorted(one.key["id"] for one in pair[0].table("bulk").changes()) == sorted(f"{n}" for n in range(20) if n != 3)
+
+
+def test_changes_go_to_a_delivery_stream(pair: Any, store: LocalObjects) -> None:
+    a, b = (cloud.client("dynamodb") for cloud in pair)
+    a.create_table(TableName="sent", **TABLE)
+    pair[1].client("firehose").create_delivery_stream(
+        DeliveryStreamName="sent", ExtendedS3DestinationConfiguration=stream_to("sent")
+    )
+    arn = "arn:aws:firehose:us-east-1:000000000000:deliverystream/sent"
+    b.enable_kinesis_streaming_destination(TableName="sent", StreamArn=arn)
+    for n in range(30):
+        pair[n % 2].table("sent").put({"id": f"{n}"})
+
+    def sent() -> list[str]:
+        text = "".join(store.get("sent", key).decode() for key in store.list("sent", "data/"))
+        return [json.loads(line)["dynamodb"]["Keys"]["id"]["S"] for line in text.splitlines()]
+
+    until("they are delivered", lambda: set(sent()) >= {f"{n}" for n in range(30)})
+    assert sorted(set(sent()), key=int) == [f"{n}" for n in range(30)]
+    told = lambda client: client.describe_kinesis_streaming_destination(TableName="sent")["KinesisDataStreamDestinations"]  # noqa: E731
+    assert [one["DestinationStatus"] for one in told(a)] == ["ACTIVE"]
+    a.disable_kinesis_streaming_destination(TableName="sent", StreamArn=arn)
+    until("it has ended", lambda: [one["DestinationStatus"] for one in told(b)] == ["DISABLED"])
+
+
+def _ended(told: dict[str, Any], member: str) -> dict[str, Any] | None:
+    return None if told[member] == "IN_PROGRESS" else told
+
+
+def test_another_leader_goes_on(tmp_path: Path) -> None:
+    """The leader is killed while it writes a backup, and the next one while it restores: both are finished by who leads then."""
+    names = ["n0", "n1", "n2"]
+    servers = Servers(tmp_path / "nats", 1)
+    nodes = Nodes(tmp_path / "nodes", servers.url, "http://127.0.0.1:9")
+    try:
+        for name in names:
+            nodes.start(name)
+        for name in names:
+            nodes.wait(name)
+        client = nodes.client("n0", "dynamodb")
+        client.create_table(TableName="large", **TABLE)
+        for first in range(0, 6000, 25):
+            client.batch_write_item(RequestItems={"large": [
+                {"PutRequest": {"Item": {"id": {"S": f"{n}"}, "pad": {"S": "x" * 1000}}}} for n in range(first, first + 25)]})  # fmt: skip
+        arn = client.create_backup(TableName="large", BackupName="one")["BackupDetails"]["BackupArn"]
+        _replaced(servers, nodes, names)
+        other = nodes.client(next(name for name in names if name != leader(servers)), "dynamodb")
+        available(other, arn)
+        other.restore_table_from_backup(TargetTableName="again", BackupArn=arn)
+        _replaced(servers, nodes, names)
+        for name in names:
+            client = nodes.client(name, "dynamodb")
+            active(client, "again")
+            pages = client.get_paginator("scan").paginate(TableName="again", ConsistentRead=True, ProjectionExpression="id")
+            assert {item["id"]["S"] for page in pages for item in page["Items"]} == {f"{n}" for n in range(6000)}
+    except BaseException:
+        for name in names:
+            print(name, nodes.said(name)[-1500:])
+        raise
+    finally:
+        nodes.stop()
+        servers.stop()
+
+
+def _replaced(servers: Servers, nodes: Nodes, names: list[str]) -> None:
+    """The leader is killed, another one leads, and the first one is a node again."""
+    victim = leader(servers)
+    nodes.signal(victim)
+    ask = nodes.client(next(name for name in names if name != victim), "dynamodb")
+
+    def leads() -> bool:
+        try:
+            return bool(ask.describe_limits())
+        except (BotoCoreError, ClientError):
+            return False
+
+    until("another node leads", leads)
+    nodes.start(victim)
+    nodes.wait(victim)
