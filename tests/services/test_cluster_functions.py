@@ -223,11 +223,48 @@ def test_a_new_node_has_the_functions(pair: Any, server: Servers, store: LocalOb
         assert c.client("lambda").get_function(FunctionName="early")["Configuration"]["FunctionName"] == "early"
 
 
+def test_provisioned_environments_are_divided_among_the_nodes(pair: Any) -> None:
+    a, b = (cloud.client("lambda") for cloud in pair)
+    create(a, "ready")
+    version = b.publish_version(FunctionName="ready")["Version"]
+    place = {"FunctionName": "ready", "Qualifier": version}
+    a.put_provisioned_concurrency_config(**place, ProvisionedConcurrentExecutions=3)
+    for client in (a, b):
+        until("all are ready", lambda client=client: client.get_provisioned_concurrency_config(**place)["Status"] == "READY")
+        assert client.get_provisioned_concurrency_config(**place)["AvailableProvisionedConcurrentExecutions"] == 3
+    runners = [cloud.lambda_._runners["ready", version] for cloud in pair]
+    assert sorted(runner.environments()[0] for runner in runners) == [1, 2]
+    for cloud in pair:
+        assert cloud.lambda_.invoke("ready", b"{}", qualifier=version).init_ms is None
+    b.delete_provisioned_concurrency_config(**place)
+    until("nobody keeps any", lambda: all(runner.provisioned == 0 for runner in runners))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_version_that_starts_from_a_snapshot(pair: Any, fails: bool) -> None:
+    a, b = (cloud.client("lambda") for cloud in pair)
+    name = f"snap-{fails}"
+    text = "import time\nmade = time.time_ns()\n" + ("1 / 0\n" if fails else "") + "def handler(event, context): return made"
+    create(a, name, text, SnapStart={"ApplyOn": "PublishedVersions"}, Runtime="python3.12")
+    place = {"FunctionName": name, "Qualifier": b.publish_version(FunctionName=name)["Version"]}
+    for client in (a, b):
+        until("it is settled", lambda client=client: client.get_function_configuration(**place)["State"] != "Pending")
+    found = [client.get_function_configuration(**place) for client in (a, b)]
+    assert [each["State"] for each in found] == ["Failed" if fails else "Active"] * 2
+    assert found[0]["RevisionId"] == found[1]["RevisionId"]
+    if fails:
+        with pytest.raises(ClientError, match="Failed"):
+            a.invoke(**place, Payload=b"{}")
+        return
+    for cloud in pair:
+        one, other = (cloud.lambda_.invoke(name, b"{}", qualifier=place["Qualifier"]) for _ in range(2))
+        assert one.payload == other.payload and one.restore_ms is not None and one.init_ms is None
+
+
 def test_what_does_not_work_yet_is_refused(pair: Any) -> None:
     client = pair[0].client("lambda")
     create(client, "plain")
     for refused in (
-        lambda: create(client, "snap", SnapStart={"ApplyOn": "PublishedVersions"}, Runtime="python3.12"),
         lambda: create(client, "long", DurableConfig={"ExecutionTimeout": 60}),
     ):
         with pytest.raises(ClientError) as said:
@@ -327,6 +364,86 @@ def test_a_stream_with_a_transform(pair: Any, store: LocalObjects) -> None:
     assert "Lambda.ResourceNotFound" in "".join(
         store.get("upper", key).decode() for key in store.list("upper", "errors/")
     )
+
+
+PARTITIONS = """
+import base64, time
+def handler(event, context):
+    return {"records": [
+        {"recordId": one["recordId"], "result": "Ok", "data": one["data"],
+         "metadata": {"partitionKeys": {"time": str(time.time_ns()), "kind": base64.b64decode(one["data"]).decode()[0]}}}
+        for one in event["records"]
+    ]}
+"""
+
+
+def test_partitions_of_a_query(pair: Any, store: LocalObjects) -> None:
+    a, _ = pair
+    query = [("MetadataExtractionQuery", "{customer: .customer, kind: .kind}"), ("JsonParsingEngine", "JQ-1.6")]
+    extraction = {"Type": "MetadataExtraction", "Parameters": [{"ParameterName": name, "ParameterValue": value} for name, value in query]}
+    a.client("firehose").create_delivery_stream(
+        DeliveryStreamName="split",
+        ExtendedS3DestinationConfiguration=stream_to(
+            "split", ProcessingConfiguration={"Enabled": True, "Processors": [extraction, {"Type": "AppendDelimiterToRecord"}]},
+            DynamicPartitioningConfiguration={"Enabled": True}, BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 900},
+            Prefix="data/customer=!{partitionKeyFromQuery:customer}/kind=!{partitionKeyFromQuery:kind}/!{firehose:random-string}/",
+        ),
+    )  # fmt: skip
+    streams = [cloud.firehose.get("split") for cloud in pair]
+    rows = [{"customer": f"c{number % 5}", "kind": number % 2, "n": number} for number in range(100)]
+    for number, row in enumerate(rows):
+        streams[number % 2].put(json.dumps(row).encode())
+    streams[0].put(b'{"kind": 1}')
+    assert streams[1].flush(60)
+    found: dict[str, list[int]] = {}
+    for key in store.list("split", "data/"):
+        place = "/".join(key.split("/")[1:3])
+        assert place not in found  # one object for each partition of a cut
+        found[place] = [json.loads(line)["n"] for line in store.get("split", key).splitlines()]
+    expected: dict[str, list[int]] = {}
+    for row in rows:
+        expected.setdefault(f"customer={row['customer']}/kind={row['kind']}", []).append(row["n"])
+    assert {place: sorted(numbers) for place, numbers in found.items()} == expected
+    (failed,) = [json.loads(line) for key in store.list("split", "errors/") for line in store.get("split", key).splitlines()]
+    assert failed["errorCode"] == "DynamicPartitioning.MetadataExtractionFailed"
+
+
+@pytest.mark.parametrize("seconds", [300, 0])
+def test_partitions_that_a_function_names_anew_at_every_delivery(pair: Any, store: LocalObjects, monkeypatch: Any, seconds: int) -> None:
+    """The store takes one partition's object and not the other's: what comes again is in the objects once, wherever; or,
+    when it is not to be tried again, under the error prefix."""
+    a, b = pair
+    name = f"anew{seconds}"
+    arn = create(a.client("lambda"), name, PARTITIONS)["FunctionArn"]
+    function = {"Type": "Lambda", "Parameters": [{"ParameterName": "LambdaArn", "ParameterValue": arn}]}
+    put, refused = LocalObjects.put, []
+
+    def failing(self: Any, bucket: str, key: str, *rest: Any, **more: Any) -> Any:
+        if "kind=b" in key and not refused:
+            refused.append(key)
+            raise OSError("not now")
+        return put(self, bucket, key, *rest, **more)
+
+    monkeypatch.setattr(LocalObjects, "put", failing)
+    a.client("firehose").create_delivery_stream(
+        DeliveryStreamName=name,
+        ExtendedS3DestinationConfiguration=stream_to(
+            name, ProcessingConfiguration={"Enabled": True, "Processors": [function]},
+            DynamicPartitioningConfiguration={"Enabled": True, "RetryOptions": {"DurationInSeconds": seconds}},
+            BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 900},
+            Prefix="data/time=!{partitionKeyFromLambda:time}/kind=!{partitionKeyFromLambda:kind}/",
+        ),
+    )  # fmt: skip
+    stream = b.firehose.get(name)
+    stream.put_batch([b"a1\n", b"b1\n", b"a2\n"])
+    assert stream.flush(60)
+    assert refused
+    lines = {prefix: sorted(line for key in store.list(name, prefix) for line in store.get(name, key).splitlines())
+             for prefix in ("data/", "errors/")}  # fmt: skip
+    if seconds:
+        assert lines == {"data/": [b"a1", b"a2", b"b1"], "errors/": []}
+    else:
+        assert lines == {"data/": [b"a1", b"a2"], "errors/": [b"b1"]}
 
 
 SOURCE = """

@@ -1,6 +1,6 @@
 """kill -9 of any NATS server and any node of a cluster of three and three, and servers and nodes that stand still and go on,
 while a delivery stream has a transform, a Kinesis stream and an SQS queue are event sources, and schedules come due: what
-was put is in the objects once, transformed; every record, message and time that came has run.
+was put is in the objects once, transformed and by partitions; every record, message and time that came has run.
 
 CLOUDCORE_CLUSTER_KILLS bounds the loop (make crash-cluster is the long form), CLOUDCORE_CRASH_SEED repeats one.
 """
@@ -36,8 +36,9 @@ MARKS = """
 import base64
 def handler(event, context):
     return {"records": [
-        {"recordId": one["recordId"], "result": "Ok", "data": base64.b64encode(b"T" + base64.b64decode(one["data"])).decode()}
-        for one in event["records"]
+        {"recordId": one["recordId"], "result": "Ok", "data": base64.b64encode(b"T" + data).decode(),
+         "metadata": {"partitionKeys": {"size": str(len(data) % 3)}}}
+        for one in event["records"] for data in [base64.b64decode(one["data"])]
     ]}
 """
 TIMEOUT_S, AHEAD_S = 10, 6
@@ -120,8 +121,10 @@ def test_what_comes_from_elsewhere_runs_and_what_is_transformed_arrives_once(wee
             arn = _functions(nodes, witness, feed)
             function = {"Type": "Lambda", "Parameters": [{"ParameterName": "LambdaArn", "ParameterValue": arn}]}
             watch, producers = produced(
-                nodes, servers, weed.url, "marked", ProcessingConfiguration={"Enabled": True, "Processors": [function]}
-            )
+                nodes, servers, weed.url, "marked", ProcessingConfiguration={"Enabled": True, "Processors": [function]},
+                DynamicPartitioningConfiguration={"Enabled": True}, Prefix="data/size=!{partitionKeyFromLambda:size}/",
+                BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 1},
+            )  # fmt: skip
             feed.start()
             until("all is begun", lambda: {"k0", "q0", "s0"} <= witness.seen() and watch.delivered_to())
             taken = [_kill_one(dice, turn, servers, nodes, watch, feed, witness) for turn in range(KILLS)]

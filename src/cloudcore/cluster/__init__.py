@@ -9,6 +9,7 @@
     leading.py    a stream's planner: its log -> plans, on one node at a time
     following.py  which nodes carry a stream's plans
     carrying.py   plans -> objects, on those nodes
+    notes.py      the keys of plans that become several objects
     transforming.py    what processors make of a plan
     stream.py     a delivery stream as its producers see it
     service.py    Firehose over the shared catalogue

@@ -16,6 +16,7 @@
     cc-functions-ACCOUNT-REGION     subjects cloudcore.functions.ACCOUNT.REGION.KIND.NAME: what functions are
     cc-events-ACCOUNT-REGION        subjects cloudcore.events.ACCOUNT.REGION.run, .rest.ID: events to run
     cc-places-ACCOUNT-REGION        subjects cloudcore.places.ACCOUNT.REGION.UUID: how far event sources came
+    cc-notes                subjects cloudcore.notes.ID.PLAN: the keys of a plan of several objects (notes.py)
     cc-blobs                subjects cloudcore.blobs.SHA256.PART: deployment packages
     cloudcore.node.INSTANCE without JetStream: what nodes ask each other, and others ask them (asking.py)
     cloudcore.room          without JetStream: nodes that have room for a call answer, one of them each time
@@ -133,6 +134,11 @@ def blob_subject(name: str, part: int | str) -> str:
 
 
 ROOM = "cloudcore.room"
+NOTES = "cc-notes"
+
+
+def note_subject(identity: str, plan: int | str) -> str:
+    return f"cloudcore.notes.{identity}.{plan}"
 
 
 def events_log(account: str, region: str) -> str:

@@ -214,7 +214,9 @@ def _plan_of(
 ) -> Numbered:
     version = int(description["VersionId"])
     identity = f"{description['Identity']}/{version}/data/source/{span.first}-{span.last}"
-    bucket, key = object_key(kinds.parse(description), name, version, identity, "data", span.time_ms, {})
+    config = kinds.parse(description)
+    none = dict.fromkeys(config.data.prefix.partition_keys, "")  # whoever carries it knows the partitions
+    bucket, key = object_key(config, name, version, identity, "data", span.time_ms, none)
     number, total = (last.plan.id, last.total) if last else (0, 0)
     plan = Plan(
         number + 1, "source", "data", [[span.first, span.last]], bucket, key, span.time_ms, now_ms,

@@ -37,6 +37,7 @@ from cloudcore.cluster.layout import (
 from cloudcore.cluster.leading import Planner
 from cloudcore.cluster.leases import Lease, Leases, in_turn
 from cloudcore.cluster.link import Link, end, is_transient
+from cloudcore.cluster.notes import Notes
 from cloudcore.cluster.service import ClusterFirehose
 from cloudcore.cluster.tables.courier import Courier
 from cloudcore.cluster.transforming import Around
@@ -189,6 +190,7 @@ class Node:
             **{name: self.counters.get(name, 0) for name in ("objects", "bytes_out", "retries")},
             "tables": {"/".join(place): each.told_of() for place, each in self._ranges.items()},
             "functions": {"/".join(place): each.told_of() for place, each in self._functions.items()},
+            "ready": {"/".join(place): each.ready() for place, each in self._functions.items()},
             "carries": len(self._carriers),
             "failed": self.counters.get("conversion_failed", 0), "expired": self.counters.get("expired", 0),
         }  # fmt: skip
@@ -277,6 +279,7 @@ class Node:
         around = Around(
             f"arn:aws:firehose:{region}:{account}:deliverystream/{name}", region,
             lambda arn, payload: self._opened(account, region).invoke(arn, payload), self._clock, self._sleep,
+            Notes(self.link, identity),
         )  # fmt: skip
         carrier = Carrier(self.link, place, identity, described, self._objects(account), self._places,
                           self.wall, self.counters, around)  # fmt: skip

@@ -142,8 +142,6 @@ def _refuse(config: Config, ours: dict[str, Any]) -> None:
     """Refuse what a cluster's streams cannot do yet. Raises ApiError UnsupportedOperationException."""
     if config.endpoint is not None:
         raise _unsupported("Destinations of delivery streams but S3 do")
-    if config.partitioned or config.processors.query is not None:
-        raise _unsupported("Dynamic partitioning does")
     if config.backup is not None:
         raise _unsupported("Backup of source records does")
     if config.conversion is not None and config.conversion.schema == "infer":

@@ -96,15 +96,15 @@ class Runner:
         threading.Thread(target=take, name="cloudcore-lambda-snapshot", daemon=True).start()
 
     def provisioned_state(self) -> tuple[int, str]:
-        """(environments that are ready, READY or IN_PROGRESS or FAILED)."""
-        with self._lock:
-            ready = 0 if self._pool is None else min(self.provisioned, self._pool.warm + self._pool.active)
+        """(environments that are ready, READY or IN_PROGRESS or FAILED); without waiting for anything."""
+        idle, running = self.environments()
+        ready = min(self.provisioned, idle + running)
         if ready == self.provisioned:
             return ready, "READY"
         return ready, "FAILED" if self._failed else "IN_PROGRESS"
 
     def environments(self) -> tuple[int, int]:
-        """How many are idle, how many run a call."""
+        """How many are idle, how many run a call; without waiting for anything."""
         pool = self._pool
         return (0, 0) if pool is None else (pool.warm, pool.active)
 

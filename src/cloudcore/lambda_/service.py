@@ -697,14 +697,27 @@ class Lambda:
                 number = record.resolve(qualifier)
                 wanted[number] = wanted.get(number, 0) + given["Requested"]
                 self.runner(name, record.versions[number])
+        here = {number: self._here_of(name, count) for number, count in wanted.items()}
         for (owner, number), runner in self._runners.items():
             if owner == name:
-                runner.provision(wanted.get(number, 0), self.log(name).write)
+                runner.provision(here.get(number, 0), self.log(name).write)
         versions = record.versions if record else {}
-        memory = sum(count * versions[at].configuration["MemorySize"] for at, count in wanted.items())
+        memory = sum(count * versions[at].configuration["MemorySize"] for at, count in here.items())
         self.count_kept(name, "provisioned_gb_seconds", memory / 1024)
         share = self.capacity.share(name)
         self.capacity.settle(share, record.reserved if record else None, sum(wanted.values()))
+
+    def _here_of(self, name: str, count: int) -> int:
+        """How many of a function's provisioned environments this process keeps."""
+        return count
+
+    def provisioned_state(self, name: str, runner: Runner, wanted: int) -> tuple[int, str]:
+        """(environments that are ready of those that are wanted, READY or IN_PROGRESS or FAILED)."""
+        return runner.provisioned_state()
+
+    def in_time(self, work: Callable[[], None]) -> None:
+        """Do what changes a function and nobody waits for; on a thread of its own."""
+        work()
 
     @property
     def closed(self) -> bool:

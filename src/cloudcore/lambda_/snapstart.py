@@ -107,6 +107,10 @@ def begin(service: Any, record: FunctionRecord) -> None:
 
 def settle(service: Any, name: str, number: str, runner: Runner, taken: Taken) -> None:
     """The snapshot of a version is taken, or was not."""
+    service.in_time(lambda: _settle(service, name, number, runner, taken))
+
+
+def _settle(service: Any, name: str, number: str, runner: Runner, taken: Taken) -> None:
     with service.lock:
         found = service.registry.get(name)
         version = found.versions.get(number) if found else None
@@ -114,6 +118,8 @@ def settle(service: Any, name: str, number: str, runner: Runner, taken: Taken) -
             return
         function = copy.deepcopy(found)
         held = function.versions[number].configuration
+        if held.get("State") != "Pending":  # another process was faster
+            return
         for state in STATES:
             held.pop(state, None)
         held["State"] = "Active"

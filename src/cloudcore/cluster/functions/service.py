@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +28,7 @@ from cloudcore.lambda_.service import Lambda
 if TYPE_CHECKING:
     from cloudcore.cluster.node import Node
     from cloudcore.lambda_.metering import Result
+    from cloudcore.lambda_.runner import Runner
 
 T = TypeVar("T")
 _CALLS = frozenset(("Invoke", "InvokeAsync", "InvokeWithResponseStream"))
@@ -43,12 +45,14 @@ class ClusterLambda(Lambda):
     def __init__(self, node: Node, directory: str, account: str, region: str, **settings: Any):
         self._node = node
         self._documents = Documents(node.link, account, region)
+        self._leases: dict[str, dict[str, Any]] = {}
         super().__init__(directory, account, region, **settings)
         self._documents.follow(self.lock, self._taken)
         self.asynchronous, self.schedules, self.mappings  # noqa: B018 - what waits in the cluster goes on
 
     async def tend(self, leases: dict[str, dict[str, Any]], nodes: list[str]) -> None:
         """Run the event source mappings that are this node's turn; on the link's loop, once a second."""
+        self._leases = leases
         if self._mappings is not None:
             await self._mappings.tend(leases, nodes)
 
@@ -186,11 +190,42 @@ class ClusterLambda(Lambda):
                 found[name] = [before[0] + idle, before[1] + running]
         return dict(sorted(found.items())[:_TOLD])
 
+    def ready(self) -> dict[str, list[Any]]:
+        """Of versions of which environments are provisioned here: how many are ready, and how that goes."""
+        return {
+            f"{name}:{number}": list(runner.provisioned_state())
+            for (name, number), runner in self._runners.copy().items() if runner.provisioned
+        }  # fmt: skip
+
+    def provisioned_state(self, name: str, runner: Runner, wanted: int) -> tuple[int, str]:
+        """As Lambda's, of all nodes: of the others as they said a second ago."""
+        version, place = f"{name}:{runner.configuration['Version']}", f"{self.account}/{self.region}"
+        found = [
+            (value.get("ready") or {}).get(place, {}).get(version, (0, "READY"))
+            for key, value in self._leases.items() if key in {f"node.{each}" for each in self._node.nodes}
+            and key != f"node.{self._node.name}"
+        ]  # fmt: skip
+        found.append(runner.provisioned_state())
+        ready = min(wanted, sum(int(each[0]) for each in found))
+        if any(each[1] == "FAILED" for each in found):
+            return ready, "FAILED"
+        return ready, "READY" if ready == wanted else "IN_PROGRESS"
+
+    def _here_of(self, name: str, count: int) -> int:
+        return self._part(name, count, self._node.name)
+
+    def in_time(self, work: Callable[[], None]) -> None:
+        while not self.closed:
+            try:
+                return self.again(work)
+            except (ApiError, RuntimeError):  # the cluster does not answer, or this node leaves
+                time.sleep(1.0)
+
     def nodes_changed(self) -> None:
-        """Reserves are divided anew among the nodes that are there."""
+        """Reserves and provisioned environments are divided anew among the nodes that are there."""
         with self.lock:
             for name, record in self.registry.functions.items():
-                self._divide(name, record)
+                self._provide(name, record)
 
     def _provide(self, name: str, record: FunctionRecord | None) -> None:
         super()._provide(name, record)
@@ -245,10 +280,6 @@ def _refuse(operation: str, params: dict[str, Any]) -> None:
     """Refuse what functions of a cluster cannot do yet. Raises ApiError UnsupportedOperationException."""
     if "DurableExecution" in operation or params.get("DurableConfig"):
         raise unsupported("Durable functions do")
-    if operation == "PutProvisionedConcurrencyConfig":
-        raise unsupported("Provisioned concurrency does")
-    if params.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions":
-        raise unsupported("SnapStart does")
 
 
 def _packed(directory: str) -> bytes:

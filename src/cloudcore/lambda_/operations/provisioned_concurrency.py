@@ -95,7 +95,7 @@ def _check_place(function: FunctionRecord, qualifier: str) -> None:
 def _shown(service: Any, function: FunctionRecord, qualifier: str) -> dict[str, Any]:
     held = function.provisioned[qualifier]
     runner = service.runner(function.name, function.versions[function.resolve(qualifier)])
-    ready, status = runner.provisioned_state()
+    ready, status = service.provisioned_state(function.name, runner, held["Requested"])
     answer = {
         "RequestedProvisionedConcurrentExecutions": held["Requested"],
         "AllocatedProvisionedConcurrentExecutions": ready,
