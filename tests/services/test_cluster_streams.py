@@ -266,7 +266,7 @@ def test_over_http_and_what_status_prints(nodes: Any, server: Servers) -> None:
         )
         assert answer["RecordId"].startswith("49")
         with pytest.raises(ClientError, match="UnsupportedOperationException"):
-            client("dynamodb", other.url).list_exports()
+            client("dynamodb", other.url).list_global_tables()
         assert client("dynamodbstreams", other.url).list_streams()["Streams"] == []
         assert a.at("eu-west-1", "111122223333").firehose.get("web").flush(60)
         until("both have said who they are", lambda: all(node["url"] for node in _report(server)["nodes"]))

@@ -3,8 +3,10 @@ bulk puts, the Kinesis destination; and that another leader goes on with it."""
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +87,44 @@ def test_a_backup_is_every_nodes(pair: Any) -> None:
     assert not (node.link.run(node.link.js.stream_info("cc-backups", ">")).state.subjects or {})
 
 
+def test_any_moment_can_be_restored_and_exported(pair: Any, store: LocalObjects) -> None:
+    a, b = (cloud.client("dynamodb") for cloud in pair)
+    table = pair[1].table("timed", pk="id:S")
+    table.load([{"id": f"{n}", "n": 0} for n in range(300)])
+    told = a.update_continuous_backups(
+        TableName="timed", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]  # fmt: skip
+    assert told["PointInTimeRecoveryStatus"] == "ENABLED"
+    for n in range(100):
+        pair[n % 2].table("timed").put({"id": f"{n}", "n": 1})
+    moment = datetime.datetime.now(datetime.UTC)
+    time.sleep(0.01)  # what is written later has a later time
+    for n in range(100):
+        pair[n % 2].table("timed").delete(f"{n}")
+    b.restore_table_to_point_in_time(SourceTableName="timed", TargetTableName="then", RestoreDateTime=moment)
+    a.restore_table_to_point_in_time(SourceTableName="timed", TargetTableName="now", UseLatestRestorableTime=True)
+    arn = "arn:aws:dynamodb:us-east-1:000000000000:table/timed"
+    exports = [client.export_table_to_point_in_time(TableArn=arn, S3Bucket="out", **when)["ExportDescription"]["ExportArn"]
+               for client, when in ((a, {"ExportTime": moment}), (b, {}))]  # fmt: skip
+    for client in (a, b):
+        active(client, "then")
+        active(client, "now")
+    then = {one["id"]: one["n"] for one in pair[0].table("then").scan(consistent=True)}
+    assert then == {f"{n}": int(n < 100) for n in range(300)}
+    assert {one["id"] for one in pair[1].table("now").scan(consistent=True)} == {f"{n}" for n in range(100, 300)}
+    for export, expected in zip(exports, (then, {f"{n}": 0 for n in range(100, 300)}), strict=True):
+        ask = lambda client, of=export: client.describe_export(ExportArn=of)["ExportDescription"]  # noqa: E731
+        done = until("it has ended", lambda ask=ask: _ended(ask(b), "ExportStatus"))
+        assert (done["ExportStatus"], done["ItemCount"]) == ("COMPLETED", len(expected)), done
+        home = f"AWSDynamoDB/{export.rpartition('/')[2]}/data/"
+        lines = b"".join(gzip.decompress(store.get("out", key)) for key in store.list("out", home)).splitlines()
+        found = [json.loads(line)["Item"] for line in lines]
+        assert {one["id"]["S"]: int(one["n"]["N"]) for one in found} == expected
+    b.update_continuous_backups(TableName="timed", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False})
+    node = pair[0].node
+    assert not (node.link.run(node.link.js.stream_info("cc-archives", ">")).state.subjects or {})
+
+
 def test_an_import_is_ordered(pair: Any, store: LocalObjects) -> None:
     a, b = (cloud.client("dynamodb") for cloud in pair)
     lines = [json.dumps({"Item": {"id": {"S": f"{n}"}, "n": {"N": f"{n}"}}}) for n in range(3000)]
@@ -153,7 +193,8 @@ def _ended(told: dict[str, Any], member: str) -> dict[str, Any] | None:
 
 
 def test_another_leader_goes_on(tmp_path: Path) -> None:
-    """The leader is killed while it writes a backup, and the next one while it restores: both are finished by who leads then."""
+    """The leader is killed as soon as it has begun a backup, and the next one as soon as it has begun a restore: both are finished
+    by who leads then, and so does recovery to the last moment go on."""
     names = ["n0", "n1", "n2"]
     servers = Servers(tmp_path / "nats", 1)
     nodes = Nodes(tmp_path / "nodes", servers.url, "http://127.0.0.1:9")
@@ -167,17 +208,25 @@ def test_another_leader_goes_on(tmp_path: Path) -> None:
         for first in range(0, 6000, 25):
             client.batch_write_item(RequestItems={"large": [
                 {"PutRequest": {"Item": {"id": {"S": f"{n}"}, "pad": {"S": "x" * 1000}}}} for n in range(first, first + 25)]})  # fmt: skip
+        client.update_continuous_backups(
+            TableName="large", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
         arn = client.create_backup(TableName="large", BackupName="one")["BackupDetails"]["BackupArn"]
         _replaced(servers, nodes, names)
         other = nodes.client(next(name for name in names if name != leader(servers)), "dynamodb")
         available(other, arn)
+        other.delete_item(TableName="large", Key={"id": {"S": "0"}})
         other.restore_table_from_backup(TargetTableName="again", BackupArn=arn)
         _replaced(servers, nodes, names)
+        client = nodes.client("n1", "dynamodb")
+        client.delete_item(TableName="large", Key={"id": {"S": "1"}})
+        client.restore_table_to_point_in_time(SourceTableName="large", TargetTableName="last", UseLatestRestorableTime=True)
         for name in names:
             client = nodes.client(name, "dynamodb")
-            active(client, "again")
-            pages = client.get_paginator("scan").paginate(TableName="again", ConsistentRead=True, ProjectionExpression="id")
-            assert {item["id"]["S"] for page in pages for item in page["Items"]} == {f"{n}" for n in range(6000)}
+            for table, first in (("again", 0), ("last", 2)):
+                active(client, table)
+                pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, ProjectionExpression="id")
+                assert {item["id"]["S"] for page in pages for item in page["Items"]} == {f"{n}" for n in range(first, 6000)}
     except BaseException:
         for name in names:
             print(name, nodes.said(name)[-1500:])

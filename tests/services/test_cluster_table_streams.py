@@ -83,6 +83,10 @@ def test_an_iterator_of_one_node_goes_on_at_the_other(pair: Any) -> None:
     again = streams[1].get_shard_iterator(StreamArn=arn, ShardId=described["StreamDescription"]["Shards"][0]["ShardId"],
                                           ShardIteratorType="AFTER_SEQUENCE_NUMBER", SequenceNumber=numbers[20])  # fmt: skip
     assert streams[0].get_records(ShardIterator=again["ShardIterator"])["Records"] == found[21:]
+    shard = described["StreamDescription"]["Shards"][0]["ShardId"]
+    since = found[0]["dynamodb"]["ApproximateCreationDateTime"]
+    again = streams[1].get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="AT_TIMESTAMP", Timestamp=since)
+    assert streams[0].get_records(ShardIterator=again["ShardIterator"])["Records"] == found
     tables[1].update_table(TableName="passed", StreamSpecification={"StreamEnabled": False})
     tables[0].put_item(TableName="passed", Item={"id": {"S": "untold"}})
     page = streams[0].get_records(ShardIterator=at)

@@ -167,10 +167,8 @@ def test_what_tables_of_a_cluster_do_not_have_is_refused(pair: Any) -> None:
     client = a.client("dynamodb")
     a.table("plain", pk="id:S")
     for refused in (
-        lambda: client.update_continuous_backups(
-            TableName="plain", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
-        ),
-        lambda: client.export_table_to_point_in_time(TableArn="arn:aws:dynamodb:us-east-1:000000000000:table/plain", S3Bucket="b"),
+        lambda: client.update_contributor_insights(TableName="plain", ContributorInsightsAction="ENABLE"),
+        lambda: client.list_global_tables(),
     ):
         with pytest.raises(client.exceptions.ClientError) as told:
             refused()

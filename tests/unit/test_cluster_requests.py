@@ -88,7 +88,7 @@ def test_escapes_do_not_hide_a_strong_read():
 
 def test_what_is_not_there_is_refused():
     for operation, body in (
-        ("UpdateContinuousBackups", {}), ("ExportTableToPointInTime", {}),
+        ("UpdateContributorInsights", {}), ("CreateGlobalTable", {}),
     ):  # fmt: skip
         with pytest.raises(ApiError, match="not work on a cluster yet"):
             kind_of(operation, json.dumps(body).encode())

@@ -11,8 +11,10 @@
                             log of all tables of an account in a region (docs/internals/cluster.md)
     cc-checkpoints          subjects cloudcore.checkpoints.ACCOUNT.REGION.RANGE.SEQUENCE-ID: the parts of a
                             checkpoint of such tables (tables/checkpoint.py)
-    cc-backups              subjects cloudcore.backups.ACCOUNT.REGION.RANGE.ID.UPLOAD: the parts of a backup
+    cc-backups              subjects cloudcore.backups.ACCOUNT.REGION.RANGE.ID_UPLOAD: the parts of a backup
                             of a table (tables/images.py)
+    cc-archives             subjects cloudcore.archives.ACCOUNT.REGION.RANGE.ID.FILE: what point-in-time
+                            recovery keeps (tables/archives.py)
     cc-functions-ACCOUNT-REGION     subjects cloudcore.functions.ACCOUNT.REGION.KIND.NAME: what functions are
     cc-events-ACCOUNT-REGION        subjects cloudcore.events.ACCOUNT.REGION.run, .rest.ID: events to run
     cc-places-ACCOUNT-REGION        subjects cloudcore.places.ACCOUNT.REGION.UUID: how far event sources came
@@ -99,12 +101,17 @@ def checkpoint_subject(account: str, region: str, identity: str, range: str = AL
     return f"cloudcore.checkpoints.{account}.{region}.{range}.{identity}"
 
 
-BACKUPS = "cc-backups"
+BACKUPS, ARCHIVES = "cc-backups", "cc-archives"
 
 
-def backup_subject(account: str, region: str, identity: str, upload: str, range: str = ALL) -> str:
+def backup_subject(account: str, region: str, identity: str, range: str = ALL) -> str:
     """Where the parts of a backup's image are; "*" in the place of any."""
-    return f"cloudcore.backups.{account}.{region}.{range}.{identity}.{upload}"
+    return f"cloudcore.backups.{account}.{region}.{range}.{identity}"
+
+
+def archive_subject(account: str, region: str, identity: str, name: str, range: str = ALL) -> str:
+    """Where the parts of a file of an archive are; "*" in the place of any."""
+    return f"cloudcore.archives.{account}.{region}.{range}.{identity}.{name}"
 
 
 def node_subject(instance: str) -> str:

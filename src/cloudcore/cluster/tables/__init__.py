@@ -12,6 +12,7 @@
     courier.py    what nodes send each other
     acting.py     what the leader does beside requests: jobs, destinations
     images.py     backups in JetStream, as parts.py keeps files there
+    archives.py   point-in-time recovery, in JetStream too
     ordered.py    imports and bulk puts
     kinds.py      what may be answered where, and what is refused
     service.py    DynamoDB over all that

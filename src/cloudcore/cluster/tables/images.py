@@ -1,6 +1,6 @@
 """Images of backups in JetStream, beside the log: every node has them, and none of its files.
 
-    cc-backups    cloudcore.backups.ACCOUNT.REGION.RANGE.ID.UPLOAD    the parts of an image file, in order
+    cc-backups    cloudcore.backups.ACCOUNT.REGION.RANGE.ID_UPLOAD    the parts of an image file, in order
 
 Whoever leads writes an image, and then names its upload in the backup's record (`Images.keep`); one that no
 record names was not finished, and goes when another leader begins.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from cloudcore.cluster.layout import BACKUPS, backup_subject
@@ -35,7 +35,7 @@ class StoredImages(Images):
         """Bring a file that was written to where all nodes find it; what its backup's record is told."""
         upload = self._link.message_id()
         with open(self.path(id_), "rb") as file:
-            count = self._link.run(self._put(backup_subject(*self._place, id_, upload), file))
+            count = self._link.run(self._put(backup_subject(*self._place, f"{id_}_{upload}"), file))
             size = file.tell()
         os.unlink(self.path(id_))
         return {"image": {"upload": upload, "parts": count, "bytes": size}}
@@ -48,7 +48,7 @@ class StoredImages(Images):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         try:
             with open(path, "wb") as file:
-                subject = backup_subject(*self._place, id_, told["upload"])
+                subject = backup_subject(*self._place, f"{id_}_{told['upload']}")
                 work = parts.get(self._link, BACKUPS, subject, told["parts"], cast(BinaryIO, file))
                 try:
                     self._link.run(work)
@@ -61,34 +61,22 @@ class StoredImages(Images):
 
     def forget(self, id_: str) -> None:
         """Remove a backup's image, and what was begun of it."""
-        self._link.run(self._purge(lambda found, _: found == id_))
+        self._purge(lambda word: word.partition("_")[0] == id_)
 
     def sweep(self, backups: dict[str, dict[str, Any]]) -> None:
         """Remove what belongs to none of these: id -> record."""
 
-        def lost(id_: str, upload: str) -> bool:
+        def lost(word: str) -> bool:
+            id_, _, upload = word.partition("_")
             return backups.get(id_, {}).get("image", {}).get("upload") != upload
 
-        self._link.run(self._purge(lost))
+        self._purge(lost)
 
-    # -- on the loop -----------------------------------------------------------------------------------
+    def _purge(self, which: Callable[[str], bool]) -> None:
+        self._link.run(parts.purge(self._link, BACKUPS, backup_subject(*self._place, "*"), which))
 
     async def _put(self, subject: str, file: Any) -> int:
         from nats.js.api import DiscardPolicy
 
-        await self._link.ensure(BACKUPS, backup_subject("*", "*", "*", "*", "*"), discard=DiscardPolicy.NEW)
+        await self._link.ensure(BACKUPS, backup_subject("*", "*", "*", "*"), discard=DiscardPolicy.NEW)
         return await parts.put(self._link, subject, file)
-
-    async def _purge(self, which: Any) -> None:
-        from nats.js.errors import NotFoundError
-
-        js = self._link.js
-        every = backup_subject(*self._place, "*", "*")
-        try:
-            found = await self._link.until(lambda: js.stream_info(BACKUPS, every), 20)
-        except NotFoundError:
-            return  # there never was a backup
-        for subject in found.state.subjects or {}:
-            _, id_, upload = subject.rsplit(".", 2)
-            if which(id_, upload):
-                await self._link.until(lambda s=subject: js.purge_stream(BACKUPS, subject=s), 60)

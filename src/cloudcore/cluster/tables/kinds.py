@@ -18,7 +18,7 @@ _DESCRIBES = frozenset(
         "DescribeTable", "ListTables", "ListTagsOfResource", "DescribeTimeToLive", "DescribeLimits",
         "DescribeEndpoints", "DescribeContinuousBackups", "GetResourcePolicy", "DescribeBackup",
         "ListBackups", "DescribeKinesisStreamingDestination", "DescribeImport", "ListImports",
-        "DescribeBulkOperation", "ListBulkOperations",
+        "DescribeBulkOperation", "ListBulkOperations", "DescribeExport", "ListExports",
     )
 )  # fmt: skip
 _CONTROLS = frozenset(
@@ -27,6 +27,7 @@ _CONTROLS = frozenset(
         "DeleteResourcePolicy", "UpdateTimeToLive", "CreateBackup", "DeleteBackup", "RestoreTableFromBackup",
         "EnableKinesisStreamingDestination", "DisableKinesisStreamingDestination",
         "UpdateKinesisStreamingDestination", "ImportTable", "StartBulkPutItems", "CancelBulkOperation",
+        "UpdateContinuousBackups", "RestoreTableToPointInTime", "ExportTableToPointInTime",
     )
 )  # fmt: skip
 

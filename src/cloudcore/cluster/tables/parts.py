@@ -6,6 +6,7 @@ Thread rule: coroutines on the link's loop; files are read and written on thread
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import BinaryIO
 
 from cloudcore.cluster.link import Link, Lost, Reader
@@ -30,3 +31,16 @@ async def get(link: Link, stream: str, subject: str, parts: int, file: BinaryIO)
             if not message:
                 raise Lost(f"{subject} ends before part {number}")
             await asyncio.to_thread(file.write, message[0].data)
+
+
+async def purge(link: Link, stream: str, every: str, which: Callable[[str], bool]) -> None:
+    """Remove the files whose subjects' last word is one of which(); `every`: with "*" in the place of it."""
+    from nats.js.errors import NotFoundError
+
+    try:
+        found = await link.until(lambda: link.js.stream_info(stream, every), 20)
+    except NotFoundError:
+        return  # there never was a file
+    for subject in found.state.subjects or {}:
+        if which(subject.rpartition(".")[2]):
+            await link.until(lambda s=subject: link.js.purge_stream(stream, subject=s), 60)

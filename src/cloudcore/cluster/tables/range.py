@@ -462,8 +462,9 @@ class Range:
         """An operation of the control plane, on a thread, as the leader of this term."""
         term, replica = self.leading, self.replica
         assert replica is not None
-        if entry.kind == CONTROL and self._resuming is not None:
-            await asyncio.wait((self._resuming,))  # what it would take for its own is known then
+        waits = entry.kind == CONTROL or entry.operation == "DescribeContinuousBackups"
+        if waits and self._resuming is not None:
+            await asyncio.wait((self._resuming,))  # what an earlier leader was at is known then
 
         def run() -> Answer:
             try:

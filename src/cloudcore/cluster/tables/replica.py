@@ -17,6 +17,7 @@ from cloudcore._table import Tables, call_expiring, feed_state, load, set_time, 
 from cloudcore.clock import Clock
 from cloudcore.cluster.tables import registry
 from cloudcore.cluster.tables.acting import Acting, LeaderDestinations, LeaderJobs, Means
+from cloudcore.cluster.tables.archives import LeaderRecovery
 from cloudcore.cluster.tables.entry import EXPIRE, PRIMITIVE, Batch, Entry
 from cloudcore.cluster.tables.images import StoredImages
 from cloudcore.cluster.tables.ordered import CatalogueSpool, OrderedFilling
@@ -111,7 +112,7 @@ class Replica:
         def made(directory: Any, **settings: Any) -> OrderedTables:
             return OrderedTables(directory, **{**settings, "meter": False}, seed=seed)
 
-        means = means or Means(Acting(lambda: 0))
+        self._means = means = means or Means(Acting(lambda: 0))
         self.service = ReplicaDynamoDB(
             None, account, region, clock=clock, addresses=addresses, meter=False, make=made,
             sinks=means.sinks, objects=means.objects,
@@ -215,7 +216,9 @@ class Replica:
 
     def led(self) -> None:
         """What an earlier leader was at goes on here, on a thread that acts as the leader."""
-        service = self.service
+        service, means = self.service, self._means
+        if means.link is not None:
+            service.recovery = LeaderRecovery(service, means.acting, means.link)
         service.restoring.clear()
         if not service.catalogue:
             return

@@ -84,13 +84,13 @@ class ClusterDynamoDB:
 
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Run one operation with boto3-shaped params (bytes for B). Raises ApiError."""
+        if operation in CONTROL:
+            kind_of(operation, b"{}")  # what is refused is, whatever its parameters are
+            params = validation.check("dynamodb", operation, params, False)  # times are numbers in it
         try:
             body = json.dumps(params, default=validation.for_json).encode()
         except (TypeError, ValueError) as error:
             raise ApiError("SerializationException", str(error)) from None
-        if operation in CONTROL:
-            kind_of(operation, body)  # what is refused is, whatever its parameters are
-            validation.check("dynamodb", operation, params, False)
         reply = self.asked(operation, body)
         if operation in ITEM:
             found: dict[str, Any] = _with_bytes(reply)

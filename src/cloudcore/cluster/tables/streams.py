@@ -51,7 +51,7 @@ class ClusterStreams:
         """Run one operation with boto3-shaped params and answer. Raises ApiError."""
         if operation not in self.operations:
             raise ApiError("UnknownOperationException", "")
-        validation.check("dynamodbstreams", operation, params, False)
+        checked = validation.check("dynamodbstreams", operation, params, False)
         if operation == "GetRecords" and (replica := self._service.range.whole()) is not None:
             try:
                 return replica.service.streams.call(operation, params)
@@ -60,7 +60,7 @@ class ClusterStreams:
             except ApiError as error:
                 if error.code != _ABSENT:  # a stream or shard that this node has not heard of yet
                     raise
-        body = json.dumps(params, default=validation.for_json).encode()
+        body = json.dumps(checked, default=validation.for_json).encode()
         reply = self._service.parsed(operation, self.call_json(operation, body))
         return validation.for_boto3("dynamodbstreams", operation, reply)
 

@@ -122,7 +122,10 @@ class Archive:
         if not gone:
             return
         self._keep(self.record | {"bases": bases, "files": files})
-        for path in gone:
+        self._unlink(gone)
+
+    def _unlink(self, paths: list[str]) -> None:
+        for path in paths:
             os.unlink(path)
 
     def tidy(self) -> None:

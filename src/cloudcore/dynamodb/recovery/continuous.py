@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore._table import ArchiveReader, Snapshot, hold_log, release_log
 from cloudcore.dynamodb.description import save
-from cloudcore.dynamodb.recovery.archive import KIND, Archive
+from cloudcore.dynamodb.recovery.archive import KIND, Archive, Record
 from cloudcore.errors import ClosedError, CloudcoreError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Recovery:
     def resume(self) -> None:
         """Go on with what an earlier process archived; sweep() comes once restores hold what they need."""
         for id_, record in self._service.catalogue.all(KIND):
-            self._archives[id_] = Archive(self._service, id_, record)
+            self._archives[id_] = self._made(id_, record)
             self._archives[id_].tidy()
         for stored in self._live():
             archive = self._archives.get(stored["Recovery"]["Archive"])
@@ -83,7 +83,7 @@ class Recovery:
         snapshot = Snapshot(self._service.tables, stored["TableName"])
         now = self._service.clock.now_ms()
         record = {"table": stored["TableName"], "begun": snapshot.info()["sequence"], "time": now}
-        archive = Archive(self._service, stored["Recovery"]["Archive"], record | {"bases": [], "files": []})
+        archive = self._made(stored["Recovery"]["Archive"], record | {"bases": [], "files": []})
         with self._lock:
             if self._held < 0:
                 self._held = record["begun"]
@@ -92,6 +92,9 @@ class Recovery:
             self._archives[archive.id] = archive
         self._base(archive, snapshot, now)
         self._start()
+
+    def _made(self, id_: str, record: Record) -> Archive:
+        return Archive(self._service, id_, record)
 
     def end(self, id_: str) -> None:
         """Archive a table no more, and forget its archive once nobody reads it. Under service.updating."""
