@@ -19,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cloudcore.cluster.following import AT_LEAST, STREAMS
+
 RECORDS, BATCH_BYTES = 500, 200_000
 _READ = 16
 
@@ -92,18 +94,12 @@ class Simulation:
 
     def tend(self, now: float, node: int, until: float) -> None:
         """Leases, the catalogue, pulls that wait: what a node does a tenth of a second long when nothing is put."""
-        c = self.costs
-        spent = c["idle_node_s"] + c["idle_node_node_s"] * len(self.node_cpu) + c["idle_node_stream_s"] * self.streams
-        self.node_cpu[node].use(now, spent / 10)
+        self.node_cpu[node].use(now, idle_node(self.costs, len(self.node_cpu), self.streams) / 10)
         self.at(now + 0.1, lambda now: self.tend(now, node, until))
 
     def keep(self, now: float, server: int, until: float) -> None:
         """The same for a server: heartbeats of its Raft groups and what nodes ask of it."""
-        c, nodes = self.costs, len(self.node_cpu)
-        each = c["idle_server_node_s"] * nodes + self.streams * (
-            c["idle_server_stream_s"] + c["idle_server_node_stream_s"] * nodes
-        )
-        spent = (c["idle_server_s"] + each) / len(self.server_cpu)
+        spent = idle_servers(self.costs, len(self.node_cpu), self.streams) / len(self.server_cpu)
         self.server_cpu[server].use(now, spent / 10)
         self.at(now + 0.1, lambda now: self.keep(now, server, until))
 
@@ -146,12 +142,17 @@ class Simulation:
         self.waiting[stream] += 1
         if self.waiting[stream] == self.per_cut:
             self.waiting[stream] = 0
-            two = [self.dice.randrange(len(self.node_cpu)) for _ in range(2)]
+            two = [self.follower(stream) for _ in range(2)]
             node = min(two, key=lambda each: self.node_cpu[each].free)  # who has least to do asks for it first
             first = self.servers_of(stream)[0]
             # The plan is appended and taken: two small messages of three servers, a tenth of a batch's work.
             done = self.server_cpu[first].use(now, self.costs["batch_server_s"] / 10)
             self.at(done, lambda now: self.carry(now, node, first))
+
+    def follower(self, stream: int) -> int:
+        """One of the nodes that follow a stream; which those are is another thing for each."""
+        nodes = len(self.node_cpu)
+        return (stream * 7919 + self.dice.randrange(follower_count(nodes, self.streams)) * 104_729) % nodes
 
     def carry(self, now: float, node: int, first: int) -> None:
         """Read the batches and write the object, a few at a time: puts come between."""
@@ -169,6 +170,26 @@ class Simulation:
             self.at(self.node_out[node].use(made, size / self.machine.network), some)
 
         some(now)
+
+
+def idle_node(costs: dict[str, float], nodes: int, streams: int) -> float:
+    """Cores that a node is busy with nothing to do."""
+    own = costs["idle_node_s"] + costs["idle_node_node_s"] * nodes + costs["idle_node_stream_s"] * streams
+    follows = streams * follower_count(nodes, streams) / nodes
+    return own + follows * costs["idle_follower_s"] + streams / nodes * costs["idle_leader_s"]
+
+
+def idle_servers(costs: dict[str, float], nodes: int, streams: int) -> float:
+    """The same of all servers."""
+    of_nodes = costs["idle_server_node_s"] * nodes
+    each = costs["idle_server_stream_s"] + costs["idle_server_node_stream_s"] * nodes
+    each += costs["idle_server_follower_s"] * follower_count(nodes, streams)
+    return costs["idle_server_s"] + of_nodes + streams * each
+
+
+def follower_count(nodes: int, streams: int) -> int:
+    """How many nodes follow a stream."""
+    return min(nodes, max(AT_LEAST, STREAMS * nodes // max(1, streams)))
 
 
 def holds(it: Simulation, seconds: float) -> bool:
@@ -212,24 +233,20 @@ def streams_table(costs: dict[str, float]) -> None:
     print("| nodes | servers | streams | cut | GB/s | records/s | full | busy | idle: a node, all servers (cores) |")
     print("|---|---|---|---|---|---|---|---|---|")
     for nodes, servers, streams, cut in (
-        (3, 3, 10, 64), (10, 3, 10, 64), (10, 3, 100, 64), (10, 3, 600, 64), (10, 3, 1000, 64), (10, 3, 10, 1),
-        (100, 3, 100, 64), (100, 30, 1, 64), (100, 30, 100, 64), (100, 30, 600, 64), (1000, 300, 600, 64),
+        (3, 3, 10, 64), (10, 3, 10, 64), (10, 3, 100, 64), (10, 3, 600, 64), (10, 3, 1000, 64), (10, 3, 2000, 64), (10, 3, 10, 1),
+        (100, 3, 100, 64), (100, 30, 1, 64), (100, 30, 100, 64), (100, 30, 600, 64), (100, 30, 5000, 64), (1000, 300, 600, 64), (1000, 300, 5000, 64),
     ):  # fmt: skip
         found = most(
             lambda rate, n=nodes, m=servers, s=streams, c=cut: Simulation(costs, Machine(), n, m, s, rate, c << 20),
             seconds := max(1.0, min(5.0, 100 / nodes)),
         )
-        idle_node = costs["idle_node_s"] + costs["idle_node_node_s"] * nodes + costs["idle_node_stream_s"] * streams
-        idle_servers = costs["idle_server_s"] + costs["idle_server_node_s"] * nodes + streams * (
-            costs["idle_server_stream_s"] + costs["idle_server_node_stream_s"] * nodes
-        )  # fmt: skip
         told = "nothing | | a node's loop | 1.00"
         if found is not None:
             rate, it = found
             batches = rate * nodes
             name, part = busiest(it, seconds)
             told = f"{batches * BATCH_BYTES / 1e9:.2f} | {batches * RECORDS:,.0f} | {name} | {part:.2f}"
-        print(f"| {nodes} | {servers} | {streams} | {cut} MiB | {told} | {idle_node:.2f}, {idle_servers:.1f} |", flush=True)
+        print(f"| {nodes} | {servers} | {streams} | {cut} MiB | {told} | {idle_node(costs, nodes, streams):.2f}, {idle_servers(costs, nodes, streams):.1f} |", flush=True)
 
 
 def tables_table(costs: dict[str, float]) -> None:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 
 import cloudcore
+from cloudcore.cluster import following
 from cloudcore.objects import LocalObjects
 
 if __package__:
@@ -56,6 +57,7 @@ class Child:
 
 
 def main(address: str, objects: str, number: int) -> None:
+    following.STREAMS = 0  # as where there are many streams: three nodes follow each
     with cloudcore.open(address, objects=LocalObjects(objects)) as cloud:
         child = Child(cloud, number)
         print("done", flush=True)

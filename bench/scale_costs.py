@@ -30,8 +30,8 @@ from pathlib import Path
 from .bench_cluster import end, running_servers
 
 TICKS = os.sysconf("SC_CLK_TCK")
-IDLE_S = 8.0
-STREAMS = 30
+IDLE_S = 10.0
+STREAMS, NODES = 60, (1, 3, 6)
 
 
 class Cluster:
@@ -91,36 +91,48 @@ def cluster() -> Iterator[Cluster]:
 
 def idle(it: Cluster) -> tuple[list[float], float]:
     """Seconds of processor time a second with nothing to do: of each server, of a node."""
-    time.sleep(3)
+    time.sleep(6)
     servers, nodes, took = it.cost(lambda: time.sleep(IDLE_S))
     return [each / took for each in servers], sum(nodes) / took / len(nodes)
 
 
-def measure(batches: int = 400, puts: int = 6000) -> dict[str, float]:
-    found: dict[str, float] = {}
-    with cluster() as it:
-        it.node()
-        one = idle(it)
-        it.node()
-        it.node()
-        three = idle(it)
-    with cluster() as it:
-        it.node()
-        it.tell(0, f"streams {STREAMS}")
-        streams = idle(it)
-        it.node()
-        it.node()
-        all_ = idle(it)
-    of_node = max(0.0, (sum(three[0]) - sum(one[0])) / 2)
-    of_stream = max(0.0, sum(streams[0]) - sum(one[0])) / STREAMS
-    of_both = max(0.0, (sum(all_[0]) - sum(streams[0])) / 2 - of_node) / STREAMS
-    found |= {
-        "idle_server_s": max(0.0, sum(one[0]) - of_node), "idle_server_node_s": of_node,
-        "idle_server_stream_s": max(0.0, of_stream - of_both), "idle_server_node_stream_s": of_both,
-        "idle_busiest": max(all_[0]) / sum(all_[0]),
-        "idle_node_s": one[1], "idle_node_node_s": max(0.0, (three[1] - one[1]) / 2),
-        "idle_node_stream_s": max(0.0, (all_[1] - three[1]) / STREAMS),
+def idle_costs() -> dict[str, float]:
+    """What is spent with nothing to do. Streams of which three nodes each follow are made to 1, 3 and 6 nodes: all follow
+    in the first two cases, half in the third, and one leads in each."""
+    none, some = (idle_by_nodes(streams) for streams in (0, STREAMS))
+    one, three, six = (
+        [(b - a) / STREAMS for a, b in ((sum(none[n][0]), sum(some[n][0])), (none[n][1], some[n][1]))] for n in NODES
+    )
+    of_node = max(0.0, (sum(none[6][0]) - sum(none[1][0])) / 5)
+    lead = max(0.0, 1.5 * (one[1] - three[1]))
+    follow = max(0.0, 2 * (three[1] - six[1] - lead / 6))
+    server_look = max(0.0, (six[0] - three[0]) / 3)
+    server_follow = max(0.0, (three[0] - one[0]) / 2 - server_look)
+    return {
+        "idle_server_s": max(0.0, sum(none[1][0]) - of_node), "idle_server_node_s": of_node,
+        "idle_server_stream_s": max(0.0, one[0] - server_look - server_follow),
+        "idle_server_node_stream_s": server_look, "idle_server_follower_s": server_follow,
+        "idle_busiest": max(some[3][0]) / sum(some[3][0]),
+        "idle_node_s": none[1][1], "idle_node_node_s": max(0.0, (none[6][1] - none[1][1]) / 5),
+        "idle_node_stream_s": max(0.0, three[1] - follow - lead / 3),
+        "idle_follower_s": follow, "idle_leader_s": lead,
     }  # fmt: skip
+
+
+def idle_by_nodes(streams: int) -> dict[int, tuple[list[float], float]]:
+    found = {}
+    with cluster() as it:
+        for count in NODES:
+            while len(it.nodes) < count:
+                it.node()
+            if streams and count == 1:
+                it.tell(0, f"streams {streams}")
+            found[count] = idle(it)
+    return found
+
+
+def measure(batches: int = 400, puts: int = 6000) -> dict[str, float]:
+    found = idle_costs()
     with cluster() as it:
         it.node()
         it.tell(0, "batches 40 4")
