@@ -75,9 +75,9 @@ static void test_readers_beside_the_writer(void) {
 }
 
 int main(void) {
-    test_buckets();
-    test_counters();
-    test_calls();
-    test_readers_beside_the_writer();
-    return 0;
+    RUN(buckets);
+    RUN(counters);
+    RUN(calls);
+    RUN(readers_beside_the_writer);
+    return REPORT();
 }

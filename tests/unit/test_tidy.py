@@ -118,6 +118,15 @@ def test_services_do_not_import_each_other():
             assert others == set(), f"{path} imports {others}"
 
 
+def test_every_c_test_can_fail():
+    """Its exit code says what its checks found."""
+    tests = sorted((ROOT / "csrc" / "tests").glob("test_*.c"))
+    assert len(tests) > 40
+    for path in tests:
+        end = path.read_text().rpartition("int main(")[2]
+        assert re.search(r"return (REPORT\(\)|check\.failures_here != 0);", end), path.name
+
+
 def test_every_door_has_a_stub():
     doors = {p.stem for p in (ROOT / "csrc" / "python").glob("*.pyx")}
     assert doors == {p.stem for p in (ROOT / "src" / "cloudcore").glob("*.pyi")}
