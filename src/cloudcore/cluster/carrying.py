@@ -73,7 +73,7 @@ class Carrier:
             while not self._left:
                 try:
                     async with Reader(self._link, plans_of(self._identity), CONSUMER) as reader:
-                        while True:
+                        while not self._left:
                             await self._take(reader, free)
                 except Exception as error:
                     if not is_transient(error):

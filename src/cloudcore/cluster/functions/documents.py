@@ -5,9 +5,9 @@ its memory, and appends with the last sequence that it has followed as the expec
 document has seen all that was changed before, or is refused (StaleError) and has to look again.
 
 Thread rule: any call from any thread but the link's loop. A lock that is the service's own guards what is in
-memory. Within change() only one thread changes documents, and nothing that others changed is taken up: what
-an operation looked at is what it is saved upon. While JetStream is slow to take what is saved, the lock is
-let go, and calls of functions go on.
+memory, so that what an operation that holds it looked at is what it is saved upon. While JetStream is slow to
+take what is saved, the lock is let go, so that calls of functions go on: of two operations of this node that
+look at the same, JetStream refuses one, and what other nodes changed waits until the operation is done.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Documents:
         self._kinds: dict[str, dict[str, Document]] = {}
         self._reached = 0
         self._moved = threading.Condition()
-        self._changing = threading.RLock()
-        self._changer = 0  # the thread that is within change()
+        self._mine = threading.local()
+        self._apart = 0  # operations that let the lock go since they began
         self._following: asyncio.Task[None] | None = None
         self._taken: Take
 
@@ -87,22 +87,30 @@ class Documents:
 
     @contextlib.contextmanager
     def change(self) -> Iterator[None]:
-        """One operation that saves documents, from what it looks at first to what it saves last; the lock is
-        not held yet."""
-        with self._changing:
-            before, self._changer = self._changer, threading.get_ident()
-            try:
-                yield
-            finally:
-                self._changer = before
+        """One operation, from what it looks at first to what it saves last; the lock is not held yet."""
+        if getattr(self._mine, "within", False):
+            yield
+            return
+        self._mine.within, self._mine.apart = True, False
+        try:
+            yield
+        finally:
+            self._mine.within = False
+            if self._mine.apart:
+                with self._moved:
+                    self._apart -= 1
+                    self._moved.notify_all()
 
     def run(self, append: Coroutine[Any, Any, int]) -> int:
-        """What an append gives; within change() the lock, which is held, is let go for as long as that takes
-        more than a moment."""
+        """What an append gives. Within change() the lock, which is held, is let go for as long as that takes
+        more than a moment; what others changed is taken up again when the operation ends."""
         told = self._link.start(append)
         concurrent.futures.wait([told], _HOLD_S)
-        while self._changer == threading.get_ident() and not told.done():
-            self._moved.wait(_LOOK_S)
+        if getattr(self._mine, "within", False) and not told.done():
+            self._apart += not self._mine.apart
+            self._mine.apart = True
+            while not told.done():
+                self._moved.wait(_LOOK_S)
         return told.result()
 
     def save(self, kind: str, name: str, document: Document | None) -> None:
@@ -155,7 +163,8 @@ class Documents:
             kind, name = message.subject.removeprefix(f"{self._subject}.").split(".", 1)
             sequence = message.metadata.sequence.stream
             document = json.loads(zlib.decompress(message.data)) if message.data else None
-            with self._changing, self._moved:
+            with self._moved:
+                self._moved.wait_for(lambda: not self._apart)
                 if sequence <= self._reached:  # this node's own
                     continue
                 self._put(kind, unquote(name), document)
