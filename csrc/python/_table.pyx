@@ -642,6 +642,7 @@ cdef inline void memset_request(cc_request *request) noexcept:
 include "table_door.pxi"
 include "load.pxi"
 include "replica.pxi"
+include "route.pxi"
 include "export.pxi"
 include "feed.pxi"
 include "bulk.pxi"

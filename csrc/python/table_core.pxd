@@ -542,3 +542,27 @@ cdef extern from "table/export.h" nogil:
                               cc_export_sum *sum, cc_error *error)
     cc_status cc_export_changes(cc_export *self, cc_bytes entries, cc_tables *tables, cc_bytes old,
                                 uint32_t images, cc_buffer *out, cc_export_sum *sum, cc_error *error)
+
+
+cdef extern from "table/route.h" nogil:
+    ctypedef enum cc_route_kind:
+        CC_ROUTE_NOWHERE
+        CC_ROUTE_KEYS
+        CC_ROUTE_WALK
+        CC_ROUTE_INDEX
+    ctypedef struct cc_route:
+        cc_route_kind kind
+        uint64_t *hashes
+        size_t count
+        bint has_start
+        uint64_t start
+    ctypedef struct cc_place:
+        uint64_t hash
+        cc_key key
+    cc_status cc_table_route(cc_tables *tables, cc_verb verb, cc_bytes body, cc_arena *arena,
+                             cc_route *route_out, cc_error *error)
+    cc_status cc_table_place(cc_tables *tables, cc_bytes name, cc_bytes index, cc_bytes item, cc_arena *arena,
+                             cc_place *place_out, cc_error *error)
+    void cc_tables_set_bounds(cc_tables *tables, uint64_t first, uint64_t last)
+    cc_status cc_table_prune(cc_tables *tables, cc_bytes name, uint64_t first, uint64_t last, cc_arena *arena,
+                             size_t *count_out, cc_error *error)

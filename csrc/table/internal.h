@@ -15,6 +15,7 @@ struct cc_tables {
     bool enforced;                /* and held to the throughput of tables */
     bool expiring;                /* followers are told that what is deleted had expired */
     struct cc_bucket *owing;      /* what the running request owes: throttle.h */
+    uint64_t first, beyond;       /* bounds of partition hashes, from either end: route.h */
     char account[13], region[32]; /* empty: any ARN will do */
 };
 

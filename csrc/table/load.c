@@ -4,18 +4,23 @@
 #include <sched.h>
 
 #include "table/internal.h"
+#include "table/route.h"
 
 enum { LOAD_CHANGES = 256, LOAD_BYTES = 128 << 10 }; /* of one turn: about a millisecond */
 
 /* Takes the entries of one turn off; the changes borrow from them. */
-static cc_status next_turn(cc_bytes *entries, cc_space *space, cc_change *changes, size_t *count_out,
-                           cc_error *error) {
+static cc_status next_turn(const cc_tables *tables, cc_bytes *entries, cc_space *space, cc_change *changes,
+                           size_t *count_out, cc_error *error) {
     size_t bytes = 0, count = 0;
     while (entries->size != 0 && count < LOAD_CHANGES && bytes < LOAD_BYTES) {
-        cc_change *change = &changes[count++];
+        cc_change *change = &changes[count];
         *change = (cc_change){.space = space};
         if (!cc_snapshot_entry(entries, &change->key, &change->value))
             return cc_fail(error, CC_ERR_CORRUPT, "entries to load are cut short");
+        if (CC_UNLIKELY(cc_tables_bounded(tables)) &&
+            !cc_tables_holds(tables, cc_space_partition_hash(space, change->key.partition)))
+            continue;
+        count++;
         change->kind = change->value.data == NULL ? CC_CHANGE_DELETE : CC_CHANGE_PUT;
         bytes += change->value.size;
     }
@@ -30,8 +35,9 @@ static cc_status write_turn(cc_tables *tables, cc_bytes name, cc_bytes *entries,
     const cc_key_schema *schema = NULL;
     size_t changed = 0;
     CC_TRY(cc_table_find_any(tables, name, &space, &schema, error));
-    CC_TRY(next_turn(entries, space, changes, &changed, error));
-    CC_TRY(cc_store_write(tables->store, changes, changed, ticket, error));
+    CC_TRY(next_turn(tables, entries, space, changes, &changed, error));
+    if (changed != 0)
+        CC_TRY(cc_store_write(tables->store, changes, changed, ticket, error));
     *count += changed;
     return CC_OK;
 }

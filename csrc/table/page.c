@@ -6,6 +6,7 @@
  *
  * What DynamoDB counts of an item takes a walk through all of it. Who writes an item notes by how much its encoded
  * size is larger, and so does the first page that reads one without a note: the next looks at the cell alone. */
+#include "table/route.h"
 #include "table/throttle.h"
 
 void cc_page_enter(const cc_page *page, cc_space_cursor *cursor) {
@@ -45,10 +46,21 @@ static cc_status show(cc_call *call, cc_bytes *item) {
     return CC_OK;
 }
 
+/* Whether an entry of a global index belongs to an item outside the tables' bounds. */
+static bool outside(const cc_call *call, cc_bytes item) {
+    cc_key key;
+    if (call->index == NULL || !call->index->global ||
+        cc_key_from_item(call->schema, item, call->arena, &key, NULL) != CC_OK)
+        return false;
+    return !cc_tables_holds(call->tables, cc_space_partition_hash(call->space, key.partition));
+}
+
 cc_status cc_page_add(cc_page *page, const cc_space_cursor *cursor, cc_bytes item) {
     cc_call *call = page->call;
     const cc_request *request = call->request;
     cc_reply *reply = call->reply;
+    if (CC_UNLIKELY(cc_tables_bounded(call->tables)) && outside(call, item))
+        return CC_OK;
     page->bytes += count_bytes(page, cursor, item);
     page->last = item;
     reply->scanned_count++;

@@ -1,5 +1,6 @@
 /* scan.c: Scan: the whole table, or an index, in hash order; a segment is one slice of the range of hashes. */
 #include "table/internal.h"
+#include "table/route.h"
 
 /* First hash of segment `segment` of `total`: segment * 2^64 / total, rounded up. */
 static uint64_t segment_start(uint32_t segment, uint32_t total) {
@@ -32,6 +33,11 @@ cc_status cc_scan_source(cc_call *call) {
         first = segment_start(request->segment, request->total_segments);
         if (request->segment + 1 < request->total_segments)
             last = segment_start(request->segment + 1, request->total_segments) - 1;
+    }
+    if (CC_UNLIKELY(cc_tables_bounded(call->tables)) && (call->index == NULL || !call->index->global)) {
+        uint64_t end = UINT64_MAX - call->tables->beyond;
+        first = first > call->tables->first ? first : call->tables->first;
+        last = last < end ? last : end;
     }
     cc_space_cursor cursor;
     cc_key start = {{NULL, 0}, {NULL, 0}}, key;

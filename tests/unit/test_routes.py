@@ -1,0 +1,139 @@
+"""Where the keys of a request lie, the order of items, and tables that hold a part of the partition hashes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cloudcore._table import Snapshot, Tables, load, place, prune, route, set_bounds
+from cloudcore.errors import ApiError
+
+_NAMES = {"id": "S", "n": "N", "kind": "S", "at": "N"}
+_DESCRIPTION = json.dumps({
+    "TableName": "items",
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in _NAMES.items()],
+    "GlobalSecondaryIndexes": [{
+        "IndexName": "by-kind", "Projection": {"ProjectionType": "ALL"},
+        "KeySchema": [{"AttributeName": "kind", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}]}],
+    "LocalSecondaryIndexes": [{
+        "IndexName": "by-time", "Projection": {"ProjectionType": "ALL"},
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}]}],
+}).encode()  # fmt: skip
+_COUNT, _LAST = 600, (1 << 64) - 1
+
+
+def _item(number: int) -> dict[str, Any]:
+    return {"id": {"S": f"i{number}"}, "n": {"N": "1"}, "kind": {"S": f"k{number % 3}"}, "at": {"N": str(number % 50)}}
+
+
+def _key(number: int) -> dict[str, Any]:
+    return {"id": {"S": f"i{number}"}, "n": {"N": "1"}}
+
+
+def _call(tables: Tables, operation: str, **request: Any) -> dict[str, Any]:
+    status, body = tables.call_json(operation, json.dumps(request).encode())
+    assert status == 200, body
+    found: dict[str, Any] = json.loads(body)
+    return found
+
+
+def _made(items: bool = True) -> Tables:
+    tables = Tables(None, seed=77)
+    tables.create("items", _DESCRIPTION)
+    for number in range(_COUNT if items else 0):
+        _call(tables, "PutItem", TableName="items", Item=_item(number))
+    return tables
+
+
+def _route(tables: Tables, operation: str, **request: Any) -> tuple[str, list[int], int | None]:
+    return route(tables, operation, json.dumps(request).encode())
+
+
+def _hash(number: int) -> int:
+    with _made(False) as tables:
+        return place(tables, "items", _key(number))[0]
+
+
+def test_where_requests_go() -> None:
+    one, two = _hash(1), _hash(2)
+    name: Any = {"TableName": "items"}
+    of_one = {":v": {"S": "i1"}, ":k": {"S": "k1"}}
+    both = {"items": [{"PutRequest": {"Item": _item(1)}}, {"DeleteRequest": {"Key": _key(2)}}]}
+    query: Any = {**name, "KeyConditionExpression": "id = :v", "ExpressionAttributeValues": {":v": of_one[":v"]}}
+    with _made() as tables:
+        for operation, request, expected in (
+            ("PutItem", {**name, "Item": _item(1)}, [one]), ("GetItem", {**name, "Key": _key(2)}, [two]),
+            ("DeleteItem", {**name, "Key": _key(2)}, [two]), ("Query", query, [one]),
+            ("UpdateItem", {**name, "Key": _key(1), "UpdateExpression": "REMOVE x"}, [one]),
+            ("Query", {**query, "IndexName": "by-time"}, [one]), ("BatchWriteItem", {"RequestItems": both}, [one, two]),
+            ("BatchGetItem", {"RequestItems": {"items": {"Keys": [_key(2), _key(1)]}}}, [two, one]),
+            ("TransactGetItems", {"TransactItems": [{"Get": {**name, "Key": _key(1)}}]}, [one]),
+            ("TransactWriteItems", {"TransactItems": [{"Put": {**name, "Item": _item(2)}}, {"ConditionCheck": {
+                **name, "Key": _key(1), "ConditionExpression": "attribute_exists(id)"}}]}, [two, one]),
+            ("ExecuteStatement", {"Statement": "SELECT * FROM items WHERE id = 'i1'"}, [one]),
+            ("ExecuteStatement", {"Statement": "SELECT * FROM items WHERE id IN ['i1', 'i2']"}, [one, two]),
+            ("ExecuteStatement", {"Statement": "INSERT INTO items VALUE {'id': ?, 'n': 1}", "Parameters": [{"S": "i2"}]}, [two]),
+            ("ExecuteStatement", {"Statement": "UPDATE items SET x = 1 WHERE id = 'i1' AND n = 1"}, [one]),
+            ("ExecuteStatement", {"Statement": "DELETE FROM items WHERE n = 1 AND id = 'i2'"}, [two]),
+            ("ExecuteTransaction", {"TransactStatements": [{"Statement": "SELECT * FROM items WHERE id = 'i1' AND n = 1"}]}, [one]),
+            ("BatchExecuteStatement", {"Statements": [{"Statement": "rubbish"}, {
+                "Statement": "SELECT * FROM items WHERE id = 'i1' AND n = 1"}]}, [one]),
+        ):  # fmt: skip
+            assert _route(tables, operation, **request) == ("keys", expected, None), operation
+        assert _route(tables, "Scan", **name) == ("walk", [], None)
+        assert _route(tables, "Scan", **name, ExclusiveStartKey=_key(1)) == ("walk", [], one)
+        assert _route(tables, "Scan", **name, IndexName="by-kind")[0] == "index"
+        of_kind = {":k": of_one[":k"]}
+        assert _route(tables, "Query", **name, IndexName="by-kind", KeyConditionExpression="kind = :k",
+                      ExpressionAttributeValues=of_kind)[0] == "index"  # fmt: skip
+        page = _call(tables, "ExecuteStatement", Statement="SELECT * FROM items", Limit=3)
+        last = place(tables, "items", page["Items"][-1])[0]
+        assert _route(tables, "ExecuteStatement", Statement="SELECT * FROM items", Limit=3,
+                      NextToken=page["NextToken"]) == ("walk", [], last)  # fmt: skip
+        for operation, request in (
+            ("PutItem", {**name, "Item": {"id": {"S": "i1"}}}), ("GetItem", {"TableName": "none", "Key": _key(1)}),
+            ("Query", {**name, "KeyConditionExpression": "id > :v", "ExpressionAttributeValues": {":v": {"S": "x"}}}),
+            ("ExecuteStatement", {"Statement": "rubbish"}), ("BatchWriteItem", {"RequestItems": {}}), ("Scan", {}),
+        ):  # fmt: skip
+            assert _route(tables, operation, **request) == ("nowhere", [], None)
+
+
+def test_places_compare_as_tables_and_indexes_are_ordered() -> None:
+    with _made() as tables:
+        scanned = _call(tables, "Scan", TableName="items")["Items"]
+        assert scanned == sorted(scanned, key=lambda item: place(tables, "items", item))
+        scanned = _call(tables, "Scan", TableName="items", IndexName="by-kind")["Items"]
+        assert scanned == sorted(scanned, key=lambda item: place(tables, "items", item, "by-kind"))
+        with pytest.raises(ApiError):
+            place(tables, "items", {"id": {"S": "a"}})
+        with pytest.raises(ApiError):
+            place(tables, "items", _key(1), "by-kind")
+
+
+@pytest.mark.parametrize("at", [1, 1 << 62, 1 << 63, _LAST])
+def test_tables_that_hold_a_part(at: int) -> None:
+    """A walk within bounds, a copy of a part, and what is left of it make one whole."""
+    with _made() as lower, _made(False) as upper:
+        every = {json.dumps(_key(number)) for number in range(_COUNT)}
+
+        def seen(tables: Tables, **more: Any) -> set[str]:
+            found = _call(tables, "Scan", TableName="items", **more)["Items"]
+            return {json.dumps({name: item[name] for name in ("id", "n")}) for item in found}
+
+        above = {key for key in every if place(lower, "items", json.loads(key))[0] >= at}
+        set_bounds(lower, 0, at - 1)
+        assert seen(lower) == seen(lower, IndexName="by-kind") == every - above
+        assert seen(lower, Segment=0, TotalSegments=2) | seen(lower, Segment=1, TotalSegments=2) == every - above
+        set_bounds(upper, at, _LAST)
+        with Snapshot(lower, "items") as snapshot:
+            while (read := snapshot.read())[1]:
+                load(upper, "items", read[0])
+        set_bounds(upper, 0, _LAST)
+        assert seen(upper) == seen(upper, IndexName="by-kind") == above
+        assert prune(lower, "items", 0, at - 1) == len(above)
+        set_bounds(lower, 0, _LAST)
+        assert seen(lower) == seen(lower, IndexName="by-kind") == every - above
+        assert prune(lower, "items", 0, at - 1) == 0 == prune(upper, "items", at, _LAST)
