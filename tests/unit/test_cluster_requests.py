@@ -8,7 +8,7 @@ import random
 import pytest
 
 from cloudcore.clock import Clock
-from cloudcore.cluster.layout import of_tables_log, tables_log
+from cloudcore.cluster.layout import first_of, of_tables_log, range_from, tables_log
 from cloudcore.cluster.tables.entry import PART_MAX, Batch, Entry, Joiner, load
 from cloudcore.cluster.tables.kinds import LOCAL, eventual, kind_of
 from cloudcore.cluster.tables.pending import KNOWN, REFUSED, Pending
@@ -105,7 +105,10 @@ def test_no_request_is_taken_twice():
 
 
 def test_names_of_logs():
-    assert of_tables_log(tables_log("000000000000", "us-east-1")) == ("000000000000", "us-east-1")
+    place = ("000000000000", "us-east-1")
+    assert of_tables_log(tables_log(*place)) == (*place, "all")
+    assert of_tables_log(tables_log(*place, range_from(1 << 60))) == (*place, "1000000000000000")
+    assert [first_of(range_from(first)) for first in (0, 5, 1 << 63)] == [0, 5, 1 << 63]
     assert of_tables_log("cc-0-log") is None and of_tables_log("KV_cloudcore_leases") is None
 
 

@@ -105,7 +105,9 @@ class Answering:
         if service is None:
             service = self._services[account, region] = self._service(account, region)
         loop = asyncio.get_running_loop()
-        status, answer = await loop.run_in_executor(self._threads, service.call_json, operation, body)
+        # "#split/RANGE" is what no request to tables is.
+        work = service.manage if operation.startswith("#") else service.call_json
+        status, answer = await loop.run_in_executor(self._threads, work, operation, body)
         await self._send(sender, "called", frame([f"{number} {status}".encode(), answer]))
 
     def close(self) -> None:

@@ -74,7 +74,8 @@ def of_catalogue_key(key: str) -> tuple[str, str, str]:
 
 
 ALL = "all"
-"""The range of keys that is all of them; the only one so far."""
+"""The range of keys that begins with the hash 0: all of them, unless it was split. Others are called by their
+first hash, 16 hexadecimal digits."""
 TABLES = "cloudcore.tables"
 
 
@@ -87,10 +88,21 @@ def tables_subject(account: str, region: str, range: str = ALL) -> str:
     return f"{TABLES}.{account}.{region}.{range}"
 
 
-def of_tables_log(name: str) -> tuple[str, str] | None:
-    """Account and region of a log of tables; None for another stream."""
-    parts = name.removeprefix("cc-tables-").removesuffix(f"-{ALL}").split("-", 1)
-    return (parts[0], parts[1]) if name.startswith("cc-tables-") and len(parts) == 2 else None
+def of_tables_log(name: str) -> tuple[str, str, str] | None:
+    """Account, region and range of a log of tables; None for another stream."""
+    account, _, rest = name.removeprefix("cc-tables-").partition("-")
+    region, _, range_ = rest.rpartition("-")
+    return (account, region, range_) if name.startswith("cc-tables-") and region else None
+
+
+def first_of(range_: str) -> int:
+    """The first hash of a range."""
+    return 0 if range_ == ALL else int(range_, 16)
+
+
+def range_from(first: int) -> str:
+    """The range that begins with a hash."""
+    return f"{first:016x}" if first else ALL
 
 
 CHECKPOINTS = "cc-checkpoints"

@@ -46,7 +46,7 @@ from cloudcore.firehose.records import frame, split
 
 if TYPE_CHECKING:
     from cloudcore.cluster.functions.service import ClusterLambda
-    from cloudcore.cluster.tables.range import Range
+    from cloudcore.cluster.tables.ranges import Ranges
     from cloudcore.dynamodb import DynamoDB, Table
     from cloudcore.dynamodb.kinesis import Sink
     from cloudcore.lambda_.metering import Result
@@ -84,7 +84,7 @@ class Node:
         self._ending: set[asyncio.Task[None]] = set()
         self._leaderless: dict[str, float] = {}
         self._places = asyncio.Semaphore(_PLACES)
-        self._ranges: dict[tuple[str, str], Range] = {}
+        self._ranges: dict[tuple[str, str], Ranges] = {}
         self._courier = Courier(self.link, self._took)
         self._answering = Answering(
             lambda account, region: self.dynamodb(account, region, []), self._courier.send
@@ -317,19 +317,21 @@ class Node:
         """Follow every log of tables that is there."""
         for name in await self.link.streams(f"{TABLES}.>"):
             place = of_tables_log(name)
-            if place is not None and place not in self._ranges:
-                await self._follow(*place, [])
+            if place is not None:
+                (await self._follow(*place[:2], [])).found(place[2])
 
-    async def _follow(self, account: str, region: str, addresses: list[str]) -> Range:
-        """This node's part in a log of tables."""
+    async def _follow(self, account: str, region: str, addresses: list[str]) -> Ranges:
+        """This node's parts in the logs of tables."""
         found = self._ranges.get((account, region))
         if found is None:
             from cloudcore.cluster.tables.range import Range
+            from cloudcore.cluster.tables.ranges import Ranges
 
-            found = self._ranges[account, region] = Range(
+            found = self._ranges[account, region] = Ranges(lambda range_, seed: Range(
                 self.link, account, region, self._clock, self.name, lambda: sorted(self.nodes), self._give,
                 addresses, lambda arn: self._sink(account, region, arn), lambda: self._objects(account),
-            )  # fmt: skip
+                range_, seed,
+            ))  # fmt: skip
             found.start()
         return found
 
@@ -387,8 +389,9 @@ class Node:
         if kind == "call":
             return self._until_ended(asyncio.create_task(self._answering.asked(sender, data)))
         head, *rest = split(data)
-        account, region, term, lowest = bytes(head).decode().split(" ")
-        found = self._ranges.get((account, region))
+        account, region, range_, term, lowest = bytes(head).decode().split(" ")
+        ranges = self._ranges.get((account, region))
+        found = None if ranges is None else ranges.all.get(range_)
         if found is None:
             return
         if kind == "ask":

@@ -11,6 +11,7 @@ from cloudcore.cluster.catalogue import Catalogue
 from cloudcore.cluster.cutter import Numbered, load
 from cloudcore.cluster.functions.status import functions
 from cloudcore.cluster.layout import (
+    ALL,
     CONSUMER,
     FUNCTIONS,
     TABLES,
@@ -108,15 +109,17 @@ async def _plan_at(link: Link, identity: str, sequence: int) -> Numbered | None:
 
 async def _tables(link: Link, name: str, nodes: list[dict[str, Any]]) -> dict[str, Any]:
     """Of one log of tables: who leads it, and how many messages each node was behind a second ago."""
-    account, region = of_tables_log(name) or ("", name)
+    account, region, range_ = of_tables_log(name) or ("", name, ALL)
     info = await link.until(lambda: link.js.stream_info(name), 10)
-    parts = {node["node"]: (node.get("tables") or {}).get(f"{account}/{region}") for node in nodes}
+    of_place = {node["node"]: (node.get("tables") or {}).get(f"{account}/{region}") or {} for node in nodes}
+    parts = {node: told.get(range_) for node, told in of_place.items()}
     found = {node: part for node, part in parts.items() if part is not None}
     last = int(info.state.last_seq)
-    lease = await link.newest(name, f"{tables_subject(account, region)}.lease")
+    lease = await link.newest(name, f"{tables_subject(account, region, range_)}.lease")
     checkpoint = (json.loads(lease.data).get("checkpoint") if lease else None) or {}
     return {
-        "account": account, "region": region, "checkpoint_bytes": int(checkpoint.get("bytes", 0)),
+        "account": account, "region": region, "range": range_,
+        "checkpoint_bytes": int(checkpoint.get("bytes", 0)),
         "leader": next((node for node, part in found.items() if part["leads"]), None),
         "term": max((part["term"] for part in found.values()), default=0),
         "bytes": int(info.state.bytes),

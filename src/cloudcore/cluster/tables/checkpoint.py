@@ -4,7 +4,8 @@
 
     8 bytes "cctabls2", blocks (dynamodb/recovery/blocks.py):
     "head"    JSON: {"sequence": of the batch, "time_ms": by the leader's clock, "spaces": the number of the
-              next table, "changes": of the last change that followers may be told}
+              next table, "changes": of the last change that followers may be told, "first", "last": hashes
+              of the range, "catalogue": which tables are known (replica.py)}
     "name"    JSON: {"name", "space": its number, "description"}, for each table in the order of the numbers
     "item"    entries of that table, any number of these
     "feed"    changes of the last 24 hours that followers may be told (csrc/store/feed_copy.h), any number
@@ -40,7 +41,7 @@ from cloudcore._table import (
     space_id,
     take_feed,
 )
-from cloudcore.cluster.layout import CHECKPOINTS, checkpoint_subject, tables_log, tables_subject
+from cloudcore.cluster.layout import ALL, CHECKPOINTS, checkpoint_subject, tables_log, tables_subject
 from cloudcore.cluster.link import Link, end, is_transient
 from cloudcore.cluster.tables import parts
 from cloudcore.cluster.tables.replica import TOKENS, Replica
@@ -153,8 +154,11 @@ class Keeper:
     """The checkpoints of one log. `newest`: what the log names, {"sequence", "id", "parts", "bytes"};
     `wake()`: another one is there to be named."""
 
-    def __init__(self, link: Link, account: str, region: str, wake: Callable[[], None]):
+    def __init__(
+        self, link: Link, account: str, region: str, wake: Callable[[], None], range_: str = ALL
+    ):
         self._link, self._place, self._wake = link, (account, region), wake
+        self._range = range_
         self.newest: dict[str, Any] | None = None
         self.made: dict[str, Any] | None = None
         self._grown = 0  # bytes of the log behind the newest one, as far as this node has seen
@@ -186,7 +190,10 @@ class Keeper:
     def tend(self, replica: Replica, time_ms: int) -> None:
         """Begin one, if the log has grown enough; between two batches."""
         least = max(LOG_BYTES, self.newest["bytes"] if self.newest else 0)
+        if self._range != ALL and self.newest is None:
+            least = 0  # a node that starts later finds it in no other way
         busy = self._writing is not None or self.made is not None or self._link.now() < self._not_before
+        busy = busy or replica.settling > 0
         if busy or self._grown < least or replica.after <= self.sequence:
             return
         try:
@@ -195,7 +202,7 @@ class Keeper:
             logger.warning("no checkpoint of the tables of %s: %s", self._place[1], error)
             self._not_before = self._link.now() + _AGAIN_S
             return
-        head = {"sequence": replica.after, "time_ms": time_ms}
+        head = {"sequence": replica.after, "time_ms": time_ms, **replica.part()}
         self._writing = asyncio.create_task(self._write(head, taken, self._grown))
         self._grown = 0
 
@@ -219,8 +226,7 @@ class Keeper:
                 size = await asyncio.to_thread(write, cast(BinaryIO, file), head, taken)
                 await asyncio.to_thread(file.seek, 0)
                 await self._open()
-                subject = checkpoint_subject(*self._place, identity)
-                count = await parts.put(self._link, subject, cast(BinaryIO, file))
+                count = await parts.put(self._link, self._subject(identity), cast(BinaryIO, file))
         except Exception as error:  # the log grows on; another try is made
             if not is_transient(error) and not isinstance(error, FullError):
                 logger.exception("no checkpoint of the tables of %s", self._place[1])
@@ -239,18 +245,26 @@ class Keeper:
             if self._writing is asyncio.current_task():
                 self._writing = None
 
+    def _subject(self, identity: str) -> str:
+        return checkpoint_subject(*self._place, identity, self._range)
+
     async def _open(self) -> None:
         from nats.js.api import DiscardPolicy
 
-        await self._link.ensure(CHECKPOINTS, checkpoint_subject("*", "*", "*"), discard=DiscardPolicy.NEW)
+        every = checkpoint_subject("*", "*", "*", "*")
+        info = await self._link.ensure(CHECKPOINTS, every, discard=DiscardPolicy.NEW)
+        if info.config.subjects != [every]:  # it was made before there were ranges
+            info.config.subjects = [every]
+            await self._link.until(lambda: self._link.js.update_stream(info.config), 20)
 
     async def _shorten(self, sequence: int) -> None:
         """Drop what is in front of a checkpoint that the log names: batches, and older checkpoints."""
         js = self._link.js
-        log, requests = tables_log(*self._place), f"{tables_subject(*self._place)}.requests"
+        log = tables_log(*self._place, self._range)
+        requests = f"{tables_subject(*self._place, self._range)}.requests"
         try:
             await self._link.until(lambda: js.purge_stream(log, seq=sequence + 1, subject=requests), 60)
-            every = checkpoint_subject(*self._place, "*")
+            every = self._subject("*")
             found = await self._link.until(lambda: js.stream_info(CHECKPOINTS, every), 20)
             for subject in found.state.subjects or {}:
                 # One of a later sequence is another leader's: this node may have been deposed meanwhile.
@@ -267,7 +281,7 @@ class Keeper:
         assert self.newest is not None
         told = self.newest
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
-            subject = checkpoint_subject(*self._place, told["id"])
+            subject = self._subject(told["id"])
             await parts.get(self._link, CHECKPOINTS, subject, told["parts"], cast(BinaryIO, file))
             await asyncio.to_thread(file.seek, 0)
             try:
@@ -276,4 +290,5 @@ class Keeper:
                 raise ValueError(str(error)) from None
         replica.filled()
         replica.after = int(head["sequence"])
+        replica.is_part(head)
         return int(head["time_ms"])

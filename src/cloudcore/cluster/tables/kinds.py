@@ -52,7 +52,7 @@ def kind_of(operation: str, body: bytes) -> str:
     raise ApiError(CODE, f"{operation} does not work on a cluster yet.")
 
 
-def _parsed(body: bytes) -> Any:
+def parsed(body: bytes) -> Any:
     """The request; {} for what is no JSON, which whoever answers refuses in AWS's words."""
     try:
         found = json.loads(body)
@@ -67,7 +67,7 @@ def eventual(operation: str, params: dict[str, Any]) -> bool:
 
 
 def _consistent(body: bytes) -> bool:
-    return _asks(_parsed(body))
+    return _asks(parsed(body))
 
 
 def _asks(found: dict[str, Any]) -> bool:
@@ -78,7 +78,7 @@ def _asks(found: dict[str, Any]) -> bool:
 
 def _kind_of_statements(operation: str, body: bytes) -> str:
     """Statements of which one is no SELECT are ordered by the log, whatever they are."""
-    found = _parsed(body)
+    found = parsed(body)
     member = {"ExecuteStatement": None, "BatchExecuteStatement": "Statements"}.get(
         operation, "TransactStatements"
     )

@@ -9,20 +9,21 @@ import json
 import secrets
 from typing import Any
 
-from cloudcore.cluster.layout import tables_log, tables_subject
+from cloudcore.cluster.layout import ALL, tables_log, tables_subject
 from cloudcore.cluster.link import Link, Reader
 
 
 class TableLog:
-    """One log. `seed`: of the hashes of every replica; 0 before open()."""
+    """One log. `seed`: of the hashes of every replica; 0 before open(), unless it is that of the range from
+    which this one was split."""
 
-    def __init__(self, link: Link, account: str, region: str):
+    def __init__(self, link: Link, account: str, region: str, range_: str = ALL, seed: int = 0):
         self._link = link
-        self.name = tables_log(account, region)
-        subject = tables_subject(account, region)
+        self.name = tables_log(account, region, range_)
+        subject = tables_subject(account, region, range_)
         self.requests, self.lease = f"{subject}.requests", f"{subject}.lease"
         self._subjects = f"{subject}.>"
-        self.seed = 0
+        self.seed = seed
 
     async def open(self) -> int:
         """Make it, if it is absent; its last sequence."""
@@ -30,7 +31,7 @@ class TableLog:
 
         info = await self._link.ensure(
             self.name, self._subjects, discard=DiscardPolicy.NEW, allow_rollup_hdrs=True, deny_delete=True,
-            metadata={"cloudcore-seed": str(secrets.randbits(63) | 1)},
+            metadata={"cloudcore-seed": str(self.seed or secrets.randbits(63) | 1)},
         )  # fmt: skip
         self.seed = int((info.config.metadata or {})["cloudcore-seed"])
         return int(info.state.last_seq)

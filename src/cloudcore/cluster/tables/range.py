@@ -17,13 +17,13 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from cloudcore.cluster.layout import LEASE_S, VERSION
+from cloudcore.cluster.layout import ALL, LEASE_S, VERSION, first_of
 from cloudcore.cluster.link import Link, Lost, end, is_transient
-from cloudcore.cluster.tables import expiring
+from cloudcore.cluster.tables import expiring, splitting
 from cloudcore.cluster.tables.acting import Acting, Means
 from cloudcore.cluster.tables.checkpoint import Keeper
 from cloudcore.cluster.tables.entry import PRIMITIVE, WRITE, Batch, Entry, Joiner
@@ -41,9 +41,11 @@ from cloudcore.cluster.tables.pending import (
 )
 from cloudcore.cluster.tables.replica import Answer, Replica
 from cloudcore.cluster.tables.versions import Foreign, Versions
-from cloudcore.errors import ClosedError, FullError, StaleError
+from cloudcore.dynamodb.errors import error_body
+from cloudcore.errors import ApiError, ClosedError, FullError, StaleError
 
 if TYPE_CHECKING:
+    from cloudcore._table import Tables
     from cloudcore.clock import Clock
     from cloudcore.dynamodb.kinesis import Sink
 
@@ -53,6 +55,7 @@ _READ = 64
 _LOOK_S = 0.25
 _TEND_S = 1.0
 _TURN_S = 0.3  # between those who might lead
+_BEGUN_S = 0.2
 _CONTROL_KEPT = 256
 Send = Callable[[str, str, list[bytes]], None]
 
@@ -85,20 +88,21 @@ class Seen:
 
 class Range:
     """`name`, `nodes()`: this node, and those that are there; `send(instance, kind, messages)` gives them to
-    the courier."""
+    the courier; `range_`, `seed`: which one, and that of the hashes where it is known."""
 
     def __init__(
         self, link: Link, account: str, region: str, clock: Clock, name: str,
         nodes: Callable[[], list[str]], send: Send, addresses: list[str], sinks: Callable[[str], Sink],
         objects: Callable[[], Any],
+        range_: str = ALL, seed: int = 0,
     ):  # fmt: skip
-        self.account, self.region = account, region
+        self.account, self.region, self.range, self.first = account, region, range_, first_of(range_)
         self._link, self._clock, self._name, self._nodes, self._send = link, clock, name, nodes, send
         self._addresses = addresses
-        self._log = TableLog(link, account, region)
+        self._log = TableLog(link, account, region, range_, seed)
         self.replica: Replica | None = None
         self.pending = Pending(link, self._to_leader, lambda: self.term, lambda: self.sequence)
-        self.checkpoints = Keeper(link, account, region, lambda: self._wake.set())
+        self.checkpoints = Keeper(link, account, region, lambda: self._wake.set(), range_)
         self.versions = Versions()
         self.ready = threading.Event()
         self.term, self.sequence = 0, 0
@@ -123,9 +127,20 @@ class Range:
         self._resuming: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._running: asyncio.Task[None] | None = None
+        self.derived: Replica | None = None
+        """What this range begins with here when it was split from another one."""
+        self.on_split: Callable[[Range, splitting.Taken], None] | None = None
+        self.publish: Callable[[Range], Awaitable[None]] | None = None
+        self.beside: Callable[[], list[Tables]] = list
+        self.left = False
+        self._splitting = False  # one was sent, and is not applied here
+        self._heir = ""  # the node that is to lead from now on
+        self._named = ""  # and of whom the last lease says so
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, if it has not."""
+        if self._running is not None:
+            return
         self._running = asyncio.create_task(self._run())
         self._keep(asyncio.create_task(self._looking()))
         self._keep(asyncio.create_task(self._passing_time()))
@@ -136,7 +151,7 @@ class Range:
 
     async def stop(self) -> None:
         """Leave: another node may lead at once."""
-        term = self.leading
+        term, self.left = self.leading, True
         if self._running is not None:
             await end(self._running)
         if term and self.term == term:
@@ -153,6 +168,23 @@ class Range:
         """What this node says of its part to the others."""
         return {"term": self.term, "leads": bool(self.leading), "sequence": self.sequence}
 
+    def made(self) -> Replica:
+        """A replica that holds nothing yet."""
+        made = Replica(
+            self.account, self.region, self._log.seed, self._clock, self._addresses, self.order, self._means
+        )
+        made.tables.beside = self.beside
+        return made
+
+    @property
+    def seed(self) -> int:
+        """Of the hashes."""
+        return self._log.seed
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        self._log.seed = seed
+
     # -- from any thread -----------------------------------------------------------------------------
 
     def whole(self) -> Replica | None:
@@ -165,13 +197,22 @@ class Range:
         return self.pending.submit(kind, operation, body)
 
     def read(self, operation: str, body: bytes) -> Answer | None:
-        """The answer to a strong read, if this node leads beyond doubt."""
+        """The answer to a strong read, if this node leads beyond doubt. "Scan@LAST" is a walk by who believes
+        that the range goes up to there."""
         term, replica = self.leading, self.replica
-        if not term or replica is None:
+        if not term or replica is None or self._splitting:
             return None
+        operation, _, believed = operation.partition("@")
+        last = replica.last
         answer = replica.tables.call_json(operation, body)
-        # The lease is looked at behind the read: it held, so nobody else wrote before.
-        return answer if self.leading == term and awake() < self._lease_until else None
+        # The lease is looked at behind the read: it held, so nobody else wrote before. But once a split is
+        # sent, another node may have come past it, and lead what went.
+        if self._splitting or self.leading != term or awake() >= self._lease_until:
+            return None
+        if replica.partial or believed:
+            had = last == replica.last and splitting.covered(replica, operation, body, believed)
+            return answer if had else (splitting.MOVED, b"")
+        return answer
 
     def order(self, operation: str, arguments: dict[str, Any]) -> Answer:
         """A step of the control plane, by the leader that its operation began with."""
@@ -223,13 +264,19 @@ class Range:
         if lease is not None:
             self.versions.check(*lease)
             self.checkpoints.heard(lease[0].get("checkpoint"))
+        if self.range != ALL and self.derived is None and self.checkpoints.newest is None:
+            await asyncio.sleep(_BEGUN_S)
+            raise Lost("the range has begun nowhere yet")
         before, self.sequence = self.replica, 0
-        self.replica = replica = Replica(
-            self.account, self.region, self._log.seed, self._clock, self._addresses, self.order, self._means
-        )
+        derived, self.derived = self.derived, None
+        if derived is not None and self.checkpoints.newest is not None:
+            self._keep(asyncio.create_task(asyncio.to_thread(derived.close)))
+            derived = None
+        self.replica = replica = derived or self.made()
+        replica.on_split = self._went
         if before is not None:
             self._keep(asyncio.create_task(asyncio.to_thread(before.close)))
-        if self.checkpoints.newest is not None:
+        if derived is None and self.checkpoints.newest is not None:
             self._time_ms = await self.checkpoints.fill(replica)
             self.sequence = replica.after
         if lease is not None and lease[1] <= self.sequence:
@@ -298,6 +345,7 @@ class Range:
 
     def _lease_came(self, told: dict[str, Any]) -> None:
         self._vacant = bool(told.get("vacant"))
+        self._named = str(told.get("heir", ""))
         self.checkpoints.heard(told.get("checkpoint"))
         if told["term"] > self.term:
             self.term, self.leader = told["term"], told
@@ -306,10 +354,16 @@ class Range:
         elif self._vacant:
             self.leader = None
 
+    def _went(self, taken: splitting.Taken) -> None:
+        if self.on_split is not None:
+            self.on_split(self, taken)
+
     def _may_stand(self) -> bool:
         """Whether nobody leads, and it is this node's turn: each log has an order of its own."""
         order = sorted({*self._nodes(), self._name}, key=self._rank)
         turn = order.index(self._name) * _TURN_S
+        if self._vacant and self._named in order:  # it was given to one of them
+            turn = 0 if self._named == self._name else turn + LEASE_S
         return awake() > self._heard + turn + (0 if self._vacant else LEASE_S)
 
     def _rank(self, node: str) -> bytes:
@@ -344,20 +398,22 @@ class Range:
         try:
             while True:
                 await self._gathered()
+                if self._heir:
+                    return await self._give_up()
                 waiting, self._barriers = self._barriers, []
                 entries = self._next_entries()
-                if entries:
+                assert self.replica is not None
+                if entries or (self.range != ALL and not self.replica.after):  # it can have a checkpoint then
                     await self._order(entries)
                 if not entries or self.checkpoints.made is not None:
                     await self._renew()
-                assert self.replica is not None
                 self.checkpoints.tend(self.replica, self._time_ms)
                 for passed in waiting:
                     passed()
         except StaleError:
             logger.info("%s leads the tables of %s no longer", self._name, self.region)
         finally:
-            self.leading = 0
+            self.leading, self._heir, self._splitting = 0, "", False
             self._keep(asyncio.create_task(self.checkpoints.leave()))
             self._heard = awake()
             self._queue.clear()
@@ -367,7 +423,7 @@ class Range:
 
     async def _gathered(self) -> None:
         """Until there is something to order, or the lease is to be renewed."""
-        if not self._queue and not self._barriers:
+        if not self._queue and not self._barriers and not self._heir:
             left = self._lease_until - LEASE_S * 2 / 3 - awake()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), max(0.0, left))
@@ -385,11 +441,14 @@ class Range:
         assert self.replica is not None
         now = max(self._clock.now_ms(), self._time_ms)
         batch = Batch(self.leading, now, self.replica.after, entries)
+        self._splitting = any(entry.operation == splitting.SPLIT for entry in entries)
         for message in batch.messages():
             self.checkpoints.grew(len(message))
             identity = self._link.message_id()
             await self._sure(lambda m=message, i=identity: self._log.append(m, i, self.sequence, 5))
-        for instance, answers in self._apply(batch, self.sequence).items():
+        applied = self._apply(batch, self.sequence)
+        self._splitting = False
+        for instance, answers in applied.items():
             if instance == self._link.instance:
                 for answer in answers:
                     self.pending.answered(*_answer_of(answer))
@@ -397,6 +456,14 @@ class Range:
                 self._tell(instance, answers)
         self._working.difference_update(entry.id for entry in entries)
         self.pending.came_to(self.sequence)
+
+    async def _give_up(self) -> None:
+        """Let another node lead at once."""
+        told = {**self._told(self.leading, True), "heir": self._heir}
+        identity = self._link.message_id()
+        await self._sure(lambda: self._log.append_lease(told, identity, self.sequence, 5))
+        self.leading = 0
+        self._lease_came(told)
 
     async def _renew(self) -> None:
         told, identity = self._told(self.leading), self._link.message_id()
@@ -468,12 +535,19 @@ class Range:
 
         def run() -> Answer:
             try:
+                if entry.operation.startswith("#"):
+                    return self._managed(entry.operation, json.loads(entry.body))
+                splitting.refuse(replica, entry.operation, entry.body)
                 return replica.call_json(entry.operation, entry.body)
+            except ApiError as error:
+                return error.status, error_body(error)
             except Exception as error:
                 logger.warning("%s stopped: %s", entry.operation, error)
                 return unknown(f"{error}")
 
         answer = await asyncio.to_thread(self._acting.run, term, run)
+        if self.publish is not None and self.leading == term:
+            await self.publish(self)
         if self.leading != term:
             answer = (REFUSED, b"") if entry.kind == DESCRIBE else unknown("its leader was lost")
         elif entry.kind == CONTROL:
@@ -490,6 +564,25 @@ class Range:
             self._wake.set()
         else:
             tell()
+        if entry.operation == "#move" and answer[0] == 200:
+            self._name_heir(json.loads(answer[1])["to"])
+
+    def _managed(self, operation: str, told: dict[str, Any]) -> Answer:
+        """"#split" at a hash, or in the middle; "#move" to a node; by the leader, on a thread."""
+        replica = self.replica
+        assert replica is not None
+        if operation == "#split":
+            at = replica.first + (replica.last - replica.first + 1) // 2 if told["at"] is None else told["at"]
+            return self.order(splitting.SPLIT, {"at": at})
+        if told["to"] not in self._nodes():
+            return 400, json.dumps({"message": f"no node {told['to']!r} is in the cluster"}).encode()
+        return 200, json.dumps({"range": self.range, "to": told["to"]}).encode()
+
+    def _name_heir(self, node: str) -> None:
+        """Let that node lead, once what has been answered is on its way."""
+        if self.leading and node != self._name:
+            self._heir = node
+            self._wake.set()
 
     # -- between nodes -------------------------------------------------------------------------------
 
@@ -516,7 +609,7 @@ class Range:
             self.pending.answered(*_answer_of(answer))
 
     def _head(self) -> bytes:
-        return f"{self.account} {self.region} {self.term} {self.pending.lowest()}".encode()
+        return f"{self.account} {self.region} {self.range} {self.term} {self.pending.lowest()}".encode()
 
     async def _resume(self) -> None:
         """What the leader before this one was at goes on."""

@@ -54,6 +54,11 @@ class ReplicaCatalogue(Catalogue):
             changed.append((kind, id_))
         return changed
 
+    def every(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """(kind, id, record) of all."""
+        with self._lock:
+            return [(kind, id_, one) for kind, some in self._kinds.items() for id_, one in some.items()]
+
     def keep(self, kind: str, id_: str, record: dict[str, Any]) -> None:
         """A record that follows from what is applied: kept here, as at every other replica."""
         entry = _entry(kind, id_, json.dumps(record).encode())
@@ -157,6 +162,11 @@ def settled(tables: Tables, name: str, description: bytes) -> bytes:
 def packed(name: str, entries: bytes) -> dict[str, str]:
     """Entries for load(), as they are in the log."""
     return {"name": name, "entries": base64.b64encode(entries).decode()}
+
+
+def kinds_of(entries: str) -> set[str]:
+    """The kinds of records in what load() was given."""
+    return {kind for kind, _, _ in _entries(base64.b64decode(entries))}
 
 
 def _entry(kind: str, id_: str, value: bytes | None) -> bytes:

@@ -8,6 +8,7 @@ Thread rule: apply() on the link's loop; reads, and what is ordered, from any ot
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any
 
 from cloudcore._table import Tables, call_expiring, feed_state, load, set_time, space_id
 from cloudcore.clock import Clock
-from cloudcore.cluster.tables import registry
+from cloudcore.cluster.tables import registry, splitting
 from cloudcore.cluster.tables.acting import Acting, LeaderDestinations, LeaderJobs, Means
 from cloudcore.cluster.tables.archives import LeaderRecovery
 from cloudcore.cluster.tables.entry import EXPIRE, PRIMITIVE, Batch, Entry
@@ -48,6 +49,27 @@ class OrderedTables(Tables):
     """Tables that are changed by what comes out of the log alone."""
 
     order: Order | None = None
+    beside: Callable[[], list[Tables]] = staticmethod(list)
+    """The tables of other ranges at this node, for what is counted over all."""
+
+    def describe(self, name: str) -> tuple[bytes, int, int, int] | None:
+        found = super().describe(name)
+        others = [told for tables in self.beside() if (told := Tables.describe(tables, name)) is not None]
+        if found is None or not others:
+            return found
+        description, *counts = found
+        one, two, three = (sum(each) for each in zip(counts, *(told[1:] for told in others), strict=True))
+        return description, one, two, three
+
+    def indexes(self, name: str) -> dict[str, tuple[int, int, bool]]:
+        found = super().indexes(name)
+        for tables in self.beside():
+            with contextlib.suppress(KeyError, CloudcoreError):
+                for index, told in Tables.indexes(tables, name).items():
+                    if index in found:
+                        items, size, filling = found[index]
+                        found[index] = items + told[0], size + told[1], filling or told[2]
+        return found
 
     def create(self, name: str, description: bytes) -> None:
         self._ordered("create", name=name, description=description.decode())
@@ -72,6 +94,10 @@ class OrderedTables(Tables):
         if status != 200:
             told = json.loads(body)
             raise _RAISED.get(told["type"], CloudcoreError)(told["message"])
+
+def _changes_tables(entry: Entry) -> bool:
+    return entry.kind == PRIMITIVE and entry.operation != splitting.SPLIT
+
 
 class Unwatched(Sweeper):
     """In the place of the single machine's: the leader has expired items deleted (expiring.py)."""
@@ -103,7 +129,9 @@ class ReplicaDynamoDB(DynamoDB):
 
 
 class Replica:
-    """The tables of one account and region. `after`: the sequence of the last message that is in them."""
+    """The tables of one account and region, as far as their range goes. `after`: the sequence of the last
+    message that is in them; `first`, `last`: the hashes of the range; `shown_last`: where walks end here;
+    `catalogue`: the sequence, in the log of the first range, of the last change of which tables there are."""
 
     def __init__(
         self, account: str, region: str, seed: int, clock: Clock, addresses: list[str], order: Order,
@@ -130,12 +158,31 @@ class Replica:
         self.tables = tables
         self.tables.order = order
         Tables.create(tables, TOKENS, _TOKENS)  # as a table, a checkpoint can read it and fill it
-        self.after = 0
+        self.after = self.catalogue = self.first = 0
+        self.last = self.shown_last = splitting.LAST
+        self.splits: list[splitting.Taken] = []
+        self.settling = 0  # splits of which something is left to do here
+        self.on_split: Callable[[splitting.Taken], None] | None = None
         registry.replace(self.service, tables)
 
     def filled(self) -> None:
         """The tables are those of a checkpoint."""
         registry.replace(self.service, self.tables)
+
+    @property
+    def partial(self) -> bool:
+        """Whether other ranges have keys too."""
+        return self.last != splitting.LAST or self.first != 0
+
+    def part(self) -> dict[str, Any]:
+        """What a checkpoint says of the range."""
+        return {"first": self.first, "last": self.last, "catalogue": self.catalogue}
+
+    def is_part(self, told: dict[str, Any]) -> None:
+        """It was filled from a checkpoint that says so."""
+        self.first, self.last = told.get("first", 0), told.get("last", splitting.LAST)
+        self.shown_last = self.last
+        self.catalogue = told.get("catalogue", told["sequence"])
 
     def apply(self, batch: Batch, sequence: int, answered: Callable[[Entry, Answer], None]) -> None:
         """Execute a batch whose last message is `sequence`; answered() gets what became of each entry. Raises
@@ -152,9 +199,16 @@ class Replica:
                 logger.error("%s failed here (%s); if it did not on other nodes, this one differs from them",
                              entry.operation, answer[1][:200])  # fmt: skip
             answered(entry, answer)
+        if self.first == 0 and any(_changes_tables(entry) for entry in batch.entries):
+            self.catalogue = sequence
         self.after = sequence
 
     def _executed(self, entry: Entry) -> Answer:
+        if (done := splitting.step(self, entry)) is not None:
+            return done
+        bounded = self.partial and entry.kind != PRIMITIVE
+        if bounded and not splitting.covered(self, entry.operation, entry.body, ""):
+            return splitting.MOVED, b""
         if entry.kind == PRIMITIVE:
             return self._step(entry.operation, json.loads(entry.body))
         if entry.kind == EXPIRE:
@@ -183,12 +237,25 @@ class Replica:
         return found
 
     def _create(self, name: str, description: str) -> None:
+        self._unfollowed(description)
         Tables.create(self.tables, name, registry.settled(self.tables, name, description.encode()))
         self.streams.reload(name)
 
     def _describe(self, name: str, description: str) -> None:
+        self._unfollowed(description)
         Tables.set_description(self.tables, name, registry.settled(self.tables, name, description.encode()))
         self.streams.reload(name)
+
+    def known_jobs(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """(kind, id, record) of what the catalogue knows but streams."""
+        catalogue = self.service.catalogue
+        assert isinstance(catalogue, registry.ReplicaCatalogue)
+        return [each for each in catalogue.every() if each[0] != STREAM]
+
+    def _unfollowed(self, description: str) -> None:
+        """What was asked for before a split, and comes behind it, is refused if it needs one range."""
+        if self.partial and ('"Feed"' in description or json.loads(description).get("Loading")):
+            raise CloudcoreError("the tables were split")
 
     def _drop(self, name: str) -> None:
         space, last = space_id(self.tables, name), feed_state(self.tables)[0]
@@ -197,6 +264,8 @@ class Replica:
         self.streams.dropped(name, space, last)
 
     def _load(self, name: str, entries: str) -> None:
+        if self.partial and (name != SPACE or registry.kinds_of(entries) != {STREAM}):
+            raise CloudcoreError("the tables were split")
         data = base64.b64decode(entries)
         load(self.tables, name, data)
         catalogue = self.service.catalogue

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cloudcore import validation
+from cloudcore.cluster.tables.binary import with_bytes as _with_bytes
 from cloudcore.cluster.tables.kinds import LOCAL, eventual, kind_of
-from cloudcore.cluster.tables.pending import READ, Answer, unknown
+from cloudcore.cluster.tables.pending import CONTROL as CHANGE
+from cloudcore.cluster.tables.pending import DESCRIBE, READ, Answer, unknown
 from cloudcore.cluster.tables.range import Range
+from cloudcore.cluster.tables.ranges import Ranges
+from cloudcore.cluster.tables.router import Router
 from cloudcore.cluster.tables.shaped import ClusterTable, ClusterTables
+from cloudcore.cluster.tables.splitting import MOVED
 from cloudcore.cluster.tables.streams import ClusterStreams
 from cloudcore.dynamodb.errors import error_body
 from cloudcore.dynamodb.operations import CONTROL, ITEM
@@ -25,34 +29,39 @@ _WAIT_S = 40.0
 
 
 class ClusterDynamoDB:
-    """The tables of an account in a region. `begin()` gives this node's part in their log.
+    """The tables of an account in a region. `begin()` gives this node's parts in their logs.
 
     Any thread may call. What a cluster does not have yet is refused: UnsupportedOperationException.
     """
 
     operations = CONTROL | ITEM
 
-    def __init__(self, account: str, region: str, begin: Callable[[], Range]):
+    def __init__(self, account: str, region: str, begin: Callable[[], Ranges]):
         self.account, self.region = account, region
         self._begin = begin
-        self._range: Range | None = None
+        self._router: Router | None = None
         self._closed = False
         self.streams = ClusterStreams(self)
         self.tables = ClusterTables(self)
 
     @property
-    def range(self) -> Range:
-        """This node's part in the log."""
+    def router(self) -> Router:
+        """This node's parts in the logs."""
         if self._closed:
             raise ClosedError("this cloud is closed", "closed")
-        if self._range is None:
-            self._range = self._begin()
-        return self._range
+        if self._router is None:
+            self._router = Router(self._begin())
+        return self._router
+
+    @property
+    def range(self) -> Range:
+        """This node's part in the log of the first range, all of them unless it was split."""
+        return self.router.ranges.root
 
     @property
     def _replica(self) -> Replica | None:
         """What this node has of the log so far; it does not begin one."""
-        return None if self._range is None else self._range.replica
+        return None if self._router is None else self._router.ranges.root.replica
 
     def call_json(self, operation: str, body: bytes) -> Answer:
         """(HTTP status, JSON body) of one operation; a refusal is a body too, never raised."""
@@ -62,7 +71,23 @@ class ClusterDynamoDB:
             kind = kind_of(operation, body)
         except ApiError as error:
             return _refused(error)
-        found = self.range
+        router = self.router
+        found = router.ranges.root
+        if router.ranges.split and kind not in (DESCRIBE, CHANGE):
+            return router.answer(kind, operation, body)
+        answer = self._of_one(found, kind, operation, body)
+        return answer if answer[0] != MOVED else router.answer(kind, operation, body)
+
+    def manage(self, operation: str, body: bytes) -> Answer:
+        """What an operator asks of the leader of a range: "#split/RANGE", "#move/RANGE" (range.py)."""
+        verb, _, range_ = operation.partition("/")
+        found = self.router.ranges.all.get(range_)
+        if found is None:
+            told = {"message": f"there is no range {range_!r} of {self.account} {self.region}"}
+            return 400, json.dumps(told).encode()
+        return self._of_one(found, CHANGE, verb, body)
+
+    def _of_one(self, found: Range, kind: str, operation: str, body: bytes) -> Answer:
         if (why := found.versions.refused) is not None:
             return unknown(why)
         if kind == LOCAL:
@@ -71,14 +96,17 @@ class ClusterDynamoDB:
             kind = READ
         if kind == READ and (answer := found.read(operation, body)) is not None:
             return answer
-        return self.answered(kind, operation, body)
+        return self._asked(found, kind, operation, body)
 
     def answered(self, kind: str, operation: str, body: bytes) -> Answer:
         """What the leader answers, of an operation of streams too."""
         if (why := self.range.versions.refused) is not None:
             return unknown(why)
+        return self._asked(self.range, kind, operation, body)
+
+    def _asked(self, found: Range, kind: str, operation: str, body: bytes) -> Answer:
         try:
-            return self.range.ask(kind, operation, body).result(_WAIT_S)
+            return found.ask(kind, operation, body).result(_WAIT_S)
         except TimeoutError:
             return unknown("this node is busy; what was asked for may have happened")
 
@@ -99,7 +127,8 @@ class ClusterDynamoDB:
 
     def local(self, operation: str, params: dict[str, Any]) -> Tables | None:
         """This node's replica, if it may answer that."""
-        replica = self.range.whole()
+        ranges = self.router.ranges
+        replica = None if ranges.split else ranges.root.whole()
         return None if replica is None or not eventual(operation, params) else replica.tables
 
     def table(self, name: str, pk: str | None, sk: str | None, floats: bool) -> ClusterTable:
@@ -129,8 +158,14 @@ class ClusterDynamoDB:
 
     def info(self) -> dict[str, int]:
         """What this node's replica holds, as Tables.info() tells; nothing before it is there."""
-        replica = self._replica
-        return {} if replica is None else replica.tables.info()
+        if self._router is None:
+            return {}
+        found: dict[str, int] = {}
+        for each in self._router.ranges.order:
+            if (replica := each.replica) is not None:
+                for name, value in replica.tables.info().items():
+                    found[name] = found.get(name, 0) + value
+        return found
 
     def billed(self) -> dict[str, dict[str, float]]:
         """Units are not counted on a cluster."""
@@ -158,18 +193,3 @@ class ClusterDynamoDB:
 
 def _refused(error: ApiError) -> Answer:
     return error.status, error_body(error)
-
-
-def _with_bytes(value: Any) -> Any:
-    """JSON of DynamoDB with bytes in the place of base64: {"B": text} and {"BS": [text]} alone are that."""
-    if isinstance(value, list):
-        return [_with_bytes(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if len(value) == 1:
-        ((kind, inner),) = value.items()
-        if kind == "B" and isinstance(inner, str):
-            return {"B": base64.b64decode(inner)}
-        if kind == "BS" and isinstance(inner, list) and all(isinstance(one, str) for one in inner):
-            return {"BS": [base64.b64decode(one) for one in inner]}
-    return {name: _with_bytes(inner) for name, inner in value.items()}
