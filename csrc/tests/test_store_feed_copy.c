@@ -2,9 +2,11 @@
  * refused, what is missing in the middle is forgotten. */
 #include <stdlib.h>
 
+#include "base/little.h"
 #include "store/feed_copy.h"
 #include "store/internal.h"
 #include "support/check.h"
+#include "support/fault_fs.h"
 
 enum { WRITES = 300, PAGE = 1000 };
 
@@ -117,8 +119,68 @@ TEST(what_is_damaged_is_refused) {
     CHECK_OK(cc_store_close(b, NULL));
 }
 
+/* A record of a copy: its place, its time, a WRITE or FEED of one change. */
+static cc_status take_forged(cc_store *store, uint64_t sequence, uint64_t time_ms, uint8_t flags,
+                             const char *behind) {
+    uint8_t record[64] = {0};
+    size_t size = 20 + 4 + 16 + 2 + strlen(behind);
+    cc_put_u64(record, sequence);
+    cc_put_u64(record + 8, time_ms);
+    cc_put_u32(record + 16, (uint32_t)size - 20);
+    record[20] = 1;
+    record[24] = CC_CHANGE_PUT;
+    record[25] = flags;
+    record[26] = record[28] = 1; /* a key of two bytes */
+    memcpy(record + 42, behind, strlen(behind));
+    return cc_feed_copy_take(store, cc_bytes_of(record, size), NULL);
+}
+
+TEST(what_is_forged_is_refused) {
+    cc_space *one = NULL, *other = NULL;
+    cc_store *a = in_memory("t", &one);
+    cc_buffer pages = {0};
+    put(one, 1);
+    put(one, 2);
+    copy(a, &pages);
+    for (size_t at = 0; at < pages.size; at++) { /* another place, time, value, or a refusal */
+        cc_store *b = in_memory("t", &other);
+        pages.data[at] ^= 0x81;
+        cc_status status = cc_feed_copy_take(b, cc_buffer_bytes(&pages), NULL);
+        CHECK(status == CC_OK || status == CC_ERR_CORRUPT || status == CC_ERR_LIMIT);
+        pages.data[at] ^= 0x81;
+        CHECK_OK(cc_store_close(b, NULL));
+    }
+    cc_buffer_free(&pages);
+    CHECK_OK(take_forged(a, 1, 5, CC_CHANGE_FED, ""));
+    CHECK_EQ(take_forged(a, 0, 5, CC_CHANGE_FED, ""), CC_ERR_CORRUPT);
+    CHECK_EQ(take_forged(a, 2, 0, CC_CHANGE_FED, ""), CC_ERR_CORRUPT);
+    CHECK_EQ(take_forged(a, 2, 5, 0, ""), CC_ERR_CORRUPT);
+    CHECK_EQ(take_forged(a, 2, 5, CC_CHANGE_FED, "x"), CC_ERR_CORRUPT);
+    CHECK_EQ(take_forged(a, 2, 5, CC_CHANGE_REPLACED, ""), CC_ERR_CORRUPT);
+    CHECK_EQ(take_forged(a, UINT64_MAX, 5, CC_CHANGE_FED, ""), CC_ERR_LIMIT);
+    CHECK_EQ(cc_store_skip_spaces(a, (1 << 20) + 1, NULL), CC_ERR_CORRUPT);
+    CHECK_OK(cc_store_close(a, NULL));
+}
+
+/* With files the log is the feed, and numbers the spaces. */
+TEST(with_files) {
+    fault_fs *disk = fault_fs_new();
+    cc_store_options options = {.log = {.fs = fault_fs_table(disk), .segment_min = 4096},
+                                .checkpoint_bytes = UINT64_MAX};
+    cc_store *store = NULL;
+    CHECK_OK(cc_store_open("d", &options, &store, NULL));
+    CHECK_EQ(cc_feed_copy_begin(store, 1, NULL), CC_ERR_ARGUMENT);
+    CHECK_EQ(take_forged(store, 9, 5, CC_CHANGE_FED, ""), CC_ERR_ARGUMENT);
+    CHECK_EQ(cc_store_skip_spaces(store, 9, NULL), CC_ERR_ARGUMENT);
+    CHECK_EQ(cc_store_feed_last(store), 1);
+    CHECK_OK(cc_store_close(store, NULL));
+    fault_fs_free(disk);
+}
+
 int main(void) {
     RUN(a_copy_goes_on_as_the_first_one_does);
     RUN(what_is_damaged_is_refused);
+    RUN(what_is_forged_is_refused);
+    RUN(with_files);
     return REPORT();
 }
