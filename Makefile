@@ -168,6 +168,7 @@ bench: $(VENV)/.installed $(VENV)/.test-tools ## the benches, beside their peers
 	test -x $(VENV)-peers/bin/ministack || $(PYTHON) -m venv $(VENV)-peers # it pins another botocore
 	$(VENV)-peers/bin/pip install --quiet ministack 'moto[server]'
 	command -v npm >/dev/null && npm install --silent --no-audit --no-fund --prefix $(VENV)-peers dynalite || true
+	command -v cargo >/dev/null && cargo install --quiet --root $(VENV)-peers dynoxide-rs || true
 	PATH=$(CURDIR)/$(VENV)-peers/bin:$(CURDIR)/$(VENV)-peers/node_modules/.bin:$$PATH $(BIN)/python -m pytest -q bench --benchmark-only
 
 $(VENV)/.lint-tools: $(BIN)/python tools/lint-requirements.txt

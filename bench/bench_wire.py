@@ -1,24 +1,29 @@
-"""The endpoint over raw keep-alive HTTP: one client, one connection, one request at a time.
+"""The endpoint over raw keep-alive HTTP beside its peers: one client, one connection, one request at a time.
 
-    python -m pytest bench/bench_wire.py --benchmark-columns=median,ops
+    python -m pytest -s bench/bench_wire.py --benchmark-only
 
-The client is a plain socket, so that what is timed is the server and the kernel, not an SDK. Both
-servers run as processes of their own and keep their tables in memory. Every answer's status is checked while
-it is timed, and the items that come back are checked equal before. `extra_info` holds requests (and records)
-per second, the time from start to the first answer, and the resident memory of the idle server.
+The client is a plain socket, so that what is timed is the server and the kernel, not an SDK. Every server runs
+as a process of its own and keeps its tables in memory; those that are on PATH take part, the others are named as
+absent. All take turns, round by round, so that what else the machine does meets each. Every answer's status
+is checked while it is timed, and the items that come back are checked equal before. What is printed: requests
+a second of the median round, and how many times ours that is; the time from start to the first answer, and the
+resident memory of the idle server, medians of STARTS.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import os
 import random
 import shutil
 import signal
+import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,36 +34,67 @@ from .wire_peer import Peer, Server, free_port, request, serve_words, start
 
 ITEMS = 1000
 SCORES = 100
+ROUNDS = 15
+STARTS = 3
 FIREHOSE = "Firehose_20150804"
+BUCKET = (
+    b"PUT /bench-lake HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nAuthorization: AWS4-HMAC-SHA256 Credential="
+    b"000000000000/20261124/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n"
+)
+Peers = dict[str, Peer]
+
+PROGRAMS: dict[str, Callable[[str], list[str]]] = {
+    "ministack": lambda port: ["ministack"],
+    "moto": lambda port: ["moto_server", "-H", "127.0.0.1", "-p", port],
+    "dynalite": lambda port: ["dynalite", "--host", "127.0.0.1", "--port", port, "--createTableMs", "0"],
+    "dynoxide": lambda port: ["dynoxide", "serve", "--host", "127.0.0.1", "--port", port],
+}
+TABLES_ALONE = ("dynalite", "dynoxide")
+SLOWER = {"cloudcore": 1, "dynoxide": 2, "dynalite": 5, "ministack": 10, "moto": 50}
+"""A round of a peer has so many times fewer requests, that all rounds take about as long."""
 
 
-def command_of(name: str, port: int) -> tuple[list[str], dict[str, str]]:
-    """How a server is started on a port of the loopback interface, with nothing on disk: words, variables."""
+def command_of(name: str, port: int) -> tuple[list[str], dict[str, str]] | None:
+    """How a server is started on a port of the loopback interface, with nothing on disk: words, variables.
+
+    None: it is not on PATH.
+    """
     if name == "cloudcore":
         return serve_words(port), {}
-    words = {
-        "ministack": ["ministack"],
-        "moto": ["moto_server", "-H", "127.0.0.1", "-p", str(port)],
-        "dynalite": ["dynalite", "--host", "127.0.0.1", "--port", str(port), "--createTableMs", "0"],
-    }[name]
+    words = PROGRAMS[name](str(port))
     program = shutil.which(words[0])
-    if program is None:
-        pytest.skip("pip install ministack 'moto[server]', npm install dynalite: on PATH")
-    return [program, *words[1:]], {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"}
+    return program and ([program, *words[1:]], {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"})
 
 
-@pytest.fixture(scope="module", params=["cloudcore", "ministack", "moto", "dynalite"])
-def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
-    port, directory = free_port(), tmp_path_factory.mktemp("wire")
-    command, variables = command_of(request.param, port)
-    found = start(command, port, directory, keeps=request.param != "moto", **variables)
+@contextlib.contextmanager
+def started(name: str, directory: Path) -> Iterator[Peer | None]:
+    port = free_port()
+    command = command_of(name, port)
+    if command is None:
+        yield None
+        return
+    found = start(command[0], port, directory, keeps=name != "moto", **command[1])
     try:
-        load(found)
         yield found
     finally:
         found.sock.close()
         os.killpg(found.process.pid, signal.SIGTERM)
         found.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peers]:
+    """Every server there is, loaded; ours is the first."""
+    with contextlib.ExitStack() as stack:
+        found: Peers = {}
+        for name in ("cloudcore", *PROGRAMS):
+            peer = stack.enter_context(started(name, tmp_path_factory.mktemp("wire")))
+            if peer is None:
+                print(f" absent: {name} (pip: ministack, moto[server]; npm: dynalite; cargo: dynoxide-rs)")
+                continue
+            load(peer)
+            found[name] = peer
+        yield found
 
 
 def load(peer: Peer) -> None:
@@ -92,70 +128,83 @@ def gets() -> list[bytes]:
     return [request("GetItem", {"TableName": "bench", "Key": key}) for key in keys]
 
 
-def measure(benchmark: Any, peer: Peer, requests: list[bytes], calls: int = 500) -> None:
-    more = itertools.cycle(requests)
+def compare(
+    benchmark: Any, peers: Peers, round_: Callable[[str, Peer], int], rounds: int = ROUNDS
+) -> dict[str, float]:
+    """Rounds in turn; round_ runs one and gives its requests. Requests a second, medians, by name."""
+    spent: dict[str, list[float]] = {name: [] for name in peers}
 
-    def round_() -> None:
-        for data in itertools.islice(more, calls):
+    def run() -> None:
+        for _ in range(rounds):
+            for name, peer in peers.items():
+                begin = time.perf_counter()
+                calls = round_(name, peer)
+                spent[name].append((time.perf_counter() - begin) / calls)
+
+    for name, peer in peers.items():
+        round_(name, peer)
+    benchmark.pedantic(run, rounds=1)
+    rates = {name: 1 / statistics.median(times) for name, times in spent.items()}
+    benchmark.extra_info.update({name: round(rate) for name, rate in rates.items()})
+    ours = rates["cloudcore"]
+    told = ", ".join(f"{name} {rate:,.0f} ({ours / rate:.2f}x)" for name, rate in rates.items())
+    print(f" requests/s (ours, how many times): {told}")
+    return rates
+
+
+def measure(benchmark: Any, peers: Peers, requests: list[bytes], calls: int = 500) -> dict[str, float]:
+    more = {name: itertools.cycle(requests) for name in peers}
+
+    def round_(name: str, peer: Peer) -> int:
+        count = max(calls // SLOWER[name], 1)
+        for data in itertools.islice(more[name], count):
             peer.ask(data)
+        return count
 
-    if "moto_server" in str(peer.process.args):
-        calls = max(calls // 10, 1)
-    benchmark.pedantic(round_, rounds=15, warmup_rounds=2)
-    benchmark.extra_info["requests_per_second"] = round(calls / benchmark.stats.stats.median)
-    benchmark.extra_info["first_answer_ms"] = round(peer.server.first_answer_ms)
-    benchmark.extra_info["idle_rss_mib"] = round(peer.server.idle_mib, 1)
+    return compare(benchmark, peers, round_)
 
 
-@pytest.mark.benchmark(group="GetItem over keep-alive HTTP, one client")
-def test_get_item(benchmark: Any, peer: Peer) -> None:
+def test_get_item(benchmark: Any, peers: Peers) -> None:
     """A random item of about 400 bytes by its full key."""
-    measure(benchmark, peer, gets())
+    measure(benchmark, peers, gets())
 
 
-@pytest.mark.benchmark(group="PutItem over keep-alive HTTP, one client")
-def test_put_item(benchmark: Any, peer: Peer) -> None:
+def test_put_item(benchmark: Any, peers: Peers) -> None:
     """Replaces an item of about 400 bytes."""
-    measure(benchmark, peer, puts(1))
+    measure(benchmark, peers, puts(1))
+    for peer in peers.values():
+        assert json.loads(peer.ask(gets()[3]))["Item"] == item(3, 1)
 
 
-@pytest.mark.benchmark(group="Query of 100 items over keep-alive HTTP, one client")
-def test_query(benchmark: Any, peer: Peer) -> None:
+def test_query(benchmark: Any, peers: Peers) -> None:
     """A partition of 100 items of about 400 bytes, whole."""
-    for n in range(SCORES):
-        peer.ask(
-            request(
-                "PutItem",
-                {"TableName": "bench", "Item": {**item(n, 2), "pk": {"S": "all"}, "sk": {"N": str(n)}}},
-            )
-        )
-    ask = {
-        "TableName": "bench", "KeyConditionExpression": "pk = :p",
-        "ExpressionAttributeValues": {":p": {"S": "all"}},
-    }  # fmt: skip
-    assert json.loads(peer.ask(request("Query", ask)))["Count"] == SCORES
-    measure(benchmark, peer, [request("Query", ask)], 50)
+    values = {":p": {"S": "all"}}
+    ask = {"TableName": "bench", "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": values}
+    items = [{**item(n, 2), "pk": {"S": "all"}, "sk": {"N": str(n)}} for n in range(SCORES)]
+    for peer in peers.values():
+        for one in items:
+            peer.ask(request("PutItem", {"TableName": "bench", "Item": one}))
+        assert json.loads(peer.ask(request("Query", ask)))["Items"] == items
+    measure(benchmark, peers, [request("Query", ask)], 50)
 
 
-@pytest.mark.benchmark(group="BatchWriteItem of 25 over keep-alive HTTP, one client")
-def test_batch_write(benchmark: Any, peer: Peer) -> None:
+def test_batch_write(benchmark: Any, peers: Peers) -> None:
     """Replaces 25 items of about 400 bytes."""
     requests = []
     for first in range(0, ITEMS, 25):
-        puts_ = [{"PutRequest": {"Item": item(n, 3)}} for n in range(first, first + 25)]
-        requests.append(request("BatchWriteItem", {"RequestItems": {"bench": puts_}}))
-    assert json.loads(peer.ask(requests[0]))["UnprocessedItems"] == {}
-    measure(benchmark, peer, requests, 40)
+        entries = [{"PutRequest": {"Item": item(n, 3)}} for n in range(first, first + 25)]
+        requests.append(request("BatchWriteItem", {"RequestItems": {"bench": entries}}))
+    for peer in peers.values():
+        assert json.loads(peer.ask(requests[0]))["UnprocessedItems"] == {}
+        assert json.loads(peer.ask(gets()[24]))["Item"] == item(24, 3)
+    measure(benchmark, peers, requests, 50)
 
 
-@pytest.mark.benchmark(group="PutRecordBatch of 500 over keep-alive HTTP, one client")
-def test_put_record_batch(benchmark: Any, peer: Peer) -> None:
+def test_put_record_batch(benchmark: Any, peers: Peers) -> None:
     """500 records of about 413 bytes, into a stream that buffers."""
-    if "dynalite" in str(peer.process.args):
-        pytest.skip("dynalite has tables alone")
+    peers = {name: peer for name, peer in peers.items() if name not in TABLES_ALONE}
     s3 = {"RoleARN": "arn:aws:iam::000000000000:role/r", "BucketARN": "arn:aws:s3:::bench-lake"}
     create = {"DeliveryStreamName": "bench", "ExtendedS3DestinationConfiguration": s3}
-    peer.ask(request("CreateDeliveryStream", create, FIREHOSE))
     dice = random.Random(3)
     requests = [
         request("PutRecordBatch", {
@@ -164,40 +213,64 @@ def test_put_record_batch(benchmark: Any, peer: Peer) -> None:
         }, FIREHOSE)
         for first in range(0, 10_000, 500)
     ]  # fmt: skip
-    answer = json.loads(peer.ask(requests[0]))
-    assert answer["FailedPutCount"] == 0
-    assert len(answer["RequestResponses"]) == 500
-    measure(benchmark, peer, requests, 10)
-    benchmark.extra_info["records_per_second"] = 500 * benchmark.extra_info["requests_per_second"]
+    for name, peer in peers.items():
+        if name == "moto":  # delivers at once
+            peer.ask(BUCKET)
+        peer.ask(request("CreateDeliveryStream", create, FIREHOSE))
+        answer = json.loads(peer.ask(requests[0]))
+        assert answer["FailedPutCount"] == 0
+        assert len(answer["RequestResponses"]) == 500
+    rates = measure(benchmark, peers, requests, 20)
+    print(f" records/s: {', '.join(f'{name} {500 * rate:,.0f}' for name, rate in rates.items())}")
 
 
-def ask_alone(port: int, process: Any, requests: list[bytes], calls: int) -> None:
+def ask_alone(peer: Peer, requests: list[bytes], calls: int) -> None:
     """One client in a process of its own."""
-    one = Peer(Server("", "", port, process, keeps="moto_server" not in str(process.args)))
+    one = Peer(peer.server)
     for data in itertools.islice(itertools.cycle(requests), calls):
         one.ask(data)
     one.sock.close()
 
 
-@pytest.mark.benchmark(group="GetItem over keep-alive HTTP, four clients")
-def test_get_item_four_clients(benchmark: Any, peer: Peer) -> None:
+def test_get_item_four_clients(benchmark: Any, peers: Peers) -> None:
     """Four processes, a connection each; the time to fork and join them is in it."""
-    calls = 2000 if "cloudcore" in str(peer.process.args) else 200
+    requests = gets()
 
-    def round_() -> None:
+    def round_(name: str, peer: Peer) -> int:
+        calls = max(2000 // SLOWER[name], 1)
         children = []
         for client in range(4):
             pid = os.fork()
             if pid == 0:
                 code = 1
                 try:
-                    ask_alone(peer.port, peer.process, gets()[client * 250 :], calls)
+                    ask_alone(peer, requests[client * 250 :], calls)
                     code = 0
                 finally:
                     os._exit(code)
             children.append(pid)
         for pid in children:
             assert os.waitpid(pid, 0)[1] == 0
+        return 4 * calls
 
-    benchmark.pedantic(round_, rounds=5, warmup_rounds=1)
-    benchmark.extra_info["requests_per_second"] = round(4 * calls / benchmark.stats.stats.median)
+    compare(benchmark, peers, round_, 7)
+
+
+def test_start(benchmark: Any, tmp_path: Path) -> None:
+    """From start to the first answer, and what an idle server holds, in turn, one server at a time."""
+    found: dict[str, list[Server]] = {}
+
+    def run() -> None:
+        for turn in range(STARTS):
+            for name in ("cloudcore", *PROGRAMS):
+                (directory := tmp_path / f"{name}{turn}").mkdir()
+                with started(name, directory) as peer:
+                    if peer is not None:
+                        found.setdefault(name, []).append(peer.server)
+
+    benchmark.pedantic(run, rounds=1)
+    for name, servers in found.items():
+        first = statistics.median(server.first_answer_ms for server in servers)
+        idle = statistics.median(server.idle_mib for server in servers)
+        benchmark.extra_info[name] = (round(first), round(idle, 1))
+        print(f" {name}: first answer {first:.0f} ms, idle {idle:.1f} MiB")

@@ -4,8 +4,9 @@
 # the item costs. A place remembers what it gave for one encoded item. When the same bytes are read
 # again and the caller has dropped the last dict unchanged, that very dict goes out again: its
 # reference count says that nobody can see it, and the dicts' versions, or a comparison object by object
-# with what was put in, that nobody changed it. When the dict is still held or was changed, a new one is
-# made of the same strings.
+# with what was put in, that nobody changed it. When it was changed, a new one of the same strings takes
+# its place; when it is still held, every eighth new one does: whoever keeps all of them pays for nothing
+# but dicts, and whoever drops them again soon gets one back.
 #
 # A place is keyed by where the store keeps the item and checked against the item's bytes, so a write
 # needs no notice. Items enter at their second read in a row at a place: a walk over many leaves the
@@ -31,6 +32,7 @@ cdef enum:
     RECALL_PLACES = 1024
     RECALL_BYTES = 1024      # larger items are not remembered
     RECALL_ATTRIBUTES = 16
+    RECALL_RENEWED = 8       # while a dict is held, every so many new ones take its place here
 
 ctypedef struct RecallPlace:
     const uint8_t *seen      # the item read last at this place
@@ -45,6 +47,7 @@ cdef class Recalled:
     cdef bytes encoded
     cdef dict item
     cdef list parts  # name, type name, {type name: value}, value; then the next attribute
+    cdef uint32_t held  # times in a row that the dict could not be given
     cdef uint64_t[RECALL_ATTRIBUTES + 1] versions  # of the dict, then of each dict in it
 
     cdef bint untouched(self):
@@ -96,20 +99,27 @@ cdef class Recalled:
         cdef Py_ssize_t at
         cdef dict one, made, last
         cdef list parts, before
+        cdef bint renews
         if self.untouched():
+            self.held = 0
             return self.item
         # Making a dict may collect garbage, and so run code that reads this very item, here or on another
         # thread: until all is made, and while what it replaces is let go, this object stays whole.
-        parts = self.parts[:]
+        self.held += 1
+        renews = refcount_of(<PyObject *>self.item) == 1 or self.held % RECALL_RENEWED == 0
+        parts = self.parts[:] if renews else self.parts
         made = __Pyx_PyDict_NewPresized(presized(PyList_GET_SIZE(parts) // 4))
         for at in range(0, PyList_GET_SIZE(parts), 4):
             one = {}
-            PyDict_SetItem(one, parts[at + 1], parts[at + 3])
-            PyDict_SetItem(made, parts[at], one)
-            parts[at + 2] = one
-        last, before = self.item, self.parts
-        self.item, self.parts = made, parts
-        self.note_versions()
+            PyDict_SetItem(one, <object>PyList_GET_ITEM(parts, at + 1),
+                           <object>PyList_GET_ITEM(parts, at + 3))
+            PyDict_SetItem(made, <object>PyList_GET_ITEM(parts, at), one)
+            if renews:
+                parts[at + 2] = one
+        if renews:
+            last, before = self.item, self.parts
+            self.item, self.parts = made, parts
+            self.note_versions()
         return made
 
 

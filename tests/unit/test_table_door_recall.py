@@ -50,6 +50,16 @@ def test_a_dropped_dict_comes_again_and_a_held_one_does_not(tables):
     assert all(one == attributes(1) for one in held[1:])
 
 
+def test_while_one_is_kept_others_come_again_soon(tables):
+    warm(tables)
+    kept = tables.get_item("things", KEY)
+    for _ in range(8):
+        assert tables.get_item("things", KEY) is not kept
+    first = id(tables.get_item("things", KEY))
+    assert id(tables.get_item("things", KEY)) == first != id(kept)
+    assert kept == tables.get_item("things", KEY) == attributes(1)
+
+
 CHANGES = {
     "value": lambda d: d["text"].update(S="other"),
     "type": lambda d: d["text"].update(N="1"),
