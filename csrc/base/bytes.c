@@ -12,6 +12,10 @@ struct cc_arena_chunk {
 /* Alignment of every chunk's memory follows from malloc and a header of 16 bytes. */
 _Static_assert(sizeof(cc_arena_chunk) % 8 == 0, "arena memory must stay 8-byte aligned");
 
+#if defined(CC_TIGHT_MEMORY) && defined(CC_COVERAGE)
+bool cc_tightest;
+#endif
+
 void cc_buffer_free(cc_buffer *buffer) {
     free(buffer->data);
     *buffer = (cc_buffer){0};
@@ -21,12 +25,12 @@ cc_status cc_buffer_grow(cc_buffer *buffer, size_t extra) {
     if (extra > SIZE_MAX / 2 - buffer->size)
         return CC_ERR_NOMEM;
     size_t needed = buffer->size + extra;
-    if (needed <= buffer->capacity)
+    if (needed <= buffer->capacity && (needed == 0 || !cc_tightest))
         return CC_OK;
     size_t capacity = buffer->capacity == 0 ? BUFFER_FIRST : buffer->capacity;
     while (capacity < needed)
         capacity *= 2; /* cannot overflow: needed <= SIZE_MAX / 2 */
-    if (CC_TIGHT && needed <= TIGHT_UP_TO)
+    if (CC_TIGHT && needed <= TIGHT_UP_TO && needed > buffer->capacity)
         capacity = needed;
     uint8_t *data = realloc(buffer->data, capacity);
     if (data == NULL)

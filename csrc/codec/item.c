@@ -226,7 +226,7 @@ static cc_status check_list(const uint8_t *at, size_t left, uint32_t depth, size
     size_t expected = ITEM_HEADER + count * LIST_ENTRY;
     for (size_t i = 0; i < count; i++) {
         uint32_t word = load32(at + ITEM_HEADER + i * LIST_ENTRY);
-        if ((word >> 8) != expected || expected > size)
+        if ((word >> 8) != expected)
             return corrupt(error, "element offset");
         size_t used = 0;
         CC_TRY(check_value((cc_type)(word & 0xff), at + expected, size - expected, depth, &used, error));

@@ -197,8 +197,9 @@ cc_status cc_key_condition_read(const cc_bound *bound, const cc_key_shape *shape
                                 cc_key_condition *condition_out, cc_error *error) {
     cc_key_reader self = {.bound = bound, .error = error};
     uint32_t total = shape->hash_count + shape->range_count, used = 0;
-    CC_TRY(read_node(&self, bound->program->root));
-    if (self.count > (total > 2 ? total : 2))
+    if (bound->program != NULL) /* KeyConditions may have none */
+        CC_TRY(read_node(&self, bound->program->root));
+    if (self.count == 0 || self.count > (total > 2 ? total : 2))
         return CC_INVALID(error, "Conditions can be of length 1 or 2 only");
     *condition_out = (cc_key_condition){.sort_op = CC_TOKEN_END};
     CC_TRY(read_partition(&self, shape, condition_out));

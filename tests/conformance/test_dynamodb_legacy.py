@@ -223,6 +223,7 @@ WHOLE = [
         "Attempted conditional constraint is not an indexable operation",
     ),
     ("Query", {"KeyConditions": {"p": op("LT", s("x"))}}, "Query key condition not supported"),
+    ("Query", {"KeyConditions": {}}, "Conditions can be of length 1 or 2 only"),
     (
         "Query",
         {"KeyConditions": {"s": op("EQ", n(1))}},
