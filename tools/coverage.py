@@ -48,9 +48,15 @@ KINDS = {
         "another processor, kernel or size of memory would take it",
         r"cc_cpu\(\)|MAP_FAILED|SIZE_MAX|getrandom",
     ),
-    "size": ("more than 4 GiB, 2^32 items or 2^56 sequences would take it", r"UINT(32|64)_MAX|SEQUENCE_MAX"),
+    "size": (
+        "more than 1 GiB of a partition, 4 GiB, 2^32 items or 2^56 sequences would take it",
+        r"UINT(32|64)_MAX|SEQUENCE_MAX",
+    ),
     "forged": ("stored bytes with right checksums that no version has written", r"\bcorrupt\("),
-    "half": ("a part of a condition that its other parts decide in all that comes", r"(?!)"),
+    "half": (
+        "the condition goes both ways; a part of it, or a loop's end, one way in all that tests bring",
+        r"(?!)",
+    ),
     "guard": ("none of today's callers does it; it stays for those to come", r"(?!)"),
     "thread": ("another thread at exactly this moment", r"(?!)"),
     "fork": ("a child of fork(), which is not counted", r"(?!)"),

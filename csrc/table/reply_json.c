@@ -377,7 +377,7 @@ cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buff
     const char *prefix = "com.amazonaws.dynamodb.v20120810#", *type = error->type;
     bool capital = false;
     *http_status_out = 400;
-    if (reply != NULL && reply->reason_count != 0)
+    if (reply->reason_count != 0)
         return cancelled_to_json(reply, out);
     if (error->status == CC_ERR_SERIALIZATION || strcmp(type, "AccessDeniedException") == 0) {
         prefix = "com.amazon.coral.service#";
@@ -396,11 +396,11 @@ cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buff
     CC_TRY(text(out, type));
     CC_TRY(text(out, capital ? "\",\"Message\":" : "\",\"message\":"));
     CC_TRY(cc_json_write_string(out, cc_message_whole(cc_bytes_text(error->message))));
-    if (reply != NULL && reply->has_condition_item) {
+    if (reply->has_condition_item) {
         CC_TRY(text(out, ",\"Item\":"));
         CC_TRY(cc_item_to_json(reply->condition_item, out));
     }
-    if (reply != NULL && reply->throttle_count != 0 && error->status == CC_ERR_LIMIT)
+    if (reply->throttle_count != 0 && error->status == CC_ERR_LIMIT)
         CC_TRY(throttling_reasons(error, reply, out));
     return text(out, "}");
 }

@@ -197,6 +197,10 @@ TEST(hashes_out_of_order) {
     memcpy(item.data + 24, body + 3, 3);
     memcpy(item.data + 27, body, 3);
     CHECK(check_copy(item.data, item.size) == CC_ERR_CORRUPT);
+    CHECK_OK(encode("{\"a\":{\"NULL\":true}}", &item));
+    CHECK_OK(check_copy(item.data, item.size));
+    CHECK_OK(cc_buffer_append_byte(&item, 0)); /* something behind it */
+    CHECK(check_copy(item.data, item.size) == CC_ERR_CORRUPT);
     cc_buffer_free(&item);
 }
 

@@ -408,8 +408,10 @@ static uint64_t points, calls, not_needed;
 /* Whether the step got as far as what was to fail. */
 static bool run_failing(const step *which, world *w, const memory_way *how, uint64_t nth,
                         cc_status *status_out, cc_error *error) {
+    cc_buffer_tightest(how == memory_ways); /* one way is enough: each append is an allocation then */
     uint64_t before = memory_way_begin(how, w, nth);
     *status_out = which->run(w, error);
+    cc_buffer_tightest(false);
     return memory_way_end(how, w, nth, before);
 }
 
