@@ -116,7 +116,7 @@ coverage: $(VENV)/.installed $(VENV)/.test-tools ## branches of the engine that 
 	ctest --test-dir build/coverage -j $(JOBS) --output-on-failure -E 'speed|bench|http|channel|vector'
 	PYTHONPATH=build/coverage-site $(BIN)/python -m pytest -q -m 'not crash and not services and not clients and not browser' \
 		tests/conformance/test_dynamodb_*.py tests/unit/test_table*.py tests/unit/test_*_door.py tests/unit/test_native_values.py tests/property tests/integration/test_check_cli.py
-	$(BIN)/python tools/coverage.py build/coverage build/coverage-doors --list build/branches.txt
+	$(BIN)/python tools/coverage.py build/coverage build/coverage-doors --list build/branches.txt --reasons tests/coverage
 
 test-clients: $(VENV)/.installed $(VENV)/.destination-tools $(CLIENT_STAMPS) ## unmodified clients of others, by environment variables
 	$(BIN)/python -m pytest -q -m clients tests/clients
