@@ -134,7 +134,9 @@ def report(servers: str) -> dict[str, Any]:
 
     link = Link(address.parse(servers).servers, "")
     try:
-        return link.run(_report(link, time.time()), 60)
+        # A consumer that was made a moment ago may not answer yet.
+        found: dict[str, Any] = link.run(link.until(lambda: _report(link, time.time()), 30), 60)
+        return found
     finally:
         link.close()
 
