@@ -42,6 +42,7 @@ def handler(event, context):
     ]}
 """
 TIMEOUT_S, AHEAD_S = 10, 6
+SOURCE, QUEUE = "sources-kills", "sources-kills"  # all moto servers of a process share what they hold
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +64,9 @@ class Feed(threading.Thread):
         super().__init__(daemon=True)
         self.nodes, self.dice = nodes, random.Random(SEED)
         self.kinesis, self.sqs = (_client(url, service) for service in ("kinesis", "sqs"))
-        self.kinesis.create_stream(StreamName="clicks", ShardCount=2)
+        self.kinesis.create_stream(StreamName=SOURCE, ShardCount=2)
         self.queue = self.sqs.create_queue(
-            QueueName="jobs", Attributes={"VisibilityTimeout": str(TIMEOUT_S)}
+            QueueName=QUEUE, Attributes={"VisibilityTimeout": str(TIMEOUT_S)}
         )["QueueUrl"]
         self.sent: list[str] = []
         self.due: list[str] = []
@@ -74,7 +75,7 @@ class Feed(threading.Thread):
 
     def arns(self) -> tuple[str, str]:
         """Of the stream and of the queue."""
-        stream = self.kinesis.describe_stream_summary(StreamName="clicks")["StreamDescriptionSummary"]["StreamARN"]
+        stream = self.kinesis.describe_stream_summary(StreamName=SOURCE)["StreamDescriptionSummary"]["StreamARN"]
         queue = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])
         return stream, queue["Attributes"]["QueueArn"]
 
@@ -83,7 +84,7 @@ class Feed(threading.Thread):
             for turn in itertools.count():
                 if self.stop:
                     return
-                self.kinesis.put_record(StreamName="clicks", Data=f"k{turn}".encode(), PartitionKey=str(turn))
+                self.kinesis.put_record(StreamName=SOURCE, Data=f"k{turn}".encode(), PartitionKey=str(turn))
                 self.sqs.send_message(QueueUrl=self.queue, MessageBody=f"q{turn}")
                 self.sent += [f"k{turn}", f"q{turn}"]
                 if turn % 10 == 0:

@@ -19,6 +19,7 @@ from cluster_support import Servers, stream_to, until
 
 import cloudcore
 from cloudcore.cluster import following
+from cloudcore.cluster.link import is_transient
 from cloudcore.errors import ApiError, CloudcoreError
 from cloudcore.objects import LocalObjects
 
@@ -374,3 +375,21 @@ async def _take_away(node: Any, identity: str) -> None:
     planning = asyncio.create_task(rogue._plan_again())
     await asyncio.sleep(0.3)
     await end(planning)
+
+
+def test_what_is_asked_again() -> None:
+    from nats.js import errors
+
+    for error in (
+        errors.KeyWrongLastSequenceError(description="wrong last sequence: 1"),  # has no code
+        errors.APIError(code=400, err_code=10071, description="wrong last sequence: 1"),
+        ValueError("no"),
+    ):
+        assert not is_transient(error)
+    for error in (
+        errors.APIError(code=400, err_code=10074, description="replicas > 1 not supported"),
+        errors.ServiceUnavailableError(code=503),
+        errors.NoStreamResponseError(),
+        OSError(),
+    ):
+        assert is_transient(error)

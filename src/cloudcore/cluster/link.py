@@ -332,7 +332,8 @@ def is_transient(error: BaseException) -> bool:
     from nats.js.errors import APIError, NoStreamResponseError, ServerError, ServiceUnavailableError
 
     if isinstance(error, APIError):
-        return isinstance(error, ServerError | ServiceUnavailableError) or error.err_code in _FEW
+        few = getattr(error, "err_code", None) in _FEW  # not every kind of them has a code
+        return few or isinstance(error, ServerError | ServiceUnavailableError)
     lost = (
         TimeoutError, errors.TimeoutError, errors.NoRespondersError, errors.ConnectionClosedError, Lost,
         errors.ConnectionReconnectingError, errors.NoServersError, errors.OutboundBufferLimitError,
