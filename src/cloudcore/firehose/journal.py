@@ -65,7 +65,7 @@ class Journal:
         self.staged_counted = 0
         self.schema: str | None = None
         self.low: dict[str, int] = {}
-        self.works: dict[int, int] = {}  # cuts of invocations that are not staged: first and last
+        self.work = (0, 0)
         self._done_bytes = 0
         self._next_id = 1
         self._since_snapshot = 0
@@ -96,14 +96,10 @@ class Journal:
         self._append({"t": "schema", "schema": text})
 
     def set_work(self, first: int, last: int) -> None:
-        """The records of an invocation that begins. A redelivery has the same cut: what a function
+        """The records of the invocation that comes next. A redelivery has the same cut: what a function
         did under the batch's first recordId, it did for exactly these records."""
-        if self.works.get(first) != last:
+        if self.work != (first, last):
             self._append({"t": "work", "first": first, "last": last})
-
-    def staged(self, last: int) -> None:
-        """What invocations gave back is staged up to a sequence; not journalled: the staged log says it."""
-        self.works = {begin: end for begin, end in self.works.items() if begin > last}
 
     def count_staged(self, sequence: int, moved: dict[str, int]) -> None:
         """Count a staged batch once; not journalled, because a replay of the staged log repeats it."""
@@ -133,7 +129,7 @@ class Journal:
                 "t": "snapshot", "open": [asdict(plan) for plan in self.open.values()], "planned_to": lanes,
                 "counters": self.counters, "staged_counted": self.staged_counted, "schema": self.schema,
                 "next_id": self._next_id, "low": low,
-                "works": list(self.works.items()),
+                "work": list(self.work),
             }
         )  # fmt: skip
         self._log.cursor_set("journal", first - 1)
@@ -169,7 +165,7 @@ class Journal:
             for lane, last in entry["planned"].items():
                 self.planned_to[lane] = max(self.planned_to.get(lane, 0), last)
         elif kind == "work":
-            self.works[entry["first"]] = entry["last"]
+            self.work = (entry["first"], entry["last"])
         elif kind == "schema":
             self.schema = entry["schema"]
         elif kind == "snapshot":
@@ -183,7 +179,7 @@ class Journal:
             self.staged_counted = entry["staged_counted"]
             self.schema = entry["schema"]
             self.low = entry["low"]
-            self.works = dict(entry["works"])
+            self.work = (entry["work"][0], entry["work"][1])
             self._next_id = entry["next_id"]
 
     def _opened(self, plan: Plan) -> None:

@@ -8,7 +8,7 @@
 `Pipeline.turn` is the whole way in one place; objects are written by the threads of `Deliveries`, so that
 no lane waits for another one's destination. What makes it exact after kill -9 at any point:
   * the cut of an invocation is in the journal before the function is called, so a redelivery has the
-    same records under the same ids; several run at a time, and are staged in their order;
+    same records under the same ids;
   * one invocation is one append to the staged log, which carries its source range: the append is
     there, and the transform goes on behind it, or it is not, and the function is invoked again;
   * a plan (ranges, key, time, version) is in the journal before the first byte leaves, and recovery
@@ -37,19 +37,17 @@ from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.destinations.s3.encode import CONVERSION_FAILED
 from cloudcore.firehose.destinations.sending import Around, Later
 from cloudcore.firehose.inference import Schemas
-from cloudcore.firehose.invoking import Invocations
 from cloudcore.firehose.journal import Journal, Plan
 from cloudcore.firehose.processing.chain import Processing
 from cloudcore.firehose.processing.work import Group, Processed, Work
 from cloudcore.firehose.records import Piece, frame, split
 from cloudcore.firehose.retrying import Retrying
-from cloudcore.firehose.turning import UNKNOWN, Turning
+from cloudcore.firehose.turning import Turning
 
 logger = logging.getLogger("cloudcore.firehose")
 REJECT = 2  # log record type: records that the producer itself refused (ours, for ingest)
 _READ_BYTES = 8 << 20  # without processing: how much of the source one turn takes in
 _TOLD_EVERY_S = 10.0
-_GRACE_S = 5.0
 _RECOVERED_S = 2.0
 """How long plans still wait when a bucket works again."""
 _REJECTED = f"error:{CONVERSION_FAILED}"
@@ -91,10 +89,7 @@ class Pipeline(Turning):
         self._held_max = held_bytes_max
         self._retention_ms = retention_seconds * 1000
         self._on_failed, self._failed_lock = on_failed, threading.Lock()
-        self._threads, self._reject_waits = threads, False
-        self._invoke_with(processing)
         self.position = 0  # last source sequence that was taken in
-        self.reached = 0  # last one that an invocation under way has
         self._uncounted_to = self.source.last_sequence  # what an earlier process put is in no share's unread
         self._keys: dict[str, dict[str, str]] = {}
         self._retrying = Retrying()
@@ -117,12 +112,10 @@ class Pipeline(Turning):
         self._flush_seen = self._flush_to
         flushing = self._flush_to > self._flushed_to
         moved = False
-        if self.processing:
-            moved = self._stage_ended()
         if self._is_held():
             pass  # a destination that stays down: the source fills up to its bound, and producers slow down
         elif self.processing:
-            moved = self._process(flushing) or moved
+            moved = self._process(flushing)
         else:
             moved = self._take_source()
         caught_up = flushing and self.position >= self._flush_to
@@ -153,10 +146,7 @@ class Pipeline(Turning):
         """What Stream.status() says of now. Any thread: it looks at copies."""
         buffers, plans = list(self.buffers.open.values()), list(self.journal.open.values())
         times = [buffer.time_ms for buffer in buffers] + [plan.time_ms for plan in plans]
-        called = self.invocations.oldest_ms()
-        if called is not None:
-            times.append(called)
-        elif self.processing is not None and self.source.last_sequence > self.position:
+        if self.processing is not None and self.source.last_sequence > self.position:
             times.append(int(1000 * (self.clock.now() - (self.clock.monotonic() - self._unread_since))))
         oldest = max(0.0, self.clock.now() - min(times) / 1000) if times else None
         return {
@@ -201,7 +191,7 @@ class Pipeline(Turning):
             else:
                 self._buffer("data", "source", record.first, last, size, record.count, record.time_ms)
             self._buffer_backup(record.first, last, size, record.time_ms)
-            self.position = self.reached = last
+            self.position = last
             self._read(record.first, size - 4 * record.count)
             taken += size
             if taken >= _READ_BYTES:
@@ -209,49 +199,23 @@ class Pipeline(Turning):
         return taken > 0
 
     def _process(self, flushing: bool) -> bool:
-        """Invocations: records of the source go in; what comes back is staged and enters its lanes."""
+        """One invocation: records of the source go in, what comes back is staged and enters its lanes."""
         assert self.processing is not None
-        moved = False
-        while self.invocations.has_place():
-            taken = self._next_work(flushing)
-            if not isinstance(taken, Work):
-                return self._reject(taken) or moved
+        taken = self._next_work(flushing)
+        if isinstance(taken, Work):
             self.journal.set_work(taken.first, taken.last)
-            self.invocations.begin(taken, self.processing.call)
-            self.reached = taken.last
+            outcome = self.processing.run(taken)  # Ok, Dropped and ProcessingFailed part here
+            self._stage(taken.first, taken.last, taken.arrivals[0], outcome)
+            counted = max(0, self._uncounted_to + 1 - taken.first)
+            self._read(taken.last, sum(map(len, taken.records[counted:])))
             self._unread = max(0, self._unread - taken.size)
             self._unread_since = self.clock.monotonic()
-            moved = True
-        return self._stage_ended() or moved
-
-    def _reject(self, batch: Any) -> bool:
-        """Stage a batch of records that the producer refused itself, behind what is under way."""
-        self._reject_waits = batch is not None
-        if batch is None or self.invocations:
-            return False
-        self._reject_waits = False
-        last = batch.first + batch.count - 1
-        self._buffer_backup(batch.first, last, len(batch.payload), batch.time_ms)
-        group = Group(_REJECTED, {}, split(batch.payload), list(range(batch.first, last + 1)))
-        self._stage(batch.first, last, batch.time_ms, Processed([group], failed=batch.count))
-        self._read(batch.first, len(batch.payload) - 4 * batch.count)
-        return True
-
-    def _stage_ended(self) -> bool:
-        """Stage what invocations gave back, in the order of their records: Ok, Dropped and ProcessingFailed
-        part here. Raises what one of them raised."""
-        assert self.processing is not None
-        moved = False
-        while (ended := self.invocations.result()) is not None:
-            work, called = ended
-            self._stage(work.first, work.last, work.arrivals[0], self.processing.sort(called))
-            self.invocations.used()
-            for backup in work.backups:
-                self._buffer_backup(*backup)
-            counted = max(0, self._uncounted_to + 1 - work.first)
-            self._read(work.last, sum(map(len, work.records[counted:])))
-            moved = True
-        return moved
+        elif taken is not None:
+            last = taken.first + taken.count - 1
+            group = Group(_REJECTED, {}, split(taken.payload), list(range(taken.first, last + 1)))
+            self._stage(taken.first, last, taken.time_ms, Processed([group], failed=taken.count))
+            self._read(taken.first, len(taken.payload) - 4 * taken.count)
+        return taken is not None
 
     def _next_work(self, flushing: bool) -> Any:
         """The next invocation's records, once there are enough of them or the oldest waited enough; or a
@@ -259,15 +223,17 @@ class Pipeline(Turning):
         assert self.processing is not None
         now = self.clock.monotonic()
         waited = now - self._unread_since >= self.processing.buffer_seconds
-        work = Work(self.reached + 1)
-        cut = self.journal.works.get(work.first, 0)  # it was begun before
+        work = Work(self.position + 1)
+        cut = self.journal.work[1] if self.journal.work[0] == work.first else 0  # it was begun before
         if self._unread < self.processing.buffer_bytes and not (waited or flushing or cut):
             return None
         full = False
-        for record in self.source.read(self.reached + 1):
+        backups: list[tuple[int, int, int, int]] = []
+        for record in self.source.read(self.position + 1):
             last = record.first + record.count - 1
             if record.type == REJECT:
                 if not work.records:
+                    self._buffer_backup(record.first, last, len(record.payload), record.time_ms)
                     return record
                 full = True
                 break
@@ -278,12 +244,14 @@ class Pipeline(Turning):
             full = self.processing.fill(work, records, record.time_ms, told) < len(records)
             full = full or (bool(cut) and work.last >= cut)
             if work.last >= last:
-                work.backups.append((record.first, last, len(record.payload), record.time_ms))
+                backups.append((record.first, last, len(record.payload), record.time_ms))
             if full:
                 break
         if not work.records or not (full or waited or flushing or cut):
             self._unread = work.size
             return None
+        for backup in backups:
+            self._buffer_backup(*backup)
         return work
 
     def _stage(self, first: int, last: int, arrival_ms: int, processed: Processed) -> None:
@@ -300,8 +268,6 @@ class Pipeline(Turning):
     def _enter_staged(self, sequence: int, header: dict[str, Any]) -> None:
         """Put a staged batch into the buffers of its lanes: right after its append, or at recovery."""
         self.position = max(self.position, header["source"][1])
-        self.reached = max(self.reached, self.position)
-        self.journal.staged(self.position)
         counted = {"transformed": header["ok"], "dropped": header["dropped"], "failed": header["failed"]}
         self.journal.count_staged(sequence, counted)
         for group in header["groups"]:
@@ -447,7 +413,6 @@ class Pipeline(Turning):
     ) -> None:  # fmt: skip
         """Go on by another configuration, which store() makes durable. What was taken in until now is
         planned by the old one, and its plans keep that. Between turns only."""
-        self._end_invocations(_GRACE_S)
         for buffer in self.buffers.take_due(0, everything=True):
             self._begin(self._plan(buffer))
         begin = {"source/data": self.position, f"source/{_REJECTED}": self.position}
@@ -457,31 +422,11 @@ class Pipeline(Turning):
         store()
         self.configs[version] = self.config = config
         self.version, self.processing = version, processing
-        self._invoke_with(processing)
         self.staged = staged or self.staged
         self.buffers.set_hints(_hints(config))
         self.deliveries.places = _places(config)
         if processing is None and self.source.cursor_get("transform") is not None:
             self.source.cursor_drop("transform")  # it would hold the source's segments for ever
-
-    def _invoke_with(self, processing: Processing | None) -> None:
-        threads = self._threads and processing is not None and processing.calls
-        self.invocations = Invocations(self.name, self.wake, self.clock, threads)
-
-    def _end_invocations(self, grace_seconds: float) -> None:
-        """Stage what is under way; what does not end in time, or fails, is taken from the source again.
-        Between turns, or when there are none any more."""
-        if self.processing is None or not self.invocations:
-            return
-        self.invocations.wait(grace_seconds)
-        try:
-            self._stage_ended()
-        except ClosedError:
-            pass  # it ended with the stream
-        except Exception:
-            logger.exception("%s: an invocation is made again", self.name)
-        self.invocations.forget()
-        self.reached, self._unread = self.position, UNKNOWN
 
     def versions_needed(self) -> set[int]:
         """Whose configurations are still of use. Between turns only."""
@@ -491,14 +436,12 @@ class Pipeline(Turning):
         """Find the place again: what is staged, what is planned, what must still be buffered."""
         begin = self.source.cursor_get("pipeline") or 0
         if self.processing is None:
-            self.position = self.reached = begin  # lanes skip what their plans cover already
+            self.position = begin  # lanes skip what their plans cover already
             if self.source.cursor_get("transform") is not None:
                 self.source.cursor_drop("transform")
             return
         self.position = max(self.source.cursor_get("transform") or 0,
                             self.journal.planned_to.get("source/data", 0))  # fmt: skip
-        self.reached = self.position
-        self.journal.staged(self.position)
         assert self.staged is not None
         low = max((self.staged.cursor_get("pipeline") or 0) + 1, self.journal.low.get("staged", 1))
         for record in self.staged.read(low):
@@ -544,7 +487,7 @@ class Pipeline(Turning):
 
     def next_dues(self) -> list[float | None]:
         dues = [self.buffers.next_due(self._behind()), self.agenda.next_due()]
-        if self.processing and self._can_begin():
+        if self.processing and self.source.last_sequence > self.position and not self._is_held():
             dues.append(self._unread_since + self.processing.buffer_seconds)
         return dues
 
@@ -552,23 +495,18 @@ class Pipeline(Turning):
         return self.processing is not None and self._unread >= self.processing.buffer_bytes
 
     def unread_is_due(self) -> bool:
-        return self._can_begin() and (self.processing is None or self.unread_is_enough())
-
-    def _can_begin(self) -> bool:
-        """Whether something waits in the source, and may be taken in."""
-        if self.source.last_sequence <= self.reached or self._is_held():
+        if self._is_held() or self.source.last_sequence <= self.position:
             return False
-        return self.invocations.has_place() and not (self._reject_waits and self.invocations)
+        return self.processing is None or self.unread_is_enough()
 
     def close_deliveries(self, grace_seconds: float) -> bool:
-        self._end_invocations(grace_seconds)
         self.delivering.stop()
         closed = self.deliveries.close(grace_seconds)
         self.delivering.close()
         return closed
 
     def delivery_ended(self) -> bool:
-        return self.deliveries.ended or self.invocations.ended
+        return self.deliveries.ended
 
 
 def _hints(config: Config) -> dict[str, tuple[int, float]]:

@@ -13,7 +13,6 @@ from cloudcore.errors import ClosedError
 logger = logging.getLogger("cloudcore.firehose")
 _RETRY_FIRST_S, _RETRY_MAX_S = 1.0, 120.0
 _IDLE_S = 3600.0
-UNKNOWN = 1 << 62  # so that it is looked at
 _GRACE_S = 5.0
 
 
@@ -23,11 +22,11 @@ class Turning:
     name: str
     clock: Clock
     source: Any
-    reached: int
+    position: int
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._unread = UNKNOWN  # bytes that wait in the source
+        self._unread = 1 << 62  # bytes that wait in the source, unknown at the start
         self._unread_since = 0.0
         self._idle = False  # the thread sleeps and knows of nothing that waits in the source
         self._flush_to = self._flushed_to = self._flush_seen = 0
@@ -162,7 +161,7 @@ class Turning:
         with self._changed:
             if self._stopping or self._requests or self.delivery_ended() or self._flush_to > self._flush_seen:
                 return
-            self._idle = self.source.last_sequence <= self.reached
+            self._idle = self.source.last_sequence <= self.position
             if not self._idle and self.unread_is_due():
                 return
             now = self.clock.monotonic()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -22,27 +21,8 @@ _NO_KEYS: dict[str, Any] = {}
 _BATCH_BYTES = 1 << 20  # of a pass without a function
 
 
-@dataclass
-class Called:
-    """What became of the records of a Work, before they are sorted. `whole` are they, `items` what was sent
-    to the function; of those that could not be taken apart `refused` says which and why, and `dropped` counts
-    those of which nothing was left. `parts`: items, their fates, and the attempts that it took."""
-
-    whole: Items
-    items: Items
-    refused: list[tuple[int, Refused]]
-    dropped: int
-    parts: list[tuple[Items, list[Fate], int]] = field(default_factory=list)
-
-    @property
-    def limited(self) -> bool:
-        """Whether the function's concurrency refused a call."""
-        firsts = [fates[0] for _, fates, _ in self.parts if fates]
-        return any(isinstance(one, Refused) and one.code == "Lambda.InvokeLimitExceeded" for one in firsts)
-
-
 class Processing:
-    """The processors of one stream. Thread rule: the pipeline's thread; call() from any."""
+    """The processors of one stream. Thread rule: the pipeline's thread."""
 
     def __init__(
         self,
@@ -67,7 +47,6 @@ class Processing:
         function = config.processors.function
         self.buffer_bytes = function.buffer_bytes if function else _BATCH_BYTES
         self.buffer_seconds = function.buffer_seconds if function else 0.0
-        self.calls = function is not None
         self._caller = Caller(function, stream_arn, region, told, invoke, sleep) if function else None
         self._arn = function.arn if function else None
         self._expands = config.processors.decompress or config.processors.split is not None
@@ -95,35 +74,24 @@ class Processing:
 
     def run(self, work: Work) -> Processed:
         """Send the records through every processor and sort them into lanes."""
-        return self.sort(self.call(work))
-
-    def call(self, work: Work) -> Called:
-        """What the function, or none, makes of each record. Any thread."""
-        called = Called(*self._taken_apart(work))
-        items = called.items
-        if self._caller is None:
-            called.parts = [(items, list(items.data), 1)]
-            return called
-        if work.origins:
-            items.origins = [work.origins.get(sequence, b"") for sequence in items.sequences]
-        called.parts = list(self._caller.call(items))
-        return called
-
-    def sort(self, called: Called) -> Processed:
-        """Each record to its lane, or to the failed ones."""
         groups: dict[str, Group] = {}
-        out = Processed(dropped=called.dropped)
+        out = Processed()
         self._partitions.begin()
-        for at, refused in called.refused:
-            self._fail(groups, out, called.whole, at, refused, 1)
-        for items, fates, attempts in called.parts:
-            self._sort(groups, out, items, fates, attempts)
+        items = self._items(work, groups, out)
+        if self._caller is None:
+            self._sort(groups, out, items, list(items.data), 1)
+        else:
+            if work.origins:
+                items.origins = [work.origins.get(sequence, b"") for sequence in items.sequences]
+            for some, fates, attempts in self._caller.call(items):
+                self._sort(groups, out, some, fates, attempts)
         out.groups = list(groups.values())
         return out
 
     def _sort(
         self, groups: dict[str, Group], out: Processed, items: Items, fates: list[Fate], attempts: int
     ) -> None:
+        """Each record to its lane, or to the failed ones."""
         if self._partitions.one_lane and all(type(fate) is bytes for fate in fates):
             self._keep(groups, out, "data", _NO_KEYS, fates, items.sequences)
             return
@@ -153,14 +121,12 @@ class Processing:
         group.sequences += sequences
         out.ok += len(records)
 
-    def _taken_apart(self, work: Work) -> tuple[Items, Items, list[tuple[int, Refused]], int]:
-        """The records; the same decompressed and taken apart; which could not be; how many held nothing."""
+    def _items(self, work: Work, groups: dict[str, Group], out: Processed) -> Items:
+        """The records on their way: as they are, or decompressed and taken apart."""
         numbers = range(work.first, work.last + 1) if work.sequences is None else work.sequences
         whole = Items(numbers, work.arrivals, work.records)
         if not self._expands:
-            return whole, whole, [], 0
-        refusals: list[tuple[int, Refused]] = []
-        empty = 0
+            return whole
         out_of: list[int] = []
         numbered: list[int] = []
         items = Items(out_of, [], [], numbered)
@@ -168,14 +134,14 @@ class Processing:
             try:
                 parts = expand(record, self._processors)
             except Refused as refused:
-                refusals.append((at, refused))
+                self._fail(groups, out, whole, at, refused, 1)
                 continue
-            empty += not parts
+            out.dropped += not parts
             out_of += [numbers[at]] * len(parts)
             numbered += range(len(parts))
             items.arrivals_ms += [work.arrivals[at]] * len(parts)
             items.data += parts
-        return whole, items, refusals, empty
+        return items
 
     def _fail(
         self, groups: dict[str, Group], out: Processed, items: Items, at: int, refused: Refused, attempts: int

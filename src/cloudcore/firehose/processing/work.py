@@ -19,8 +19,6 @@ class Work:
     origins: dict[int, bytes] = field(default_factory=dict)
     """By sequence: where a source's record came from, as JSON."""
     sequences: list[int] | None = None
-    backups: list[tuple[int, int, int, int]] = field(default_factory=list)
-    """Batches of the source that end in it: first, last, size, time."""
 
     @property
     def last(self) -> int:
