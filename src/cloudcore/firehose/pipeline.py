@@ -240,8 +240,8 @@ class Pipeline(Turning):
             begin = max(0, work.last + 1 - record.first)
             records = split(record.payload)[begin : cut + 1 - record.first if cut else None]
             origins = getattr(record, "origins", None)
-            told = [origins.text(begin + at) for at in range(len(records))] if origins else None
-            full = self.processing.fill(work, records, record.time_ms, told) < len(records)
+            origin_of = origins.cut(begin).text if origins else None
+            full = self.processing.fill(work, records, record.time_ms, origin_of) < len(records)
             full = full or (bool(cut) and work.last >= cut)
             if work.last >= last:
                 backups.append((record.first, last, len(record.payload), record.time_ms))

@@ -51,17 +51,20 @@ class Processing:
         self._arn = function.arn if function else None
         self._expands = config.processors.decompress or config.processors.split is not None
 
-    def fill(self, work: Work, records: list[bytes], arrival_ms: int, origins: list[bytes] | None) -> int:
-        """Add records that arrived together while they fit the pass; how many did. The first always does."""
+    def fill(
+        self, work: Work, records: list[bytes], arrival_ms: int, origin_of: Callable[[int], bytes] | None
+    ) -> int:
+        """Add records that arrived together while they fit the pass; how many did. The first always does.
+        `origin_of`: where the one of a number came from, as JSON."""
         size, count = sum(map(len, records)), len(records)
         grown = work.request_bytes + request_bytes(size, 0, count)
-        if origins is None and work.size + size <= self.buffer_bytes and grown <= REQUEST_BYTES_MAX:
+        if origin_of is None and work.size + size <= self.buffer_bytes and grown <= REQUEST_BYTES_MAX:
             work.records += records
             work.arrivals += [arrival_ms] * count
             work.size, work.request_bytes = work.size + size, grown
             return count
         for at, record in enumerate(records):
-            origin = origins[at] if origins else b""
+            origin = origin_of(at) if origin_of else b""
             grown = work.request_bytes + request_bytes(len(record), len(origin))
             if work.records and (work.size + len(record) > self.buffer_bytes or grown > REQUEST_BYTES_MAX):
                 return at
@@ -79,7 +82,7 @@ class Processing:
         self._partitions.begin()
         items = self._items(work, groups, out)
         if self._caller is None:
-            self._sort(groups, out, items, list(items.data), 1)
+            self._sort(groups, out, items, items.data, 1)
         else:
             if work.origins:
                 items.origins = [work.origins.get(sequence, b"") for sequence in items.sequences]
@@ -89,7 +92,7 @@ class Processing:
         return out
 
     def _sort(
-        self, groups: dict[str, Group], out: Processed, items: Items, fates: list[Fate], attempts: int
+        self, groups: dict[str, Group], out: Processed, items: Items, fates: Sequence[Fate], attempts: int
     ) -> None:
         """Each record to its lane, or to the failed ones."""
         if self._partitions.one_lane and all(type(fate) is bytes for fate in fates):
@@ -99,10 +102,11 @@ class Processing:
             if fate is None:
                 out.dropped += 1
                 continue
+            if isinstance(fate, Refused):
+                self._fail(groups, out, items, at, fate, attempts)
+                continue
+            data, given = (fate.data, fate.keys) if isinstance(fate, Keyed) else (fate, _NO_KEYS)
             try:
-                if isinstance(fate, Refused):
-                    raise fate
-                data, given = (fate.data, fate.keys) if isinstance(fate, Keyed) else (fate, _NO_KEYS)
                 lane, keys, data = self._partitions.place(data, given)
             except Refused as refused:
                 self._fail(groups, out, items, at, refused, attempts)
@@ -111,7 +115,7 @@ class Processing:
 
     def _keep(
         self, groups: dict[str, Group], out: Processed, lane: str, keys: dict[str, str],
-        records: list[Any], sequences: Sequence[int],
+        records: Sequence[Any], sequences: Sequence[int],
     ) -> None:  # fmt: skip
         """Put records into a lane."""
         group = groups.get(lane)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
@@ -35,7 +35,7 @@ class Keyed:
     """New data of a record, and the keys that came with it."""
 
     data: bytes
-    keys: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, Any]
 
 
 Fate = bytes | Keyed | Refused | None
@@ -153,15 +153,8 @@ class Caller:
 
 def _fate(reply: Any, member: str) -> Fate:
     """What became of a record; its new data is the reply's `member`."""
-    try:
-        return _judge(reply, member)
-    except Refused as refused:
-        return refused
-
-
-def _judge(reply: Any, member: str) -> Fate:
     if reply is None:
-        raise Refused(
+        return Refused(
             "Lambda.MissingRecordId",
             "One or more record Ids were not returned. Ensure that the Lambda function returns all "
             "received record Ids.",
@@ -170,16 +163,16 @@ def _judge(reply: Any, member: str) -> Fate:
     if result == "Dropped":
         return None
     if result == "ProcessingFailed":
-        raise Refused("Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record")
+        return Refused("Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record")
     if result == "__doubled__":
-        raise Refused(
+        return Refused(
             "Lambda.DuplicatedRecordId",
             "Multiple records were returned with the same record Id. Ensure that the Lambda function "
             "returns unique record Ids for each record.",
         )
     data = reply.get(member)
     if result != "Ok" or not isinstance(data, str):
-        raise Refused(
+        return Refused(
             "Lambda.JsonProcessingException",
             "There was an error parsing the returned records: result must be Ok, Dropped or "
             f"ProcessingFailed, and {member} a base64 string.",
@@ -187,7 +180,7 @@ def _judge(reply: Any, member: str) -> Fate:
     try:
         raw = binascii.a2b_base64(data, strict_mode=bool(data))
     except (binascii.Error, ValueError):
-        raise Refused("Lambda.JsonProcessingException", "The returned data is not base64.") from None
+        return Refused("Lambda.JsonProcessingException", "The returned data is not base64.")
     metadata = reply.get("metadata")
     keys: dict[str, Any] = {}
     for member in ("partitionKeys", "otfMetadata"):
