@@ -83,6 +83,14 @@ CC_MUST_CHECK cc_status cc_json_write_string(cc_buffer *out, cc_bytes text);
 CC_MUST_CHECK cc_status cc_json_write_base64(cc_buffer *out, cc_bytes data);
 CC_MUST_CHECK cc_status cc_json_write_uint64(cc_buffer *out, uint64_t value);
 CC_MUST_CHECK cc_status cc_json_write_double(cc_buffer *out, double value);
+/* The last `count` digits of `value`, zeros in front, without an end: of identifiers as long as one another. */
+static inline void cc_json_put_digits(void *to, size_t count, uint64_t value) {
+    char *digits = to;
+    while (count-- > 0) {
+        digits[count] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
 
 /* ---- base64 (RFC 4648, padded) ---- */
 size_t cc_base64_encoded_size(size_t size);

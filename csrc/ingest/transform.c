@@ -1,19 +1,12 @@
 /* transform.c: see transform.h. */
 #include "ingest/transform.h"
 
-static void write_digits(uint8_t *to, size_t count, uint64_t value) {
-    while (count > 0) {
-        to[--count] = (uint8_t)('0' + value % 10);
-        value /= 10;
-    }
-}
-
 void cc_record_id_write(cc_record_id id, uint8_t out[CC_RECORD_ID_SIZE]) {
     size_t digits = id.part == CC_RECORD_WHOLE ? CC_RECORD_ID_SIZE : CC_RECORD_ID_SIZE - 6;
     memcpy(out, "49", 2);
-    write_digits(out + 2, digits - 2, id.sequence);
+    cc_json_put_digits(out + 2, digits - 2, id.sequence);
     if (id.part != CC_RECORD_WHOLE)
-        write_digits(out + digits, 6, id.part);
+        cc_json_put_digits(out + digits, 6, id.part);
 }
 
 cc_status cc_transform_record(cc_buffer *event, const cc_transform_names *names, cc_record_id id,

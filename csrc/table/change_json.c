@@ -10,17 +10,10 @@
 enum { SEQUENCE_PART = 18, INDEX_PART = 7 };
 _Static_assert(1 + SEQUENCE_PART + INDEX_PART == CC_SEQUENCE_DIGITS, "three parts");
 
-static void write_digits(char *to, size_t count, uint64_t value) {
-    while (count-- > 0) {
-        to[count] = (char)('0' + value % 10);
-        value /= 10;
-    }
-}
-
 void cc_sequence_write(cc_feed_place place, char digits[CC_SEQUENCE_DIGITS]) {
     digits[0] = '1';
-    write_digits(digits + 1, SEQUENCE_PART, place.sequence);
-    write_digits(digits + 1 + SEQUENCE_PART, INDEX_PART, place.index);
+    cc_json_put_digits(digits + 1, SEQUENCE_PART, place.sequence);
+    cc_json_put_digits(digits + 1 + SEQUENCE_PART, INDEX_PART, place.index);
 }
 
 bool cc_sequence_read(cc_bytes text, cc_feed_place *place_out) {
