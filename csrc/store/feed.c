@@ -7,14 +7,19 @@
 /* A feed in memory is trimmed each time this much was written to it. */
 enum { MEMORY_TRIM = 4 << 20, MEMORY_SEGMENT_MAX = 8 << 20 };
 
+cc_status cc_feed_open_memory(uint64_t after, cc_log **log_out, cc_error *error) {
+    cc_log_options options = {
+        .durability = CC_DURABILITY_MEMORY, .segment_max = MEMORY_SEGMENT_MAX, .begin_after = after};
+    return cc_log_open(NULL, &options, log_out, error);
+}
+
 cc_status cc_space_set_feed(cc_space *space, cc_feed_kind kind, cc_error *error) {
     cc_store *store = space->store;
     CC_TRY(cc_store_check(store, error));
     if (kind != CC_FEED_OFF && store->feed_log == NULL) {
-        cc_log_options options = {.durability = CC_DURABILITY_MEMORY, .segment_max = MEMORY_SEGMENT_MAX};
         if (cc_store_alloc_fails())
             return cc_fail(error, CC_ERR_NOMEM, "no memory for a feed");
-        CC_TRY(cc_log_open(NULL, &options, &store->feed_log, error));
+        CC_TRY(cc_feed_open_memory(0, &store->feed_log, error));
     }
     space->feed = (uint8_t)kind;
     return CC_OK;

@@ -4,7 +4,7 @@
 #include "base/little.h"
 #include "store/internal.h"
 
-enum { RECORD_HEAD = 20, SEGMENT_MAX = 8 << 20, SPACES_MAX = 1 << 20 };
+enum { RECORD_HEAD = 20, SPACES_MAX = 1 << 20 };
 
 cc_status cc_feed_copy_read(cc_log_reader *reader, uint64_t last, size_t size, cc_buffer *out,
                             size_t *count_out, cc_error *error) {
@@ -32,10 +32,8 @@ cc_status cc_feed_copy_begin(cc_store *store, uint64_t last, cc_error *error) {
     CC_TRY(cc_store_check(store, error));
     if (store->log != NULL)
         return cc_fail(error, CC_ERR_ARGUMENT, "the feed of a store with files is its log");
-    cc_log_options options = {
-        .durability = CC_DURABILITY_MEMORY, .segment_max = SEGMENT_MAX, .begin_after = last};
     cc_log *log = NULL;
-    CC_TRY(cc_log_open(NULL, &options, &log, error));
+    CC_TRY(cc_feed_open_memory(last, &log, error));
     if (store->feed_log != NULL) {
         cc_status status = cc_log_close(store->feed_log, error);
         if (status != CC_OK) {
@@ -79,8 +77,7 @@ static cc_status take(cc_store *store, uint64_t sequence, uint64_t time_ms, cc_b
                           .part_count = 1,
                           .topics = topics};
     CC_TRY(cc_log_submit(store->feed_log, &batch, sequence - 1, &ticket, error));
-    for (uint64_t left = topics; left != 0; left &= left - 1)
-        store->feed_newest[__builtin_ctzll(left)] = ticket.last;
+    cc_feed_note_newest(store, topics, ticket.last);
     return CC_OK;
 }
 

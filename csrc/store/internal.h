@@ -129,6 +129,13 @@ typedef struct {
 /* What followers are told of change `at`, once it is staged and before any change is committed. Marks its cell
  * CC_CELL_FED, which the write takes off again. */
 void cc_feed_mark(const cc_change *changes, const cc_staged *staged, size_t at, cc_feed_note *note);
+/* The log of a feed in memory, empty, whose next record has the sequence behind `after`. */
+CC_MUST_CHECK cc_status cc_feed_open_memory(uint64_t after, cc_log **log_out, cc_error *error);
+/* The newest marked record of each of `topics` is the one at `sequence`. */
+static inline void cc_feed_note_newest(cc_store *store, uint64_t topics, uint64_t sequence) {
+    for (; topics != 0; topics &= topics - 1)
+        store->feed_newest[__builtin_ctzll(topics)] = sequence;
+}
 /* After a write of `topics`, with the lock: wakes who waits for them. */
 void cc_feed_signal(cc_store *store, uint64_t topics);
 /* After `written` bytes went to a feed in memory. */

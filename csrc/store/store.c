@@ -79,8 +79,7 @@ static cc_status submit_feed(cc_store *store, const cc_bytes *parts, size_t part
                           .part_count = part_count,
                           .topics = topics};
     CC_TRY(cc_log_submit(store->feed_log, &batch, CC_LOG_ANY, ticket_out, error));
-    for (uint64_t left = topics; left != 0; left &= left - 1)
-        store->feed_newest[__builtin_ctzll(left)] = ticket_out->last;
+    cc_feed_note_newest(store, topics, ticket_out->last);
     cc_feed_signal(store, topics); /* they wake when the lock is released */
     if (CC_LIKELY(store->log != NULL)) {
         count_logged(store, parts, part_count, ticket_out);
