@@ -80,17 +80,16 @@ static cc_status count(void *context, const cc_log_record *record, cc_error *err
 /* What check says of directory "d", which repair has made anew, and what a reader is to find in it. */
 static cc_findings check_repair(cc_log_options options, counted *seen_out) {
     cc_findings findings = {0}, again = {0};
-    cc_log_survey survey, *survey_out = &survey;
+    cc_log_survey survey;
     cc_log_visitor visitor = {.findings = &findings, .context = seen_out, .batch = count};
     cc_log *log = NULL;
     cc_error error;
     uint64_t bytes = 0;
-    CC_ASSERT(cc_log_survey_take(options.fs, "d", &visitor, survey_out, &error) == CC_OK);
-    if (survey_out->last_sequence > survey_out->first_sequence &&
-        survey_out->last_sequence - survey_out->first_sequence >
-            UINT32_MAX)  /* nobody's sequences leap so far, */
+    CC_ASSERT(cc_log_survey_take(options.fs, "d", &visitor, &survey, &error) == CC_OK);
+    if (survey.last_sequence > survey.first_sequence &&
+        survey.last_sequence - survey.first_sequence > UINT32_MAX) /* nobody's sequences leap so far, */
         return findings; /* and repair writes a record for each 2^32 that are lost */
-    CC_ASSERT(cc_log_salvage(options.fs, "d", "r", &again, survey_out, &error) == CC_OK);
+    CC_ASSERT(cc_log_salvage(options.fs, "d", "r", &again, &survey, &error) == CC_OK);
     CC_ASSERT(again.faults == findings.faults && again.notices == findings.notices);
     options.read_only = false;
     CC_ASSERT(cc_log_open("r", &options, &log, &error) == CC_OK);
