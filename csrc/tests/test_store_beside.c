@@ -5,9 +5,9 @@
  * log, and after the next checkpoint, is what it had in memory. */
 #include <stdlib.h>
 
-#include "log/internal.h"
 #include "support/check.h"
 #include "support/forge.h"
+#include "support/store_watch.h"
 
 enum { ITEMS = 400, LARGE_EVERY = 37 };
 typedef enum { THIN_OUT, EMPTY_BEHIND, EMPTY, FILL_IN, DROP, DROP_AND_MAKE, WAYS } way;
@@ -34,21 +34,10 @@ static cc_status change(cc_store *store, cc_change_kind kind, uint32_t number, u
     return one.space == NULL ? CC_OK : cc_store_write(store, &one, 1, &ticket, NULL);
 }
 
-/* Whether the calling code holds neither the store's lock nor the log's. */
-static bool may_write(cc_store *store) {
-    if (!cc_store_try_lock(store))
-        return false;
-    bool log_free = cc_mutex_try_lock(&store->log->mutex);
-    if (log_free)
-        cc_mutex_unlock(&store->log->mutex);
-    cc_store_unlock(store);
-    return log_free;
-}
-
 static void meddle(void *context) {
     meddler *m = context;
     cc_space *space = NULL;
-    if (m->inside || m->done || !may_write(m->store) || ++m->writes != m->at)
+    if (m->inside || m->done || !store_may_write(m->store) || ++m->writes != m->at)
         return;
     m->inside = true;
     for (uint32_t i = 0; i < ITEMS; i++) {

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "log/internal.h"
 #include "store/checkpoint.h"
 #include "support/check.h"
 #include "support/directory.h"
 #include "support/fault_fs.h"
 #include "support/store_history.h"
 #include "support/store_threads.h"
+#include "support/store_watch.h"
 
 /* Under ThreadSanitizer, ten times slower, single-threaded sweeps take some of their points. */
 #ifdef __SANITIZE_THREAD__
@@ -127,22 +127,11 @@ typedef struct {
     bool inside;
 } meddler;
 
-/* Whether the calling code holds neither the store's lock nor the log's. */
-static bool may_write(cc_store *store) {
-    if (!cc_store_try_lock(store))
-        return false;
-    bool log_free = cc_mutex_try_lock(&store->log->mutex);
-    if (log_free)
-        cc_mutex_unlock(&store->log->mutex);
-    cc_store_unlock(store);
-    return log_free;
-}
-
 static void meddle(void *context) {
     meddler *m = context;
     cc_log_ticket ticket;
     m->random = m->random * 6364136223846793005u + 1442695040888963407u;
-    if (m->inside || (m->random >> 33) % m->one_in != 0 || !may_write(m->store))
+    if (m->inside || (m->random >> 33) % m->one_in != 0 || !store_may_write(m->store))
         return;
     m->inside = true;
     for (uint64_t i = 0; i < (m->random >> 40) % 30; i++, m->writes++)

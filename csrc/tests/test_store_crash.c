@@ -11,12 +11,12 @@
  * drawn budget, and are read from there again; an image is opened with another budget, one in eight without. */
 #include <stdlib.h>
 
-#include "log/internal.h"
 #include "store/checkpoint.h"
 #include "store/spill_internal.h"
 #include "support/check.h"
 #include "support/fault_fs.h"
 #include "support/store_history.h"
+#include "support/store_watch.h"
 
 enum { LIVES = 3 };
 
@@ -142,13 +142,9 @@ static void watch(void *context) {
         check_image(run, image, dice / 256 % 40 == 0);
         run->acknowledged = acknowledged;
         fault_fs_free(image);
-    } else if (run->store->checkpointing && dice / 64 % 8 == 0 && cc_store_try_lock(run->store)) {
-        bool log_free = cc_mutex_try_lock(&run->store->log->mutex);
+    } else if (run->store->checkpointing && dice / 64 % 8 == 0 && store_may_write(run->store)) {
         cc_log_ticket ticket;
-        if (log_free)
-            cc_mutex_unlock(&run->store->log->mutex);
-        cc_store_unlock(run->store);
-        for (uint64_t i = 0; log_free && i < dice / 4096 % 12; i++)
+        for (uint64_t i = 0; i < dice / 4096 % 12; i++)
             CHECK_OK(history_step(run->h, run->store, &ticket, NULL));
     }
     run->inside = false;
