@@ -8,8 +8,8 @@
 #include "log/internal.h"
 #include "log/survey.h"
 #include "support/check.h"
-#include "support/failing_memory.h"
 #include "support/fault_fs.h"
+#include "support/memory_ways.h"
 
 enum { BATCHES = 30, CURSORS = 12, CHUNKED = 20, DAMAGED = 25 };
 
@@ -190,26 +190,30 @@ static void check_after(const step *what, const fault_fs *before, fault_fs *disk
         CHECK(left_of(disk, "d") >= 1);
 }
 
+static const memory_way ways[] = {
+    {.later = false},
+    {.later = true},
+    {.disk = true},
+    {.disk = true, .later = true},
+    {.disk = true, .kind = FAULT_SHORT},
+    {.disk = true, .kind = FAULT_SHORT, .later = true},
+};
+
 /* False: the step made fewer allocations, or calls, than `nth`. */
-static bool fail_once(const step *what, const fault_fs *before, uint64_t batches, uint64_t nth, int way) {
+static bool fail_once(const step *what, const fault_fs *before, uint64_t batches, uint64_t nth,
+                      const memory_way *how) {
     fault_fs *disk = fault_fs_kill(before);
     cc_error error = {0};
-    bool sticky = way % 2 != 0, of_disk = way >= 2;
-    uint64_t calls = fault_fs_calls(disk);
-    if (of_disk)
-        fault_fs_fail(disk, nth, way >= 4 ? FAULT_SHORT : FAULT_EIO, sticky);
-    else
-        memory_fails(nth, sticky);
-    cc_status status = what->does(disk, sticky ? NULL : &error);
-    bool reached = of_disk ? fault_fs_calls(disk) - calls >= nth : memory_works() >= nth;
-    fault_fs_fail(disk, 0, FAULT_EIO, false);
-    CHECK(status == CC_OK ||
-          (reached && (of_disk ? status == CC_ERR_IO || status == CC_ERR_POISONED : status == CC_ERR_NOMEM)));
-    CHECK(status == CC_OK || sticky || error.message[0] != '\0');
+    uint64_t calls = memory_way_begin(how, disk, nth);
+    cc_status status = what->does(disk, how->later ? NULL : &error);
+    bool reached = memory_way_end(how, disk, nth, calls);
+    CHECK(status == CC_OK || (reached && (how->disk ? status == CC_ERR_IO || status == CC_ERR_POISONED
+                                                    : status == CC_ERR_NOMEM)));
+    CHECK(status == CC_OK || how->later || error.message[0] != '\0');
     check_after(what, before, disk, status, batches);
     fault_fs_free(disk);
     if (reached)
-        *(of_disk ? &failed_calls : &failed_allocations) += 1;
+        *(how->disk ? &failed_calls : &failed_allocations) += 1;
     return reached;
 }
 
@@ -219,8 +223,9 @@ static void fail_all(step what, bool chunks, bool torn) {
     uint64_t batches = left_of(copy, "d");
     fault_fs_free(copy);
     CHECK(batches > BATCHES - 10 && batches < BATCHES);
-    for (int way = 0; way < 6; way++)
-        for (uint64_t nth = 1; check.failures_here < 5 && fail_once(&what, before, batches, nth, way); nth++)
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        for (uint64_t nth = 1; check.failures_here < 5 && fail_once(&what, before, batches, nth, &ways[i]);
+             nth++)
             continue;
     fault_fs_free(before);
 }

@@ -10,8 +10,8 @@
 #include "store/salvage.h"
 #include "store/verify.h"
 #include "support/check.h"
-#include "support/failing_memory.h"
 #include "support/forge.h"
+#include "support/memory_ways.h"
 
 static uint64_t failed_allocations, failed_calls;
 
@@ -99,22 +99,24 @@ static uint64_t items_in(fault_fs *disk, const char *dir) {
     return items;
 }
 
+static const memory_way ways[] = {
+    {.later = false},
+    {.later = true},
+    {.disk = true},
+    {.disk = true, .later = true},
+};
+
 /* `items`: what the step leaves when nothing fails. */
-static bool fail_once(const step *what, const fault_fs *before, uint64_t items, uint64_t nth, int way) {
+static bool fail_once(const step *what, const fault_fs *before, uint64_t items, uint64_t nth,
+                      const memory_way *how) {
     fault_fs *disk = fault_fs_kill(before);
     cc_error error = {0};
-    bool sticky = way % 2 != 0, of_disk = way >= 2;
-    uint64_t calls = fault_fs_calls(disk);
-    if (of_disk)
-        fault_fs_fail(disk, nth, FAULT_EIO, sticky);
-    else
-        memory_fails(nth, sticky);
-    cc_status status = what->does(disk, sticky ? NULL : &error);
-    bool reached = of_disk ? fault_fs_calls(disk) - calls >= nth : memory_works() >= nth;
-    fault_fs_fail(disk, 0, FAULT_EIO, false);
+    uint64_t calls = memory_way_begin(how, disk, nth);
+    cc_status status = what->does(disk, how->later ? NULL : &error);
+    bool reached = memory_way_end(how, disk, nth, calls);
     CHECK(status == CC_OK || reached);
-    CHECK(status == CC_OK || status == CC_ERR_NOMEM || of_disk);
-    CHECK(status == CC_OK || sticky || error.message[0] != '\0');
+    CHECK(status == CC_OK || status == CC_ERR_NOMEM || how->disk);
+    CHECK(status == CC_OK || how->later || error.message[0] != '\0');
     if (!what->writes)
         CHECK(fault_fs_same(before, disk, "d/"));
     if (what->writes) { /* with the item that it puts, or without */
@@ -123,11 +125,11 @@ static bool fail_once(const step *what, const fault_fs *before, uint64_t items, 
     }
     if (what->repairs && status == CC_OK) {
         uint64_t now = items_in(disk, "r");
-        CHECK(now == items || (of_disk && now < items)); /* what cannot be read is damaged too */
+        CHECK(now == items || (how->disk && now < items)); /* what cannot be read is damaged too */
     }
     fault_fs_free(disk);
     if (reached)
-        *(of_disk ? &failed_calls : &failed_allocations) += 1;
+        *(how->disk ? &failed_calls : &failed_allocations) += 1;
     return reached;
 }
 
@@ -139,9 +141,9 @@ static void fail_all(step what) {
     CHECK_OK(status);
     uint64_t items = what.writes ? items_in(copy, "d") : what.repairs ? items_in(copy, "r") : 0;
     fault_fs_free(copy);
-    for (int way = 0; way < 4; way++) {
-        uint64_t stride = way >= 2 ? 1 : what.stride;
-        for (uint64_t nth = 1; check.failures_here < 5 && fail_once(&what, before, items, nth, way);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        uint64_t stride = ways[i].disk ? 1 : what.stride;
+        for (uint64_t nth = 1; check.failures_here < 5 && fail_once(&what, before, items, nth, &ways[i]);
              nth += nth < 200 ? 1 : stride)
             continue;
     }

@@ -17,6 +17,7 @@
 #include "support/check.h"
 #include "support/failing_memory.h"
 #include "support/memory_ways.h"
+#include "support/memory_world.h"
 #include "table/archive.h"
 #include "table/changes.h"
 #include "table/export.h"
@@ -409,10 +410,10 @@ static uint64_t points, calls, not_needed;
 static bool run_failing(const step *which, world *w, const memory_way *how, uint64_t nth,
                         cc_status *status_out, cc_error *error) {
     cc_buffer_tightest(how == memory_ways); /* one way is enough: each append is an allocation then */
-    uint64_t before = memory_way_begin(how, w, nth);
+    uint64_t before = memory_way_begin(how, w->disk, nth);
     *status_out = which->run(w, error);
     cc_buffer_tightest(false);
-    return memory_way_end(how, w, nth, before);
+    return memory_way_end(how, w->disk, nth, before);
 }
 
 static bool fail_one(const step *which, const cc_buffer *before, const cc_buffer *after,

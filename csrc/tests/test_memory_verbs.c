@@ -46,9 +46,9 @@ static bool is_internal_error(const request_case *request, const answer *got) {
 /* Whether the request got as far as what was to fail. */
 static bool call_failing(world *w, const request_case *request, const memory_way *how, uint64_t nth,
                          answer *got) {
-    uint64_t before = memory_way_begin(how, w, nth);
+    uint64_t before = memory_way_begin(how, w->disk, nth);
     world_call(w->tables, request, got);
-    return memory_way_end(how, w, nth, before);
+    return memory_way_end(how, w->disk, nth, before);
 }
 
 typedef struct {

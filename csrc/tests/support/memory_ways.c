@@ -13,18 +13,18 @@ const memory_way memory_ways[] = {
 };
 const size_t memory_way_count = sizeof memory_ways / sizeof *memory_ways;
 
-uint64_t memory_way_begin(const memory_way *how, const world *w, uint64_t nth) {
-    uint64_t before = fault_fs_calls(w->disk);
+uint64_t memory_way_begin(const memory_way *how, fault_fs *disk, uint64_t nth) {
+    uint64_t before = fault_fs_calls(disk);
     if (how->disk)
-        fault_fs_fail(w->disk, nth, FAULT_EIO, how->later);
+        fault_fs_fail(disk, nth, how->kind, how->later);
     else
         memory_fails(nth, how->later);
     return before;
 }
 
-bool memory_way_end(const memory_way *how, const world *w, uint64_t nth, uint64_t before) {
-    uint64_t done = how->disk ? fault_fs_calls(w->disk) - before : memory_works();
-    fault_fs_fail(w->disk, 0, FAULT_EIO, false);
+bool memory_way_end(const memory_way *how, fault_fs *disk, uint64_t nth, uint64_t before) {
+    uint64_t done = how->disk ? fault_fs_calls(disk) - before : memory_works();
+    fault_fs_fail(disk, 0, FAULT_EIO, false);
     return done >= nth;
 }
 
