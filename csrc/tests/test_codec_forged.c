@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/little.h"
 #include "codec/item.h"
 #include "codec/number.h"
 #include "support/check.h"
@@ -22,13 +23,6 @@ static cc_status encode(const char *json, cc_buffer *out) {
     return cc_item_from_json(&cursor, out, &arena, NULL);
 }
 
-static void put32(uint8_t *at, uint32_t word) { memcpy(at, &word, 4); }
-static uint32_t get32(const uint8_t *at) {
-    uint32_t word;
-    memcpy(&word, at, 4);
-    return word;
-}
-
 /* In memory that ends where the item does, so that AddressSanitizer sees a read behind it. */
 static cc_status check_copy(const uint8_t *item, size_t size) {
     uint8_t *copy = malloc(size == 0 ? 1 : size);
@@ -44,10 +38,10 @@ static cc_status check_copy(const uint8_t *item, size_t size) {
 static cc_status check_payload(cc_type type, const char *payload, size_t size) {
     uint8_t item[512] = {0};
     uint32_t total = (uint32_t)(19 + size);
-    put32(item, total);
-    put32(item + 4, 1);
-    put32(item + 8, cc_name_hash(cc_bytes_text("a")));
-    put32(item + 12, 16u << 8 | (uint32_t)type);
+    cc_put_u32(item, total);
+    cc_put_u32(item + 4, 1);
+    cc_put_u32(item + 8, cc_name_hash(cc_bytes_text("a")));
+    cc_put_u32(item + 12, 16u << 8 | (uint32_t)type);
     item[16] = 1;
     item[18] = 'a';
     memcpy(item + 19, payload, size);
@@ -114,10 +108,10 @@ TEST(depth) {
         for (size_t i = 0; i < depth; i++) {
             bool last = i + 1 == depth;
             uint32_t left = (uint32_t)(depth - i) * 12 - 4;
-            put32((uint8_t *)payload + i * 12, last ? 8 : left);
-            put32((uint8_t *)payload + i * 12 + 4, last ? 0 : 1);
+            cc_put_u32((uint8_t *)payload + i * 12, last ? 8 : left);
+            cc_put_u32((uint8_t *)payload + i * 12 + 4, last ? 0 : 1);
             if (!last)
-                put32((uint8_t *)payload + i * 12 + 8, 12u << 8 | CC_TYPE_L);
+                cc_put_u32((uint8_t *)payload + i * 12 + 8, 12u << 8 | CC_TYPE_L);
         }
         cc_status status = check_payload(CC_TYPE_L, payload, depth * 12 - 4);
         CHECK_EQ(status, depth <= CC_ITEM_DEPTH_MAX ? CC_OK : CC_ERR_CORRUPT);
@@ -169,7 +163,7 @@ TEST(names_of_one_hash) {
     snprintf(name, sizeof name, "%u", other);
     CHECK(cc_item_find(cc_buffer_bytes(&item), cc_bytes_text(name), &value) && !cc_value_bool(value));
     /* The names' places changed: in the wrong order, or the same name twice. */
-    size_t first = get32(item.data + 12) >> 8, second = get32(item.data + 20) >> 8;
+    size_t first = cc_get_u32(item.data + 12) >> 8, second = cc_get_u32(item.data + 20) >> 8;
     size_t size = strlen(name);
     if (second - first == 3 + size) { /* names of one length */
         uint8_t kept[16];
