@@ -224,18 +224,13 @@ def wide(rounds: int, cores: int, clock: Callable[[], float]) -> None:
             },
         }  # fmt: skip
         for name, ways_of in rows.items():
-            best = dict.fromkeys(ways_of, 1e9)
             for way, call in ways_of.items():
                 call()
                 if way == "cloudcore" and "ORC" not in name and "broken" not in name:
                     columns20.check(out)
-            for _ in range(rounds):
-                for way, call in ways_of.items():
-                    began = clock()
-                    call()
-                    best[way] = min(best[way], clock() - began)
-            first = best["cloudcore"]
-            told = ", ".join(f"{way} {len(clean) / seconds:,.0f} ({seconds / first:.2f}x)" for way, seconds in best.items())
+            took = best(ways_of, rounds, clock)
+            first = took["cloudcore"]
+            told = ", ".join(f"{way} {len(clean) / seconds:,.0f} ({seconds / first:.2f}x)" for way, seconds in took.items())
             print(f"20 columns, cores {cores}, {name}: {told}; load {os.getloadavg()[0]:.0f}", flush=True)
     os.sched_setaffinity(0, everything)
 
