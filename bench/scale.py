@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cloudcore.cluster.following import AT_LEAST, STREAMS
+from cloudcore.cluster.following import follower_count
 
 RECORDS, BATCH_BYTES = 500, 200_000
 _READ = 16
@@ -185,11 +185,6 @@ def idle_servers(costs: dict[str, float], nodes: int, streams: int) -> float:
     each = costs["idle_server_stream_s"] + costs["idle_server_node_stream_s"] * nodes
     each += costs["idle_server_follower_s"] * follower_count(nodes, streams)
     return costs["idle_server_s"] + of_nodes + streams * each
-
-
-def follower_count(nodes: int, streams: int) -> int:
-    """How many nodes follow a stream."""
-    return min(nodes, max(AT_LEAST, STREAMS * nodes // max(1, streams)))
 
 
 def holds(it: Simulation, seconds: float) -> bool:

@@ -17,7 +17,11 @@ STREAMS = 100
 
 
 def followers(nodes: Collection[str], identity: str, streams: int) -> list[str]:
-    """The nodes that follow a stream, whoever stands first for its leadership first; all of them where there
-    are few streams, and never fewer than AT_LEAST."""
-    count = max(AT_LEAST, STREAMS * len(nodes) // max(1, streams))
-    return in_turn(nodes, identity)[:count]
+    """The nodes that follow a stream, whoever stands first for its leadership first."""
+    return in_turn(nodes, identity)[: follower_count(len(nodes), streams)]
+
+
+def follower_count(nodes: int, streams: int) -> int:
+    """How many of the nodes that is: all where there are few streams, never fewer than AT_LEAST of those that
+    there are."""
+    return min(nodes, max(AT_LEAST, STREAMS * nodes // max(1, streams)))
