@@ -11,8 +11,13 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from typing import Any
 
 OUTPUT_KEPT = 1 << 20
+_MEMBERS = (
+    "function_error", "request_id", "duration_ms", "billed_ms", "init_ms", "max_memory_mb", "status_code",
+    "executed_version",
+)  # fmt: skip
 
 
 class Result:
@@ -80,6 +85,11 @@ class Result:
             f"request_id={self.request_id!r}, duration_ms={self.duration_ms:.2f}, "
             f"billed_ms={self.billed_ms}, init_ms={self.init_ms}, max_memory_mb={self.max_memory_mb})"
         )
+
+
+def members(result: Result) -> dict[str, Any]:
+    """What makes a result again elsewhere: Result(payload, log=log, **members)."""
+    return {member: getattr(result, member) for member in _MEMBERS}
 
 
 def billed(duration_ms: float, init_ms: float | None) -> int:

@@ -27,7 +27,7 @@ from cloudcore.cluster.layout import ROOM
 from cloudcore.cluster.link import Link, is_transient
 from cloudcore.errors import ApiError, ClosedError
 from cloudcore.firehose.records import frame, split
-from cloudcore.lambda_.metering import Result
+from cloudcore.lambda_.metering import Result, members
 
 logger = logging.getLogger("cloudcore.cluster")
 _ASK_S = 1.0
@@ -35,10 +35,6 @@ _SILENT_S, _GONE_S = 10.0, 3.0
 _KEPT_S = 60.0
 _PROMISED_S = 1.0
 _THREADS = 1024
-_MEMBERS = (
-    "function_error", "request_id", "duration_ms", "billed_ms", "init_ms", "max_memory_mb", "status_code",
-    "executed_version",
-)  # fmt: skip
 Send = Callable[[str, str, bytes], Awaitable[None]]
 Run = Callable[[dict[str, Any], bytes], Result]
 
@@ -247,7 +243,7 @@ class Calls:
 
 
 def _told(result: Result) -> bytes:
-    head = {"kind": "result", **{member: getattr(result, member) for member in _MEMBERS}}
+    head = {"kind": "result", **members(result)}
     return frame([json.dumps(head).encode(), result.payload, result.log])
 
 

@@ -11,15 +11,11 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
+from cloudcore.lambda_.metering import members
 from cloudcore.lambda_.pool import Pool
 from cloudcore.lambda_.spec import Spec
 
 _FOREVER_S = 1e9  # whoever has the actor ends it
-MEMBERS = (
-    "payload", "function_error", "request_id", "duration_ms", "billed_ms", "init_ms", "max_memory_mb", "log",
-    "status_code", "executed_version",
-)  # fmt: skip
-"""What crosses of a Result."""
 
 
 class Host:
@@ -48,10 +44,10 @@ class Host:
         said: list[bytes] = []
         return self._pool.prewarm(1, said.append), b"".join(said)
 
-    def invoke(self, payload: bytes, more: dict[str, Any]) -> list[Any]:
-        """MEMBERS of the Result."""
+    def invoke(self, payload: bytes, more: dict[str, Any]) -> tuple[bytes, bytes, dict[str, Any]]:
+        """The Result's payload, log and other members."""
         result = self._pool.invoke(payload, **more)
-        return [getattr(result, name) for name in MEMBERS]
+        return result.payload, result.log, members(result)
 
     def close(self) -> None:
         """End the environment; nothing of it stays."""

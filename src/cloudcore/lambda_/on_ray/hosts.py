@@ -25,7 +25,7 @@ from cloudcore.lambda_ import metering, supervisor
 from cloudcore.lambda_.environment import Sink
 from cloudcore.lambda_.metering import Result
 from cloudcore.lambda_.on_ray import asked
-from cloudcore.lambda_.on_ray.host import MEMBERS, Host, packed
+from cloudcore.lambda_.on_ray.host import Host, packed
 from cloudcore.lambda_.pool import EVENT_MAX, INIT_S
 from cloudcore.lambda_.snapshots import Taken
 from cloudcore.lambda_.spec import Spec
@@ -77,8 +77,8 @@ class RayPool:
         try:
             if host is None:
                 host = self._start()
-            told = host.invoke.remote(bytes(payload), more)
-            values = self._ray.get(told, timeout=self.spec.timeout_s + INIT_S + _MARGIN_S)
+            answer = host.invoke.remote(bytes(payload), more)
+            body, log, rest = self._ray.get(answer, timeout=self.spec.timeout_s + INIT_S + _MARGIN_S)
         except (self._ray.exceptions.RayActorError, self._ray.exceptions.GetTimeoutError) as error:
             self._end(host)
             if self._interrupted:
@@ -88,7 +88,7 @@ class RayPool:
             with self._lock:
                 self._active -= 1
         self._put(host, generation)
-        return Result(**dict(zip(MEMBERS, values, strict=True)))
+        return Result(body, log=log, **rest)
 
     def prewarm(self, count: int, log: Callable[[bytes], object] = len) -> bool:
         """As Pool.prewarm()."""
