@@ -128,6 +128,17 @@ def test_a_host_that_is_killed(cloud: cloudcore.Cloud) -> None:
     assert json.loads(called(cloud, {}).payload)["calls"] == 1
 
 
+def test_a_host_that_fails_gives_its_place_back(cloud: cloudcore.Cloud, ray: Any) -> None:
+    made(cloud)
+    assert called(cloud, {}).function_error is None
+    until("its place is taken", lambda: ray.available_resources().get("CPU") == 1)
+    pool = cloud.lambda_._targets["f", None].runner.pool()
+    with pytest.raises(ray.exceptions.RayTaskError):
+        pool.invoke(b"{}", client_context=object())  # what no host can take
+    until("its place is free", lambda: ray.available_resources().get("CPU") == 2)
+    assert pool.active == 0 and json.loads(called(cloud, {}).payload)["calls"] == 1
+
+
 def test_who_waits_gets_the_place_of_who_is_idle(cloud: cloudcore.Cloud, monkeypatch: Any) -> None:
     from cloudcore.lambda_.on_ray import hosts
 

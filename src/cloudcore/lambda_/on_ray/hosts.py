@@ -84,6 +84,9 @@ class RayPool:
             if self._interrupted:
                 raise ClosedError("the service was closed before the function was done", "closed") from None
             return self._lost(str(more["request_id"]), error)
+        except BaseException:
+            self._end(host)
+            raise
         finally:
             with self._lock:
                 self._active -= 1
@@ -99,11 +102,13 @@ class RayPool:
                 if self._closed or len(self._every) >= self._kept:
                     return True
                 generation = self._generation
+            host = None
             try:
                 host = self._start()
                 done, said = self._ray.get(host.prewarm.remote(), timeout=INIT_S + _MARGIN_S)
             except (ApiError, self._ray.exceptions.RayError) as error:
                 logging.getLogger("cloudcore.lambda").warning("%s on Ray: %s", self.spec.name, error)
+                self._end(host)
                 return False
             log(said)
             if not done:
