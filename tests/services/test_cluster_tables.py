@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -177,45 +178,62 @@ def test_what_tables_of_a_cluster_do_not_have_is_refused(pair: Any) -> None:
         client.put_item(TableName="plain", Item={"other": {"S": "no key"}})
 
 
-def test_a_stolen_lead_loses_nothing(pair: Any, server: Servers) -> None:
+def test_a_stolen_lead_loses_nothing(pair: Any) -> None:
     """The lease is taken away under writes again and again, as by a node that believes the leader dead: no write is lost, and none
     is done twice."""
-    a = pair[0]
     counters = [cloud.table("counters", pk="id:S") for cloud in pair]
-    stop, stolen = threading.Event(), 0
+    stop, done, terms = threading.Event(), [0, 0], []
 
-    def write(at: int) -> int:
-        done = 0
+    def write(at: int) -> None:
         while not stop.is_set():
             counters[at].update("n", add={"n": 1})
-            done += 1
-        return done
+            done[at] += 1
+
+    def both_write() -> None:
+        """Of two more of a writer, the second began behind now: somebody leads."""
+        goals = [count + 2 for count in done]
+        until("both write", lambda: all(now >= goal for now, goal in zip(done, goals, strict=True)))
 
     with ThreadPoolExecutor(2) as pool:
         running = [pool.submit(write, at) for at in (0, 1)]
-        end = time.monotonic() + 60
-        while stolen < 4 and time.monotonic() < end:
-            term = _range(a).term
-            robbed = next((cloud for cloud in pair if not _range(cloud).leading), None)
-            if robbed is not None:
-                robbed.node.link.run(_take_over(_range(robbed)))
-            stolen += _range(a).term > term
-            time.sleep(0.01)
-        stop.set()
-        done = sum(each.result(60) for each in running)
-    assert stolen == 4 and done > 2
+        try:
+            both_write()
+            for behind in (False, True, False, True):
+                terms.append(_steal(pair, behind=behind).result(60))
+                both_write()
+        finally:
+            stop.set()
+        for each in running:
+            each.result(60)
+    assert all(later > earlier + 1 for earlier, later in pairwise(terms)), terms  # somebody led between two of them
     for counter in counters:
-        assert counter.get("n", consistent=True)["n"] == done
+        assert counter.get("n", consistent=True)["n"] == sum(done)
 
 
-async def _take_over(found: Any) -> None:
-    """A lease of the next term by nobody, behind whatever is the last message: whoever led is refused from then on."""
-    from cloudcore.cluster.link import Lost
-    from cloudcore.errors import StaleError
+def _steal(pair: Any, behind: bool) -> Future[int]:
+    """With the next write, a lease by nobody comes in front of it, so that it is refused, or `behind` it, before who leads has heard
+    that it was stored. The lease's term."""
+    taken: Future[int] = Future()
 
-    told = {**found._told(found.term + 1, True), "node": "nobody", "instance": "0" * 32}
-    with contextlib.suppress(StaleError, Lost):
-        await found._log.append_lease(told, found._link.message_id(), found.sequence, 2)
+    def rob(found: Any) -> None:
+        log = found._log
+        append = type(log).append.__get__(log)
+
+        async def robbed(message: bytes, identity: str, fence: int, seconds: float) -> int:
+            if taken.done():
+                return int(await append(message, identity, fence, seconds))
+            last = await append(message, identity, fence, seconds) if behind else fence
+            told = {**found._told(found.term + 1, True), "node": "nobody", "instance": "0" * 32}
+            await log.append_lease(told, found._link.message_id(), last, 5)
+            with contextlib.suppress(InvalidStateError):
+                taken.set_result(told["term"])
+            return int(last if behind else await append(message, identity, fence, seconds))
+
+        log.append = robbed
+
+    for cloud in pair:
+        rob(_range(cloud))
+    return taken
 
 
 def _range(cloud: Any) -> Any:
@@ -264,9 +282,9 @@ def test_expired_items_go_at_all_nodes(pair: Any, monkeypatch: Any) -> None:
         assert sorted(found.scan(), key=lambda item: item["n"]) == kept
     told = client.describe_time_to_live(TableName="expiring")["TimeToLiveDescription"]
     assert told == {"TimeToLiveStatus": "ENABLED", "AttributeName": "end"}
-    leader = next(cloud for cloud in pair if _range(cloud).leading)
-    leader.node.link.run(_take_over(_range(leader)))  # whoever leads then sweeps too
+    taken = _steal(pair, behind=True)
     table.put({"id": "late", "n": 1, "end": now - 1})
+    assert taken.result(60)  # whoever leads then sweeps too
     until("the next leader sweeps", lambda: table.get("late", 1, consistent=True) is None)
     client.update_time_to_live(TableName="expiring", TimeToLiveSpecification={"Enabled": False, "AttributeName": "end"})
     assert client.describe_time_to_live(TableName="expiring")["TimeToLiveDescription"] == {"TimeToLiveStatus": "DISABLED"}
