@@ -11,21 +11,16 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import struct
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cloudcore._table import Tables, feed_state, load, space_id
-from cloudcore.dynamodb.recovery.catalogue import SPACE, Catalogue
+from cloudcore.dynamodb.recovery.catalogue import DESCRIPTION, SPACE, Catalogue, entry_of, read_entries
 from cloudcore.dynamodb.streams.registry import KIND, Registry
 from cloudcore.dynamodb.streams.stream import Stream
 
 if TYPE_CHECKING:
     from cloudcore.cluster.tables.replica import OrderedTables
     from cloudcore.dynamodb.service import DynamoDB
-
-_HEAD = struct.Struct("<IHH")
-_NO_VALUE = 0xFFFFFFFF
 
 
 class ReplicaCatalogue(Catalogue):
@@ -38,13 +33,13 @@ class ReplicaCatalogue(Catalogue):
     def _write(self, kind: str, id_: str, value: bytes | None) -> None:
         if not self:
             with contextlib.suppress(FileExistsError):  # a moment ago
-                self._ordered.create(SPACE, _DESCRIPTION)
-        self._ordered.load(SPACE, _entry(kind, id_, value))
+                self._ordered.create(SPACE, DESCRIPTION)
+        self._ordered.load(SPACE, entry_of(kind, id_, value))
 
     def applied(self, entries: bytes) -> list[tuple[str, str]]:
         """What was loaded into the space: the (kind, id) of each."""
         changed = []
-        for kind, id_, value in _entries(entries):
+        for kind, id_, value in read_entries(entries):
             with self._lock:
                 self._exists = True
                 if value is None:
@@ -61,16 +56,9 @@ class ReplicaCatalogue(Catalogue):
 
     def keep(self, kind: str, id_: str, record: dict[str, Any]) -> None:
         """A record that follows from what is applied: kept here, as at every other replica."""
-        entry = _entry(kind, id_, json.dumps(record).encode())
+        entry = entry_of(kind, id_, json.dumps(record).encode())
         load(self._tables, SPACE, entry)
         self.applied(entry)
-
-
-_DESCRIPTION = (
-    b'{"KeySchema":[{"AttributeName":"kind","KeyType":"HASH"},{"AttributeName":"id","KeyType":"RANGE"}],'
-    b'"AttributeDefinitions":[{"AttributeName":"kind","AttributeType":"S"},'
-    b'{"AttributeName":"id","AttributeType":"S"}]}'
-)
 
 
 class ReplicaRegistry(Registry):
@@ -166,22 +154,4 @@ def packed(name: str, entries: bytes) -> dict[str, str]:
 
 def kinds_of(entries: str) -> set[str]:
     """The kinds of records in what load() was given."""
-    return {kind for kind, _, _ in _entries(base64.b64decode(entries))}
-
-
-def _entry(kind: str, id_: str, value: bytes | None) -> bytes:
-    partition, sort = kind.encode(), id_.encode()
-    size = _NO_VALUE if value is None else len(value)
-    return _HEAD.pack(size, len(partition), len(sort)) + partition + sort + (value or b"")
-
-
-def _entries(data: bytes) -> Iterator[tuple[str, str, bytes | None]]:
-    at = 0
-    while at < len(data):
-        size, partition, sort = _HEAD.unpack_from(data, at)
-        at += _HEAD.size
-        kind, id_ = data[at : at + partition].decode(), data[at + partition : at + partition + sort].decode()
-        at += partition + sort
-        gone = size == _NO_VALUE
-        yield kind, id_, None if gone else data[at : at + size]
-        at += 0 if gone else size
+    return {kind for kind, _, _ in read_entries(base64.b64decode(entries))}

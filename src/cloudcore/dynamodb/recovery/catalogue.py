@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import struct
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from cloudcore._table import Snapshot, Tables, load
 
 SPACE = "#jobs"
-_DESCRIPTION = (
+DESCRIPTION = (
     b'{"KeySchema":[{"AttributeName":"kind","KeyType":"HASH"},{"AttributeName":"id","KeyType":"RANGE"}],'
     b'"AttributeDefinitions":[{"AttributeName":"kind","AttributeType":"S"},'
     b'{"AttributeName":"id","AttributeType":"S"}]}'
@@ -64,12 +65,9 @@ class Catalogue:
     def _write(self, kind: str, id_: str, value: bytes | None) -> None:
         with self._lock:
             if not self._exists:
-                self._tables.create(SPACE, _DESCRIPTION)
+                self._tables.create(SPACE, DESCRIPTION)
                 self._exists = True
-        partition, sort = kind.encode(), id_.encode()
-        size = _NO_VALUE if value is None else len(value)
-        head = _HEAD.pack(size, len(partition), len(sort))
-        load(self._tables, SPACE, head + partition + sort + (value or b""))
+        load(self._tables, SPACE, entry_of(kind, id_, value))
 
     def _read(self) -> None:
         with Snapshot(self._tables, SPACE) as snapshot:
@@ -77,11 +75,27 @@ class Catalogue:
                 entries, count = snapshot.read()
                 if count == 0:
                     return
-                at = 0
-                while at < len(entries):
-                    size, partition, sort = _HEAD.unpack_from(entries, at)
-                    at += _HEAD.size
-                    kind = entries[at : at + partition].decode()
-                    id_ = entries[at + partition : at + partition + sort].decode()
-                    at += partition + sort + size
-                    self._kinds.setdefault(kind, {})[id_] = json.loads(entries[at - size : at])
+                for kind, id_, value in read_entries(entries):
+                    if value is not None:  # a snapshot has no others
+                        self._kinds.setdefault(kind, {})[id_] = json.loads(value)
+
+
+def entry_of(kind: str, id_: str, value: bytes | None) -> bytes:
+    """A record as an entry of the space, for load(); without a value: that it is gone."""
+    partition, sort = kind.encode(), id_.encode()
+    size = _NO_VALUE if value is None else len(value)
+    return _HEAD.pack(size, len(partition), len(sort)) + partition + sort + (value or b"")
+
+
+def read_entries(entries: bytes) -> Iterator[tuple[str, str, bytes | None]]:
+    """(kind, id, value) of each of these entries."""
+    at = 0
+    while at < len(entries):
+        size, partition, sort = _HEAD.unpack_from(entries, at)
+        at += _HEAD.size
+        kind = entries[at : at + partition].decode()
+        id_ = entries[at + partition : at + partition + sort].decode()
+        at += partition + sort
+        gone = size == _NO_VALUE
+        yield kind, id_, None if gone else entries[at : at + size]
+        at += 0 if gone else size
