@@ -17,11 +17,11 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 from cloudcore._table import Snapshot, feed_state, release_log
 from cloudcore.cluster.layout import ARCHIVES, archive_subject
-from cloudcore.cluster.link import Link, Lost
+from cloudcore.cluster.link import Link
 from cloudcore.cluster.tables import parts
 from cloudcore.dynamodb.recovery.archive import KIND, Archive, Record
 from cloudcore.dynamodb.recovery.blocks import read_block, write_block
@@ -60,7 +60,7 @@ class StoredArchive(Archive):
         base = {"sequence": info["sequence"], "time": time_ms, "items": info["item_count"],
                 "upload": self._link.message_id()}  # fmt: skip
         self._writing.add(_base(base))
-        with self._scratch() as path:
+        with parts.scratch(self._beside()) as path:
             size = write_image(snapshot, path, {"table": self.record["table"]}, check)
             with open(path, "rb") as file:
                 return base | {"bytes": size, "parts": self._put(_base(base), file)}
@@ -139,36 +139,18 @@ class StoredArchive(Archive):
     def _subject(self, name: str) -> str:
         return archive_subject(self._service.account, self._service.region, self.id, name)
 
-    @contextlib.contextmanager
-    def _scratch(self) -> Iterator[str]:
-        path = os.path.join(self._service.files(), "recovery", self._link.message_id())
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        try:
-            yield path
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+    def _beside(self) -> str:
+        return os.path.join(self._service.files(), "recovery", self._link.message_id())
 
     @contextlib.contextmanager
     def _brought(self, name: str, count: int) -> Iterator[str]:
-        with self._scratch() as path:
-            with open(path, "wb") as file:
-                work = parts.get(self._link, ARCHIVES, self._subject(name), count, cast(BinaryIO, file))
-                try:
-                    self._link.run(work)
-                except Lost as error:
-                    raise CloudcoreError(f"the archive {self.id}: {error}") from None
+        path, what = self._beside(), f"the archive {self.id}"
+        with parts.brought(self._link, ARCHIVES, self._subject(name), count, path, what):
             yield path
 
     def _put(self, name: str, file: Any) -> int:
-        async def put() -> int:
-            from nats.js.api import DiscardPolicy
-
-            every = archive_subject("*", "*", "*", "*", "*")
-            await self._link.ensure(ARCHIVES, every, discard=DiscardPolicy.NEW)
-            return await parts.put(self._link, self._subject(name), file)
-
-        return self._link.run(put())
+        every = archive_subject("*", "*", "*", "*", "*")
+        return self._link.run(parts.keep(self._link, ARCHIVES, every, self._subject(name), file))
 
     def _purge(self, which: Callable[[str], bool]) -> None:
         self._link.run(parts.purge(self._link, ARCHIVES, self._subject("*"), which))

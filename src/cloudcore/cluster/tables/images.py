@@ -12,13 +12,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.layout import BACKUPS, backup_subject
-from cloudcore.cluster.link import Link, Lost
+from cloudcore.cluster.link import Link
 from cloudcore.cluster.tables import parts
 from cloudcore.dynamodb.recovery.images import Images
-from cloudcore.errors import CloudcoreError
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
@@ -33,9 +32,10 @@ class StoredImages(Images):
 
     def keep(self, id_: str) -> dict[str, Any]:
         """Bring a file that was written to where all nodes find it; what its backup's record is told."""
-        upload = self._link.message_id()
+        upload, every = self._link.message_id(), backup_subject("*", "*", "*", "*")
         with open(self.path(id_), "rb") as file:
-            count = self._link.run(self._put(backup_subject(*self._place, f"{id_}_{upload}"), file))
+            subject = backup_subject(*self._place, f"{id_}_{upload}")
+            count = self._link.run(parts.keep(self._link, BACKUPS, every, subject, file))
             size = file.tell()
         os.unlink(self.path(id_))
         return {"image": {"upload": upload, "parts": count, "bytes": size}}
@@ -44,20 +44,10 @@ class StoredImages(Images):
     def file(self, id_: str, record: dict[str, Any]) -> Iterator[str]:
         """The path of a file that is the image, as long as the block lasts. Raises CloudcoreError."""
         told = record["image"]
+        subject = backup_subject(*self._place, f"{id_}_{told['upload']}")
         path = f"{self.path(id_)}.{self._link.message_id()}"
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        try:
-            with open(path, "wb") as file:
-                subject = backup_subject(*self._place, f"{id_}_{told['upload']}")
-                work = parts.get(self._link, BACKUPS, subject, told["parts"], cast(BinaryIO, file))
-                try:
-                    self._link.run(work)
-                except Lost as error:
-                    raise CloudcoreError(f"backup {id_}: {error}") from None
+        with parts.brought(self._link, BACKUPS, subject, told["parts"], path, f"backup {id_}"):
             yield path
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
 
     def forget(self, id_: str) -> None:
         """Remove a backup's image, and what was begun of it."""
@@ -74,9 +64,3 @@ class StoredImages(Images):
 
     def _purge(self, which: Callable[[str], bool]) -> None:
         self._link.run(parts.purge(self._link, BACKUPS, backup_subject(*self._place, "*"), which))
-
-    async def _put(self, subject: str, file: Any) -> int:
-        from nats.js.api import DiscardPolicy
-
-        await self._link.ensure(BACKUPS, backup_subject("*", "*", "*", "*"), discard=DiscardPolicy.NEW)
-        return await parts.put(self._link, subject, file)

@@ -1,15 +1,18 @@
 """Parts: files as messages of a JetStream stream, one subject each, in order.
 
-Thread rule: coroutines on the link's loop; files are read and written on threads.
+Thread rule: coroutines on the link's loop, files are read and written on threads; all else not on the loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import BinaryIO
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, cast
 
 from cloudcore.cluster.link import Link, Lost, Reader
+from cloudcore.errors import CloudcoreError
 
 PART_BYTES = (1 << 20) - 8192
 
@@ -21,6 +24,14 @@ async def put(link: Link, subject: str, file: BinaryIO) -> int:
         await link.append(subject, part, {}, 30)
         parts += 1
     return parts
+
+
+async def keep(link: Link, stream: str, every: str, subject: str, file: BinaryIO) -> int:
+    """As put(), of a stream for the subjects `every`, which is made if it is absent."""
+    from nats.js.api import DiscardPolicy
+
+    await link.ensure(stream, every, discard=DiscardPolicy.NEW)
+    return await put(link, subject, file)
 
 
 async def get(link: Link, stream: str, subject: str, parts: int, file: BinaryIO) -> None:
@@ -44,3 +55,27 @@ async def purge(link: Link, stream: str, every: str, which: Callable[[str], bool
     for subject in found.state.subjects or {}:
         if which(subject.rpartition(".")[2]):
             await link.until(lambda s=subject: link.js.purge_stream(stream, subject=s), 60)
+
+
+@contextlib.contextmanager
+def scratch(path: str) -> Iterator[str]:
+    """A path for a file that is there as long as the block lasts; its directory is made."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+@contextlib.contextmanager
+def brought(link: Link, stream: str, subject: str, parts: int, path: str, what: str) -> Iterator[str]:
+    """What keep() appended, as a file at `path` for as long as the block lasts. Raises CloudcoreError, which
+    says of what, when parts are missing."""
+    with scratch(path):
+        with open(path, "wb") as file:
+            try:
+                link.run(get(link, stream, subject, parts, cast(BinaryIO, file)))
+            except Lost as error:
+                raise CloudcoreError(f"{what}: {error}") from None
+        yield path
