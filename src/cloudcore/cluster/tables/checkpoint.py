@@ -264,12 +264,9 @@ class Keeper:
         requests = f"{tables_subject(*self._place, self._range)}.requests"
         try:
             await self._link.until(lambda: js.purge_stream(log, seq=sequence + 1, subject=requests), 60)
-            every = self._subject("*")
-            found = await self._link.until(lambda: js.stream_info(CHECKPOINTS, every), 20)
-            for subject in found.state.subjects or {}:
-                # One of a later sequence is another leader's: this node may have been deposed meanwhile.
-                if int(subject.rpartition(".")[2].partition("-")[0]) < sequence:
-                    await self._link.until(lambda s=subject: js.purge_stream(CHECKPOINTS, subject=s), 60)
+            # One of a later sequence is another leader's: this node may have been deposed meanwhile.
+            older = lambda word: int(word.partition("-")[0]) < sequence  # noqa: E731
+            await parts.purge(self._link, CHECKPOINTS, self._subject("*"), older)
         except Exception as error:  # the next one does it
             logger.warning("the log of tables of %s is not shortened: %s", self._place[1], error)
 
