@@ -3,7 +3,7 @@
 A request is answered when the leader has answered, and this node's replica is as far. When the leader is
 lost, the log says whether a write was done: by the time the lease of a new term comes by, all of older terms
 has.
-Thread rule: submit() from any thread but the loop's; all else on the link's loop.
+Thread rule: submit() and waited() from any thread but the loop's; all else on the link's loop.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ READ, DESCRIBE, CONTROL = "r", "d", "c"
 """Kinds that the leader executes without the log: a strong read of items, one of the control plane, a change
 by the control plane."""
 _DEADLINE_S = 25.0
+_WAIT_S = 40.0
 _AGAIN_S = 2.0
 _LATE_S = 2.0
 REFUSED, KNOWN = 0, 1
@@ -203,6 +204,14 @@ def unknown(why: str) -> Answer:
         "message": f"The cluster: {why}",
     }
     return 500, json.dumps(told).encode()
+
+
+def waited(future: Future[Answer]) -> Answer:
+    """The answer to what was submitted, or that it did not come."""
+    try:
+        return future.result(_WAIT_S)
+    except TimeoutError:
+        return unknown("this node is busy; what was asked for may have happened")
 
 
 def number_of(identity: str) -> int:

@@ -16,21 +16,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 from cloudcore._table import route
 from cloudcore.cluster.absent import CODE
 from cloudcore.cluster.tables import batches, merging
 from cloudcore.cluster.tables.kinds import LOCAL
-from cloudcore.cluster.tables.pending import READ, Answer, unknown
+from cloudcore.cluster.tables.pending import READ, Answer, unknown, waited
 from cloudcore.cluster.tables.range import Range
 from cloudcore.cluster.tables.ranges import Ranges
 from cloudcore.cluster.tables.splitting import LAST, MOVED, Moved
 from cloudcore.dynamodb.errors import error_body
 from cloudcore.errors import ApiError
 
-_WAIT_S = 40.0
 _DEADLINE_S = 25.0
 _PAUSE_S = 0.02
 _SMALL = 64 << 10  # a page of less goes on in the next range
@@ -99,7 +97,7 @@ class Router:
         if kind == READ and (answer := range_.read(operation, body)) is not None:
             return lambda: _known(answer)
         future = range_.ask(kind, operation, body)
-        return lambda: _known(_waited(future))
+        return lambda: _known(waited(future))
 
     # -- walks -----------------------------------------------------------------------------------------
 
@@ -160,13 +158,6 @@ class Router:
     def _asker(self, kind: str, range_: Range, operation: str, at: int, end: int) -> merging.Ask:
         return lambda request: self.ask(
             kind, range_, f"{operation}@{end:x}", json.dumps(request).encode(), at)  # fmt: skip
-
-
-def _waited(future: Future[Answer]) -> Answer:
-    try:
-        return future.result(_WAIT_S)
-    except TimeoutError:
-        return unknown("this node is busy; what was asked for may have happened")
 
 
 def _known(answer: Answer) -> Answer:

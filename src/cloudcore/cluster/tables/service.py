@@ -10,7 +10,7 @@ from cloudcore import validation
 from cloudcore.cluster.tables.binary import with_bytes as _with_bytes
 from cloudcore.cluster.tables.kinds import LOCAL, eventual, kind_of
 from cloudcore.cluster.tables.pending import CONTROL as CHANGE
-from cloudcore.cluster.tables.pending import DESCRIBE, READ, Answer, unknown
+from cloudcore.cluster.tables.pending import DESCRIBE, READ, Answer, unknown, waited
 from cloudcore.cluster.tables.range import Range
 from cloudcore.cluster.tables.ranges import Ranges
 from cloudcore.cluster.tables.router import Router
@@ -24,8 +24,6 @@ from cloudcore.errors import ApiError, ClosedError
 if TYPE_CHECKING:
     from cloudcore._table import Tables
     from cloudcore.cluster.tables.replica import Replica
-
-_WAIT_S = 40.0
 
 
 class ClusterDynamoDB:
@@ -96,19 +94,11 @@ class ClusterDynamoDB:
             kind = READ
         if kind == READ and (answer := found.read(operation, body)) is not None:
             return answer
-        return self._asked(found, kind, operation, body)
+        return waited(found.ask(kind, operation, body))
 
-    def answered(self, kind: str, operation: str, body: bytes) -> Answer:
-        """What the leader answers, of an operation of streams too."""
-        if (why := self.range.versions.refused) is not None:
-            return unknown(why)
-        return self._asked(self.range, kind, operation, body)
-
-    def _asked(self, found: Range, kind: str, operation: str, body: bytes) -> Answer:
-        try:
-            return found.ask(kind, operation, body).result(_WAIT_S)
-        except TimeoutError:
-            return unknown("this node is busy; what was asked for may have happened")
+    def described(self, operation: str, body: bytes) -> Answer:
+        """What the leader says, of streams too."""
+        return self._of_one(self.range, DESCRIBE, operation, body)
 
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Run one operation with boto3-shaped params (bytes for B). Raises ApiError."""

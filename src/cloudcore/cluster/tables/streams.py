@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudcore import validation
-from cloudcore.cluster.tables.pending import DESCRIBE, Answer
+from cloudcore.cluster.tables.pending import Answer
 from cloudcore.dynamodb.changes import Change, Changes
 from cloudcore.dynamodb.streams import Streams
 from cloudcore.dynamodb.streams.following import Following, Place
@@ -45,7 +45,7 @@ class ClusterStreams:
                 status, data = 400, _ABSENT.encode()
             if status == 200 or _ABSENT.encode() not in data:
                 return status, data
-        return self._service.answered(DESCRIBE, operation, body)
+        return self._service.described(operation, body)
 
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Run one operation with boto3-shaped params and answer. Raises ApiError."""
