@@ -51,7 +51,6 @@ class ClusterStreams:
         """Run one operation with boto3-shaped params and answer. Raises ApiError."""
         if operation not in self.operations:
             raise ApiError("UnknownOperationException", "")
-        checked = validation.check("dynamodbstreams", operation, params, False)
         if operation == "GetRecords" and (replica := self._service.range.whole()) is not None:
             try:
                 return replica.service.streams.call(operation, params)
@@ -60,8 +59,9 @@ class ClusterStreams:
             except ApiError as error:
                 if error.code != _ABSENT:  # a stream or shard that this node has not heard of yet
                     raise
+        checked = validation.check("dynamodbstreams", operation, params, False)
         body = json.dumps(checked, default=validation.for_json).encode()
-        reply = self._service.parsed(operation, self.call_json(operation, body))
+        reply = self._service.parsed(operation, self._service.described(operation, body))
         return validation.for_boto3("dynamodbstreams", operation, reply)
 
     def following(self, arn: str) -> ClusterFollowing:
