@@ -160,7 +160,6 @@ class Replica:
         Tables.create(tables, TOKENS, _TOKENS)  # as a table, a checkpoint can read it and fill it
         self.after = self.catalogue = self.first = 0
         self.last = self.shown_last = splitting.LAST
-        self.splits: list[splitting.Taken] = []
         self.settling = 0  # splits of which something is left to do here
         self.on_split: Callable[[splitting.Taken], None] | None = None
         registry.replace(self.service, tables)

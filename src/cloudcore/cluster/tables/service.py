@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cloudcore import validation
-from cloudcore.cluster.tables.binary import with_bytes as _with_bytes
+from cloudcore.cluster.tables.binary import with_bytes
 from cloudcore.cluster.tables.kinds import LOCAL, eventual, kind_of
 from cloudcore.cluster.tables.pending import CONTROL as CHANGE
 from cloudcore.cluster.tables.pending import DESCRIBE, READ, Answer, unknown, waited
@@ -111,7 +111,7 @@ class ClusterDynamoDB:
             raise ApiError("SerializationException", str(error)) from None
         reply = self.asked(operation, body)
         if operation in ITEM:
-            found: dict[str, Any] = _with_bytes(reply)
+            found: dict[str, Any] = with_bytes(reply)
             return found
         return validation.for_boto3("dynamodb", operation, reply)
 
@@ -136,7 +136,7 @@ class ClusterDynamoDB:
         if status >= 400:
             code = str(reply.pop("__type", status)).rpartition("#")[2]
             message = reply.pop("message", None) or reply.pop("Message", None) or ""
-            error = ApiError(code, str(message), status, _with_bytes(reply))
+            error = ApiError(code, str(message), status, with_bytes(reply))
             error.operation_name = operation
             raise error
         return reply

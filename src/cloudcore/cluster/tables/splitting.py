@@ -128,7 +128,6 @@ def _split(replica: Replica, at: int) -> Answer:
         return _refused(f"{job} is not finished, and goes on in one range")
     taken = Taken(replica, at, replica.last)
     replica.last = at - 1
-    replica.splits.append(taken)
     if replica.on_split is not None:
         replica.on_split(taken)
     return 200, json.dumps({"range": range_from(at)}).encode()
@@ -137,7 +136,8 @@ def _split(replica: Replica, at: int) -> Answer:
 def _unfinished(replica: Replica) -> str | None:
     """A job that an operator has to wait for: a backup, a restore, an import, bulk puts."""
     for kind, id_, record in replica.known_jobs():
-        if any(f'"{status}"' in json.dumps(record) for status in _UNFINISHED):
+        text = json.dumps(record)
+        if any(f'"{status}"' in text for status in _UNFINISHED):
             return f"{kind} {id_}"
     tables = replica.tables
     for name in tables.names():
