@@ -128,12 +128,18 @@ class Router:
         self, kind: str, operation: str, request: dict[str, Any], at: int
     ) -> tuple[int, dict[str, Any], bytes, int]:
         """A page from the hash `at` on: status, what it says, its JSON, the last hash of who was asked."""
+        ask, end = self._from(kind, operation, at)
+        status, raw = ask(request)
+        return status, json.loads(raw), raw, end
+
+    def _from(self, kind: str, operation: str, at: int) -> tuple[merging.Ask, int]:
+        """Who asks the range of the hash `at` for what it has from there on, and the last hash of that."""
         range_ = self.ranges.owner(at)
         end = self.ranges.last_of(range_)
         if kind == LOCAL and (replica := self.ranges.shown(at)) is not None:
             end = replica.shown_last
-        status, raw = self.ask(kind, range_, f"{operation}@{end:x}", json.dumps(request).encode(), at)
-        return status, json.loads(raw), raw, end
+        walk = f"{operation}@{end:x}"
+        return lambda request: self.ask(kind, range_, walk, json.dumps(request).encode(), at), end
 
     # -- global indexes --------------------------------------------------------------------------------
 
@@ -142,22 +148,15 @@ class Router:
             raise ApiError(CODE, f"{operation} of an index does not work where the tables of an account and "
                                  "region were split; Query and Scan do.")  # fmt: skip
         asked: list[merging.Ask] = []
-        at, replica = 0, None
+        at = 0
         while at <= LAST:
-            range_ = self.ranges.owner(at)
-            end = self.ranges.last_of(range_)
-            if kind == LOCAL and (shown := self.ranges.shown(at)) is not None:
-                end = shown.shown_last
-            asked.append(self._asker(kind, range_, operation, at, end))
+            ask, end = self._from(kind, operation, at)
+            asked.append(ask)
             at = end + 1
         replica = self.ranges.root.whole()
         if replica is None:
             raise Moved
         return merging.merged(json.loads(body), asked, replica.tables)
-
-    def _asker(self, kind: str, range_: Range, operation: str, at: int, end: int) -> merging.Ask:
-        return lambda request: self.ask(
-            kind, range_, f"{operation}@{end:x}", json.dumps(request).encode(), at)  # fmt: skip
 
 
 def _known(answer: Answer) -> Answer:
