@@ -229,21 +229,27 @@ class Link:
 
     async def snapshot(self, bucket: str) -> dict[str, tuple[bytes, int]]:
         """What a bucket of keys holds: key -> value, revision."""
+        prefix = f"$KV.{bucket}."
+        return {
+            message.subject.removeprefix(prefix): (message.data, message.metadata.sequence.stream)
+            for message in await self.latest(f"KV_{bucket}", f"{prefix}>")
+            if (message.headers or {}).get("KV-Operation") not in ("DEL", "PURGE")
+        }
+
+    async def latest(self, stream: str, subjects: str, headers_only: bool = False) -> list[Any]:
+        """The last message of each of these subjects that a stream has. Raises Lost."""
         from nats.js.api import DeliverPolicy
 
-        found: dict[str, tuple[bytes, int]] = {}
-        last = {"deliver_policy": DeliverPolicy.LAST_PER_SUBJECT, "filter_subject": f"$KV.{bucket}.>"}
-        async with Reader(self, f"KV_{bucket}", **last) as reader:
-            left = reader.pending
-            while left:
-                batch = await reader.next(min(left, 500), 2.0)
+        found: list[Any] = []
+        async with Reader(
+            self, stream, deliver_policy=DeliverPolicy.LAST_PER_SUBJECT, filter_subject=subjects,
+            headers_only=headers_only,
+        ) as reader:  # fmt: skip
+            while len(found) < reader.pending:
+                batch = await reader.next(min(reader.pending - len(found), 500), 2.0)
                 if not batch:
-                    raise Lost(f"the bucket {bucket} ends early")
-                for message in batch:
-                    left -= 1
-                    key = message.subject.removeprefix(f"$KV.{bucket}.")
-                    if (message.headers or {}).get("KV-Operation") not in ("DEL", "PURGE"):
-                        found[key] = (message.data, message.metadata.sequence.stream)
+                    raise Lost(f"the last messages of {stream} end early")
+                found += batch
         return found
 
 

@@ -14,7 +14,7 @@ from cloudcore.cluster.layout import (
     functions_subject,
     of_functions_log,
 )
-from cloudcore.cluster.link import Link, Lost, Reader
+from cloudcore.cluster.link import Link
 
 Held = dict[str, Any]
 
@@ -52,25 +52,13 @@ async def _documents(
     link: Link, account: str, region: str, which: str, headers_only: bool = False
 ) -> dict[tuple[str, str], bytes]:
     """Documents that are there, by kind and name; without what they are by headers alone."""
-    from nats.js.api import DeliverPolicy
-
     found: dict[tuple[str, str], bytes] = {}
     prefix = f"{functions_subject(account, region)}."
-    async with Reader(
-        link, functions_log(account, region), deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
-        filter_subject=prefix + which, headers_only=headers_only,
-    ) as reader:  # fmt: skip
-        left = reader.pending
-        while left:
-            messages = await reader.next(min(left, 500), 2.0)
-            if not messages:
-                raise Lost("the log of functions ends early")
-            left -= len(messages)
-            for message in messages:
-                size = message.headers["Nats-Msg-Size"] if headers_only else len(message.data)
-                if int(size):  # nothing is one that was removed
-                    kind, name = message.subject.removeprefix(prefix).split(".", 1)
-                    found[kind, name] = message.data
+    for message in await link.latest(functions_log(account, region), prefix + which, headers_only):
+        size = message.headers["Nats-Msg-Size"] if headers_only else len(message.data)
+        if int(size):  # nothing is one that was removed
+            kind, name = message.subject.removeprefix(prefix).split(".", 1)
+            found[kind, name] = message.data
     return found
 
 
