@@ -200,11 +200,9 @@ class ClusterLambda(Lambda):
     def provisioned_state(self, name: str, runner: Runner, wanted: int) -> tuple[int, str]:
         """As Lambda's, of all nodes: of the others as they said a second ago."""
         version, place = f"{name}:{runner.configuration['Version']}", f"{self.account}/{self.region}"
-        found = [
-            (value.get("ready") or {}).get(place, {}).get(version, (0, "READY"))
-            for key, value in self._leases.items() if key in {f"node.{each}" for each in self._node.nodes}
-            and key != f"node.{self._node.name}"
-        ]  # fmt: skip
+        others = [each for each in self._node.nodes if each != self._node.name]
+        leases = [self._leases.get(f"node.{each}", {}) for each in others]
+        found = [(told.get("ready") or {}).get(place, {}).get(version, (0, "READY")) for told in leases]
         found.append(runner.provisioned_state())
         ready = min(wanted, sum(int(each[0]) for each in found))
         if any(each[1] == "FAILED" for each in found):
