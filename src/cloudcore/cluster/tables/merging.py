@@ -9,6 +9,7 @@ are asked for as they were wanted.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable
@@ -77,7 +78,7 @@ class _Merge:
             if not self.counts:
                 result["Items"] = shown
         if last is not None:
-            result["LastEvaluatedKey"] = {name: last[name] for name in self._key_names()}
+            result["LastEvaluatedKey"] = {name: last[name] for name in self._key_names}
         if consumed is not None:
             result["ConsumedCapacity"] = consumed
         return result
@@ -141,20 +142,18 @@ class _Merge:
         return answer, len(raw)
 
     def _place(self, item: dict[str, Any]) -> Place:
-        keys = {name: item[name] for name in self._key_names()}
+        keys = {name: item[name] for name in self._key_names}
         return place(self.tables, self.request["TableName"], with_bytes(keys), self.request["IndexName"])
 
+    @functools.cached_property
     def _key_names(self) -> list[str]:
-        found = getattr(self, "_names", None)
-        if found is None:
-            described = self.tables.describe(self.request["TableName"].rpartition("/")[2])
-            assert described is not None
-            stored = json.loads(described[0])
-            wanted = self.request["IndexName"]
-            index = next(each for each in stored["GlobalSecondaryIndexes"] if each["IndexName"] == wanted)
-            elements = [*index["KeySchema"], *stored["KeySchema"]]
-            found = self._names = list(dict.fromkeys(element["AttributeName"] for element in elements))
-        return found
+        described = self.tables.describe(self.request["TableName"].rpartition("/")[2])
+        assert described is not None
+        stored = json.loads(described[0])
+        wanted = self.request["IndexName"]
+        index = next(each for each in stored["GlobalSecondaryIndexes"] if each["IndexName"] == wanted)
+        elements = [*index["KeySchema"], *stored["KeySchema"]]
+        return list(dict.fromkeys(element["AttributeName"] for element in elements))
 
 
 def _without(request: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
