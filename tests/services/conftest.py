@@ -16,9 +16,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from cluster_support import Servers
+
+    from cloudcore.objects import LocalObjects
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -224,3 +229,45 @@ def until() -> Any:
             time.sleep(0.05)
 
     return wait
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """The NATS server of a cluster."""
+    from cluster_support import Servers
+
+    servers = Servers(tmp_path_factory.mktemp("nats"), 1)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> LocalObjects:
+    """The objects of a cluster's nodes."""
+    from cloudcore.objects import LocalObjects
+
+    return LocalObjects(tmp_path_factory.mktemp("objects"))
+
+
+@pytest.fixture(scope="module")
+def pair(server: Servers, store: LocalObjects) -> Iterator[tuple[Any, Any]]:
+    """Two nodes of a cluster in this process; nothing says which of them leads."""
+    import cloudcore
+
+    with (
+        cloudcore.open(f"{server.url}/a", objects=store) as a,
+        cloudcore.open(f"{server.url}/b", objects=store) as b,
+    ):
+        yield a, b
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[str]:
+    """Queues and streams of a moto server."""
+    from moto.server import ThreadedMotoServer
+
+    found = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    found.start()
+    host, port = found.get_host_and_port()
+    yield f"http://{host}:{port}"
+    found.stop()

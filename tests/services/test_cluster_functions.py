@@ -29,30 +29,6 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    servers = Servers(tmp_path_factory.mktemp("nats"), 1)
-    yield servers
-    servers.stop()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> LocalObjects:
-    return LocalObjects(tmp_path_factory.mktemp("objects"))
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[str]:
-    """Queues and streams of a moto server."""
-    from moto.server import ThreadedMotoServer
-
-    found = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    found.start()
-    host, port = found.get_host_and_port()
-    yield f"http://{host}:{port}"
-    found.stop()
-
-
-@pytest.fixture(scope="module")
 def pair(server: Servers, store: LocalObjects, elsewhere: str) -> Iterator[tuple[Any, Any]]:
     reach = {"arn:aws:sqs:": elsewhere, "arn:aws:kinesis:": elsewhere}
     with (

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,28 +21,6 @@ from cloudcore.objects import LocalObjects
 
 COUNT = 300
 MIDDLE = 1 << 63
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    servers = Servers(tmp_path_factory.mktemp("nats"), 1)
-    yield servers
-    servers.stop()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> LocalObjects:
-    return LocalObjects(tmp_path_factory.mktemp("objects"))
-
-
-@pytest.fixture(scope="module")
-def pair(server: Servers, store: LocalObjects) -> Iterator[tuple[Any, Any]]:
-    """Two nodes; nothing says which of them leads."""
-    with (
-        cloudcore.open(f"{server.url}/a", objects=store) as a,
-        cloudcore.open(f"{server.url}/b", objects=store) as b,
-    ):
-        yield a, b
 
 
 def _filled(client: Any) -> None:

@@ -15,11 +15,9 @@ import statistics
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cluster_load import NAMES, SEED
 from cluster_producers import Watch, accounted, delivered, produced, puts_again
 from cluster_support import KINDS, Nodes, Servers, Witness, bring_back, strike, until, zipped
@@ -43,18 +41,6 @@ def handler(event, context):
 """
 TIMEOUT_S, AHEAD_S = 10, 6
 SOURCE, QUEUE = "sources-kills", "sources-kills"  # all moto servers of a process share what they hold
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[str]:
-    """Queues and streams of a moto server."""
-    from moto.server import ThreadedMotoServer
-
-    found = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    found.start()
-    host, port = found.get_host_and_port()
-    yield f"http://{host}:{port}"
-    found.stop()
 
 
 class Feed(threading.Thread):

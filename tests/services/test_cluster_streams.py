@@ -24,13 +24,6 @@ from cloudcore.errors import ApiError, CloudcoreError
 from cloudcore.objects import LocalObjects
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    servers = Servers(tmp_path_factory.mktemp("nats"), 1)
-    yield servers
-    servers.stop()
-
-
 @pytest.fixture
 def nodes(server: Servers, tmp_path: Path) -> Iterator[Any]:
     """Makes nodes by name, all with the objects below tmp_path."""

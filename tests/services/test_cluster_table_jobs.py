@@ -7,7 +7,6 @@ import datetime
 import gzip
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +15,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cluster_load import leader
 from cluster_support import Nodes, Servers, stream_to, until
 
-import cloudcore
 from cloudcore.objects import LocalObjects
 
 KEYS = [{"AttributeName": "id", "KeyType": "HASH"}]
 IDS = [{"AttributeName": "id", "AttributeType": "S"}]
 TABLE: dict[str, Any] = {"KeySchema": KEYS, "AttributeDefinitions": IDS, "BillingMode": "PAY_PER_REQUEST"}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    servers = Servers(tmp_path_factory.mktemp("nats"), 1)
-    yield servers
-    servers.stop()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> LocalObjects:
-    return LocalObjects(tmp_path_factory.mktemp("objects"))
-
-
-@pytest.fixture(scope="module")
-def pair(server: Servers, store: LocalObjects) -> Iterator[tuple[Any, Any]]:
-    """Two nodes; nothing says which of them leads."""
-    with cloudcore.open(f"{server.url}/a", objects=store) as a, cloudcore.open(f"{server.url}/b", objects=store) as b:
-        yield a, b
 
 
 def active(client: Any, name: str) -> Any:

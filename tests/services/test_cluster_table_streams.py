@@ -29,13 +29,6 @@ BOTH = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    servers = Servers(tmp_path_factory.mktemp("nats"), 1)
-    yield servers
-    servers.stop()
-
-
-@pytest.fixture(scope="module")
 def pair(server: Servers) -> Iterator[tuple[Any, Any]]:
     """Two nodes; nothing says which of them leads."""
     with cloudcore.open(f"{server.url}/a") as a, cloudcore.open(f"{server.url}/b") as b:

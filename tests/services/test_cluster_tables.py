@@ -25,31 +25,12 @@ from cloudcore.errors import ApiError
 from cloudcore.objects import LocalObjects
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    servers = Servers(tmp_path_factory.mktemp("nats"), 1)
-    yield servers
-    servers.stop()
-
-
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[Servers]:
     """A server of which no other test has nodes."""
     servers = Servers(tmp_path / "nats", 1)
     yield servers
     servers.stop()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> LocalObjects:
-    return LocalObjects(tmp_path_factory.mktemp("objects"))
-
-
-@pytest.fixture(scope="module")
-def pair(server: Servers, store: LocalObjects) -> Iterator[tuple[Any, Any]]:
-    """Two nodes; nothing says which of them leads."""
-    with cloudcore.open(f"{server.url}/a", objects=store) as a, cloudcore.open(f"{server.url}/b", objects=store) as b:
-        yield a, b
 
 
 def test_native_values_at_any_node(pair: Any) -> None:
