@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -56,6 +57,15 @@ def change(client: Any, source: bytes, name: str = "fn", **more: Any) -> dict[st
 def invoke(client: Any, name: str = "fn", event: Any = None, **more: Any) -> tuple[Any, dict[str, Any]]:
     answer = client.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **more)
     return json.loads(answer["Payload"].read()), answer
+
+
+def until(check: Callable[[], Any]) -> Any:
+    """What `check` gives once it is true; it must become so."""
+    end = time.monotonic() + 60
+    while not (found := check()):
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
+    return found
 
 
 def refusal(call: Any, *args: Any, **params: Any) -> tuple[str, int, str]:

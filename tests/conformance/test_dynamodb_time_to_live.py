@@ -80,7 +80,7 @@ def test_it_happens_by_itself(monkeypatch):
         enable(db)
         put(db, "past", {"N": str(int(time.time()) - 5)})
         put(db, "future", {"N": str(int(time.time()) + 1000)})
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while len(keys(db)) > 1 and time.monotonic() < until:
             time.sleep(0.01)
         assert keys(db) == ["future"]

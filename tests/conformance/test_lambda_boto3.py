@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -161,14 +162,25 @@ def handler(depth, context):
 
 
 def test_calls_at_once_have_environments_of_their_own(functions: Any) -> None:
-    source = b"import os, time\ndef handler(e, c):\n    time.sleep(0.5)\n    return os.getpid()\n"
-    create(functions, source=source)
+    source = b"""import os, socket
+def handler(e, c):
+    with socket.create_connection(("127.0.0.1", e), 60) as link: link.recv(1)
+    return os.getpid()
+"""
+    create(functions, source=source, Timeout=60)
     found: list[int] = []
-    threads = [threading.Thread(target=lambda: found.append(invoke(functions)[0])) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        port = listener.getsockname()[1]
+        threads = [
+            threading.Thread(target=lambda: found.append(invoke(functions, event=port)[0])) for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for link in [listener.accept()[0] for _ in threads]:  # all six run now
+            link.close()
+        for thread in threads:
+            thread.join()
     assert len(set(found)) == 6
 
 
@@ -268,7 +280,7 @@ cloud.function("fn", pack({{"h.py": {ECHO!r}}}), handler="h.handler", timeout=9)
 assert cloud.lambda_.invoke("fn", b"1").function_error is None
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == -9
+    assert subprocess.run([sys.executable, "-c", script], timeout=120, check=False).returncode == -9
     with cloudcore.open(str(tmp_path / "d")) as cloud:
         assert json.loads(cloud.lambda_.invoke("fn", b"2").payload)["event"] == 2
         answer = cloud.lambda_.call("GetFunction", {"FunctionName": "fn"})

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from typing import Any
 
 import pytest
-from lambda_clients import ARN, create, invoke, refusal
+from lambda_clients import ARN, create, invoke, refusal, until
 
 import cloudcore
 from cloudcore.errors import ApiError
 
-SLOW = b"import time\ndef handler(e, c):\n    time.sleep(e)\n    return e\n"
+SLOW = b"""import socket
+def handler(e, c):
+    if e:
+        with socket.create_connection(("127.0.0.1", e), 60) as link: link.recv(1)
+    return e
+"""
 PID = b"import os\nprint('imported')\ndef handler(e, c):\n    return os.getpid()\n"
 
 
 def ready(client: Any, qualifier: str, status: str = "READY") -> dict[str, Any]:
-    for _ in range(300):
+    for _ in range(1200):
         answer: dict[str, Any] = client.get_provisioned_concurrency_config(
             FunctionName="fn", Qualifier=qualifier
         )
@@ -30,16 +36,18 @@ def ready(client: Any, qualifier: str, status: str = "READY") -> dict[str, Any]:
 
 
 def test_a_reserve(functions: Any) -> None:
-    create(functions, source=SLOW, Timeout=20)
+    create(functions, source=SLOW, Timeout=60)
     assert "ReservedConcurrentExecutions" not in functions.get_function_concurrency(FunctionName="fn")
     put = functions.put_function_concurrency(FunctionName="fn", ReservedConcurrentExecutions=1)
     assert put["ReservedConcurrentExecutions"] == 1
     assert functions.get_function(FunctionName="fn")["Concurrency"] == {"ReservedConcurrentExecutions": 1}
     limits = functions.get_account_settings()["AccountLimit"]
     assert (limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]) == (1000, 999)
-    busy = threading.Thread(target=invoke, args=(functions, "fn", 2))
-    busy.start()
-    time.sleep(1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        busy = threading.Thread(target=invoke, args=(functions, "fn", listener.getsockname()[1]))
+        busy.start()
+        link, _ = listener.accept()
     with pytest.raises(functions.exceptions.TooManyRequestsException) as caught:
         functions.invoke(FunctionName="fn", Payload=b"0")
     answer = caught.value.response
@@ -48,6 +56,7 @@ def test_a_reserve(functions: Any) -> None:
         "Rate Exceeded.",
         429,
     )
+    link.close()
     busy.join()
     assert invoke(functions, event=0)[0] == 0
     functions.put_function_concurrency(FunctionName="fn", ReservedConcurrentExecutions=0)
@@ -117,7 +126,7 @@ def test_provisioned_environments_are_there_before_the_call(functions: Any, clou
     assert stats["provisioned_gb_seconds"] > 0 and stats["cost"]["provisioned"] > 0
     assert stats["provisioned_call_gb_seconds"] == stats["gb_seconds"] > 0
     os.kill(pid, signal.SIGKILL)
-    time.sleep(0.2)
+    until(lambda: runner.pool().warm == 2 and pid not in {one.pid for one in runner.pool()._warm})
     ready(functions, "1")
     listed = functions.list_provisioned_concurrency_configs(FunctionName="fn")[
         "ProvisionedConcurrencyConfigs"
@@ -129,12 +138,7 @@ def test_provisioned_environments_are_there_before_the_call(functions: Any, clou
         "ProvisionedConcurrencyConfigNotFoundException", 404,
         "No Provisioned Concurrency Config found for this function",
     )  # fmt: skip
-    for _ in range(100):
-        runner.pool().retire(0)
-        if runner.pool().warm == 0:
-            break
-        time.sleep(0.05)
-    assert runner.pool().warm == 0
+    until(lambda: (runner.pool().retire(0), runner.pool().warm)[1] == 0)
 
 
 def test_a_provisioned_alias_follows_its_version(functions: Any) -> None:

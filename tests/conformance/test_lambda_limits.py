@@ -90,9 +90,10 @@ def test_ephemeral_storage_has_a_size_and_survives_a_timeout(functions: Any) -> 
         pytest.skip("this kernel or its policy gives processes no mounts of their own")
     assert invoke(functions, event={"bytes": 600 << 20})[0] == ["ENOSPC", 512 << 20]
     assert invoke(functions, event={"bytes": 1 << 20})[0] == ["written", 1 << 20]  # the environment is well
-    functions.update_function_configuration(FunctionName="fn", EphemeralStorage={"Size": 600}, Timeout=2)
+    functions.update_function_configuration(FunctionName="fn", EphemeralStorage={"Size": 600})
     assert functions.get_function_configuration(FunctionName="fn")["EphemeralStorage"] == {"Size": 600}
     assert invoke(functions, event={"bytes": 600 << 20})[0] == ["written", 600 << 20]
+    functions.update_function_configuration(FunctionName="fn", Timeout=2)
     assert invoke(functions, event={"bytes": 1 << 20, "hang": 1})[0]["errorType"] == "Sandbox.Timedout"
     assert invoke(functions, event={"read": 1})[0] == [True, 600 << 20]
     wrong = {"FunctionName": "fn", "EphemeralStorage": {"Size": 10241}}

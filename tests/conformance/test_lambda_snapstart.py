@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -36,8 +37,8 @@ def restored():
 def handler(event, context):
     open("/tmp/" + str(os.getpid()), "w").close()
     if event:
-        import time
-        time.sleep(event)
+        import socket
+        with socket.create_connection(("127.0.0.1", event), 60) as link: link.recv(1)
     return {"once": ONCE, "seen": SEEN, "pid": os.getpid(), "tmp": open("/tmp/kept").read(),
             "files": [n for n in os.listdir("/tmp") if n.isdigit()], "parent": os.getppid(),
             "type": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], "stream": context.log_stream_name}
@@ -62,7 +63,7 @@ def settled(client: Any, number: str = "1") -> dict[str, Any]:
 
 
 def test_versions_are_initialised_once_and_restored(functions: Any, cloud: cloudcore.Cloud) -> None:
-    made = create(functions, source=SOURCE, SnapStart=ON, Publish=True)
+    made = create(functions, source=SOURCE, SnapStart=ON, Publish=True, Timeout=60)
     assert (made["Version"], made["State"], made["StateReasonCode"]) == ("1", "Pending", "Creating")
     assert made["SnapStart"] == ON | {"OptimizationStatus": "On"}
     latest = functions.get_function_configuration(FunctionName="fn")
@@ -71,8 +72,13 @@ def test_versions_are_initialised_once_and_restored(functions: Any, cloud: cloud
         FunctionName="fn", Qualifier="1", WaiterConfig={"Delay": 1}
     )
     assert "StateReason" not in functions.get_function_configuration(FunctionName="fn", Qualifier="1")
-    with ThreadPoolExecutor(3) as threads:
-        found = list(threads.map(lambda _: invoke(functions, "fn:1", 0.5, LogType="Tail"), range(3)))
+    with ThreadPoolExecutor(3) as threads, socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        port = listener.getsockname()[1]
+        calls = [threads.submit(invoke, functions, "fn:1", port, LogType="Tail") for _ in range(3)]
+        for link in [listener.accept()[0] for _ in calls]:  # all three run now
+            link.close()
+        found = [call.result() for call in calls]
     told = [answer for answer, _ in found]
     assert len({one["once"] for one in told}) == 1 and len({one["pid"] for one in told}) == 3
     assert len({one["stream"] for one in told}) == 3
@@ -125,14 +131,14 @@ def test_what_fails_in_initialisation_fails_the_version(functions: Any) -> None:
 
 
 def test_a_version_that_is_not_ready_says_so(functions: Any) -> None:
-    create(
-        functions,
-        source=b"import time\ntime.sleep(1)\ndef handler(e, c): return 1\n",
-        SnapStart=ON,
-        Publish=True,
-    )
-    code, status, _ = refusal(invoke, functions, "fn:1")
-    assert (code, status) == ("SnapStartNotReadyException", 409)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        waits = f"import socket\nwith socket.create_connection({listener.getsockname()!r}, 60) as link: link.recv(1)\n"
+        source = waits.encode() + b"def handler(e, c): return 1\n"
+        create(functions, source=source, SnapStart=ON, Publish=True)
+        code, status, _ = refusal(invoke, functions, "fn:1")
+        assert (code, status) == ("SnapStartNotReadyException", 409)
+        listener.accept()[0].close()
     functions.create_alias(FunctionName="fn", Name="live", FunctionVersion="1")
     settled(functions)
     assert invoke(functions, "fn:live")[0] == 1
@@ -228,7 +234,7 @@ def test_a_snapshot_is_taken_again_after_a_kill_a_pause_and_a_restart(tmp_path: 
         assert held["State"] == "Active"
         first = call(service)
         os.kill(first["parent"], signal.SIGKILL)  # the snapshot, and with it what was restored
-        deadline, second = time.monotonic() + 30, call(service)
+        deadline, second = time.monotonic() + 60, call(service)
         while second.get("once", first["once"]) == first["once"]:  # the environment has not ended yet
             assert time.monotonic() < deadline
             second = call(service)

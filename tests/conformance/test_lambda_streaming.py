@@ -53,12 +53,12 @@ while True:
 def seen():
     """The other end of what the bootstrap waits for."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
+        listener.settimeout(60)
         yield listener
 
 
 def make(client: Any, source: str = BOOTSTRAP, **more: Any) -> None:
-    settings = {"Runtime": "provided.al2023", "Timeout": 20, "Code": {"ZipFile": executable("bootstrap", source)}}
+    settings = {"Runtime": "provided.al2023", "Timeout": 60, "Code": {"ZipFile": executable("bootstrap", source)}}
     create(client, **settings | more)
 
 
@@ -119,7 +119,7 @@ def test_a_reader_that_goes_away_harms_nobody(functions: Any, cloud: Any) -> Non
 
 
 def test_in_process_events_are_read_lazily(cloud: Any, seen: Any) -> None:
-    cloud.function("fn", executable("bootstrap", BOOTSTRAP), handler="x", runtime="provided.al2023", timeout=20)
+    cloud.function("fn", executable("bootstrap", BOOTSTRAP), handler="x", runtime="provided.al2023", timeout=60)
     payload = json.dumps({"port": seen.getsockname()[1]}).encode()
     answer = cloud.client("lambda").invoke_with_response_stream(FunctionName="fn", Payload=payload)
     events = iter(answer["EventStream"])
@@ -156,7 +156,7 @@ def url_of(client: Any) -> tuple[str, int, str]:
 
 
 def get(place: tuple[str, int, str], query: str, method: str = "GET") -> tuple[int, Any, bytes]:
-    link = http.client.HTTPConnection(place[0], place[1], timeout=20)
+    link = http.client.HTTPConnection(place[0], place[1], timeout=60)
     link.request(method, "/" + query, headers={"Host": place[2]})
     answer = link.getresponse()
     try:

@@ -68,7 +68,7 @@ class Server:
             handler.close_connection = True
             return
         if step == "hang":
-            self.released.wait(30)
+            self.released.wait(60)
             handler.close_connection = True
             return
         if callable(step):

@@ -12,7 +12,7 @@ ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
-def make(tmp_path, code, *, handler="app.handler", timeout_s=3, memory_mb=256, idle_s=300.0, **variables):
+def make(tmp_path, code, *, handler="app.handler", timeout_s=20, memory_mb=256, idle_s=300.0, **variables):
     """A pool over `code` as app.py; keywords in capitals are environment variables."""
     (tmp_path / "app.py").write_text(code)
     spec = Spec("f", ARN, str(tmp_path), handler, timeout_s, memory_mb, variables)
@@ -26,7 +26,7 @@ def ask(functions, event=None, **options):
     return result, json.loads(result.payload)
 
 
-def until(check, seconds=10.0):
+def until(check, seconds=60.0):
     """Wait until `check()` holds; AssertionError when it does not in time."""
     deadline = time.monotonic() + seconds
     while not check():

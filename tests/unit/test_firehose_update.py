@@ -135,7 +135,7 @@ class Hanging:
     def put(self, bucket: str, key: str, data: Any, **headers: Any) -> None:
         if key.startswith(self.prefix):
             self.entered.set()
-            assert self.gate.wait(20)
+            assert self.gate.wait(60)
         self.inner.put(bucket, key, data, **headers)
 
 
@@ -152,14 +152,14 @@ def test_what_hangs_holds_up_nothing_else_and_is_not_overtaken(
     other = "delivered" if hangs == "raw/" else "backed_up"
     for n in range(30):
         stream.put(record(n))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while stream.status()[other] < 30:
         assert time.monotonic() < deadline, f"{hangs} holds {other} up"
         time.sleep(0.005)
-    assert store.entered.wait(10)
+    assert store.entered.wait(60)
     assert stream._source.cursor_get("pipeline") == 0  # the log still holds what hangs
     store.gate.set()
-    assert stream.flush(10)
+    assert stream.flush(60)
     status = stream.status()
     assert (status["delivered"], status["backed_up"]) == (30, 30)
     assert stream._source.cursor_get("pipeline") == 30
@@ -178,10 +178,10 @@ def test_a_close_does_not_wait_for_ever_and_writes_no_half_object(
     world.objects = store  # type: ignore[assignment]
     stream = world.open(tmp_path, prefix="data/", buffer_seconds=0, run=True)
     stream.put(record(1))
-    assert store.entered.wait(10)
+    assert store.entered.wait(60)
     start = time.monotonic()
     stream.close()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
     world.objects = memory
     stream = world.open(tmp_path, prefix="data/", buffer_seconds=0)
     world.drain(stream)

@@ -111,7 +111,7 @@ def test_ends_of_the_process(tmp_path, event, said):
             "errorType": "Runtime.ExitError",
             "errorMessage": f"RequestId: {result.request_id} Error: {said}",
         }
-        assert result.function_error == "Unhandled" and result.duration_ms < 1000
+        assert result.function_error == "Unhandled" and result.duration_ms < 20_000
         assert result.log.endswith(b"MB\tStatus: error\tError Type: Runtime.ExitError\n")
         again, calls = ask(functions)
         assert calls == 1 and again.init_ms is not None
@@ -186,7 +186,7 @@ def test_children_live_on_while_warm_and_go_with_the_environment(tmp_path):
 
 def test_a_timeout_kills_everything_that_was_started(tmp_path):
     tell = tmp_path / "pids"
-    with make(tmp_path, CODE, timeout_s=2) as functions:
+    with make(tmp_path, CODE, timeout_s=4) as functions:
         ask(functions)
         _, body = ask(functions, {"do": "children", "hang": True, "tell": str(tell)})
         assert body["errorType"] == "Sandbox.Timedout"
@@ -246,17 +246,23 @@ def test_an_environment_that_dies_idle_is_replaced_without_the_caller_noticing(t
 
 
 def test_kill_9_of_the_zygote_during_and_between_calls(tmp_path):
-    code = "import os, time\ndef handler(event, context):\n    time.sleep(event.get('s', 0))\n    return os.getppid()\n"
+    code = (
+        "import os, time\ndef handler(event, context):\n    if event: open(event['tell'], 'w').close(), time.sleep(15)\n"
+        "    return os.getppid()\n"
+    )
+    begun = tmp_path / "begun"
     with make(tmp_path, code) as functions:
         zygote = ask(functions)[1]
         os.kill(zygote, signal.SIGKILL)
         until(lambda: functions.warm == 0)
         result, again = ask(functions)
         assert result.function_error is None and again != zygote
-        threading.Timer(0.3, os.kill, (again, signal.SIGKILL)).start()
+        killing = threading.Thread(target=lambda: (until(begun.exists), os.kill(again, signal.SIGKILL)))
+        killing.start()
         start = time.monotonic()
-        result, body = ask(functions, {"s": 2})
-        assert time.monotonic() - start < 1
+        result, body = ask(functions, {"tell": str(begun)})
+        assert time.monotonic() - start < 15
+        killing.join()
         assert body["errorType"] == "Runtime.ExitError" and body["errorMessage"].endswith("signal: killed")
         assert ask(functions)[0].function_error is None
 

@@ -42,15 +42,15 @@ def test_import_time_is_apart_from_the_timeout_and_billed(tmp_path):
 def test_an_initialisation_that_takes_too_long_runs_again_inside_the_call(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "INIT_S", 0.4)
     code = "import time\ntime.sleep(0.8)\ndef handler(e, c): return c.get_remaining_time_in_millis()\n"
-    with make(tmp_path, code, timeout_s=3) as functions:
+    with make(tmp_path, code, timeout_s=10) as functions:
         result, left = ask(functions)
         assert result.function_error is None and result.init_ms is None
-        assert result.duration_ms > 800 and left < 2250
+        assert result.duration_ms > 800 and left < 9250
         assert re.search(
             r"INIT_REPORT Init Duration: \d{3,}\.\d\d ms\tPhase: init\tStatus: timeout\nSTART",
             result.log.decode(),
         )
-        assert ask(functions)[0].duration_ms < 500
+        assert ask(functions)[0].duration_ms < 800
 
 
 def test_an_initialisation_that_never_ends_is_a_timeout(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ def create(functions, name, **files):
     functions.call(
         "CreateFunction",
         {
-            "FunctionName": name, "Runtime": "python3.11", "Handler": "index.handler", "Timeout": 20,
+            "FunctionName": name, "Runtime": "python3.11", "Handler": "index.handler", "Timeout": 60,
             "Role": "arn:aws:iam::000000000000:role/any", "Code": {"ZipFile": packed(**files)},
         },
     )  # fmt: skip
@@ -37,9 +37,9 @@ class Barrier:
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(20)
+        self.listener.settimeout(60)
         self.wait = (
-            f"  with socket.create_connection({self.listener.getsockname()!r}, 20) as link: link.recv(1)\n"
+            f"  with socket.create_connection({self.listener.getsockname()!r}, 60) as link: link.recv(1)\n"
         )
 
     def reached(self):
@@ -64,7 +64,7 @@ def test_a_call_under_way_keeps_its_package_through_an_update(functions):
     )
     assert functions.invoke("late").payload == b"2"
     barrier.open()
-    calling.join(20)
+    calling.join(60)
     assert held == [b"1"]
     assert not any(os.path.exists(functions.packages.path(name)) for name in before)  # and then it goes
 
@@ -121,15 +121,15 @@ def test_closing_waits_for_the_calls_under_way():
     barrier = Barrier()
     calling, held = slow_call(cloud, barrier.wait)
     barrier.reached()
-    closing = threading.Thread(target=cloud.close, args=(20.0,))
+    closing = threading.Thread(target=cloud.close, args=(60.0,))
     closing.start()
     functions = cloud._services["lambda"]
     while not functions._closed:
         time.sleep(0.01)
     assert closing.is_alive()
     barrier.open()
-    calling.join(20)
-    closing.join(20)
+    calling.join(60)
+    closing.join(60)
     assert held == [b"5"]
 
 
@@ -139,6 +139,6 @@ def test_closing_ends_the_calls_that_take_too_long():
     calling, held = slow_call(cloud, barrier.wait)
     barrier.reached()
     cloud.close(0.2)
-    calling.join(20)
+    calling.join(60)
     assert isinstance(held[0], ClosedError)
     barrier.open()

@@ -11,7 +11,7 @@ import cloudcore
 from cloudcore.lambda_ import reload
 
 
-def soon(check, seconds=20.0):
+def soon(check, seconds=60.0):
     """What `check` gives, once it is not None."""
     deadline = time.monotonic() + seconds
     while (found := check()) is None:
@@ -24,7 +24,7 @@ def test_changed_code_is_run_at_once(tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text("VALUE = 1\n")
     (tmp_path / "app.py").write_text("import helper\nruns = 0\ndef handler(e, c):\n    global runs\n    runs += 1\n    return [helper.VALUE, runs]\n")
     with cloudcore.open(":memory:") as cloud:
-        function = cloud.function("fn", tmp_path, handler="app.handler", timeout=20)
+        function = cloud.function("fn", tmp_path, handler="app.handler", timeout=60)
         assert function.invoke() == [1, 1] and function.invoke() == [1, 2]
         (tmp_path / "notes.md").write_text("no code")
         (tmp_path / "helper.py").write_text("VALUE = 22\n")
@@ -38,13 +38,13 @@ def test_a_call_under_way_ends_with_the_code_it_began_with(tmp_path: Path) -> No
 import socket
 def handler(event, context):
     if event:
-        with socket.create_connection(("127.0.0.1", event), 20) as link: link.recv(1)
+        with socket.create_connection(("127.0.0.1", event), 60) as link: link.recv(1)
     return VALUE
 """
     (tmp_path / "app.py").write_text(code + "VALUE = 1\n")
     with cloudcore.open(":memory:") as cloud, socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
-        function = cloud.function("fn", tmp_path, handler="app.handler", timeout=20)
+        listener.settimeout(60)
+        function = cloud.function("fn", tmp_path, handler="app.handler", timeout=60)
         seen: list[object] = []
         calling = threading.Thread(target=lambda: seen.append(function.invoke(listener.getsockname()[1])))
         calling.start()
@@ -55,7 +55,7 @@ def handler(event, context):
         # only then.
         soon(lambda: True if function.invoke(0) == 22 and runner.pool()._generation else None)
         link.close()
-        calling.join(20)
+        calling.join(60)
         assert seen == [1] and function.invoke(0) == 22
         assert runner.pool().warm == 1  # the environment with the old code has gone
 

