@@ -199,6 +199,11 @@ def leader(servers: Servers) -> str:
 
 def log(servers: Servers) -> tuple[dict[str, Any], int, int]:
     """The last lease, how many messages the log holds, and its last sequence."""
+    found: tuple[dict[str, Any], int, int] = until("the log of tables answers", lambda: _log(servers))
+    return found
+
+
+def _log(servers: Servers) -> tuple[dict[str, Any], int, int] | None:
     from cloudcore.cluster.address import parse
     from cloudcore.cluster.layout import tables_log, tables_subject
     from cloudcore.cluster.link import Link
@@ -208,16 +213,22 @@ def log(servers: Servers) -> tuple[dict[str, Any], int, int]:
     try:
         found = link.run(link.newest(tables_log(*place), f"{tables_subject(*place)}.lease"), 30)
         state = link.run(link.until(lambda: link.js.stream_info(tables_log(*place)), 10), 30).state
-        return json.loads(found.data), state.messages, state.last_seq
+        return None if found is None else (json.loads(found.data), state.messages, state.last_seq)
     finally:
         link.close()
 
 
 def shortened(servers: Servers) -> None:
-    """Checkpoints were made all the while: what is left of the log is behind the newest one."""
-    lease, messages, last = log(servers)
-    print(f"the log holds {messages} messages of {last}; the checkpoint is behind {lease['checkpoint']['sequence']}")
-    assert lease["checkpoint"]["sequence"] > last / 4 and messages < last * 3 / 4
+    """Checkpoints were made all the while: what is left of the log is behind the newest one. One that was begun is waited for:
+    nothing comes behind it any more."""
+
+    def short() -> bool:
+        lease, messages, last = log(servers)
+        behind = (lease["checkpoint"] or {}).get("sequence", 0)
+        print(f"the log holds {messages} messages of {last}; the checkpoint is behind {behind}")
+        return bool(behind > last / 4 and messages < last * 3 / 4)
+
+    until("the log is short", short)
 
 
 def works(nodes: Nodes, name: str) -> None:

@@ -18,6 +18,8 @@ import threading
 
 import pytest
 
+from conftest import missing
+
 _NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -46,7 +48,7 @@ class Machines:
 
     def __init__(self, count: int):
         if shutil.which("ip") is None or shutil.which("nsenter") is None:
-            pytest.skip("ip and nsenter are missing: apt-get install iproute2 util-linux")
+            missing("ip or nsenter", "apt-get install iproute2 util-linux")
         self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         self._holders: list[subprocess.Popen[bytes]] = []
         self._doors: list[int] = []

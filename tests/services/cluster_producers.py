@@ -95,6 +95,7 @@ def produced(nodes: Nodes, servers: Servers, url: str, bucket: str, **more: Any)
 
 def delivered(watch: Watch, producers: list[Producer]) -> None:
     """The producers have stopped, and all that they put is delivered."""
+    until("enough was put to say anything", lambda: sum(len(each.acknowledged) for each in producers) > 1000)
     for producer in producers:
         producer.stop = True
     for producer in producers:
@@ -119,7 +120,7 @@ def puts_again(nodes: Nodes, name: str) -> None:
 
 
 def _identity(watch: Watch) -> str:
-    found = watch.link.run(watch.link.snapshot("cloudcore_catalogue"), 30)
+    found = until("the catalogue has it", lambda: watch.link.run(watch.link.snapshot("cloudcore_catalogue"), 30))
     (value, _), *others = found.values()
     assert others == []
     return str(json.loads(value)["Identity"])

@@ -26,7 +26,7 @@ from conftest import free_ports, missing
 if TYPE_CHECKING:
     from cluster_machines import Machines
 
-START_S = 60
+START_S = 120
 _JUMPING = """
 import os, time, cloudcore.clock
 def now(self):
@@ -39,10 +39,12 @@ cloudcore.clock.Clock.now = now
 
 
 def until(what: str, condition: Callable[[], Any], seconds: float = 120) -> Any:
-    """What condition() says as soon as it is true; OSError means not yet."""
+    """What condition() says as soon as it is true; OSError and Lost mean not yet."""
+    from cloudcore.cluster.link import Lost
+
     end = time.monotonic() + seconds
     while True:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, Lost):
             if found := condition():
                 return found
         assert time.monotonic() < end, f"{what}: not within {seconds} s"
@@ -193,14 +195,19 @@ class Nodes:
 
 
 class Witness:
-    """Notes the paths that are asked for; answers at once."""
+    """Notes the paths that are asked for; answers at once, or one that has a gate in `gates` when that is set."""
 
     def __init__(self) -> None:
-        found = self._found = Counter[str]()
+        found, noting = Counter[str](), threading.Lock()
+        gates: dict[str, threading.Event] = {}
+        self._found, self.gates = found, gates
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                found[self.path.strip("/")] += 1
+                with noting:
+                    found[self.path.strip("/")] += 1
+                if gate := gates.get(self.path.strip("/")):
+                    gate.wait(60)
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -208,8 +215,11 @@ class Witness:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import random
 import shutil
 import signal
 import socket
@@ -42,17 +43,17 @@ def missing(what: str, install: str) -> Any:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on; gRPC of a SeaweedFS part takes its port + 10000."""
+    """Ports of loopback that nobody listens on; gRPC of a SeaweedFS part takes its port + 10000. They are below those that Linux
+    gives to connections: a server that is down for a while has its port back, and who looks for it does not meet itself there."""
+    dice = random.SystemRandom()
     with contextlib.ExitStack() as stack:
         ports: list[int] = []
         while len(ports) < count:
-            one = stack.enter_context(socket.socket())
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            other = stack.enter_context(socket.socket())
+            port = dice.randrange(10_000, 22_000)
             try:
-                other.bind(("127.0.0.1", port + 10_000))
-            except (OSError, OverflowError):
+                for each in (port, port + 10_000):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", each))
+            except OSError:
                 continue
             ports.append(port)
         return ports
@@ -132,7 +133,7 @@ class Weed:
         import urllib.request
 
         assert self.process is not None
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(self.url, timeout=2).close()

@@ -83,7 +83,7 @@ def service(tmp_path: Path, broker: Broker) -> Firehose:
 
 def until(stream: Any, count: int) -> None:
     pause = threading.Event()
-    for _ in range(1200):
+    for _ in range(2400):
         if stream.last_sequence >= count:
             return
         pause.wait(0.05)
@@ -110,7 +110,7 @@ def test_a_topic_is_read_once_over_restarts(broker: Broker, tmp_path: Path) -> N
     firehose.resume()
     stream = firehose.get("s")
     until(stream, 1500)
-    assert stream.flush(60) and stream.last_sequence == 1500
+    assert stream.flush(120) and stream.last_sequence == 1500
     objects = LocalObjects(tmp_path / "o")
     text = b"".join(objects.get("lake", key) for key in objects.list("lake"))
     assert sorted(int(line) for line in text.split()) == list(range(1500))
@@ -144,7 +144,7 @@ def test_a_transform_is_told_partition_and_offset(broker: Broker, tmp_path: Path
     )  # fmt: skip
     produce(broker, topic, 300, 600)  # from now on is what a source takes; what was there before is not
     until(stream, 300)
-    assert stream.flush(60)
+    assert stream.flush(120)
     seen = {}
     for event in events:
         assert event["sourceMSKArn"].startswith("arn:aws:kafka:") and "sourceKinesisStreamArn" not in event

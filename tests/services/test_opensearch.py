@@ -86,7 +86,7 @@ def test_a_type_name_is_refused_by_the_node_at_run_time(node: Node, index: str) 
     with cloudcore.open(":memory:") as cloud:
         stream = cloud.stream("s", to=to.opensearch(node.url, index, type_name="t"), bucket="failed", buffer_seconds=0)
         stream.put(b"{}")
-        assert stream.flush(60)
+        assert stream.flush(120)
         (line,) = failures(cloud)
         assert line["esTypeName"] == "t" and "_type" in line["errorMessage"] and line["errorCode"] == "400"
 
@@ -95,7 +95,7 @@ def test_a_node_that_hangs_gets_every_document_once(node: Node, index: str) -> N
     with cloudcore.open(":memory:") as cloud:
         stream = cloud.stream("s", to=to.opensearch(node.url, index, retry_seconds=600), bucket="failed", buffer_seconds=0)
         stream.put(b'{"n": 0}')
-        assert stream.flush(60)
+        assert stream.flush(120)
         node.process.send_signal(signal.SIGSTOP)
         try:
             stream.put_batch([b'{"n": %d}' % n for n in range(1, 500)])

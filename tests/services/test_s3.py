@@ -109,7 +109,7 @@ def test_a_stream_as_a_user_sets_it_up(
             "s", bucket=bucket, prefix="data/", backup_prefix="raw/", format="parquet", schema="n int"
         )
         stream.put_batch([b'{"n":%d}' % n for n in range(1000)] + [b"bad"])
-        assert stream.flush(60)
+        assert stream.flush(120)
         (data,) = cloud.objects.list(bucket, "data/")
         (raw,) = cloud.objects.list(bucket, "raw/")
         assert pq.read_table(io.BytesIO(cloud.objects.get(bucket, data)))["n"].to_pylist() == list(
@@ -161,7 +161,7 @@ def test_a_server_that_dies_and_one_that_hangs(
     assert stream.status()["delivered"] < put
     weed.start()
     put_some()
-    assert stream.flush(60)
+    assert stream.flush(120)
     assert numbers(service.objects, bucket) == list(range(put))
     service.close()
 
@@ -178,8 +178,8 @@ def child(url: str, home: Path, bucket: str) -> None:
     print("up", flush=True)
     for n in range(stream.last_sequence, 30_000, 100):
         stream.put_batch([b'{"n":%d}' % i for i in range(n, n + 100)])
-        time.sleep(0.01)
-    assert stream.flush(60)
+        time.sleep(0.02)  # six seconds, so that kills meet it on its way
+    assert stream.flush(120)
     service.close()
 
 
