@@ -104,7 +104,7 @@ TEST(futex_between_processes) {
         _exit(0);
     }
     while (atomic_load(word) == 0)
-        CHECK(cc_futex_wait(word, 0, UINT64_C(5000000000)));
+        CHECK(cc_futex_wait(word, 0, UINT64_C(60000000000)));
     int result = -1;
     CHECK(waitpid(child, &result, 0) == child && result == 0);
     CHECK(munmap((void *)word, 4096) == 0);

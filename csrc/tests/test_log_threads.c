@@ -1,5 +1,6 @@
 /* test_log_threads.c: writers, readers, truncation and syncs at once (run under TSan too), group
  * commit, INTERVAL, a failing sync under waiting writers. */
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -117,9 +118,27 @@ static void all_at_once(cc_durability mode) {
 TEST(writers_readers_truncation) { all_at_once(CC_DURABILITY_PROCESS); }
 TEST(writers_readers_truncation_interval) { all_at_once(CC_DURABILITY_INTERVAL); }
 
+/* A disk whose syncs take a while, and fail when none is left. */
+typedef struct {
+    cc_fs fs;
+    cc_fs *real;
+    useconds_t takes;
+    _Atomic int syncs_left;
+} failing_fs;
+
+static cc_status failing_sync(cc_fs *fs, cc_file *file, cc_error *error) {
+    failing_fs *self = (failing_fs *)(void *)fs;
+    if (atomic_fetch_sub(&self->syncs_left, 1) <= 0)
+        return cc_fail_errno(error, 5, "injected");
+    usleep(self->takes);
+    return self->real->sync(self->real, file, error);
+}
+
 TEST(group_commit_shares_syncs) {
     fresh_directory();
-    cc_log_options options = {.durability = CC_DURABILITY_COMMIT};
+    failing_fs slow = {.fs = *cc_fs_system(), .real = cc_fs_system(), .takes = 1000, .syncs_left = INT_MAX};
+    slow.fs.sync = failing_sync;
+    cc_log_options options = {.durability = CC_DURABILITY_COMMIT, .fs = &slow.fs};
     cc_log *log = NULL;
     CHECK_OK(cc_log_open(directory, &options, &log, NULL));
     _Atomic int running = WRITERS;
@@ -153,7 +172,7 @@ TEST(interval_syncs_by_itself) {
     cc_log_ticket ticket;
     CHECK_OK(cc_log_submit(log, &batch, 0, &ticket, NULL));
     cc_log_info info = {0};
-    for (int i = 0; i < 400 && info.synced_sequence < ticket.last; i++) {
+    for (int i = 0; i < 12000 && info.synced_sequence < ticket.last; i++) {
         usleep(5000);
         cc_log_info_get(log, &info);
     }
@@ -166,19 +185,6 @@ TEST(interval_syncs_by_itself) {
 }
 
 /* ---- a sync that fails while others wait for it ---- */
-
-typedef struct {
-    cc_fs fs;
-    cc_fs *real;
-    _Atomic int syncs_left;
-} failing_fs;
-
-static cc_status failing_sync(cc_fs *fs, cc_file *file, cc_error *error) {
-    failing_fs *self = (failing_fs *)(void *)fs;
-    if (atomic_fetch_sub(&self->syncs_left, 1) <= 0)
-        return cc_fail_errno(error, 5, "injected");
-    return self->real->sync(self->real, file, error);
-}
 
 TEST(failed_sync_poisons_every_waiter) {
     fresh_directory();

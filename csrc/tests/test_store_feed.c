@@ -323,7 +323,7 @@ static void *wait_long(void *context) {
 }
 
 static bool sleeps(cc_store *store) {
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 120000; i++) {
         cc_store_lock(store);
         bool asleep = store->feed_waiters == 1 && store->feed_awaited != 0;
         cc_store_unlock(store);

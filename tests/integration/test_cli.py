@@ -31,7 +31,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     line = process.stdout.readline()
     yield tmp_path / "c", line.split("AWS_ENDPOINT_URL=")[1].split()[0]
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     process.stdout.close()
 
 

@@ -179,7 +179,7 @@ def test_firehose_over_the_wire(endpoint):
 
 
 def raw(endpoint, data: bytes, *, then: bytes = b"") -> bytes:
-    with socket.create_connection((endpoint.host, endpoint.port), timeout=10) as sock:
+    with socket.create_connection((endpoint.host, endpoint.port), timeout=60) as sock:
         sock.sendall(data)
         sock.shutdown(socket.SHUT_WR) if not then else sock.sendall(then)
         out = b""
@@ -234,14 +234,14 @@ def test_pipelining_and_mixed_paths(endpoint, dynamodb):
 
 def test_bytes_one_at_a_time(endpoint):
     request = HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}"
-    with socket.create_connection((endpoint.host, endpoint.port), timeout=10) as sock:
+    with socket.create_connection((endpoint.host, endpoint.port), timeout=60) as sock:
         for at in range(len(request)):
             sock.sendall(request[at : at + 1])
         assert b"TableNames" in sock.recv(65536)
 
 
 def test_expect_continue(endpoint):
-    with socket.create_connection((endpoint.host, endpoint.port), timeout=10) as sock:
+    with socket.create_connection((endpoint.host, endpoint.port), timeout=60) as sock:
         sock.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         assert sock.recv(1000).startswith(b"HTTP/1.1 100 Continue")
         sock.sendall(b"{}")
@@ -249,7 +249,7 @@ def test_expect_continue(endpoint):
 
 
 def test_many_connections(endpoint):
-    held = [socket.create_connection((endpoint.host, endpoint.port), timeout=10) for _ in range(300)]
+    held = [socket.create_connection((endpoint.host, endpoint.port), timeout=60) for _ in range(300)]
     failures = []
 
     def ask(sock: socket.socket) -> None:
@@ -309,7 +309,7 @@ def test_serve_command_keeps_items_over_sigterm(tmp_path):
         assert found.scan(TableName="kept")["Count"] == number
         found.put_item(TableName="kept", Item={"k": {"S": str(number)}})
         getattr(child, kill)()
-        assert child.wait(timeout=20) == (0 if kill == "terminate" else -9)
+        assert child.wait(timeout=60) == (0 if kill == "terminate" else -9)
         child.stdout.close()
 
 

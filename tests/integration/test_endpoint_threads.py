@@ -15,7 +15,7 @@ def tables(url):
         b"{}",
         {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"},
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         return json.loads(reply.read())
 
 
@@ -36,7 +36,7 @@ def test_requests_are_answered_when_no_thread_can_be_started(served, monkeypatch
 
     def slow(*request):
         held.release()
-        go.wait(10)
+        go.wait(60)
         return answer(*request)
 
     monkeypatch.setattr(served._router, "answer", slow)
@@ -49,10 +49,10 @@ def test_requests_are_answered_when_no_thread_can_be_started(served, monkeypatch
     asking.append(threading.Thread(target=tables, args=(served.url,)))
     asking[-1].start()
     for _ in range(busy):
-        assert held.acquire(timeout=10)
+        assert held.acquire(timeout=60)
     go.set()
     for one in asking:
-        one.join(10)
+        one.join(60)
         assert not one.is_alive()
     for _ in range(3):
         assert tables(served.url) == {"TableNames": []}

@@ -48,7 +48,7 @@ def ids(cloud: Any) -> list[str]:
 
 
 def wait_for(what: Any) -> Any:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (found := what()):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -30,7 +30,7 @@ def test_errors_and_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str], s
         stream = cloud.stream("s", **options)
         stream.put_batch([b'{"a": 1}', b'{"a": "x"}', b"{broken"])
         cloud.stream("other", bucket="delivered", prefix="other/", buffer_seconds=0)
-        assert stream.flush(30)
+        assert stream.flush(60)
         where = ["--data", home]
         if served:
             where = ["--endpoint", cloud.serve().url]
@@ -46,7 +46,7 @@ def test_errors_and_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str], s
         assert (status, out) == (0, "1 records replayed, 0 left\n")
         assert run(capsys, "firehose", "errors", "s", *where) == (0, "0 failed records\n")
     with cloudcore.open(home) as cloud:
-        assert cloud.firehose.get("other").flush(30)
+        assert cloud.firehose.get("other").flush(60)
         keys = list(cloud.objects.list("delivered"))
         assert b"".join(cloud.objects.get("delivered", k) for k in keys if k.startswith("other/")) in (
             b'{broken{"a": "x"}', b'{"a": "x"}{broken',
@@ -74,7 +74,7 @@ def test_create(tmp_path: Path, capsys: pytest.CaptureFixture[str], served: bool
         pause = threading.Event()
         while audit.last_sequence < 1:
             pause.wait(0.01)
-        assert audit.flush(30)
+        assert audit.flush(60)
         assert audit.read().column("tableName").to_pylist() == ["orders"]
 
 
@@ -230,9 +230,9 @@ def test_the_command(tmp_path: Path) -> None:
         stream = cloud.stream("logs", bucket="delivered", buffer_seconds=0)
         done = subprocess.run(
             [sys.executable, "-m", "cloudcore.cli.main", "tail", "a.log", "--stream", "logs", "--once", "--endpoint", endpoint.url],
-            cwd=tmp_path, capture_output=True, text=True, env=os.environ, timeout=60,
+            cwd=tmp_path, capture_output=True, text=True, env=os.environ, timeout=120,
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (0, "2 records\n"), done.stderr
-        assert stream.flush(30)
+        assert stream.flush(60)
         (key,) = cloud.objects.list("delivered")
         assert cloud.objects.get("delivered", key) == b"one\ntwo\n"

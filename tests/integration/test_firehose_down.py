@@ -72,7 +72,7 @@ class Splunk(Http):
 
     def destination(self, seconds: int) -> to.Destination:
         found = to.splunk(self.server.url, "t-1", raw=True, retry_seconds=seconds)
-        return to.Destination(found.kind, found.members, {**found.ours, "poll_seconds": 0.005, "timeout_seconds": 5})
+        return to.Destination(found.kind, found.members, {**found.ours, "poll_seconds": 0.005, "timeout_seconds": 30})
 
     def found(self) -> list[int]:
         assert self.server.wrong == []

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 import urllib.request
@@ -92,8 +93,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
     finally:
         if process is not None:
-            process.terminate()
-            process.wait(20)
+            process.send_signal(signal.SIGINT)  # whoever is connected still
+            process.wait(60)
         shutil.rmtree(home, ignore_errors=True)
 
 

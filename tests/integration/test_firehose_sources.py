@@ -104,7 +104,7 @@ def test_a_kinesis_stream_is_read_once_over_restarts_and_a_split(
     firehose.resume()
     stream = firehose.get("s")
     until(lambda: stream.last_sequence >= 2000)
-    assert stream.flush(30) and stream.last_sequence == 2000
+    assert stream.flush(60) and stream.last_sequence == 2000
     assert delivered(tmp_path) == list(range(2000))
     with pytest.raises(ApiError) as refused:
         firehose.call("PutRecord", {"DeliveryStreamName": "s", "Record": {"Data": b"x"}})
@@ -257,7 +257,7 @@ def test_aggregates_of_the_producer_library_are_taken_apart(
     for data in (packed, long, b"502\n"):
         kinesis.put_record(StreamName="orders", Data=data, PartitionKey="k")
     until(lambda: stream.last_sequence == 503)
-    assert stream.flush(30) and delivered(tmp_path) == list(range(503))
+    assert stream.flush(60) and delivered(tmp_path) == list(range(503))
     firehose.close()
 
 

@@ -73,7 +73,7 @@ def test_every_change_is_a_line_once(tmp_path: Path) -> None:
     with cloudcore.open(tmp_path) as cloud:
         audit = cloud.stream("audit", source="orders", bucket="lake", prefix="audit/", buffer_seconds=0)
         until(lambda: audit.last_sequence == 6)
-        assert audit.flush(30)
+        assert audit.flush(60)
         taken = [data for _, _, data in audit.records(1, 10)]
         assert sorted(lines_of(cloud)) == sorted(taken)
         assert changes(taken) == [
@@ -91,7 +91,7 @@ def test_a_large_change_is_a_line_all_the_same() -> None:
         orders.delete("a")
         orders.put({"id": "b", "n": 2})
         until(lambda: audit.last_sequence == 4)
-        assert audit.flush(30)
+        assert audit.flush(60)
         assert sorted((event, key) for event, key, _ in changes(lines_of(cloud))) == [
             ("INSERT", "a"), ("INSERT", "b"), ("MODIFY", "a"), ("REMOVE", "a"),
         ]  # fmt: skip

@@ -140,7 +140,7 @@ def test_killed_and_run_again(tmp_path: Path) -> None:
             process.communicate()
             kills += 1
             continue
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         assert process.returncode == 0
         break
     found = sorted(row["n"] for row in rows(tmp_path / "out"))

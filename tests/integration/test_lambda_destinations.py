@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ def handler(event, context):
         raise ValueError("on purpose " + "x" * 2000 if event["fail"] == "long" else "on purpose")
     return {"done": event["n"]}
 """
-until = functools.partial(wait_for, seconds=30)
+until = wait_for
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
 
 
@@ -212,6 +211,7 @@ def test_a_destination_that_is_down_is_told_later(
         patch.setattr(cloud.lambda_, "tables", down)
         request_id = fn.send({"n": 9})
         until(lambda: fn.usage()["destination_failures"] == 1)
+    until(lambda: cloud.lambda_.asynchronous._later)  # it has its next time
     assert fn.usage()["invocations"] == 1 and cloud.lambda_.asynchronous.pending == 1
     clock.advance(1.5)
     done(cloud)

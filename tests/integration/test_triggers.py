@@ -26,7 +26,7 @@ def deploy(cloud: Any, name: str = "fn") -> str:
 
 def seen(cloud: Any, count: int, name: str = "fn") -> list[Any]:
     """The events that the function had, once there are so many."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         log = cloud.lambda_.log(name).tail().decode()
         found = [json.loads(line[3:]) for line in log.splitlines() if line.startswith("SAW")]

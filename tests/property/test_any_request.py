@@ -6,7 +6,7 @@ import json
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloudcore.dynamodb import DynamoDB
@@ -64,7 +64,7 @@ def requests(service, operations):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_check_reads_or_refuses(service):
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(requests(service, load(service).operations), st.booleans())
     def run(request, wire):
         operation, params = request
@@ -86,7 +86,7 @@ def test_check_reads_or_refuses(service):
 def test_the_dynamodb_control_plane_answers():
     with DynamoDB() as db:
 
-        @settings(max_examples=300, deadline=None)
+        @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(requests("dynamodb", CONTROL))
         def run(request):
             operation, params = request
@@ -100,7 +100,7 @@ def test_the_dynamodb_control_plane_answers():
 def test_firehose_answers():
     service = Firehose(None)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(requests("firehose", TABLE))
     def run(request):
         operation, params = request
@@ -114,7 +114,7 @@ def test_firehose_answers():
     service.close()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(["GET", "POST", "PUT", "DELETE", "X"]), st.text(max_size=40))
 def test_any_path_is_routed_or_not(method, path):
     found = routes("lambda").match(method, path, {})
@@ -129,7 +129,7 @@ def test_lambda_answers(tmp_path):
     texts = st.text(max_size=20) | st.sampled_from(["fn", "fn:1", "$LATEST", "Event", "Tail", "1", "ALL"])
     with Lambda(tmp_path) as service:
 
-        @settings(max_examples=300, deadline=None)
+        @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(
             st.sampled_from(served), texts, st.data(),
             st.dictionaries(st.sampled_from(["Qualifier", "MaxItems", "Marker", "x"]), texts),

@@ -44,7 +44,7 @@ def place(tmp_path_factory):
         yield db, store
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(made=contents())
 def test_any_content(place, made):
     pytest.importorskip("amazon.ion")

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import pytest
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloudcore._table import _item_of
@@ -55,7 +55,7 @@ values = st.recursive(
 items = st.dictionaries(st.text(min_size=1, max_size=8).filter(lambda name: name != "id"), values, max_size=6)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(items)
 def test_what_goes_in_comes_out_and_boto3_agrees(table, item):
     item = {"id": "x", **item}
@@ -167,7 +167,7 @@ def test_endless_nesting_is_refused(table):
 # ---- floats, when asked for ----
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.floats(min_value=1e-100, max_value=1e100) | st.floats(-1e9, 1e9).filter(lambda f: f == 0 or abs(f) > 1e-100))
 def test_floats_read_back_as_the_same_float(floating, value):
     floating.put({"id": "f", "v": value, "s": {value}})

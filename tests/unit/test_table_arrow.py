@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloudcore import attr, between
@@ -281,7 +281,7 @@ def sets_in(value):
     return any(map(sets_in, inner))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows_of_anything, st.sampled_from(["exact", "float", "decimal"]), st.sampled_from(["struct", "json"]))
 def test_any_items_as_columns(db, rows, numbers, nested):
     if "any" not in db.tables.names():

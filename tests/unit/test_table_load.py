@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cloudcore
@@ -437,7 +437,7 @@ plain = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(st.sampled_from(["v", "w", "é ü"]), plain, max_size=3), max_size=4))
 def test_any_lines_and_columns_come_out_as_they_went_in(rows):
     with cloudcore.open(":memory:") as cloud:
