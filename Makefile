@@ -156,7 +156,7 @@ crash-images: $(VENV)/.test-tools ## power cuts and kills of the store on a simu
 	build/dev/csrc/test_store_crash 100000 1 budget
 
 crash-cluster: $(VENV)/.installed $(VENV)/.service-tools ## the long loop of kill -9, stalls and partitions of a cluster of three
-	CLOUDCORE_CLUSTER_KILLS=100 $(BIN)/python -m pytest -q -s -m services tests/services/test_cluster_kills.py tests/services/test_cluster_tables_kills.py tests/services/test_cluster_functions_kills.py tests/services/test_cluster_sources_kills.py tests/services/test_cluster_partitions.py
+	CLOUDCORE_CLUSTER_KILLS=100 $(BIN)/python -m pytest -q -s -m services tests/services/test_cluster_kills.py tests/services/test_cluster_tables_kills.py tests/services/test_cluster_ranges_kills.py tests/services/test_cluster_functions_kills.py tests/services/test_cluster_sources_kills.py tests/services/test_cluster_partitions.py
 
 soak: $(VENV)/.installed $(VENV)/.test-tools ## 1,000,000 invocations, then 11,000 connections, that leave nothing behind
 	CLOUDCORE_INVOCATIONS=1000000 $(BIN)/python -m pytest -q -s -m crash tests/crash/test_function_kills.py

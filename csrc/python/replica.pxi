@@ -136,3 +136,34 @@ def call_expiring(Tables tables not None, bytes body not None):
     finally:
         cc_tables_expiring(tables.tables, False)
         tables.leave(scratch)
+
+
+_PARTS = {"form": CC_PART_FORM, "try": CC_PART_TRY, "do": CC_PART_DO, "finish": CC_PART_FINISH}
+
+
+def call_part(Tables tables not None, str mode not None, str operation not None, bytes body not None,
+              str token=None, tuple digest=(0, 0), uint64_t size=0):
+    """(HTTP status, body, digest, size, repeated) of a part of a transaction in JSON. See _table.pyi."""
+    cdef Scratch *scratch = tables.enter()
+    cdef cc_verb verb
+    cdef cc_status status
+    cdef cc_part part
+    cdef int http_status = 500
+    cdef cc_bytes c_body = cc_bytes_of(PyBytes_AS_STRING(body), <size_t>PyBytes_GET_SIZE(body))
+    try:
+        part.mode, part.bytes, part.repeated = <cc_part_mode><int>_PARTS[mode], size, False
+        part.digest.a, part.digest.b = digest
+        part.token.data, part.token.size = NULL, 0
+        if token is not None:
+            part.token = utf8_of(token)
+        verb = cc_verb_from_name(utf8_of(operation))
+        if verb not in (CC_VERB_TRANSACT_WRITE, CC_VERB_TRANSACT_GET, CC_VERB_STATEMENT_TRANSACTION):
+            raise _errors.ApiError("UnknownOperationException", "")
+        with nogil:
+            status = cc_table_call_part(tables.tables, verb, c_body, &part, &scratch.arena, &scratch.buffer,
+                                        &http_status)
+        check(status, &scratch.error)
+        reply = PyBytes_FromStringAndSize(<char *>scratch.buffer.data, <Py_ssize_t>scratch.buffer.size)
+        return http_status, reply, (part.digest.a, part.digest.b), part.bytes, bool(part.repeated)
+    finally:
+        tables.leave(scratch)

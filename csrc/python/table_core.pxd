@@ -350,6 +350,22 @@ cdef extern from "table/table.h" nogil:
     void cc_tables_enforce_throughput(cc_tables *tables)
     void cc_tables_meter(cc_tables *tables, bint on)
     void cc_tables_expiring(cc_tables *tables, bint on)
+    ctypedef struct cc_digest:
+        uint64_t a
+        uint64_t b
+    ctypedef enum cc_part_mode:
+        CC_PART_FORM
+        CC_PART_TRY
+        CC_PART_DO
+        CC_PART_FINISH
+    ctypedef struct cc_part:
+        cc_part_mode mode
+        cc_bytes token
+        cc_digest digest
+        uint64_t bytes
+        bint repeated
+    cc_status cc_table_call_part(cc_tables *tables, cc_verb verb, cc_bytes body, cc_part *part,
+                                 cc_arena *arena, cc_buffer *reply_out, int *http_status_out)
     ctypedef struct cc_table_taken:
         double read_units
         double write_units

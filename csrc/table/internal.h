@@ -132,25 +132,29 @@ CC_MUST_CHECK cc_status cc_transact_verdict(cc_call *call);
 CC_MUST_CHECK cc_status cc_transact_check_distinct(cc_call *call, size_t at);
 /* The transaction once its actions have tables and keys. */
 CC_MUST_CHECK cc_status cc_transact_read(cc_call *call);
+/* Whether nothing is to be looked at yet; the part knows the digest then. */
+static inline bool cc_transact_forms(const cc_request *request, const cc_digest *digest) {
+    cc_part *part = request->part;
+    if (CC_LIKELY(part == NULL) || part->mode != CC_PART_FORM)
+        return false;
+    part->digest = *digest;
+    return true;
+}
 /* Of a failure that belongs to one action or statement: "ConditionalCheckFailed"; NULL: it does not. */
 const char *cc_error_code(cc_status status, const cc_error *error);
 
-/* What a request does, for its ClientRequestToken. */
-typedef struct {
-    uint64_t a, b;
-} cc_digest;
 cc_digest cc_digest_begin(void);
 void cc_digest_add(cc_digest *digest, cc_bytes bytes);
-cc_digest cc_token_digest(const cc_request *request); /* of a TransactWriteItems with a token */
+cc_digest cc_token_digest(const cc_request *request); /* of a TransactWriteItems */
 CC_MUST_CHECK cc_status cc_transact_write(cc_call *call, const cc_digest *digest);
 
 /* What a transaction with a ClientRequestToken leaves for ten minutes. */
 enum { CC_TOKEN_CHANGES_MAX = 10 };
 /* *repeated_out: a transaction with the token was done, and was the same (else
- * IdempotentParameterMismatchException). If not, appends what remembers this one, and forgets some old ones,
+ * IdempotentParameterMismatchException); `decided`: nobody asks any more. If not, appends what remembers this one, and forgets some old ones,
  * to `changes`, which has room for CC_TOKEN_CHANGES_MAX more. */
-CC_MUST_CHECK cc_status cc_token_check(cc_call *call, const cc_digest *digest, bool *repeated_out,
-                                       cc_change *changes, size_t *count);
+CC_MUST_CHECK cc_status cc_token_check(cc_call *call, const cc_digest *digest, bool decided,
+                                       bool *repeated_out, cc_change *changes, size_t *count);
 
 /* Adds `from` to `into`, its table's part `factor` times. */
 CC_MUST_CHECK cc_status cc_consumed_add(cc_call *call, cc_consumed *into, const cc_consumed *from,

@@ -407,6 +407,11 @@ cc_status cc_error_to_json(const cc_error *error, const cc_reply *reply, cc_buff
 
 cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_bytes body, cc_arena *arena,
                              cc_buffer *reply_out, int *http_status_out) {
+    return cc_table_call_part(tables, verb, body, NULL, arena, reply_out, http_status_out);
+}
+
+cc_status cc_table_call_part(cc_tables *tables, cc_verb verb, cc_bytes body, cc_part *part, cc_arena *arena,
+                             cc_buffer *reply_out, int *http_status_out) {
     cc_request request = {0};
     cc_reply reply = {0};
     cc_error error = {0};
@@ -414,8 +419,19 @@ cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_bytes body, cc_
     cc_status status = cc_request_from_json(verb, body, arena, &request, &error);
     if (status == CC_ERR_VALIDATION)
         cc_refusal_count(verb, &error);
+    if (CC_UNLIKELY(part != NULL)) {
+        request.part = part;
+        request.token = part->mode == CC_PART_FORM ? request.token : part->token;
+        request.metrics &= part->mode >= CC_PART_DO;
+    }
     if (status == CC_OK)
         status = cc_table_execute(tables, &request, false, arena, &reply, &error);
+    if (CC_UNLIKELY(part != NULL))
+        part->repeated = reply.repeated;
+    if (status == CC_OK && part != NULL && part->mode == CC_PART_FORM) {
+        *http_status_out = 200;
+        return cc_buffer_append_text(reply_out, "{}");
+    }
     if (status == CC_OK) {
         *http_status_out = 200;
         return cc_reply_to_json(&request, &reply, reply_out);

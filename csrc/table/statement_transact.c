@@ -142,6 +142,7 @@ static cc_status make_request(cc_call *call, cc_request **request_out) {
                             .action_count = count,
                             .tables = tables,
                             .token = given->token,
+                            .part = given->part,
                             .capacity = given->capacity};
     list_tables(call, tables, indexes, request);
     for (size_t i = 0; i < request->table_count; i++)
@@ -185,6 +186,8 @@ static cc_status run(cc_call *call) {
     CC_TRY(make_request(call, &request));
     CC_TRY(check_distinct(call));
     cc_digest digest = digest_of(given);
+    if (cc_transact_forms(given, &digest))
+        return CC_OK;
     call->request = request;
     cc_status status = request->verb == CC_VERB_TRANSACT_GET ? cc_transact_read(call)
                                                              : cc_transact_write(call, &digest);

@@ -12,6 +12,11 @@
 
 #include "store/store.h"
 
+/* What a request does, for its ClientRequestToken. */
+typedef struct {
+    uint64_t a, b;
+} cc_digest;
+
 typedef enum {
     CC_VERB_NONE = 0,
     CC_VERB_PUT,
@@ -74,6 +79,22 @@ typedef struct {
     size_t attribute_count;
 } cc_batch_table;
 
+/* A transaction of which this is a part: the others lie in tables of their own, where the same is asked. */
+typedef enum {
+    CC_PART_FORM =
+        1,       /* the whole of it: what it is refused for before an item is looked at; makes `digest` */
+    CC_PART_TRY, /* what it would be refused for; nothing is done */
+    CC_PART_DO,
+    CC_PART_FINISH /* as DO, where TRY was agreed to, and no item was written since: its token is not looked at */
+} cc_part_mode;
+typedef struct {
+    cc_part_mode mode;
+    cc_bytes token;   /* ClientRequestToken of the whole, in the place of the part's; data NULL: none */
+    cc_digest digest; /* of what the whole does */
+    uint64_t bytes;   /* of the items: those of other parts before, this one's with them behind it */
+    bool repeated;    /* out: the whole was done before */
+} cc_part;
+
 typedef struct cc_request cc_request;
 struct cc_request {
     cc_verb verb;
@@ -105,6 +126,7 @@ struct cc_request {
     size_t batch_count;
     const cc_batch_table *tables; /* batches and transactions */
     size_t table_count;
+    cc_part *part;                 /* NULL: a transaction is all here */
     const cc_request *actions;     /* transactions: puts, updates, deletes and checks, or gets; statements */
     const uint32_t *action_tables; /* parallel: index into tables */
     size_t action_count;
@@ -300,6 +322,9 @@ cc_bytes cc_table_name_of(cc_bytes name_or_arn);
  * needed: one cc_tables per account and region. Safe from any thread, no GIL. */
 CC_MUST_CHECK cc_status cc_table_call_json(cc_tables *tables, cc_verb verb, cc_bytes body, cc_arena *arena,
                                            cc_buffer *reply_out, int *http_status_out);
+/* The same for a part of a transaction. */
+CC_MUST_CHECK cc_status cc_table_call_part(cc_tables *tables, cc_verb verb, cc_bytes body, cc_part *part,
+                                           cc_arena *arena, cc_buffer *reply_out, int *http_status_out);
 CC_MUST_CHECK cc_status cc_request_from_json(cc_verb verb, cc_bytes body, cc_arena *arena,
                                              cc_request *request_out, cc_error *error);
 CC_MUST_CHECK cc_status cc_reply_to_json(const cc_request *request, const cc_reply *reply, cc_buffer *out);

@@ -326,7 +326,8 @@ cc_status cc_table_execute(cc_tables *tables, const cc_request *request, bool lo
             cc_store_lock(tables->store);
         status = check_reads(&call, run_verb(&call));
         if (CC_UNLIKELY(tables->owing != NULL))
-            cc_throttle_settle(tables, status == CC_OK);
+            cc_throttle_settle(tables, status == CC_OK &&
+                                           (request->part == NULL || request->part->mode >= CC_PART_DO));
         if (CC_UNLIKELY(request->metrics) && status == CC_OK)
             status = check_reads(&call, cc_call_collections(&call));
         if (!locked)

@@ -27,7 +27,7 @@ void cc_digest_add(cc_digest *digest, cc_bytes bytes) {
 /* Of what the actions do. Items and values are canonical; names are a set. */
 cc_digest cc_token_digest(const cc_request *request) {
     cc_digest d = cc_digest_begin();
-    if (request->token.data == NULL)
+    if (request->token.data == NULL && request->part == NULL)
         return d;
     for (size_t i = 0; i < request->action_count; i++) {
         const cc_request *action = &request->actions[i];
@@ -109,15 +109,15 @@ static cc_status remember(cc_call *call, cc_space *space, uint64_t end, const cc
     return CC_OK;
 }
 
-cc_status cc_token_check(cc_call *call, const cc_digest *digest, bool *repeated_out, cc_change *changes,
-                         size_t *count) {
+cc_status cc_token_check(cc_call *call, const cc_digest *digest, bool decided, bool *repeated_out,
+                         cc_change *changes, size_t *count) {
     cc_space *space = NULL;
     cc_bytes known;
     uint64_t now = cc_store_now_ms(call->tables->store);
     CC_TRY(find_space(call, &space));
     *repeated_out = false;
-    if (cc_space_get(space, token_key(call->request->token), &known) && known.size == 8 + HASH_SIZE &&
-        get_u64(known.data) > now) {
+    if (!decided && cc_space_get(space, token_key(call->request->token), &known) &&
+        known.size == 8 + HASH_SIZE && get_u64(known.data) > now) {
         if (memcmp(known.data + 8, digest, HASH_SIZE) != 0)
             return cc_fail_aws(call->error, CC_ERR_CONDITION, "IdempotentParameterMismatchException",
                                "The request uses the same client token as a previous, but non-identical "

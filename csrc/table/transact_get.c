@@ -4,14 +4,18 @@
 enum { TRANSACTION_BYTES = 4 << 20 };
 
 cc_status cc_verb_transact_get(cc_call *call) {
+    cc_digest digest = {0, 0};
     CC_TRY(cc_transact_find(call));
+    if (cc_transact_forms(call->request, &digest))
+        return CC_OK;
     return cc_transact_read(call);
 }
 
 cc_status cc_transact_read(cc_call *call) {
     const cc_request *request = call->request;
     cc_reply *reply = call->reply;
-    size_t bytes = 0;
+    cc_part *part = request->part;
+    size_t bytes = part == NULL ? 0 : part->bytes;
     reply->items = cc_arena_alloc(call->arena, request->action_count * sizeof *reply->items);
     if (reply->items == NULL)
         return cc_no_memory(call->error);
@@ -36,6 +40,8 @@ cc_status cc_transact_read(cc_call *call) {
         reply->items[i] = action->reply.items[0];
     }
     reply->item_count = request->action_count;
+    if (CC_UNLIKELY(part != NULL))
+        part->bytes = bytes;
     if (bytes <= TRANSACTION_BYTES)
         return CC_OK;
     return CC_INVALID(call->error,

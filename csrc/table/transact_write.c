@@ -46,7 +46,8 @@ static void charge_repetition(cc_call *call) {
 }
 
 static cc_status check_size(cc_call *call) {
-    size_t bytes = 0;
+    cc_part *part = call->request->part;
+    size_t bytes = part == NULL ? 0 : part->bytes;
     for (size_t i = 0; i < call->request->action_count; i++) {
         const cc_transact_action *action = &call->actions[i];
         cc_bytes old;
@@ -55,6 +56,8 @@ static cc_status check_size(cc_call *call) {
         size_t after = puts ? cc_item_size(action->change.value) : 0;
         bytes += before > after ? before : after;
     }
+    if (CC_UNLIKELY(part != NULL))
+        part->bytes = bytes;
     if (bytes <= TRANSACTION_BYTES)
         return CC_OK;
     return CC_INVALID(call->error,
@@ -64,18 +67,23 @@ static cc_status check_size(cc_call *call) {
 cc_status cc_verb_transact_write(cc_call *call) {
     cc_digest digest = cc_token_digest(call->request);
     CC_TRY(cc_transact_find(call));
+    if (cc_transact_forms(call->request, &digest))
+        return CC_OK;
     return cc_transact_write(call, &digest);
 }
 
 cc_status cc_transact_write(cc_call *call, const cc_digest *digest) {
     const cc_request *request = call->request;
+    cc_part *part = request->part;
     size_t count = 0;
     cc_change *changes = cc_arena_alloc(call->arena,
                                         (request->action_count + CC_TOKEN_CHANGES_MAX) * sizeof *changes);
     if (changes == NULL)
         return cc_no_memory(call->error);
     if (request->token.data != NULL) {
-        CC_TRY(cc_token_check(call, digest, &call->reply->repeated, changes, &count));
+        const cc_digest *whole = part == NULL ? digest : &part->digest;
+        bool decided = part != NULL && part->mode == CC_PART_FINISH;
+        CC_TRY(cc_token_check(call, whole, decided, &call->reply->repeated, changes, &count));
         if (call->reply->repeated) {
             charge_repetition(call);
             return CC_OK;
@@ -86,6 +94,8 @@ cc_status cc_transact_write(cc_call *call, const cc_digest *digest) {
             call->actions[i].status = run_action(&call->actions[i].call);
     CC_TRY(cc_transact_verdict(call));
     CC_TRY(check_size(call));
+    if (CC_UNLIKELY(part != NULL && part->mode == CC_PART_TRY))
+        return CC_OK;
     for (size_t i = 0; i < request->action_count; i++) {
         cc_transact_action *action = &call->actions[i];
         CC_TRY(cc_consumed_add(&action->call, &call->reply->table_consumed[request->action_tables[i]],

@@ -152,12 +152,112 @@ TEST(a_full_log_writes_nothing) {
     CHECK_OK(cc_tables_close(tables, NULL));
 }
 
+/* ---- parts ---- */
+
+static const char *call_part(cc_part *part, const char *operation, const char *body) {
+    cc_verb verb = cc_verb_from_name(cc_bytes_text(operation));
+    cc_buffer_clear(&reply);
+    cc_arena_reset(&arena);
+    CHECK_OK(cc_table_call_part(tables, verb, cc_bytes_text(body), part, &arena, &reply, &http));
+    CHECK_OK(cc_buffer_append_byte(&reply, 0));
+    return (const char *)reply.data;
+}
+
+/* Adds one to the item `p` of the first table, where it has no attribute `held`. */
+static const char *add_part(cc_part *part, const char *p) {
+    char body[512];
+    snprintf(body, sizeof body,
+             "{\"TransactItems\":[{\"Update\":{\"TableName\":\"one\",\"Key\":{\"p\":{\"S\":\"%s\"}},"
+             "\"UpdateExpression\":\"ADD n :i\",\"ConditionExpression\":\"attribute_not_exists(held)\","
+             "\"ExpressionAttributeValues\":{\":i\":{\"N\":\"1\"}}}}]}",
+             p);
+    return call_part(part, "TransactWriteItems", body);
+}
+
+TEST(a_part_is_tried_and_then_done) {
+    now_ms = 1000;
+    open_tables(NULL, 0);
+    create();
+    cc_part part = {.mode = CC_PART_TRY, .token = cc_bytes_text("t"), .digest = {1, 2}};
+    CHECK(strcmp(add_part(&part, "a"), "{}") == 0);
+    CHECK_EQ(value_of("one", "a"), 0);
+    CHECK_EQ(token_entries(), 0);
+    CHECK(part.bytes > 0 && part.bytes < 20 && !part.repeated);
+    part.mode = CC_PART_FINISH;
+    CHECK(strcmp(add_part(&part, "a"), "{}") == 0);
+    CHECK_EQ(value_of("one", "a"), 1);
+    CHECK_EQ(token_entries(), 2);
+    const cc_part_mode modes[] = {CC_PART_TRY, CC_PART_DO};
+    for (size_t i = 0; i < 2; i++) {
+        part = (cc_part){.mode = modes[i], .token = cc_bytes_text("t"), .digest = {1, 2}};
+        CHECK(strcmp(add_part(&part, "a"), "{}") == 0 && part.repeated);
+        part = (cc_part){.mode = modes[i], .token = cc_bytes_text("t"), .digest = {1, 3}};
+        CHECK(strstr(add_part(&part, "a"), "#IdempotentParameterMismatchException") != NULL);
+        CHECK(!part.repeated);
+    }
+    CHECK_EQ(value_of("one", "a"), 1);
+    part = (cc_part){.mode = CC_PART_FINISH, .token = cc_bytes_text("t"), .digest = {1, 3}};
+    CHECK(strcmp(add_part(&part, "a"), "{}") == 0); /* agreed to: nothing stops it */
+    CHECK_EQ(value_of("one", "a"), 2);
+    CHECK_OK(cc_tables_close(tables, NULL));
+}
+
+TEST(a_part_is_refused_as_the_whole_is) {
+    now_ms = 1000;
+    open_tables(NULL, 0);
+    create();
+    cc_part part = {.mode = CC_PART_TRY};
+    (void)call("PutItem", "{\"TableName\":\"one\",\"Item\":{\"p\":{\"S\":\"a\"},\"held\":{\"S\":\"x\"}}}");
+    CHECK(strstr(add_part(&part, "a"), "ConditionalCheckFailed") != NULL && http == 400);
+    part = (cc_part){.mode = CC_PART_DO};
+    CHECK(strstr(add_part(&part, "a"), "ConditionalCheckFailed") != NULL && http == 400);
+    part = (cc_part){.mode = CC_PART_DO, .bytes = 4 << 20};
+    CHECK(strstr(add_part(&part, "b"), "exceeds the limit of 4 MB") != NULL);
+    part = (cc_part){.mode = CC_PART_DO, .bytes = (4 << 20) - 30};
+    CHECK(strcmp(add_part(&part, "b"), "{}") == 0);
+    CHECK_EQ(value_of("one", "b"), 1);
+    CHECK_OK(cc_tables_close(tables, NULL));
+}
+
+/* What a whole transaction is refused for without a look at its items, and what its token stands for. */
+TEST(the_form_of_a_whole_transaction) {
+    static const char *const one =
+        "{\"TransactItems\":[{\"Delete\":{\"TableName\":\"one\",\"Key\":{\"p\":{\"S\":\"a\"}}}}]}";
+    static const char *const more =
+        "{\"TransactItems\":[{\"Delete\":{\"TableName\":\"one\",\"Key\":{\"p\":{\"S\":\"b\"}}}}],"
+        "\"ReturnItemCollectionMetrics\":\"SIZE\"}";
+    static const char *const twice =
+        "{\"TransactItems\":[{\"Delete\":{\"TableName\":\"one\",\"Key\":{\"p\":{\"S\":\"a\"}}}},"
+        "{\"Delete\":{\"TableName\":\"one\",\"Key\":{\"p\":{\"S\":\"a\"}}}}]}";
+    now_ms = 1000;
+    open_tables(NULL, 0);
+    create();
+    (void)call("PutItem", "{\"TableName\":\"one\",\"Item\":{\"p\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"}}}");
+    cc_part first = {.mode = CC_PART_FORM}, second = {.mode = CC_PART_FORM}, other = {.mode = CC_PART_FORM};
+    CHECK(strcmp(call_part(&first, "TransactWriteItems", one), "{}") == 0);
+    CHECK(strcmp(call_part(&second, "TransactWriteItems", one), "{}") == 0);
+    CHECK(strcmp(call_part(&other, "TransactWriteItems", more), "{}") == 0);
+    CHECK(first.digest.a == second.digest.a && first.digest.b == second.digest.b);
+    CHECK(first.digest.a != other.digest.a && first.digest.b != other.digest.b);
+    CHECK(strstr(call_part(&first, "TransactWriteItems", twice), "multiple operations on one item") != NULL);
+    CHECK(strstr(call_part(&first, "TransactGetItems", "{\"TransactItems\":[]}"), "ValidationException") !=
+          NULL);
+    CHECK(strcmp(call_part(&first, "ExecuteTransaction",
+                           "{\"TransactStatements\":[{\"Statement\":\"DELETE FROM one WHERE p = 'a'\"}]}"),
+                 "{}") == 0);
+    CHECK_EQ(value_of("one", "a"), 1);
+    CHECK_OK(cc_tables_close(tables, NULL));
+}
+
 int main(void) {
     cc_arena_init(&arena, 0);
     RUN(a_token_ends_after_ten_minutes);
     RUN(old_tokens_are_forgotten);
     RUN(tokens_and_items_come_back);
     RUN(a_full_log_writes_nothing);
+    RUN(a_part_is_tried_and_then_done);
+    RUN(a_part_is_refused_as_the_whole_is);
+    RUN(the_form_of_a_whole_transaction);
     cc_arena_free(&arena);
     cc_buffer_free(&reply);
     return REPORT();

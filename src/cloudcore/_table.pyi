@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from os import PathLike
-from typing import Any, final
+from typing import Any, Literal, final
 
 from typing_extensions import Buffer, disjoint_base
 
@@ -274,6 +274,23 @@ def take_feed(tables: Tables, records: bytes) -> None: ...
 def next_space(tables: Tables) -> int: ...
 def skip_spaces(tables: Tables, number: int) -> None: ...
 def call_expiring(tables: Tables, body: bytes) -> tuple[int, bytes]: ...
+def call_part(
+    tables: Tables,
+    mode: Literal["form", "try", "do", "finish"],
+    operation: str,
+    body: bytes,
+    token: str | None = None,
+    digest: tuple[int, int] = (0, 0),
+    size: int = 0,
+) -> tuple[int, bytes, tuple[int, int], int, bool]:
+    """(HTTP status, body, digest, size, repeated) of a transaction's part; refusals are bodies too.
+
+    mode: "form" looks at no item, of the whole transaction: what it is refused for anyway, and its digest;
+    "try": what the part is refused for, nothing is done; "do"; "finish": as "do", of what was tried, and not
+    touched since. token, digest: the whole's ClientRequestToken and what it does; they take the place of what
+    body says. size: bytes of the items in other parts; these included comes back. repeated: an earlier
+    transaction of that token did it.
+    """
 def hold_log(tables: Tables, cursor: bytes, sequence: int) -> None: ...
 def release_log(tables: Tables, cursor: bytes) -> None: ...
 def statement_target(text: str) -> tuple[str, str, str | None]: ...

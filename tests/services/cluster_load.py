@@ -1,7 +1,7 @@
 """Load on the tables of a cluster, and what must hold afterwards: for the tests that end, stop and cut off what runs it.
 
-Workers read strongly, put, compare and set registers, count, insert, and move in transactions over two tables, one thing after
-the other at all nodes, and write down what they did.
+Workers read strongly, put, compare and set registers, count, insert, and move in transactions over two tables and from account
+to account, one thing after the other at all nodes, and write down what they did.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from linearizable import ANY, KEEPS, NEVER, Done, explained
 SEED = int(os.environ.get("CLOUDCORE_CRASH_SEED", "0")) or int(time.time())
 NAMES = ("n0", "n1", "n2")
 REGISTERS = 6
+ACCOUNTS = 8
 TABLES = ("left", "right")
 ATTRIBUTES = [{"AttributeName": "id", "AttributeType": "S"}]
 SCHEMA = [{"AttributeName": "id", "KeyType": "HASH"}]
@@ -41,6 +42,8 @@ class Worker(threading.Thread):
         self.dice = random.Random(f"{SEED}/{at}")
         self.history: dict[str, list[Done]] = defaultdict(list)
         self.inserted: list[str] = []
+        self.paid: list[str] = []
+        self.audits = 0
         self.added = self.perhaps = self.moved = self.perhaps_moved = self.done = 0
         self.wrong: list[str] = []
         self.stop = False
@@ -59,7 +62,7 @@ class Worker(threading.Thread):
             if self.stop:
                 return
             client, register = self.client(turn), f"r{self.dice.randrange(REGISTERS)}"
-            what = self.dice.randrange(10)
+            what = self.dice.randrange(12)
             if what < 3:
                 self.read(client, register, known)
             elif what < 5:
@@ -72,8 +75,12 @@ class Worker(threading.Thread):
                 self.insert(client, turn)
             elif what < 9:
                 self.move(client)
-            else:
+            elif what < 10:
                 self.compare(client)
+            elif what < 11:
+                self.pay(client, turn)
+            else:
+                self.audit(client)
             self.done += 1
 
     def read(self, client: Any, register: str, known: dict[str, int | None]) -> None:
@@ -156,6 +163,39 @@ class Worker(threading.Thread):
             self.wrong.append(f"a transaction was seen in part: {one}, {other}")
 
 
+    def pay(self, client: Any, turn: int) -> None:
+        """From one account to another, with a receipt."""
+        name, by = f"p{self.at}-{turn}", self.dice.randrange(1, 9)
+        source, target = self.dice.sample(range(ACCOUNTS), 2)
+        told = {"source": {"N": str(source)}, "target": {"N": str(target)}, "by": {"N": str(by)}}
+        actions: list[dict[str, Any]] = [
+            {"Update": {"TableName": "left", "Key": key(f"account{account}"), "UpdateExpression": "ADD n :by",
+                        "ExpressionAttributeValues": {":by": {"N": str(amount)}}}}
+            for account, amount in ((source, -by), (target, by))
+        ]  # fmt: skip
+        actions.append({"Put": {"TableName": "left", "Item": {**key(name), **told}, "ConditionExpression": "attribute_not_exists(id)"}})
+        try:
+            client.transact_write_items(TransactItems=actions)
+            self.paid.append(name)
+        except client.exceptions.TransactionCanceledException as refused:
+            if any(reason["Code"] not in ("None", "TransactionConflict") for reason in refused.response["CancellationReasons"]):
+                self.wrong.append(f"{name} was refused: {refused}")
+        except Exception:
+            return
+
+    def audit(self, client: Any) -> None:
+        """No payment is seen in part."""
+        gets = [{"Get": {"TableName": "left", "Key": key(f"account{account}")}} for account in range(ACCOUNTS)]
+        try:
+            found = client.transact_get_items(TransactItems=gets)["Responses"]
+        except Exception:
+            return
+        total = sum(int(each["Item"]["n"]["N"]) for each in found if "Item" in each)
+        if total:
+            self.wrong.append(f"{total} in all accounts")
+        self.audits += 1
+
+
 def _value(item: dict[str, Any] | None) -> int | None:
     return int(item["v"]["N"]) if item else None
 
@@ -189,7 +229,8 @@ def ended(workers: list[Worker]) -> None:
 
 def enough(workers: list[Worker]) -> bool:
     read = sum(len(history) for worker in workers for history in list(worker.history.values()))
-    return read > 300 and sum(len(worker.inserted) for worker in workers) > 60
+    done = [sum(each) for each in zip(*((len(w.inserted), len(w.paid), w.audits) for w in workers), strict=True)]
+    return read > 300 and min(done) > 20 and done[0] > 60
 
 
 def leader(servers: Servers) -> str:
@@ -270,14 +311,39 @@ def check(nodes: Nodes, workers: list[Worker]) -> None:
         most = sure + sum(getattr(worker, perhaps) for worker in workers)
         print(f"{table}.{name}: {sure} acknowledged, {found} found, {most} asked for")
         assert sure <= found <= most, f"seed {SEED}"
+    _check_payments(clients, workers)
     contents = [_scanned(clients[0], table, True) for table in TABLES]
     inserted = {name for worker in workers for name in worker.inserted}
     assert inserted <= contents[1].keys(), f"lost {sorted(inserted - contents[1].keys())}; seed {SEED}"
     for name, client in zip(NAMES, clients, strict=True):
         until(f"the replica of {name} is the same",
-              lambda client=client: [_scanned(client, table, False) for table in TABLES] == contents)  # fmt: skip
+              lambda client=client: all(_scanned(client, table, False) == _scanned(clients[0], table, True) for table in TABLES))  # fmt: skip
     print(f"{checked} operations of registers explained, {len(inserted)} inserts found, 3 replicas alike")
     assert checked > 200 and len(inserted) > 50
+
+
+def _check_payments(clients: list[Any], workers: list[Worker]) -> None:
+    """Whoever was told so has paid, once and in whole; nothing is locked any more."""
+    paid = {name for worker in workers for name in worker.paid}
+    receipts: dict[str, Any] = {}
+
+    def settled() -> bool:
+        """What nobody waited for any more may still be on its way, and nothing stays half done."""
+        left = _scanned(clients[0], "left", True)
+        receipts.update({name: item for name, item in left.items() if "by" in item})
+        balance = [0] * ACCOUNTS
+        for item in receipts.values():
+            balance[int(item["source"]["N"])] -= int(item["by"]["N"])
+            balance[int(item["target"]["N"])] += int(item["by"]["N"])
+        return [int(left.get(f"account{each}", {"n": {"N": "0"}})["n"]["N"]) for each in range(ACCOUNTS)] == balance
+
+    until(f"all accounts are what their receipts say (seed {SEED})", settled)
+    assert paid <= receipts.keys(), f"lost {sorted(paid - receipts.keys())}; seed {SEED}"
+    for account in range(ACCOUNTS):
+        clients[account % len(clients)].update_item(
+            TableName="left", Key=key(f"account{account}"), UpdateExpression="ADD n :none",
+            ExpressionAttributeValues={":none": {"N": "0"}})  # fmt: skip
+    print(f"{len(paid)} payments acknowledged, {len(receipts)} done, {sum(worker.audits for worker in workers)} times seen whole")
 
 
 def _scanned(client: Any, table: str, consistent: bool) -> dict[str, Any]:

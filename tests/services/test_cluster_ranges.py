@@ -15,7 +15,6 @@ from cluster_support import Servers, until
 
 import cloudcore
 from cloudcore._table import Tables
-from cloudcore.errors import ApiError
 from cloudcore.objects import LocalObjects
 
 COUNT = 300
@@ -174,23 +173,6 @@ def test_writes_go_where_their_keys_are(pair: Any) -> None:
     assert a.execute_statement(Statement="DELETE FROM items WHERE id = 'late' AND n = 0 RETURNING ALL OLD *")["Items"]
 
 
-def test_transactions_within_a_range_and_over_several(pair: Any) -> None:
-    a, b = (cloud.client("dynamodb") for cloud in pair)
-
-    def puts(*numbers: int) -> list[dict[str, Any]]:
-        return [{"Put": {"TableName": "items", "Item": _item(number)}} for number in numbers]
-
-    a.transact_write_items(TransactItems=puts(0, 1), ClientRequestToken="one")  # two items of one partition
-    b.transact_write_items(TransactItems=puts(0, 1), ClientRequestToken="one")
-    gets = [{"Get": {"TableName": "items", "Key": _key(number)}} for number in range(20)]
-    assert len(b.transact_get_items(TransactItems=gets[:2])["Responses"]) == 2
-    for refused in (
-        lambda: a.transact_write_items(TransactItems=puts(*range(20))),
-        lambda: a.transact_get_items(TransactItems=gets),
-    ):
-        assert "UnsupportedOperationException" in (told := _error(refused)) and "several ranges of keys" in told
-
-
 def test_the_control_plane_reaches_every_range(pair: Any) -> None:
     a, b = (cloud.client("dynamodb") for cloud in pair)
     ids = [{"AttributeName": "id", "AttributeType": "S"}]
@@ -226,9 +208,10 @@ def test_native_values(pair: Any) -> None:
     assert other.scan(consistent=True).count() == 200 and other.get("17", consistent=True) == {"id": "17", "n": 17}
     assert table.get("17") == {"id": "17", "n": 17}
     assert len([row for row in other.get_many([(f"{n}",) for n in range(50)], consistent=True) if row]) == 50
-    with pytest.raises(ApiError, match="several ranges"), a.transaction() as together:
+    with a.transaction() as together:
         for number in range(20):
             together.delete(table, f"{number}")
+    assert other.scan(consistent=True).count() == 180
 
 
 def test_a_new_node_begins_with_the_checkpoints_of_all_ranges(pair: Any, server: Servers, store: LocalObjects) -> None:

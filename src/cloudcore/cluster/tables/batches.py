@@ -57,7 +57,7 @@ def scattered(
             done += 1
             answer = json.loads(raw)
             _merge(left, answer.pop(MEMBERS[operation], {}))
-            _gather(merged, answer)
+            gather(merged, answer)
     if failed is not None and not done:
         return failed
     return 200, json.dumps({**merged, MEMBERS[operation]: left}).encode()
@@ -127,7 +127,8 @@ def _merge(into: dict[str, Any], tables: dict[str, Any]) -> None:
             into[table] = {**told, "Keys": into[table]["Keys"] + told["Keys"]}
 
 
-def _gather(into: dict[str, Any], answer: dict[str, Any]) -> None:
+def gather(into: dict[str, Any], answer: dict[str, Any]) -> None:
+    """What the answer of one range says beside what it did not do."""
     for name, value in answer.items():
         if name in ("Responses", "ItemCollectionMetrics"):
             found = into.setdefault(name, {})

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.layout import ALL, LEASE_S, VERSION, first_of
 from cloudcore.cluster.link import Link, Lost, end, is_transient
-from cloudcore.cluster.tables import expiring, splitting
+from cloudcore.cluster.tables import expiring, recovering, splitting
 from cloudcore.cluster.tables.acting import Acting, Means
 from cloudcore.cluster.tables.checkpoint import Keeper
 from cloudcore.cluster.tables.entry import PRIMITIVE, WRITE, Batch, Entry, Joiner
@@ -40,6 +40,7 @@ from cloudcore.cluster.tables.pending import (
     unknown,
 )
 from cloudcore.cluster.tables.replica import Answer, Replica
+from cloudcore.cluster.tables.transacting import BUSY, TOGETHER
 from cloudcore.cluster.tables.versions import Foreign, Versions
 from cloudcore.dynamodb.errors import error_body
 from cloudcore.errors import ApiError, ClosedError, FullError, StaleError
@@ -54,6 +55,7 @@ _BATCH_BYTES = 768 << 10
 _READ = 64
 _LOOK_S = 0.25
 _TEND_S = 1.0
+_DRAIN_S = 25.0
 _TURN_S = 0.3  # between those who might lead
 _BEGUN_S = 0.2
 _CONTROL_KEPT = 256
@@ -132,6 +134,8 @@ class Range:
         self.on_split: Callable[[Range, splitting.Taken], None] | None = None
         self.publish: Callable[[Range], Awaitable[None]] | None = None
         self.beside: Callable[[], list[Tables]] = list
+        self.owner: Callable[[int], Range] = lambda _: self
+        """Which range has a hash, as far as this node knows."""
         self.left = False
         self._splitting = False  # one was sent, and is not applied here
         self._heir = ""  # the node that is to lead from now on
@@ -148,6 +152,7 @@ class Range:
             lambda: self.replica if self.leading else None, self._clock.now, self.pending.submit
         )
         self._keep(asyncio.create_task(sweeping))
+        self._keep(asyncio.create_task(recovering.run(self)))
 
     async def stop(self) -> None:
         """Leave: another node may lead at once."""
@@ -187,6 +192,10 @@ class Range:
 
     # -- from any thread -----------------------------------------------------------------------------
 
+    def now_ms(self) -> int:
+        """By this node's clock."""
+        return self._clock.now_ms()
+
     def whole(self) -> Replica | None:
         """The replica, if it is as far as the log was when it began."""
         replica = self.replica  # first: one that is made anew is not ready before it is whole
@@ -203,7 +212,7 @@ class Range:
         if not term or replica is None or self._splitting:
             return None
         operation, _, believed = operation.partition("@")
-        last = replica.last
+        last, turn = replica.last, replica.transactions.turn
         answer = replica.tables.call_json(operation, body)
         # The lease is looked at behind the read: it held, so nobody else wrote before. But once a split is
         # sent, another node may have come past it, and lead what went.
@@ -211,7 +220,10 @@ class Range:
             return None
         if replica.partial or believed:
             had = last == replica.last and splitting.covered(replica, operation, body, believed)
-            return answer if had else (splitting.MOVED, b"")
+            if not had:
+                return splitting.MOVED, b""
+            if operation in TOGETHER and replica.partial:
+                return replica.transactions.passed(replica, operation, body, turn) or answer
         return answer
 
     def order(self, operation: str, arguments: dict[str, Any]) -> Answer:
@@ -219,7 +231,14 @@ class Range:
         term = self._acting.term
         if not term:
             return _failed("only the leader changes tables")
-        answer = self.pending.submit(PRIMITIVE, operation, json.dumps(arguments).encode(), term).result()
+        until = time.monotonic() + _DRAIN_S
+        while True:
+            answer = self.pending.submit(PRIMITIVE, operation, json.dumps(arguments).encode(), term).result()
+            if answer[0] != BUSY:
+                break
+            if time.monotonic() > until:
+                return _failed("transactions over several ranges are under way")
+            time.sleep(_LOOK_S / 5)
         return answer if answer[0] < 500 else _failed(json.loads(answer[1])["message"])
 
     def _put(self, body: bytes) -> Answer:

@@ -90,7 +90,7 @@ class Ranges:
 
     def _new(self, range_: str, seed: int) -> Range:
         made = self.all[range_] = self._make(range_, seed)
-        made.on_split = self._splits
+        made.on_split, made.owner = self._splits, self.owner
         self.order = sorted(self.all.values(), key=lambda each: each.first)
         return made
 
@@ -127,14 +127,15 @@ class Ranges:
                 above = taken.first - 1
                 await asyncio.to_thread(splitting.prune_above, replica, above, lambda: not range_.left)
                 set_bounds(replica.tables, 0, splitting.LAST)
-            while child.checkpoints.newest is None:  # until then who begins needs the log of the range it was
-                await asyncio.sleep(_AGAIN_S)
-            replica.settling -= 1
         except Exception:
             if range_.replica is replica and not range_.left:
                 logger.exception("the split at %s is not done here", taken.range)
+            child.start()  # it may begin with a checkpoint
         finally:
             taken.close()
+        while child.checkpoints.newest is None:  # until then who begins needs the log of the range it was
+            await asyncio.sleep(_AGAIN_S)
+        replica.settling -= 1
 
     async def _derive(self, child: Range, range_: Range, taken: splitting.Taken) -> None:
         """Begin the new range here with what this node has of it."""

@@ -22,6 +22,7 @@ from cloudcore.cluster.tables.archives import LeaderRecovery
 from cloudcore.cluster.tables.entry import EXPIRE, PRIMITIVE, Batch, Entry
 from cloudcore.cluster.tables.images import StoredImages
 from cloudcore.cluster.tables.ordered import CatalogueSpool, OrderedFilling
+from cloudcore.cluster.tables.transacting import Transactions
 from cloudcore.dynamodb import DynamoDB
 from cloudcore.dynamodb.expiry import Sweeper
 from cloudcore.dynamodb.recovery.backups import KIND as BACKUP
@@ -160,6 +161,7 @@ class Replica:
         Tables.create(tables, TOKENS, _TOKENS)  # as a table, a checkpoint can read it and fill it
         self.after = self.catalogue = self.first = 0
         self.last = self.shown_last = splitting.LAST
+        self.transactions = Transactions()
         self.settling = 0  # splits of which something is left to do here
         self.on_split: Callable[[splitting.Taken], None] | None = None
         registry.replace(self.service, tables)
@@ -175,13 +177,15 @@ class Replica:
 
     def part(self) -> dict[str, Any]:
         """What a checkpoint says of the range."""
-        return {"first": self.first, "last": self.last, "catalogue": self.catalogue}
+        told = {"first": self.first, "last": self.last, "catalogue": self.catalogue}
+        return {**told, "transactions": self.transactions.dump()} if self.partial else told
 
     def is_part(self, told: dict[str, Any]) -> None:
         """It was filled from a checkpoint that says so."""
         self.first, self.last = told.get("first", 0), told.get("last", splitting.LAST)
         self.shown_last = self.last
         self.catalogue = told.get("catalogue", told["sequence"])
+        self.transactions.load(told.get("transactions", {}))
 
     def apply(self, batch: Batch, sequence: int, answered: Callable[[Entry, Answer], None]) -> None:
         """Execute a batch whose last message is `sequence`; answered() gets what became of each entry. Raises
@@ -189,6 +193,7 @@ class Replica:
         if batch.after != self.after:
             raise ValueError(f"the batch behind {batch.after} came behind {self.after}")
         set_time(self.tables, batch.time_ms)
+        self.transactions.now_ms = batch.time_ms
         for entry in batch.entries:
             try:
                 answer = self._executed(entry)
@@ -203,6 +208,8 @@ class Replica:
         self.after = sequence
 
     def _executed(self, entry: Entry) -> Answer:
+        if self.partial and (done := self._transacted(entry)) is not None:
+            return done
         if (done := splitting.step(self, entry)) is not None:
             return done
         bounded = self.partial and entry.kind != PRIMITIVE
@@ -213,6 +220,12 @@ class Replica:
         if entry.kind == EXPIRE:
             return call_expiring(self.tables, entry.body)
         return self.tables.call_json(entry.operation, entry.body)
+
+    def _transacted(self, entry: Entry) -> Answer | None:
+        """What an entry gives because of transactions over several ranges; None: it does not meet them."""
+        found = self.transactions
+        done = found.step(self, entry)
+        return found.hinder(self, entry) if done is None and found.locks else done
 
     def _step(self, operation: str, arguments: dict[str, Any]) -> Answer:
         """Do what the control plane ordered."""

@@ -1,36 +1,41 @@
 """Router: requests to tables whose keys lie in several ranges, and answers put together from theirs.
 
     one range has all keys    it is asked
+    transactions              all ranges, in two steps (transactions.py)
     batches                   each range for its part; what one leaves, or does not answer, stays unprocessed
     a walk through a table    range after range: in the order in which a table is walked
     a global index            all ranges (merging.py)
     anything else             refused
 
 What a node knows of the ranges may be old: a range says MOVED for what it has no longer, and nothing of that
-request was done; then it is looked at again.
+request was done; then it is looked at again. BUSY is what a transaction has locked.
 Thread rule: any thread but the loop's.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Callable
 from typing import Any
 
 from cloudcore._table import route
 from cloudcore.cluster.absent import CODE
-from cloudcore.cluster.tables import batches, merging
+from cloudcore.cluster.tables import batches, merging, transactions
 from cloudcore.cluster.tables.kinds import LOCAL
 from cloudcore.cluster.tables.pending import READ, Answer, unknown, waited
 from cloudcore.cluster.tables.range import Range
 from cloudcore.cluster.tables.ranges import Ranges
 from cloudcore.cluster.tables.splitting import LAST, MOVED, Moved
+from cloudcore.cluster.tables.transacting import BUSY, Busy
 from cloudcore.dynamodb.errors import error_body
 from cloudcore.errors import ApiError
 
 _DEADLINE_S = 25.0
 _PAUSE_S = 0.02
+_CONFLICT_S = 5.0
+"""How long who meets a lock of a transaction tries again."""
 _SMALL = 64 << 10  # a page of less goes on in the next range
 
 
@@ -43,7 +48,7 @@ class Router:
     def answer(self, kind: str, operation: str, body: bytes) -> Answer:
         """(HTTP status, JSON) of an item operation. `kind`: LOCAL, READ or WRITE."""
         until = time.monotonic() + _DEADLINE_S
-        pause = _PAUSE_S
+        pause, patience = _PAUSE_S, 0.0
         while True:
             version = self.ranges.version
             try:
@@ -51,13 +56,19 @@ class Router:
                 # A replica that gave keys away while it was read may have shown less than it had.
                 if kind != LOCAL or (version % 2 == 0 and version == self.ranges.version):
                     return answer
+            except Busy as error:
+                pause = min(pause, _PAUSE_S)  # nobody holds one for long
+                patience = patience or time.monotonic() + _CONFLICT_S
+                replica = self.ranges.root.whole()
+                if time.monotonic() > patience and replica is not None:
+                    return transactions.conflict(replica, operation, body, error.hashes)
             except Moved:
                 pass
             except ApiError as error:
                 return error.status, error_body(error)
             if time.monotonic() > until:
                 return unknown("the range of these keys does not answer; nothing was done")
-            time.sleep(pause)
+            time.sleep(pause * random.uniform(0.5, 1))  # who met once shall not meet again
             pause = min(2 * pause, 0.2)
 
     def _answer(self, kind: str, operation: str, body: bytes) -> Answer:
@@ -69,7 +80,10 @@ class Router:
             return self._walk(kind, operation, body, start)
         if where == "index":
             return self._index(kind, operation, body)
-        if len({self.ranges.owner(each).range for each in hashes}) < 2:
+        owners = {self.ranges.owner(each).range for each in hashes}
+        if operation in transactions.MEMBERS and len(owners) != 1:
+            return transactions.attempted(self, kind, operation, body, replica)
+        if len(owners) < 2:
             at = hashes[0] if hashes else 0  # what is refused anyway, any range refuses
             return self.ask(kind, self.ranges.owner(at), operation, body, at)
         if operation in batches.MEMBERS:
@@ -162,6 +176,8 @@ class Router:
 def _known(answer: Answer) -> Answer:
     if answer[0] == MOVED:
         raise Moved
+    if answer[0] == BUSY:
+        raise Busy(json.loads(answer[1]))
     return answer
 
 

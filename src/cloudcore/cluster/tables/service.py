@@ -17,6 +17,7 @@ from cloudcore.cluster.tables.router import Router
 from cloudcore.cluster.tables.shaped import ClusterTable, ClusterTables
 from cloudcore.cluster.tables.splitting import MOVED
 from cloudcore.cluster.tables.streams import ClusterStreams
+from cloudcore.cluster.tables.transacting import BUSY
 from cloudcore.dynamodb.errors import error_body
 from cloudcore.dynamodb.operations import CONTROL, ITEM
 from cloudcore.errors import ApiError, ClosedError
@@ -74,7 +75,7 @@ class ClusterDynamoDB:
         if router.ranges.split and kind not in (DESCRIBE, CHANGE):
             return router.answer(kind, operation, body)
         answer = self._of_one(found, kind, operation, body)
-        return answer if answer[0] != MOVED else router.answer(kind, operation, body)
+        return answer if answer[0] not in (MOVED, BUSY) else router.answer(kind, operation, body)
 
     def manage(self, operation: str, body: bytes) -> Answer:
         """What an operator asks of the leader of a range: "#split/RANGE", "#move/RANGE" (range.py)."""

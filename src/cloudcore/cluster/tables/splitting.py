@@ -159,11 +159,16 @@ class Taken:
 
         self.first, self.last, self.range = first, last, range_from(first)
         self.catalogue = replica.catalogue
+        self.decisions = replica.transactions.decisions()
         self._tables: list[tuple[str, bytes, Snapshot]] = []
-        for name in (TOKENS, *replica.tables.names()):
-            described = replica.tables.describe(name)
-            assert described is not None
-            self._tables.append((name, described[0], Snapshot(replica.tables, name)))
+        try:
+            for name in (TOKENS, *replica.tables.names()):
+                described = replica.tables.describe(name)
+                assert described is not None
+                self._tables.append((name, described[0], Snapshot(replica.tables, name)))
+        except BaseException:
+            self.close()
+            raise
 
     def derive(self, replica: Replica) -> None:
         """Fill an empty replica with it; on a thread."""
@@ -182,6 +187,7 @@ class Taken:
             self.close()
         replica.first, replica.last, replica.shown_last = self.first, self.last, self.last
         replica.catalogue = self.catalogue
+        replica.transactions.load(self.decisions)
 
     def close(self) -> None:
         """Give back what was kept. Idempotent."""
