@@ -201,7 +201,8 @@ def test_new_code_and_settings_reach_the_next_call(functions: Any) -> None:
         functions.update_function_configuration, FunctionName="fn", RevisionId="old", Timeout=9
     )
     assert (code, status) == ("PreconditionFailedException", 412)
-    assert functions.get_function_configuration(FunctionName="fn")["Timeout"] == 3
+    assert functions.get_function_configuration(FunctionName="fn")["Timeout"] == 30
+    assert create(functions, "plain", Timeout=None)["Timeout"] == 3
 
 
 def test_lists_in_pages(functions: Any) -> None:

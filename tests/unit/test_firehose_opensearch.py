@@ -102,7 +102,7 @@ def test_items_are_sorted_into_taken_refused_and_later(world: World, tmp_path: A
 )  # fmt: skip
 def test_a_fault_is_tried_again_and_told_when_it_stays(world: World, tmp_path: Any, fault: Any, code: str) -> None:
     with running(BulkReceiver()) as receiver:
-        stream = to(world, tmp_path, receiver, {"timeout_seconds": 0.5}, RetryOptions={"DurationInSeconds": 2})
+        stream = to(world, tmp_path, receiver, {"timeout_seconds": 1.0 if fault == "hang" else 60.0}, RetryOptions={"DurationInSeconds": 2})
         receiver.script = [fault]
         stream.put(b'{"n":1}')
         world.turn(stream, 301)

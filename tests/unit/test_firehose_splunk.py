@@ -25,7 +25,7 @@ def to(world: World, tmp_path: Any, receiver: HecReceiver, ours: Any = None, **m
         tmp_path, "Splunk",
         {"HECEndpoint": "https://splunk:8088", "HECEndpointType": "Raw" if receiver.raw else "Event",
          "HECToken": "t-1", **members},
-        reach={"https://splunk:8088": receiver.url}, **{"poll_seconds": 0.01, "timeout_seconds": 5, **(ours or {})},
+        reach={"https://splunk:8088": receiver.url}, **{"poll_seconds": 0.01, "timeout_seconds": 60, **(ours or {})},
     )  # fmt: skip
 
 
