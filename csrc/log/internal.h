@@ -59,9 +59,6 @@ typedef struct {
 } cc_record_header;
 _Static_assert(sizeof(cc_record_header) == RECORD_HEADER, "the record header has no padding");
 
-/* Far beyond use; keeps sums of stored numbers from wrapping, whatever a file claims. */
-#define CC_LOG_SEQUENCE_MAX ((uint64_t)INT64_MAX - 1)
-
 /* Where a batch begins: readers start from the nearest one in front of what they look for. */
 typedef struct {
     uint64_t offset; /* 0: none */

@@ -34,6 +34,8 @@
 #define CC_LOG_BATCH_MAX ((size_t)1 << 20)
 #define CC_LOG_LOST 0xffffffu /* a type: stands for what a repair could not save; readers pass over it */
 #define CC_LOG_ANY UINT64_MAX /* expected_last: append whatever the last sequence is */
+/* Far beyond use; keeps sums of stored numbers from wrapping, whatever a file or a peer claims. */
+#define CC_LOG_SEQUENCE_MAX ((uint64_t)INT64_MAX - 1)
 
 typedef enum {
     CC_DURABILITY_DEFAULT = 0, /* per call: what the log was opened with */

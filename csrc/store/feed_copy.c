@@ -1,6 +1,8 @@
 /* feed_copy.c: see feed_copy.h. */
 #include "store/feed_copy.h"
 
+#include <inttypes.h>
+
 #include "base/little.h"
 #include "store/internal.h"
 
@@ -32,6 +34,8 @@ cc_status cc_feed_copy_begin(cc_store *store, uint64_t last, cc_error *error) {
     CC_TRY(cc_store_check(store, error));
     if (store->log != NULL)
         return cc_fail(error, CC_ERR_ARGUMENT, "the feed of a store with files is its log");
+    if (last > CC_LOG_SEQUENCE_MAX)
+        return cc_fail(error, CC_ERR_CORRUPT, "no feed goes on behind %" PRIu64, last);
     cc_log *log = NULL;
     CC_TRY(cc_feed_open_memory(last, &log, error));
     if (store->feed_log != NULL) {
@@ -42,6 +46,7 @@ cc_status cc_feed_copy_begin(cc_store *store, uint64_t last, cc_error *error) {
         }
     }
     store->feed_log = log;
+    memset(store->feed_newest, 0, sizeof store->feed_newest); /* they went with it */
     return CC_OK;
 }
 
@@ -66,7 +71,7 @@ static cc_status take(cc_store *store, uint64_t sequence, uint64_t time_ms, cc_b
     uint64_t topics = 0;
     cc_log_ticket ticket;
     CC_TRY(topics_of(payload, &topics, error));
-    if (sequence == 0 || time_ms == 0)
+    if (sequence == 0 || sequence > CC_LOG_SEQUENCE_MAX || time_ms == 0)
         return cc_fail(error, CC_ERR_CORRUPT, "a record of a feed has no place or no time");
     if (store->feed_log == NULL || sequence != cc_log_complete(store->feed_log) + 1)
         CC_TRY(cc_feed_copy_begin(store, sequence - 1, error));

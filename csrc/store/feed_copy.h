@@ -15,9 +15,10 @@
 CC_MUST_CHECK cc_status cc_feed_copy_read(cc_log_reader *reader, uint64_t last, size_t size, cc_buffer *out,
                                           size_t *count_out, cc_error *error);
 /* An empty feed whose next record has the sequence behind `last`, in the place of what there was. CC_ERR_ARGUMENT with
- * files, CC_ERR_BUSY while somebody reads. */
+ * files, CC_ERR_BUSY while somebody reads, CC_ERR_CORRUPT for a `last` that no log reaches. */
 CC_MUST_CHECK cc_status cc_feed_copy_begin(cc_store *store, uint64_t last, cc_error *error);
-/* Takes what was read. Where sequences are missing the feed begins anew: what is in front of them is forgotten. */
+/* Takes what was read. Where sequences are missing the feed begins anew: what is in front of them is forgotten.
+ * CC_ERR_CORRUPT for what cannot have been read: those in front of it are in. */
 CC_MUST_CHECK cc_status cc_feed_copy_take(cc_store *store, cc_bytes records, cc_error *error);
 
 /* The number of the next space that is made, and a higher one for it. Lower ones are never given out then. */
