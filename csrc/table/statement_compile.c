@@ -273,7 +273,7 @@ static cc_status parse_and_compile(cc_bytes text, cc_arena *scratch, cc_statemen
     if (tokens == NULL)
         return cc_no_memory(error);
     if (!cc_pq_tokenize(text, tokens, &count))
-        return cc_pq_refuse(error, "");
+        return cc_pq_refuse(error, ""); /* as the service, whose lexer's errors have no words */
     cc_pq_parser parser = {
         .text = text, .tokens = tokens, .count = count, .scratch = scratch, .error = error};
     CC_TRY(cc_pq_parse(&parser, &tree));

@@ -38,6 +38,7 @@ def tab():
         (ALL + "x = {'a' 1}", WRONG + "Expected COLON"),
         (ALL + "x = {'a': 1", WRONG + "Expected RIGHT_CURLY"),
         (ALL + "x = <<1", WRONG + "Expected RIGHT_DOUBLE_ANGLE_BRACKET"),
+        # Nothing follows the colon where no token can be read: so does the service answer.
         (ALL + "p = 'a", WRONG),
         (ALL + 'p = "a', WRONG),
         (ALL + "p = 'a' /* x", WRONG),
