@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+#include "codec/json.h"
+#include "codec/number.h"
+
 static cc_status invalid(cc_error *error, const char *format, cc_bytes name) {
     char text[300];
     snprintf(text, sizeof text, format, (int)cc_utf8_cut(name, 255), (const char *)name.data);
@@ -89,4 +92,32 @@ cc_status cc_key_from_key_item(const cc_key_schema *schema, cc_bytes key_item, c
         return cc_fail_aws(error, CC_ERR_VALIDATION, "ValidationException",
                            "The provided key element does not match the schema");
     return cc_key_from_item(schema, key_item, arena, key_out, error);
+}
+
+static bool part_fits(cc_type type, cc_bytes part, size_t limit) {
+    if (part.size == 0 || part.size > limit)
+        return false;
+    return type == CC_TYPE_N ? cc_number_valid(part) : type != CC_TYPE_S || cc_utf8_valid(part);
+}
+
+bool cc_key_fits(const cc_key_schema *schema, cc_key key) {
+    if (key.partition.size == 0 || key.partition.data[0] != (uint8_t)schema->partition_type ||
+        !part_fits(schema->partition_type, cc_bytes_of(key.partition.data + 1, key.partition.size - 1),
+                   CC_KEY_PARTITION_MAX))
+        return false;
+    if (schema->sort_name.size == 0)
+        return key.sort.size == 0;
+    return part_fits(schema->sort_type, key.sort, CC_KEY_SORT_MAX);
+}
+
+static bool is_value_of(cc_bytes item, cc_bytes name, cc_type type, cc_bytes part) {
+    cc_value value;
+    return cc_item_find(item, name, &value) && value.type == type &&
+           cc_bytes_equal(cc_value_bytes(value), part);
+}
+
+bool cc_key_is_of(const cc_key_schema *schema, cc_key key, cc_bytes item) {
+    cc_bytes partition = cc_bytes_of(key.partition.data + 1, key.partition.size - 1);
+    return is_value_of(item, schema->partition_name, schema->partition_type, partition) &&
+           (schema->sort_name.size == 0 || is_value_of(item, schema->sort_name, schema->sort_type, key.sort));
 }

@@ -31,6 +31,10 @@ CC_MUST_CHECK cc_status cc_key_from_item(const cc_key_schema *schema, cc_bytes i
  * ("The provided key element does not match the schema"). */
 CC_MUST_CHECK cc_status cc_key_from_key_item(const cc_key_schema *schema, cc_bytes key_item, cc_arena *arena,
                                              cc_key *key_out, cc_error *error);
+/* Whether a stored key has the form that cc_key_from_item gives to keys of this schema. */
+bool cc_key_fits(const cc_key_schema *schema, cc_key key);
+/* Whether a key that fits is the one of an item. */
+bool cc_key_is_of(const cc_key_schema *schema, cc_key key, cc_bytes item);
 /* One key value (partition when is_sort false) from an S, N or B value. */
 CC_MUST_CHECK cc_status cc_key_part(cc_type want, bool is_sort, cc_value value, cc_arena *arena,
                                     cc_bytes *part_out, cc_error *error);

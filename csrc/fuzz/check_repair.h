@@ -18,10 +18,10 @@ static inline cc_store_options check_repair_options(fault_fs *disk) {
 static inline bool check_faults(fault_fs *disk, const char *dir, uint64_t *faults_out) {
     cc_store_options options = check_repair_options(disk);
     cc_findings findings = {0};
-    cc_verify_options verify = {.findings = &findings};
+    cc_verify_options asked = {.findings = &findings};
     cc_store_survey survey;
     cc_error error = {0};
-    cc_status status = cc_store_verify(dir, &options, &verify, &survey, &error);
+    cc_status status = cc_store_verify(dir, &options, &asked, &survey, &error);
     CC_ASSERT(status == CC_OK || (status == CC_ERR_FORMAT && error.message[0] != '\0'));
     CC_ASSERT(status != CC_OK || survey.opened == (findings.faults == 0));
     *faults_out = findings.faults;
@@ -32,11 +32,12 @@ static inline bool check_faults(fault_fs *disk, const char *dir, uint64_t *fault
 static inline bool check_repair(fault_fs *disk) {
     cc_store_options options = check_repair_options(disk);
     cc_findings findings = {0};
+    cc_verify_options asked = {.findings = &findings};
     cc_salvage salvage;
     cc_error error = {0};
     uint64_t faults = 0, made_faults = 0;
     bool known = check_faults(disk, "d", &faults);
-    cc_status status = cc_store_salvage("d", "r", &options, &findings, &salvage, &error);
+    cc_status status = cc_store_salvage("d", "r", &options, &asked, &salvage, &error);
     CC_ASSERT(status == CC_OK || (!known && status == CC_ERR_FORMAT));
     if (status != CC_OK)
         return false;

@@ -73,15 +73,11 @@ cdef extern from "store/verify.h" nogil:
                               const cc_verify_options *verify, cc_store_survey *out, cc_error *error)
 
 cdef extern from "table/verify.h" nogil:
-    ctypedef struct cc_arena:
-        pass
     ctypedef struct cc_table_verification:
         cc_findings *findings
         void (*record)(void *context, cc_bytes space, cc_key key, cc_bytes value) noexcept nogil
         void *context
-        cc_arena arena
     cc_verify_options cc_table_verify(cc_table_verification *verification)
-    void cc_arena_free(cc_arena *arena)
     cc_status cc_table_check_entries(cc_bytes description_json, cc_bytes entries, uint64_t *count_out,
                                      const char **wrong_out, cc_error *error)
 
@@ -93,11 +89,12 @@ cdef extern from "store/salvage.h" nogil:
         uint64_t last_sequence
         uint64_t regained
         uint64_t orphans
+        uint64_t left_out
         uint64_t lost_sequences
         uint64_t stray_changes
         bint complete
     cc_status cc_store_salvage(const char *source, const char *to, const cc_store_options *options,
-                               cc_findings *findings, cc_salvage *out, cc_error *error)
+                               const cc_verify_options *verify, cc_salvage *out, cc_error *error)
 
 
 cdef void _found(void *context, const cc_finding *finding) noexcept with gil:
@@ -182,7 +179,6 @@ def check_store(directory, list found not None, uint64_t memory=0, scratch=None)
     with nogil:
         verify = cc_table_verify(&tables)
         status = cc_store_verify(where, &options, &verify, &survey, &error)
-        cc_arena_free(&tables.arena)
     check(status, &error)
     return {
         **_log_of(&survey.log), "generation": survey.generation, "opened": bool(survey.opened),
@@ -211,6 +207,8 @@ def repair_log(source, target, list found not None):
 
 def repair_store(source, target, list found not None, uint64_t memory=0):
     cdef cc_findings findings = _into(found)
+    cdef cc_table_verification tables
+    cdef cc_verify_options verify
     cdef cc_salvage saved
     cdef cc_store_options options
     cdef cc_error error
@@ -221,14 +219,18 @@ def repair_store(source, target, list found not None, uint64_t memory=0):
     cdef const char *to = other
     memset(&options, 0, sizeof(options))
     options.budget_bytes = memory
+    memset(&tables, 0, sizeof(tables))
+    tables.findings = &findings
     with nogil:
-        status = cc_store_salvage(where, to, &options, &findings, &saved, &error)
+        verify = cc_table_verify(&tables)
+        status = cc_store_salvage(where, to, &options, &verify, &saved, &error)
     check(status, &error)
     return {
         "spaces": saved.spaces, "items": saved.items, "item_bytes": saved.item_bytes,
         "last_sequence": saved.last_sequence, "regained_items": saved.regained,
-        "orphan_items": saved.orphans, "lost_sequences": saved.lost_sequences,
-        "stray_changes": saved.stray_changes, "complete": bool(saved.complete),
+        "orphan_items": saved.orphans, "left_out_items": saved.left_out,
+        "lost_sequences": saved.lost_sequences, "stray_changes": saved.stray_changes,
+        "complete": bool(saved.complete),
     }
 
 

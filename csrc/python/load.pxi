@@ -96,10 +96,11 @@ cdef class Snapshot:
         self.close()
 
 
-def load(Tables tables not None, str name not None, bytes entries not None):
+def load(Tables tables not None, str name not None, bytes entries not None, bint stamped=False):
     """Puts entries of a snapshot into a table with the same key, also one that is being loaded; how many.
 
-    Without the GIL, beside readers and writers. Raises ApiError ResourceNotFoundException, CorruptError.
+    Each is held against the table's key; `stamped`: they are as entries_of() stamps them. Without the GIL,
+    beside readers and writers. Raises ApiError ResourceNotFoundException, CorruptError.
     """
     cdef Scratch *scratch = tables.enter()
     cdef cc_status status
@@ -109,7 +110,7 @@ def load(Tables tables not None, str name not None, bytes entries not None):
     try:
         c_name = utf8_of(name)
         with nogil:
-            status = cc_table_load(tables.tables, c_name, c_entries, &count, &scratch.error)
+            status = cc_table_load(tables.tables, c_name, c_entries, stamped, &count, &scratch.error)
         check(status, &scratch.error)
         return count
     finally:

@@ -512,8 +512,8 @@ cdef extern from "store/snapshot.h" nogil:
 
 
 cdef extern from "table/load.h" nogil:
-    cc_status cc_table_load(cc_tables *tables, cc_bytes name, cc_bytes entries, uint64_t *count_out,
-                            cc_error *error)
+    cc_status cc_table_load(cc_tables *tables, cc_bytes name, cc_bytes entries, bint stamped,
+                            uint64_t *count_out, cc_error *error)
     cc_status cc_table_filter(cc_tables *tables, cc_bytes name, bint present, cc_bytes entries,
                               cc_buffer *out, uint64_t *count, cc_error *error)
     cc_status cc_table_snapshot(cc_tables *tables, cc_bytes name, size_t memory_max,

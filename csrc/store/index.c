@@ -126,7 +126,7 @@ cc_status cc_index_agrees(const cc_space *index, cc_cell *item, cc_bytes value, 
 }
 
 /* ---- filling ---- */
-static cc_status fill_one(cc_space *index, cc_cell *item) {
+static cc_status fill_one(cc_space *index, cc_index_check check, cc_cell *item, cc_error *error) {
     cc_index_image image;
     bool present = false;
     cc_cell *entry = NULL;
@@ -134,6 +134,8 @@ static cc_status fill_one(cc_space *index, cc_cell *item) {
     cc_bytes value;
     if (!cc_space_value(index->base, item, CC_SPILL_ONCE, &value))
         return cc_spill_failure(index->store, NULL);
+    if (check != NULL)
+        CC_TRY(check(cc_cell_key(item), value, error));
     CC_TRY(image_of(index, item, value, scratch, &image, &present));
     if (!present || find_entry(index, image.key) != NULL)
         return CC_OK;
@@ -154,7 +156,8 @@ static cc_status keep_resume(cc_space *index, cc_key key) {
     return CC_OK;
 }
 
-cc_status cc_index_fill(cc_space *index, size_t count, bool *done_out, cc_error *error) {
+cc_status cc_index_fill(cc_space *index, cc_index_check check, size_t count, bool *done_out,
+                        cc_error *error) {
     cc_space *base = index->base;
     cc_space_cursor cursor;
     CC_TRY(cc_store_check(base->store, error));
@@ -171,7 +174,7 @@ cc_status cc_index_fill(cc_space *index, size_t count, bool *done_out, cc_error 
     cc_status status = CC_OK;
     for (; more && count != 0 && status == CC_OK; count--, more = cc_space_next(&cursor)) {
         const cc_leaf *leaf = cursor.leaf;
-        status = fill_one(index, leaf->cells[cursor.slot]);
+        status = fill_one(index, check, leaf->cells[cursor.slot], error);
         if (status != CC_OK)
             break;
     }
@@ -182,7 +185,7 @@ cc_status cc_index_fill(cc_space *index, size_t count, bool *done_out, cc_error 
     if (status != CC_OK) {
         index->resumes = false; /* what is in already stays: it starts over and finds it there */
         CC_TRY(cc_store_failure(index->store, error));
-        return cc_fail(error, status, "no memory to fill an index");
+        return status == CC_ERR_CORRUPT ? status : cc_fail(error, status, "no memory to fill an index");
     }
     *done_out = !more;
     if (!more) {

@@ -32,8 +32,13 @@ typedef cc_status (*cc_index_make)(const void *definition, cc_key table_key, cc_
 /* An empty index, filling; writes keep it from now on. `definition` must outlive it. */
 CC_MUST_CHECK cc_status cc_index_create(cc_space *base, cc_index_make make, const void *definition,
                                         cc_space **index_out, cc_error *error);
-/* Puts up to `count` more items in; *done_out when all are. A failure leaves it filling. */
-CC_MUST_CHECK cc_status cc_index_fill(cc_space *index, size_t count, bool *done_out, cc_error *error);
+/* Whether a key can be made of what is stored; CC_ERR_CORRUPT with words for it: it cannot. */
+typedef cc_status (*cc_index_check)(cc_key table_key, cc_bytes item, cc_error *error);
+
+/* Puts up to `count` more items in; *done_out when all are. `check` (NULL: they are trusted) sees each one before its
+ * key is made. A failure leaves it filling. */
+CC_MUST_CHECK cc_status cc_index_fill(cc_space *index, cc_index_check check, size_t count, bool *done_out,
+                                      cc_error *error);
 bool cc_index_filling(const cc_space *index);
 /* The definition an index was created with. */
 const void *cc_index_definition(const cc_space *index);

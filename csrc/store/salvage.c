@@ -24,6 +24,7 @@ typedef struct {
 
 typedef struct {
     cc_store *store; /* the new one */
+    const cc_verify_options *verify;
     cc_findings *findings;
     cc_salvage *out;
     uint64_t hash_mask;
@@ -57,6 +58,7 @@ static cc_status keep_keys(gap *made, cc_key from, cc_key to) {
 
 static cc_status add_gap(gap_list *list, uint32_t space, const cc_page_bound *from, const cc_page_bound *to,
                          uint32_t count, cc_error *error) {
+    CC_ASSERT(from != NULL);
     if (list->count == list->capacity) {
         size_t more = list->capacity == 0 ? 16 : list->capacity * 2;
         gap *grown = cc_store_alloc_fails() ? NULL : realloc(list->gaps, more * sizeof *grown);
@@ -471,6 +473,55 @@ static cc_status read_source(salvage *work, cc_fs *fs, const char *from, uint64_
     return CC_OK;
 }
 
+/* ---- items that their owner finds wrong ---- */
+static cc_status leave_out(salvage *work, cc_space *space, cc_key key, const char *wrong, cc_buffer *kept,
+                           cc_space_cursor *cursor, bool *more_out, cc_error *error) {
+    cc_bytes name = cc_buffer_bytes(&space->name);
+    cc_found(work->findings, false, "log", 0, "table '%.*s': an item is left out: %s",
+             (int)cc_utf8_cut(name, 100), (const char *)name.data, wrong);
+    cc_buffer_clear(kept);
+    if (cc_buffer_append(kept, key.partition.data, key.partition.size) != CC_OK ||
+        cc_buffer_append(kept, key.sort.data, key.sort.size) != CC_OK ||
+        cc_buffer_append_byte(kept, 0) != CC_OK) /* so that there is memory to point to */
+        return no_memory(error);
+    key = (cc_key){cc_bytes_of(kept->data, key.partition.size),
+                   cc_bytes_of(kept->data + key.partition.size, key.sort.size)};
+    CC_TRY(put(space, CC_CHANGE_DELETE, key, (cc_bytes){NULL, 0}, error));
+    work->out->left_out++;
+    *more_out = cc_space_seek(space, key, cursor);
+    return CC_OK;
+}
+
+static cc_status look_through(salvage *work, cc_space *space, cc_error *error) {
+    cc_buffer kept = {0};
+    cc_space_cursor cursor;
+    cc_status status = CC_OK;
+    bool more = cc_space_seek_hash(space, 0, &cursor);
+    while (more && status == CC_OK) {
+        cc_key key;
+        cc_bytes value;
+        cc_space_entry(&cursor, NULL, &key, &value);
+        if (value.data == NULL)
+            CC_TRY_GOTO(cc_store_failure(work->store, error));
+        const char *wrong = work->verify->item(work->verify->context, space, key, value);
+        if (wrong == NULL)
+            more = cc_space_next(&cursor);
+        else
+            status = leave_out(work, space, key, wrong, &kept, &cursor, &more, error);
+        cc_store_settle(work->store);
+    }
+cleanup:
+    cc_buffer_free(&kept);
+    return status;
+}
+
+static cc_status look_through_all(salvage *work, cc_error *error) {
+    for (size_t i = 0; work->verify->item != NULL && i < work->store->space_count; i++)
+        CC_TRY(look_through(work, work->store->spaces[i], error));
+    work->out->complete = work->out->complete && work->out->left_out == 0;
+    return CC_OK;
+}
+
 static void count(salvage *work) {
     const cc_store *store = work->store;
     work->out->spaces = store->space_count;
@@ -508,14 +559,15 @@ static cc_status run(salvage *work, cc_fs *fs, const char *from, const char *to,
     if (work->store->next_id < work->next_id)
         work->store->next_id = work->next_id;
     work->out->last_sequence = work->store->last_sequence;
+    CC_TRY(look_through_all(work, error));
     count(work);
     return cc_store_checkpoint(work->store, error);
 }
 
 cc_status cc_store_salvage(const char *from, const char *to, const cc_store_options *options,
-                           cc_findings *findings, cc_salvage *salvage_out, cc_error *error) {
+                           const cc_verify_options *verify, cc_salvage *salvage_out, cc_error *error) {
     cc_store_options defaults = {0};
-    salvage work = {.findings = findings, .out = salvage_out};
+    salvage work = {.verify = verify, .findings = verify->findings, .out = salvage_out};
     cc_file *lock = NULL;
     cc_error ignored;
     if (options == NULL)

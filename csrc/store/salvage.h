@@ -13,20 +13,24 @@
 #include "base/finding.h"
 #include "log/survey.h"
 #include "store/store.h"
+#include "store/verify.h"
 
 typedef struct {
     uint64_t spaces, items, item_bytes; /* saved */
     uint64_t last_sequence;             /* that the new log goes on behind */
     uint64_t regained;                  /* items of damaged pages, from the checkpoint before */
     uint64_t orphans;        /* and from pages that nothing names; they may be older, or deleted since */
+    uint64_t left_out;       /* items that `verify` finds wrong */
     uint64_t lost_sequences; /* of log records that do not check, and were needed */
     uint64_t stray_changes;  /* changes of tables whose creation is lost */
     bool complete;           /* nothing is missing: every damaged page was there twice, or in the log */
 } cc_salvage;
 
-/* Reads `from`, makes `to`, which must hold no store. What is wrong is told as cc_store_verify does. Errors as
- * there; CC_ERR_EXISTS when `to` holds a store. */
+/* Reads `from`, makes `to`, which must hold no store. What is wrong is told as cc_store_verify does, of whose questions
+ * `verify` asks `item` alone: what is in the end no right item is not saved. Errors as there; CC_ERR_EXISTS when `to`
+ * holds a store. */
 CC_MUST_CHECK cc_status cc_store_salvage(const char *from, const char *to, const cc_store_options *options,
-                                         cc_findings *findings, cc_salvage *salvage_out, cc_error *error);
+                                         const cc_verify_options *verify, cc_salvage *salvage_out,
+                                         cc_error *error);
 
 #endif

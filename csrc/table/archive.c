@@ -6,7 +6,7 @@
 #include "store/snapshot.h"
 #include "table/internal.h"
 
-enum { CHANGE_HEAD = 16 };
+enum { CHANGE_HEAD = 16, STAMP = sizeof(uint64_t) };
 
 struct cc_archive_reader {
     cc_feed *feed;
@@ -113,6 +113,14 @@ static cc_status append_stamped(cc_buffer *out, cc_bytes entry, uint64_t time_ms
     CC_TRY(cc_buffer_append(out, &time_ms, sizeof time_ms));
     memcpy(out->data + at, &size, sizeof size);
     return CC_OK;
+}
+
+bool cc_stamp_take(cc_bytes *value, uint64_t *time_ms_out) {
+    if (value->size < STAMP)
+        return false;
+    value->size -= STAMP;
+    memcpy(time_ms_out, value->data + value->size, STAMP);
+    return true;
 }
 
 cc_status cc_archive_entries(cc_bytes changes, cc_archive_span *span, cc_buffer *out, cc_error *error) {

@@ -40,6 +40,8 @@ typedef struct {
     bool past;      /* out: a later one was met, and so nothing further counts */
     uint64_t count; /* out: added up */
 } cc_archive_span;
+/* Takes the time off the end of a stamped value; what is left of a delete is no item: size 0. False: there is none. */
+bool cc_stamp_take(cc_bytes *value, uint64_t *time_ms_out);
 /* The entries of the changes that count, appended, for cc_table_load. CC_ERR_CORRUPT: bytes that are no changes. */
 CC_MUST_CHECK cc_status cc_archive_entries(cc_bytes changes, cc_archive_span *span, cc_buffer *out,
                                            cc_error *error);

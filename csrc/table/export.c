@@ -5,9 +5,8 @@
 
 #include "codec/json.h"
 #include "store/snapshot.h"
+#include "table/archive.h"
 #include "table/internal.h"
-
-enum { STAMP = sizeof(uint64_t) };
 
 struct cc_export {
     bool ion;
@@ -93,15 +92,6 @@ static cc_status put_line(cc_export *self, cc_bytes item, cc_buffer *out, cc_err
     return cc_buffer_append_text(out, "}\n");
 }
 
-/* Takes the time off the end of a stamped value; what is left of a delete is no item: size 0. */
-static bool take_stamp(cc_bytes *value, uint64_t *time_ms_out) {
-    if (value->size < STAMP)
-        return false;
-    value->size -= STAMP;
-    memcpy(time_ms_out, value->data + value->size, STAMP);
-    return true;
-}
-
 static cc_status no_entries(cc_error *error) {
     return cc_fail(error, CC_ERR_CORRUPT, "entries to export are cut short");
 }
@@ -117,10 +107,12 @@ cc_status cc_export_items(cc_export *self, cc_bytes entries, bool stamped, cc_bu
         cc_key key;
         cc_bytes item;
         uint64_t time_ms;
-        if (!cc_snapshot_entry(&entries, &key, &item) || (stamped && !take_stamp(&item, &time_ms)))
+        if (!cc_snapshot_entry(&entries, &key, &item) || (stamped && !cc_stamp_take(&item, &time_ms)))
             return no_entries(error);
         if (item.size == 0)
             continue;
+        if (cc_item_check(item, NULL) != CC_OK) /* entries of an archive pass by as they were kept */
+            return cc_fail(error, CC_ERR_CORRUPT, "entries to export: a value is not an item");
         sum->bytes += cc_item_size(item);
         if (!passes(self, item))
             continue;
@@ -178,7 +170,7 @@ static cc_status put_changes(cc_export *self, cc_store *store, cc_bytes entries,
     while (entries.size != 0) {
         cc_feed_change change = {0};
         if (!cc_snapshot_entry(&entries, &change.key, &change.value) ||
-            !take_stamp(&change.value, &change.time_ms))
+            !cc_stamp_take(&change.value, &change.time_ms))
             return no_entries(error);
         cc_store_settle(store); /* the image of the change before */
         if (!cc_space_get(old, change.key, &change.old))

@@ -223,4 +223,13 @@ CC_MUST_CHECK cc_status cc_page_end(cc_page *page);
 CC_MUST_CHECK cc_status cc_query_range(cc_page *page, const cc_key_range *range, bool backward);
 CC_MUST_CHECK cc_status cc_scan_source(cc_call *call);
 
+/* ---- what is stored, and nobody has looked at (verify.c) ---- */
+/* A space that no request names, of records of the services: its values are no items. */
+bool cc_table_is_services_own(const cc_space *space);
+/* What is wrong with what is stored under a key, in words; NULL: nothing. value.data NULL: a delete. `schema` NULL:
+ * nobody knows what key its table has. */
+const char *cc_table_wrong_entry(const cc_key_schema *schema, cc_key key, cc_bytes value);
+/* As cc_table_wrong_entry, of what an index is to be made of (store/index.h). */
+CC_MUST_CHECK cc_status cc_table_check_stored(cc_key key, cc_bytes value, cc_error *error);
+
 #endif

@@ -1,22 +1,51 @@
 /* load.c: entries into a table, in turns of the lock of a few hundred changes, each one log record. */
 #include "table/load.h"
 
+#include <inttypes.h>
 #include <sched.h>
 
+#include "table/archive.h"
 #include "table/internal.h"
 #include "table/route.h"
 
 enum { LOAD_CHANGES = 256, LOAD_BYTES = 128 << 10 }; /* of one turn: about a millisecond */
 
+/* What is loaded. */
+typedef struct {
+    cc_bytes name, entries; /* the table's; those that are left */
+    bool stamped;
+    uint64_t count; /* that are in */
+} loading;
+
+/* No index could be made of what is not an item, and nobody would find what lies under another key. */
+static cc_status check_change(const loading *load, const cc_space *space, const cc_key_schema *schema,
+                              const cc_change *change, uint64_t number, cc_error *error) {
+    cc_bytes value = change->value;
+    uint64_t time_ms;
+    if (load->stamped && !cc_stamp_take(&value, &time_ms))
+        return cc_fail(error, CC_ERR_CORRUPT, "entries to load are cut short");
+    if (load->stamped && value.size == 0)
+        value = (cc_bytes){NULL, 0};
+    const char *wrong = cc_table_is_services_own(space) ? NULL
+                                                        : cc_table_wrong_entry(schema, change->key, value);
+    return wrong == NULL
+               ? CC_OK
+               : cc_fail(error, CC_ERR_CORRUPT, "entry %" PRIu64 " to load into table '%.*s': %s", number,
+                         (int)cc_utf8_cut(load->name, 100), (const char *)load->name.data, wrong);
+}
+
 /* Takes the entries of one turn off; the changes borrow from them. */
-static cc_status next_turn(const cc_tables *tables, cc_bytes *entries, cc_space *space, cc_change *changes,
-                           size_t *count_out, cc_error *error) {
+static cc_status next_turn(const cc_tables *tables, loading *load, cc_space *space,
+                           const cc_key_schema *schema, cc_change *changes, size_t *count_out,
+                           cc_error *error) {
+    cc_bytes *entries = &load->entries;
     size_t bytes = 0, count = 0;
     while (entries->size != 0 && count < LOAD_CHANGES && bytes < LOAD_BYTES) {
         cc_change *change = &changes[count];
         *change = (cc_change){.space = space};
         if (!cc_snapshot_entry(entries, &change->key, &change->value))
             return cc_fail(error, CC_ERR_CORRUPT, "entries to load are cut short");
+        CC_TRY(check_change(load, space, schema, change, load->count + count + 1, error));
         if (CC_UNLIKELY(cc_tables_bounded(tables)) &&
             !cc_tables_holds(tables, cc_space_partition_hash(space, change->key.partition)))
             continue;
@@ -28,31 +57,31 @@ static cc_status next_turn(const cc_tables *tables, cc_bytes *entries, cc_space 
     return CC_OK;
 }
 
-static cc_status write_turn(cc_tables *tables, cc_bytes name, cc_bytes *entries, uint64_t *count,
-                            cc_log_ticket *ticket, cc_error *error) {
+static cc_status write_turn(cc_tables *tables, loading *load, cc_log_ticket *ticket, cc_error *error) {
     cc_change changes[LOAD_CHANGES];
     cc_space *space = NULL;
     const cc_key_schema *schema = NULL;
     size_t changed = 0;
-    CC_TRY(cc_table_find_any(tables, name, &space, &schema, error));
-    CC_TRY(next_turn(tables, entries, space, changes, &changed, error));
+    CC_TRY(cc_table_find_any(tables, load->name, &space, &schema, error));
+    CC_TRY(next_turn(tables, load, space, schema, changes, &changed, error));
     if (changed != 0)
         CC_TRY(cc_store_write(tables->store, changes, changed, ticket, error));
-    *count += changed;
+    load->count += changed;
     return CC_OK;
 }
 
-cc_status cc_table_load(cc_tables *tables, cc_bytes name, cc_bytes entries, uint64_t *count_out,
+cc_status cc_table_load(cc_tables *tables, cc_bytes name, cc_bytes entries, bool stamped, uint64_t *count_out,
                         cc_error *error) {
+    loading load = {.name = name, .entries = entries, .stamped = stamped};
     cc_log_ticket ticket = {0};
     cc_status status = CC_OK;
-    *count_out = 0;
-    while (status == CC_OK && entries.size != 0) {
+    while (status == CC_OK && load.entries.size != 0) {
         cc_store_lock(tables->store);
-        status = write_turn(tables, name, &entries, count_out, &ticket, error);
+        status = write_turn(tables, &load, &ticket, error);
         cc_store_unlock(tables->store);
         sched_yield(); /* whoever waits for the lock goes first */
     }
+    *count_out = load.count;
     CC_TRY(status);
     return cc_store_wait(tables->store, &ticket, CC_DURABILITY_DEFAULT, error);
 }

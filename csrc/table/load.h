@@ -9,11 +9,11 @@
 #include "table/table.h"
 
 /* Puts (and, for entries without a value, deletes) in order, a few hundred a log record; a table that is being
- * loaded is found too. The entries are the store's own, made by a table with the same key. Durable as the
- * tables' mode promises when it returns. On failure some may be in. CC_ERR_NOT_FOUND: no such table.
- * CC_ERR_CORRUPT: bytes that are no entries. */
-CC_MUST_CHECK cc_status cc_table_load(cc_tables *tables, cc_bytes name, cc_bytes entries, uint64_t *count_out,
-                                      cc_error *error);
+ * loaded is found too. The entries were made by a table with the same key, and each is held against it; `stamped`: as
+ * cc_archive_entries stamps them. Durable as the tables' mode promises when it returns. On failure some may be in.
+ * CC_ERR_NOT_FOUND: no such table. CC_ERR_CORRUPT: bytes that are no entries, or not of this table. */
+CC_MUST_CHECK cc_status cc_table_load(cc_tables *tables, cc_bytes name, cc_bytes entries, bool stamped,
+                                      uint64_t *count_out, cc_error *error);
 
 /* Appends those entries whose keys a table has (`present`) or has not, and adds up their number. */
 CC_MUST_CHECK cc_status cc_table_filter(cc_tables *tables, cc_bytes name, bool present, cc_bytes entries,

@@ -41,14 +41,33 @@ cc_status cc_table_attach(cc_space *space, cc_table_schema *schema, cc_error *er
     return CC_OK;
 }
 
-cc_status cc_table_fill_locked(cc_store *store, cc_space *space, cc_table_schema *schema, cc_error *error) {
+static cc_status fill_all(cc_store *store, cc_space *space, cc_table_schema *schema, cc_error *error) {
     for (size_t i = 0; i < schema->index_count; i++)
         for (bool done = false; !done;)
-            CC_TRY(cc_index_fill(schema->indexes[i].entries, SIZE_MAX, &done, error));
+            CC_TRY(cc_index_fill(schema->indexes[i].entries, cc_table_check_stored, SIZE_MAX, &done, error));
     for (size_t i = 0; i < schema->vector_count; i++)
         for (bool done = false; !done; cc_store_settle(store))
             CC_TRY(cc_vectors_fill(store, space, &schema->vectors[i], FILL_SLICE, &done, error));
     return CC_OK;
+}
+
+/* What is stored and no item has no key, and there is no index without it. */
+static cc_status tell_fill(const cc_space *space, cc_status status, const cc_error *why, cc_error *error) {
+    cc_bytes name = cc_space_name(space);
+    if (status == CC_ERR_CORRUPT)
+        return cc_fail(
+            error, status,
+            "table '%.*s': no index can be made of an item in it: %.100s; 'cloudcore check' says which "
+            "ones, 'cloudcore repair' leaves them out",
+            (int)cc_utf8_cut(name, 100), (const char *)name.data, why->message);
+    if (status != CC_OK && error != NULL)
+        *error = *why;
+    return status;
+}
+
+cc_status cc_table_fill_locked(cc_store *store, cc_space *space, cc_table_schema *schema, cc_error *error) {
+    cc_error why = {0};
+    return tell_fill(space, fill_all(store, space, schema, &why), &why, error);
 }
 
 cc_status cc_tables_build_indexes(cc_tables *tables, cc_error *error) {
@@ -142,34 +161,36 @@ cc_status cc_table_describe(cc_tables *tables, cc_bytes name, cc_bytes descripti
 }
 
 /* One slice of the first index that is not full. */
-static cc_status fill_slice(cc_tables *tables, cc_bytes name, bool *done_out, cc_error *error) {
-    cc_space *space = NULL;
-    const cc_key_schema *key = NULL;
-    *done_out = true;
-    CC_TRY(cc_table_find_any(tables, name, &space, &key, error));
+static cc_status fill_slice(cc_store *store, cc_space *space, bool *done_out, cc_error *error) {
     cc_table_schema *schema = cc_space_attached(space);
+    *done_out = true;
     for (size_t i = 0; i < schema->index_count; i++) {
         cc_space *entries = schema->indexes[i].entries;
         if (!cc_index_filling(entries))
             continue;
         *done_out = false;
         bool filled;
-        return cc_index_fill(entries, FILL_SLICE, &filled, error);
+        return cc_index_fill(entries, cc_table_check_stored, FILL_SLICE, &filled, error);
     }
     for (size_t i = 0; i < schema->vector_count; i++) {
         if (!schema->vectors[i].filling)
             continue;
         bool filled;
         *done_out = false;
-        return cc_vectors_fill(tables->store, space, &schema->vectors[i], FILL_VECTORS, &filled, error);
+        return cc_vectors_fill(store, space, &schema->vectors[i], FILL_VECTORS, &filled, error);
     }
     return CC_OK;
 }
 
 cc_status cc_table_fill(cc_tables *tables, cc_bytes name, cc_error *error) {
     for (bool done = false; !done;) {
+        cc_space *space = NULL;
+        const cc_key_schema *key = NULL;
+        cc_error why = {0};
         cc_store_lock(tables->store);
-        cc_status status = fill_slice(tables, name, &done, error);
+        cc_status status = cc_table_find_any(tables, name, &space, &key, error);
+        if (status == CC_OK)
+            status = tell_fill(space, fill_slice(tables->store, space, &done, &why), &why, error);
         cc_store_unlock(tables->store);
         CC_TRY(status);
         sched_yield(); /* whoever waits for the lock goes first */

@@ -169,7 +169,7 @@ static cc_status keep_resume(cc_vector_index *index, cc_key key) {
     return CC_OK;
 }
 
-static cc_status fill(cc_space *space, cc_vector_index *index, size_t count, bool *more) {
+static cc_status fill(cc_space *space, cc_vector_index *index, size_t count, bool *more, cc_error *error) {
     cc_space_cursor cursor;
     cc_bytes from = cc_buffer_bytes(&index->resume), item = {NULL, 0};
     cc_key key = {{from.data, index->resume_partition}, {NULL, 0}};
@@ -181,6 +181,7 @@ static cc_status fill(cc_space *space, cc_vector_index *index, size_t count, boo
         cc_space_entry(&cursor, &hash, &key, &item);
         if (CC_UNLIKELY(item.data == NULL))
             return CC_ERR_IO;
+        CC_TRY(cc_table_check_stored(key, item, error));
         CC_TRY(cc_matrix_reserve(index->matrix, 1, key.partition.size + key.sort.size));
         keep(index, key, item);
     }
@@ -193,10 +194,12 @@ static cc_status fill(cc_space *space, cc_vector_index *index, size_t count, boo
 cc_status cc_vectors_fill(cc_store *store, cc_space *space, cc_vector_index *index, size_t count,
                           bool *done_out, cc_error *error) {
     bool more = false;
-    if (fill(space, index, count, &more) != CC_OK) {
+    cc_status status = fill(space, index, count, &more, error);
+    if (status != CC_OK) {
         cc_buffer_clear(&index->resume); /* it starts over, and finds the same */
         CC_TRY(cc_store_failure(store, error));
-        return cc_fail(error, CC_ERR_NOMEM, "no memory to fill a vector index");
+        return status == CC_ERR_CORRUPT ? status
+                                        : cc_fail(error, CC_ERR_NOMEM, "no memory to fill a vector index");
     }
     *done_out = !more;
     if (!more) {

@@ -4,9 +4,7 @@
 #include "store/snapshot.h"
 #include "table/vectors.h"
 
-enum { ARENA_CHUNK = 4096 };
-
-static bool is_services_own(const cc_space *space) {
+bool cc_table_is_services_own(const cc_space *space) {
     cc_bytes name = cc_space_name(space);
     return name.size != 0 && name.data[0] == '#';
 }
@@ -22,9 +20,10 @@ static bool all_are_items(cc_store *store, cc_space *space) {
     cc_space_cursor cursor;
     bool items = true;
     for (bool more = cc_space_seek_hash(space, 0, &cursor); more && items; more = cc_space_next(&cursor)) {
+        cc_key key;
         cc_bytes value;
-        cc_space_entry(&cursor, NULL, NULL, &value);
-        items = value.data != NULL && cc_item_check(value, NULL) == CC_OK;
+        cc_space_entry(&cursor, NULL, &key, &value);
+        items = value.data != NULL && cc_table_check_stored(key, value, NULL) == CC_OK;
         cc_store_settle(store);
     }
     return items;
@@ -37,7 +36,7 @@ static cc_status make_indexes(void *context, cc_store *store, cc_error *error) {
     for (size_t i = 0; (space = cc_space_at(store, i)) != NULL; i++) {
         cc_table_schema *schema = NULL;
         cc_error why = {0};
-        if (is_services_own(space))
+        if (cc_table_is_services_own(space))
             continue;
         cc_status status = cc_schema_parse(cc_space_meta(space), &schema, &why);
         if (status == CC_ERR_NOMEM)
@@ -56,28 +55,33 @@ static cc_status make_indexes(void *context, cc_store *store, cc_error *error) {
     return CC_OK;
 }
 
-static const char *check_value(const cc_key_schema *schema, cc_key key, cc_bytes value, cc_arena *arena) {
-    cc_key own;
-    if (cc_item_check(value, NULL) != CC_OK)
+const char *cc_table_wrong_entry(const cc_key_schema *schema, cc_key key, cc_bytes value) {
+    if (key.partition.size == 0)
+        return "its key is empty";
+    if (value.data != NULL && cc_item_check(value, NULL) != CC_OK)
         return "its value is not an item";
     if (schema == NULL)
         return NULL;
-    cc_arena_reset(arena);
-    if (cc_key_from_item(schema, value, arena, &own, NULL) != CC_OK)
-        return "it has not the key of its table";
-    bool same = cc_bytes_equal(own.partition, key.partition) && cc_bytes_equal(own.sort, key.sort);
-    return same ? NULL : "its key is not the one that it lies under";
+    if (!cc_key_fits(schema, key))
+        return "its key is not one of its table";
+    bool own = value.data == NULL || cc_key_is_of(schema, key, value);
+    return own ? NULL : "its key is not the one that it lies under";
+}
+
+cc_status cc_table_check_stored(cc_key key, cc_bytes value, cc_error *error) {
+    const char *wrong = cc_table_wrong_entry(NULL, key, value);
+    return wrong == NULL ? CC_OK : cc_fail(error, CC_ERR_CORRUPT, "%s", wrong);
 }
 
 static const char *check_item(void *context, const cc_space *space, cc_key key, cc_bytes value) {
     cc_table_verification *work = context;
-    if (is_services_own(space)) {
+    if (cc_table_is_services_own(space)) {
         if (work->record != NULL)
             work->record(work->context, cc_space_name(space), key, value);
         return NULL;
     }
     const cc_table_schema *schema = cc_space_attached(space); /* NULL: nobody knows its key */
-    const char *wrong = check_value(schema == NULL ? NULL : &schema->key, key, value, &work->arena);
+    const char *wrong = cc_table_wrong_entry(schema == NULL ? NULL : &schema->key, key, value);
     if (wrong != NULL || schema == NULL || cc_vectors_agree(schema, key, value))
         return wrong;
     return "a vector index disagrees with it";
@@ -86,22 +90,19 @@ static const char *check_item(void *context, const cc_space *space, cc_key key, 
 cc_status cc_table_check_entries(cc_bytes description_json, cc_bytes entries, uint64_t *count_out,
                                  const char **wrong_out, cc_error *error) {
     cc_table_schema *schema = NULL;
-    cc_arena arena;
     *count_out = 0;
     *wrong_out = NULL;
     if (description_json.size != 0)
         CC_TRY(cc_schema_parse(description_json, &schema, error));
-    cc_arena_init(&arena, ARENA_CHUNK);
     while (*wrong_out == NULL && entries.size != 0) {
         cc_key key;
         cc_bytes value;
         ++*count_out;
         if (!cc_snapshot_entry(&entries, &key, &value))
             *wrong_out = "it is cut short";
-        else if (value.data != NULL)
-            *wrong_out = check_value(schema == NULL ? NULL : &schema->key, key, value, &arena);
+        else
+            *wrong_out = cc_table_wrong_entry(schema == NULL ? NULL : &schema->key, key, value);
     }
-    cc_arena_free(&arena);
     if (schema != NULL)
         cc_schema_free(schema);
     return CC_OK;
@@ -110,7 +111,6 @@ cc_status cc_table_check_entries(cc_bytes description_json, cc_bytes entries, ui
 static cc_bytes index_name(const void *definition) { return ((const cc_table_index *)definition)->name; }
 
 cc_verify_options cc_table_verify(cc_table_verification *verification) {
-    cc_arena_init(&verification->arena, ARENA_CHUNK);
     return (cc_verify_options){.findings = verification->findings,
                                .opened = make_indexes,
                                .item = check_item,

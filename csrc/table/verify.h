@@ -13,7 +13,6 @@ typedef struct {
     /* Entries of the services' own spaces, whose names begin with '#': their bytes mean something to them. */
     void (*record)(void *context, cc_bytes space, cc_key key, cc_bytes value);
     void *context;
-    cc_arena arena; /* of one item; free it with cc_arena_free */
 } cc_table_verification;
 
 /* Entries of a backup (store/snapshot.h): *wrong_out is NULL where each is an item that lies under its own key, or
@@ -22,7 +21,7 @@ typedef struct {
 CC_MUST_CHECK cc_status cc_table_check_entries(cc_bytes description_json, cc_bytes entries,
                                                uint64_t *count_out, const char **wrong_out, cc_error *error);
 
-/* The questions as cc_store_verify asks them; `verification` must outlive the call. */
+/* The questions as cc_store_verify and cc_store_salvage ask them; `verification` must outlive the call. */
 cc_verify_options cc_table_verify(cc_table_verification *verification);
 
 #endif

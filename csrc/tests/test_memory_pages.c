@@ -46,8 +46,9 @@ static cc_status look(fault_fs *disk, cc_error *error) {
 static cc_status repair(fault_fs *disk, cc_error *error) {
     cc_store_options options = forge_options(disk);
     cc_findings findings = {0};
+    cc_verify_options asked = {.findings = &findings};
     cc_salvage salvage;
-    return cc_store_salvage("d", "r", &options, &findings, &salvage, error);
+    return cc_store_salvage("d", "r", &options, &asked, &salvage, error);
 }
 
 /* ---- what is gone ---- */

@@ -80,7 +80,8 @@ static uint64_t check_made(const damage_bed *b, fault_fs *disk, const cc_salvage
 static cc_status repair(fault_fs *disk, cc_salvage *salvage_out, cc_error *error) {
     cc_store_options options = damage_options(disk);
     cc_findings findings = {0};
-    return cc_store_salvage("d", "r", &options, &findings, salvage_out, error);
+    cc_verify_options asked = {.findings = &findings};
+    return cc_store_salvage("d", "r", &options, &asked, salvage_out, error);
 }
 
 static cc_status verify(fault_fs *disk, cc_error *error) {

@@ -175,7 +175,7 @@ static cc_status copy(world *w, cc_error *error) {
     export = NULL;
     CC_TRY_GOTO(cc_export_open(w->tables, true, false, (cc_bytes){NULL, 0}, &export, error));
     CC_TRY_GOTO(cc_export_items(export, cc_buffer_bytes(&entries), false, &out, &sum, error));
-    CC_TRY_GOTO(cc_table_load(w->tables, text("other"), cc_buffer_bytes(&entries), &loaded, error));
+    CC_TRY_GOTO(cc_table_load(w->tables, text("other"), cc_buffer_bytes(&entries), false, &loaded, error));
     cc_snapshot_close(snapshot);
     snapshot = NULL;
     CC_TRY_GOTO(cc_table_snapshot(w->tables, text("other"), 0, &snapshot, error));

@@ -316,7 +316,7 @@ static void one_index(void) {
     CHECK_OK(cc_store_open(NULL, NULL, &store, NULL));
     CHECK_OK(cc_space_create(store, cc_bytes_text("t"), cc_bytes_text("{}"), &space, NULL));
     CHECK_OK(cc_index_create(space, make_image, NULL, &index, NULL));
-    CHECK_OK(cc_index_fill(index, 1, &done, NULL));
+    CHECK_OK(cc_index_fill(index, NULL, 1, &done, NULL));
     puts_of_all(space, store, 0, "index: put new");
     puts_of_all(space, store, 1, "index: put overwrite, key stays");
     puts_of_all(space, store, 2, "index: put overwrite, key moves");
@@ -328,7 +328,7 @@ static void one_index(void) {
     CHECK_OK(cc_index_create(space, make_image, NULL, &index, NULL));
     uint64_t start = cc_clock_monotonic_ns();
     for (done = false; !done;)
-        CHECK_OK(cc_index_fill(index, 512, &done, NULL));
+        CHECK_OK(cc_index_fill(index, NULL, 512, &done, NULL));
     print("index: fill, per item", start, items);
     CHECK_OK(cc_store_close(store, NULL));
 }

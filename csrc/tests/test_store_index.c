@@ -129,7 +129,7 @@ static void run_model(uint64_t seed, uint64_t mask, bool faults) {
     CHECK_OK(cc_space_create(store, cc_bytes_text("t"), cc_bytes_text("{}"), &space, NULL));
     CHECK_OK(cc_index_create(space, make, &first, &indexes[0], NULL));
     bool done = false;
-    CHECK_OK(cc_index_fill(indexes[0], 1, &done, NULL));
+    CHECK_OK(cc_index_fill(indexes[0], NULL, 1, &done, NULL));
     CHECK(done && !cc_index_filling(indexes[0]));
     for (int step = 0; step < 4000; step++) {
         if (step == 500)
@@ -140,7 +140,7 @@ static void run_model(uint64_t seed, uint64_t mask, bool faults) {
         random_write(store, space, 40, CC_ERR_NOMEM);
         for (int k = 1; k < 3; k++)
             if (indexes[k] != NULL && cc_index_filling(indexes[k]) && below(3) == 0) {
-                cc_status status = cc_index_fill(indexes[k], 1 + below(9), &done, NULL);
+                cc_status status = cc_index_fill(indexes[k], NULL, 1 + below(9), &done, NULL);
                 CHECK(status == CC_OK || status == CC_ERR_NOMEM);
                 CHECK((status == CC_OK && done) == !cc_index_filling(indexes[k]));
             }
@@ -169,7 +169,7 @@ TEST(a_refusing_log) {
     CHECK_OK(cc_store_open(directory, &options, &store, NULL));
     CHECK_OK(cc_space_create(store, cc_bytes_text("t"), cc_bytes_text("{}"), &space, NULL));
     CHECK_OK(cc_index_create(space, make, &first, &index, NULL));
-    CHECK_OK(cc_index_fill(index, 1, &done, NULL));
+    CHECK_OK(cc_index_fill(index, NULL, 1, &done, NULL));
     for (int step = 0; step < 20000; step++)
         random_write(store, space, 60, CC_ERR_FULL);
     cc_change change;

@@ -319,7 +319,7 @@ static cc_status break_store(void *context, cc_store *store, cc_error *error) {
     CHECK_EQ(cc_index_create(space, make, NULL, &(cc_space *){NULL}, NULL), CC_ERR_LIMIT);
     while (space->index_count > 1)
         cc_index_drop(cc_index_at(space, space->index_count - 1));
-    CC_TRY(cc_index_fill(index, SIZE_MAX, &done, error));
+    CC_TRY(cc_index_fill(index, NULL, SIZE_MAX, &done, error));
     space->item_count += way == ITEM_COUNT;
     space->item_bytes += way == ITEM_BYTES;
     if (way == NOT_INDEXED) {

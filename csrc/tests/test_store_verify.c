@@ -15,10 +15,11 @@ static void check_repair(damage_bed *b, const damage_place *at) {
     fault_fs *copy = fault_fs_kill(b->disk);
     cc_store_options options = damage_options(copy);
     cc_findings findings = {0};
+    cc_verify_options asked = {.findings = &findings};
     cc_salvage salvage;
     cc_store *store = NULL;
     cc_error error = {0};
-    if (cc_store_salvage("d", "r", &options, &findings, &salvage, &error) != CC_OK) {
+    if (cc_store_salvage("d", "r", &options, &asked, &salvage, &error) != CC_OK) {
         fprintf(stderr, "salvage: %s\n", error.message);
         CHECK(false);
     }

@@ -5,6 +5,7 @@
 #include "support/check.h"
 #include "support/directory.h"
 #include "table/archive.h"
+#include "table/internal.h"
 #include "table/load.h"
 
 #define KEYS                                                                                                 \
@@ -87,7 +88,7 @@ static void run(const char *dir) {
     cc_archive_span all = {.after = 0, .until_ms = UINT64_MAX};
     CHECK_OK(cc_archive_entries(cc_buffer_bytes(&changes), &all, &entries, NULL));
     CHECK(all.count == 9 && !all.past);
-    CHECK_OK(cc_table_load(tables, cc_bytes_text("copy"), cc_buffer_bytes(&entries), &loaded, NULL));
+    CHECK_OK(cc_table_load(tables, cc_bytes_text("copy"), cc_buffer_bytes(&entries), false, &loaded, NULL));
     CHECK_EQ(loaded, 9);
     CHECK_EQ(count_of(tables, "copy"), 4);
     cc_buffer_clear(&entries);
@@ -128,12 +129,125 @@ TEST(what_is_not_there) {
     CHECK_OK(cc_tables_open(NULL, NULL, &tables, NULL));
     CHECK_EQ(cc_archive_open(tables, cc_bytes_text("tab"), 0, &reader, NULL), CC_ERR_NOT_FOUND);
     CHECK_EQ(cc_table_snapshot(tables, cc_bytes_text("tab"), 0, &snapshot, NULL), CC_ERR_NOT_FOUND);
-    CHECK_EQ(cc_table_load(tables, cc_bytes_text("tab"), cc_bytes_text("12345678"), &count, NULL),
+    CHECK_EQ(cc_table_load(tables, cc_bytes_text("tab"), cc_bytes_text("12345678"), false, &count, NULL),
              CC_ERR_NOT_FOUND);
     CHECK_OK(cc_table_create(tables, cc_bytes_text("tab"), cc_bytes_text("{" KEYS "}"), NULL));
     CHECK_EQ(cc_archive_open(tables, cc_bytes_text("tab"), 0, &reader, NULL), CC_ERR_NOT_FOUND); /* no feed */
-    CHECK_EQ(cc_table_load(tables, cc_bytes_text("tab"), cc_bytes_text("1234567"), &count, NULL),
+    CHECK_EQ(cc_table_load(tables, cc_bytes_text("tab"), cc_bytes_text("1234567"), false, &count, NULL),
              CC_ERR_CORRUPT);
+    CHECK_OK(cc_tables_close(tables, NULL));
+}
+
+/* ---- entries that are not of the table ---- */
+#define PAIR                                                                                                 \
+    "{\"KeySchema\":[{\"AttributeName\":\"p\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"s\",\"KeyType\":"   \
+    "\"RANGE\"}],\"AttributeDefinitions\":[{\"AttributeName\":\"p\",\"AttributeType\":\"B\"},"               \
+    "{\"AttributeName\":\"s\",\"AttributeType\":\"N\"}]}"
+
+/* Loads one entry into `table`; the words of the refusal, "" for none. */
+static const char *load_one(cc_tables *tables, const char *table, cc_key key, const cc_bytes *value,
+                            bool stamped) {
+    static cc_error error;
+    cc_buffer entry = {0};
+    uint64_t count = 0;
+    CHECK_OK(cc_entry_append(&entry, key, value));
+    error = (cc_error){0};
+    cc_status status = cc_table_load(tables, cc_bytes_text(table), cc_buffer_bytes(&entry), stamped, &count,
+                                     &error);
+    CHECK(status == CC_OK || status == CC_ERR_CORRUPT);
+    CHECK_EQ(count, status == CC_OK);
+    cc_buffer_free(&entry);
+    return status == CC_OK ? "" : error.message;
+}
+
+static void check_load(cc_tables *tables, const char *table, cc_key key, const cc_bytes *value, bool stamped,
+                       const char *said) {
+    char wanted[200] = "";
+    if (said != NULL)
+        snprintf(wanted, sizeof wanted, "entry 1 to load into table '%s': %s", table, said);
+    const char *words = load_one(tables, table, key, value, stamped);
+    CHECK(strcmp(words, wanted) == 0);
+    if (strcmp(words, wanted) != 0)
+        fprintf(stderr, "'%s', not '%s'\n", words, wanted);
+}
+
+/* Deletes: nothing but the key says whose they are. */
+TEST(keys_that_no_item_of_the_table_has) {
+    static const char none[] = "its key is not one of its table";
+    static uint8_t long_key[CC_KEY_PARTITION_MAX + 2], long_sort[CC_KEY_SORT_MAX + 1];
+    const uint8_t text[] = {CC_TYPE_S, 'k'}, broken[] = {CC_TYPE_S, 0xff}, bytes[] = {CC_TYPE_B, 0xff},
+                  one[] = {CC_TYPE_S}, wild[] = {9};
+    cc_bytes empty = {NULL, 0}, k = cc_bytes_of(text, 2), b = cc_bytes_of(bytes, 2), number = {NULL, 0};
+    cc_buffer item = {0};
+    cc_arena arena;
+    cc_key key;
+    cc_tables *tables = NULL;
+    const cc_key_schema *schema = NULL;
+    cc_space *space = NULL;
+    cc_arena_init(&arena, 0);
+    CHECK_OK(cc_tables_open(NULL, NULL, &tables, NULL));
+    CHECK_OK(cc_table_create(tables, cc_bytes_text("tab"), cc_bytes_text("{" KEYS "}"), NULL));
+    CHECK_OK(cc_table_create(tables, cc_bytes_text("pair"), cc_bytes_text(PAIR), NULL));
+    cc_json_cursor cursor = cc_json_open(cc_bytes_text("{\"p\":{\"B\":\"/w==\"},\"s\":{\"N\":\"7\"}}"));
+    CHECK_OK(cc_item_from_json(&cursor, &item, &arena, NULL));
+    CHECK_OK(cc_table_find_any(tables, cc_bytes_text("pair"), &space, &schema, NULL));
+    CHECK_OK(cc_key_from_item(schema, cc_buffer_bytes(&item), &arena, &key, NULL));
+    number = key.sort;
+
+    memset(long_key, 'k', sizeof long_key);
+    memset(long_sort, 1, sizeof long_sort);
+    long_key[0] = CC_TYPE_S;
+    check_load(tables, "tab", (cc_key){k, empty}, NULL, false, NULL);
+    check_load(tables, "tab", (cc_key){cc_bytes_of(long_key, sizeof long_key - 1), empty}, NULL, false, NULL);
+    check_load(tables, "tab", (cc_key){empty, empty}, NULL, false, "its key is empty");
+    check_load(tables, "tab", (cc_key){cc_bytes_of(one, 1), empty}, NULL, false, none);
+    check_load(tables, "tab", (cc_key){cc_bytes_of(long_key, sizeof long_key), empty}, NULL, false, none);
+    check_load(tables, "tab", (cc_key){cc_bytes_of(broken, 2), empty}, NULL, false, none);
+    check_load(tables, "tab", (cc_key){b, empty}, NULL, false, none);
+    check_load(tables, "tab", (cc_key){k, number}, NULL, false, none);
+    check_load(tables, "pair", (cc_key){b, number}, NULL, false, NULL);
+    check_load(tables, "pair", (cc_key){b, empty}, NULL, false, none);
+    check_load(tables, "pair", (cc_key){k, number}, NULL, false, none);
+    check_load(tables, "pair", (cc_key){b, cc_bytes_of(wild, 1)}, NULL, false, none);
+    check_load(tables, "pair", (cc_key){b, cc_bytes_of(long_sort, sizeof long_sort)}, NULL, false, none);
+    CHECK_EQ(count_of(tables, "pair"), 0);
+    cc_buffer_free(&item);
+    cc_arena_free(&arena);
+    CHECK_OK(cc_tables_close(tables, NULL));
+}
+
+/* Puts, stamped and not: the item, and the key that it has itself. */
+TEST(values_that_are_no_items_of_the_table) {
+    const uint8_t text[] = {CC_TYPE_S, 'k'}, other[] = {CC_TYPE_S, 'l'};
+    static const char no_item[] = "its value is not an item";
+    cc_key k = {cc_bytes_of(text, 2), {NULL, 0}}, l = {cc_bytes_of(other, 2), {NULL, 0}};
+    cc_bytes stamp = cc_bytes_text("12345678"), bad = cc_bytes_text("no item, though it is long");
+    cc_buffer item = {0};
+    cc_arena arena;
+    cc_tables *tables = NULL;
+    cc_arena_init(&arena, 0);
+    CHECK_OK(cc_tables_open(NULL, NULL, &tables, NULL));
+    CHECK_OK(cc_table_create(tables, cc_bytes_text("tab"), cc_bytes_text("{" KEYS "}"), NULL));
+    CHECK_OK(cc_table_create(tables, cc_bytes_text("#own"), cc_bytes_text("{" KEYS "}"), NULL));
+    cc_json_cursor cursor = cc_json_open(cc_bytes_text("{\"p\":{\"S\":\"k\"}}"));
+    CHECK_OK(cc_item_from_json(&cursor, &item, &arena, NULL));
+    cc_bytes good = cc_buffer_bytes(&item);
+    check_load(tables, "tab", k, &good, false, NULL);
+    check_load(tables, "tab", l, &good, false, "its key is not the one that it lies under");
+    check_load(tables, "tab", k, &bad, false, no_item);
+    check_load(tables, "tab", k, &good, true, no_item); /* without what is not a stamp */
+    check_load(tables, "tab", k, &stamp, true, NULL);
+    check_load(tables, "tab", (cc_key){cc_bytes_of(text, 1), {NULL, 0}}, &stamp, true,
+               "its key is not one of its table");
+    check_load(tables, "#own", (cc_key){cc_bytes_text("any"), {NULL, 0}}, &bad, false, NULL);
+    CHECK_OK(cc_buffer_append(&item, stamp.data, stamp.size));
+    good = cc_buffer_bytes(&item);
+    check_load(tables, "tab", k, &good, true, NULL);
+    check_load(tables, "tab", k, &good, false, no_item);
+    good.size = 7;
+    CHECK(strcmp(load_one(tables, "tab", k, &good, true), "entries to load are cut short") == 0);
+    cc_buffer_free(&item);
+    cc_arena_free(&arena);
     CHECK_OK(cc_tables_close(tables, NULL));
 }
 
@@ -141,5 +255,7 @@ int main(void) {
     RUN(in_memory);
     RUN(in_a_directory);
     RUN(what_is_not_there);
+    RUN(keys_that_no_item_of_the_table_has);
+    RUN(values_that_are_no_items_of_the_table);
     return REPORT();
 }

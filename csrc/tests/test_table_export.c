@@ -65,6 +65,10 @@ static uint64_t lines(cc_tables *tables, const char *name, bool ion, bool query,
     cc_bytes cut = cc_bytes_of(entries.data, entries.size - 1);
     cc_buffer rest = {0};
     CHECK_EQ(cc_export_items(export, cut, false, &rest, &ignored, NULL), CC_ERR_CORRUPT);
+    cc_bytes no_item = cc_bytes_text("no item");
+    cc_buffer_clear(&rest);
+    CHECK_OK(cc_entry_append(&rest, (cc_key){cc_bytes_text("\1k"), {NULL, 0}}, &no_item));
+    CHECK_EQ(cc_export_items(export, cc_buffer_bytes(&rest), false, out, &ignored, NULL), CC_ERR_CORRUPT);
     cc_export_close(export);
     cc_buffer_free(&entries);
     cc_buffer_free(&rest);
@@ -158,7 +162,7 @@ static void check_changes(cc_tables *tables) {
         put(tables, "live", item);
     }
     cc_buffer was = entries_of(tables, "live");
-    CHECK_OK(cc_table_load(tables, cc_bytes_text("old"), cc_buffer_bytes(&was), &count, NULL));
+    CHECK_OK(cc_table_load(tables, cc_bytes_text("old"), cc_buffer_bytes(&was), false, &count, NULL));
     put(tables, "live", "{\"p\":{\"S\":\"k0\"},\"v\":{\"N\":\"2\"}}");
     put(tables, "live", "{\"p\":{\"S\":\"k2\"},\"v\":{\"N\":\"2\"}}");
     cc_buffer now = entries_of(tables, "live");
@@ -183,7 +187,7 @@ static void check_changes(cc_tables *tables) {
     cc_archive_span span = {.since_ms = 5, .until_ms = 60, .stamped = true};
     CHECK_OK(cc_archive_entries(cc_buffer_bytes(&log), &span, &entries, NULL));
     CHECK(span.count == 6 && !span.past);
-    CHECK_OK(cc_table_load(tables, cc_bytes_text("changed"), cc_buffer_bytes(&entries), &count, NULL));
+    CHECK_OK(cc_table_load(tables, cc_bytes_text("changed"), cc_buffer_bytes(&entries), true, &count, NULL));
     CHECK_EQ(count, 6);
 
     cc_buffer kept = {0};

@@ -1,6 +1,9 @@
 /* test_table_verify.c: what a check of a store tells of tables: descriptions, keys, indexes and vectors that are not
  * as they should be. Each fault is made on purpose, by the store's own calls or between opening and looking. */
+#include <sys/stat.h>
+
 #include "store/index.h"
+#include "store/salvage.h"
 #include "support/check.h"
 #include "support/directory.h"
 #include "table/internal.h"
@@ -91,7 +94,6 @@ static cc_store_survey look(const char *dir, cc_status (*opened)(void *, cc_stor
         options.opened = opened;
     told_count = records = 0;
     CHECK_OK(cc_store_verify(dir, NULL, &options, &survey, NULL));
-    cc_arena_free(&tables.arena);
     CHECK_EQ(findings.faults, told_count);
     return survey;
 }
@@ -104,6 +106,99 @@ TEST(what_is_right_is_counted) {
     CHECK_EQ(survey.items, ITEMS);
     CHECK_EQ(survey.indexes, 1);
     CHECK_EQ(survey.entries, ITEMS);
+}
+
+/* Bytes that no version has written, as items of a table that has an index: opening says so, check names them, repair
+ * leaves them out. */
+static void check_forged(const char *partition, cc_bytes value, const char *what) {
+    char other[sizeof directory + 8], text[200];
+    cc_tables *tables = NULL;
+    cc_store *store = NULL;
+    cc_error error = {0};
+    fresh_directory();
+    CHECK_OK(cc_tables_close(make(directory), NULL));
+    CHECK_OK(cc_store_open(directory, NULL, &store, NULL));
+    put_raw(store, "tab", partition, value);
+    put_raw(store, "tab", "\1k4", value); /* in the place of a right one */
+    CHECK_OK(cc_store_close(store, NULL));
+
+    CHECK_EQ(cc_tables_open(directory, NULL, &tables, &error), CC_ERR_CORRUPT);
+    snprintf(text, sizeof text, "table 'tab': no index can be made of an item in it: %s; ", what);
+    CHECK(strstr(error.message, text) == error.message);
+    CHECK(strstr(error.message, "'cloudcore repair' leaves them out") != NULL);
+    look(directory, NULL);
+    CHECK_EQ(told_count, 2);
+    CHECK(strstr(told[0], "table 'tab': item ") != NULL);
+
+    cc_findings findings = {.found = note};
+    cc_table_verification unused = {.findings = &findings};
+    cc_verify_options verify = cc_table_verify(&unused);
+    cc_salvage salvage;
+    snprintf(other, sizeof other, "%s/r", directory);
+    CHECK_EQ(mkdir(other, 0700), 0);
+    told_count = 0;
+    CHECK_OK(cc_store_salvage(directory, other, NULL, &verify, &salvage, NULL));
+    CHECK_EQ(salvage.left_out, 2);
+    CHECK(!salvage.complete);
+    CHECK_EQ(told_count, 2);
+    CHECK(strstr(told[0], "table 'tab': an item is left out: ") != NULL);
+    CHECK_EQ(look(other, NULL).items, ITEMS - 1);
+    CHECK_EQ(told_count, 0);
+    CHECK_OK(cc_tables_open(other, NULL, &tables, NULL));
+    CHECK_OK(cc_tables_close(tables, NULL));
+}
+
+TEST(what_is_no_item_of_a_table_with_an_index) {
+    static const uint8_t wild[] = {255, 255, 255, 127, 3, 0, 0, 0};
+    const char *const no_item = "its value is not an item";
+    check_forged("\1k99", cc_bytes_text("no item"), no_item);
+    check_forged("\1a", cc_bytes_of(wild, sizeof wild), no_item);
+    check_forged("\1k98", cc_bytes_of("", 0), no_item);
+}
+
+/* An item under no key at all; and a vector index of its own, beside which no other index stumbles first. */
+TEST(what_is_no_item_of_a_vector_index) {
+    static const char vectors[] =
+        "{\"KeySchema\":[{\"AttributeName\":\"p\",\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":"
+        "[{\"AttributeName\":\"p\",\"AttributeType\":\"S\"}],\"VectorIndexes\":[{\"IndexName\":\"near\","
+        "\"VectorAttribute\":{\"AttributeName\":\"v\"},\"Dimensions\":2,\"DistanceFunction\":\"COSINE\","
+        "\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}}]}";
+    fresh_directory();
+    cc_tables *tables = NULL;
+    cc_store *store = NULL;
+    cc_error error = {0};
+    cc_buffer value = {0};
+    CHECK_OK(cc_tables_open(directory, NULL, &tables, NULL));
+    CHECK_OK(cc_table_create(tables, cc_bytes_text("tab"), cc_bytes_text(vectors), NULL));
+    put(tables, 1);
+    value_of(tables, "\1k1", &value);
+    CHECK_OK(cc_tables_close(tables, NULL));
+    CHECK_OK(cc_store_open(directory, NULL, &store, NULL));
+    put_raw(store, "tab", "", cc_buffer_bytes(&value));
+    CHECK_OK(cc_store_close(store, NULL));
+    CHECK_EQ(cc_tables_open(directory, NULL, &tables, &error), CC_ERR_CORRUPT);
+    CHECK(strstr(error.message, "an item in it: its key is empty; ") != NULL);
+    look(directory, NULL);
+    CHECK_EQ(told_count, 1);
+    CHECK(strstr(told[0], "its key is empty") != NULL);
+    cc_buffer_free(&value);
+}
+
+/* An index that is made while the table is in use meets the same. */
+TEST(what_is_no_item_when_an_index_is_added) {
+    static const char plain[] =
+        "{\"KeySchema\":[{\"AttributeName\":\"p\",\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":"
+        "[{\"AttributeName\":\"p\",\"AttributeType\":\"S\"}]}";
+    fresh_directory();
+    cc_tables *tables = NULL;
+    cc_error error = {0};
+    CHECK_OK(cc_tables_open(directory, NULL, &tables, NULL));
+    CHECK_OK(cc_table_create(tables, cc_bytes_text("tab"), cc_bytes_text(plain), NULL));
+    put_raw(cc_tables_store(tables), "tab", "\1k1", cc_bytes_text("no item"));
+    CHECK_OK(cc_table_describe(tables, cc_bytes_text("tab"), cc_bytes_text(DESCRIPTION), NULL));
+    CHECK_EQ(cc_table_fill(tables, cc_bytes_text("tab"), &error), CC_ERR_CORRUPT);
+    CHECK(strstr(error.message, "an item in it: its value is not an item; ") != NULL);
+    CHECK_OK(cc_tables_close(tables, NULL));
 }
 
 TEST(keys_and_descriptions_that_are_wrong) {
@@ -162,7 +257,7 @@ static cc_status open_changing(void *context, cc_store *store, cc_error *error) 
     named.name = cc_bytes_text("changing");
     phase = 0;
     CC_TRY(cc_index_create(cc_space_find(store, cc_bytes_text("tab")), make_key, &named, &index, error));
-    CC_TRY(cc_index_fill(index, SIZE_MAX, &done, error));
+    CC_TRY(cc_index_fill(index, NULL, SIZE_MAX, &done, error));
     phase = wanted;
     return CC_OK;
 }
@@ -198,6 +293,9 @@ TEST(a_vector_that_is_missing) {
 
 int main(void) {
     RUN(what_is_right_is_counted);
+    RUN(what_is_no_item_of_a_table_with_an_index);
+    RUN(what_is_no_item_of_a_vector_index);
+    RUN(what_is_no_item_when_an_index_is_added);
     RUN(keys_and_descriptions_that_are_wrong);
     RUN(an_index_that_disagrees_with_its_table);
     RUN(a_vector_that_is_missing);

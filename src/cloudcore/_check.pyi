@@ -43,8 +43,9 @@ def repair_store(
     FileExistsError: `target` has one.
 
     spaces, items, item_bytes, last_sequence; regained_items (from the checkpoint before), orphan_items (from
-    pages that nothing names: they may be older, or deleted since), lost_sequences (of log records that are
-    needed and do not check), stray_changes (of tables whose creation is lost), complete (nothing is missing).
+    pages that nothing names: they may be older, or deleted since), left_out_items (whose values are no
+    items), lost_sequences (of log records that are needed and do not check), stray_changes
+    (of tables whose creation is lost), complete (nothing is missing).
     """
 
 def check_entries(description: bytes | None, entries: bytes) -> tuple[int, str | None]:

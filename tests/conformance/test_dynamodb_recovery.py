@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import struct
 import time
 
 import pytest
@@ -45,6 +46,31 @@ def now():
     moment = datetime.datetime.now(datetime.UTC)
     time.sleep(0.003)
     return moment
+
+
+@pytest.mark.parametrize(
+    ("partition", "value", "words"),
+    [
+        (b"", None, "its key is empty"),
+        (b"\x09k", None, "its key is not one of its table"),
+        (b"\x01" + b"k" * 3000, None, "its key is not one of its table"),
+        (b"\x01k", b"no item", "its value is not an item"),
+    ],
+)
+def test_an_archive_with_a_change_of_no_item_makes_no_table(db, caplog, partition, value, words):
+    create(db)
+    recover(db)
+    put(db, 1, "x")
+    (archive,) = db.recovery._archives.values()
+    db.recovery.catch_up(archive)
+    size = 0xFFFFFFFF if value is None else len(value)
+    entry = struct.pack("<IHH", size, len(partition), 0) + partition + (value or b"")
+    time_ms = round(time.time() * 1000)
+    archive.append(struct.pack("<QQ", archive.last + 1, time_ms) + entry, 1, archive.last + 1, time_ms)
+    restore(db, "copy")
+    assert db.call("ListTables", {})["TableNames"] == ["tab"]
+    assert f"entry 1 to load into table 'copy': {words}" in caplog.text
+    assert items(db, "tab") == {1: "x"}
 
 
 def test_settings(db):

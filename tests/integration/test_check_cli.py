@@ -15,6 +15,7 @@ import pytest
 import cloudcore
 from cloudcore._table import Snapshot, load
 from cloudcore.cli.main import main
+from cloudcore.errors import CorruptError
 
 ITEMS = 400
 
@@ -218,11 +219,19 @@ def test_files_of_backups_that_are_damaged(saved: Path, capsys: pytest.CaptureFi
 def test_an_item_under_anothers_key_is_found(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with cloudcore.open(saved) as cloud:
         tables = cloud.dynamodb.tables
+        cloud.table("watched").put({"id": "a", "was": "other"})
         with Snapshot(tables, "watched") as snapshot:
             entries, _ = snapshot.read()
-        value, partition, sort = struct.unpack_from("<IHH", entries)
-        body = entries[8 + partition + sort : 8 + partition + sort + value]
-        load(tables, "watched", struct.pack("<IHH", value, 6, 0) + b"\x01other" + body)
+        at = entries.index(b"\x01a") - 8
+        value, partition, sort = struct.unpack_from("<IHH", entries, at)
+        body = entries[at + 8 + partition + sort : at + 8 + partition + sort + value]
+        entry = struct.pack("<IHH", value, 6, 0) + b"\x01other" + body
+        with pytest.raises(CorruptError, match="its key is not the one that it lies under"):
+            load(tables, "watched", entry)
+        (described, *_) = tables.describe("watched")
+        tables.set_description("watched", described.replace(b'"id"', b'"was"'))  # as if that were its key
+        load(tables, "watched", entry)
+        tables.set_description("watched", described)
     status, found = reports(capsys, "check", saved)
     (wrong,) = [one for one in found["000000000000/us-east-1/dynamodb"]["found"] if one["file"] == "log"]
     assert status == 1 and wrong["what"].startswith("table 'watched': item ")

@@ -166,10 +166,11 @@ static bool verify(fault_fs *disk, const char *dir, forge_verdict *verdict) {
 static void repair(fault_fs *disk, forge_verdict *verdict) {
     cc_store_options options = forge_options(disk);
     cc_findings findings = {0};
+    cc_verify_options asked = {.findings = &findings};
     cc_salvage salvage;
     cc_store *store = NULL;
     forge_verdict made = {0};
-    cc_status status = cc_store_salvage("d", "r", &options, &findings, &salvage, NULL);
+    cc_status status = cc_store_salvage("d", "r", &options, &asked, &salvage, NULL);
     CHECK(status == CC_OK || (status == CC_ERR_FORMAT && !verdict->knows));
     if (status != CC_OK)
         return;

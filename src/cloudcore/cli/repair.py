@@ -96,6 +96,8 @@ def _summary(report: dict[str, Any]) -> str:
         saved += f", {report['regained_items']:,} of them from the checkpoint before"
     if report["orphan_items"]:
         saved += f", {report['orphan_items']:,} from pages that nothing names (maybe older, or deleted since)"
+    if report["left_out_items"]:
+        saved += f"; {report['left_out_items']:,} are left out: they are no items"
     if report["stray_changes"]:
         saved += f"; {report['stray_changes']:,} changes of tables whose creation is lost"
     if report["complete"]:

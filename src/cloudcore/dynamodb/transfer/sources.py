@@ -37,7 +37,7 @@ def at_moment(
         _make(scratch, _CHANGED, schema)
         for entries in archive.entries_between(base, time_ms, stamped=True):
             check()
-            load(scratch, _CHANGED, entries)
+            load(scratch, _CHANGED, entries, stamped=True)
         for entries in archive.items_of(base):
             yield exporter.items(filter_entries(scratch, _CHANGED, entries, False)[0])
         with Snapshot(scratch, _CHANGED) as changed:
@@ -64,7 +64,7 @@ def between(
         _make(scratch, _OLD, schema)
         for entries in archive.entries_between(base, until_ms - 1, since_ms, stamped=True):
             check()
-            load(scratch, _CHANGED, entries)
+            load(scratch, _CHANGED, entries, stamped=True)
         for entries in archive.items_of(base):
             check()
             load(scratch, _OLD, filter_entries(scratch, _CHANGED, entries, True)[0])
