@@ -56,5 +56,5 @@ with cloudcore.open(home / "c") as cloud:
         temporary = home / "acknowledged.tmp"
         temporary.write_text(str(stream.last_sequence))
         temporary.replace(home / "acknowledged")
-    assert stream.flush(100)
+    assert stream.flush(240)
     print(json.dumps({**stream.status(), "found": found(cloud)}))

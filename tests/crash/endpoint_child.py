@@ -21,5 +21,5 @@ with cloudcore.open(home / "c") as cloud:
         temporary = home / "acknowledged.tmp"
         temporary.write_text(str(stream.last_sequence))
         temporary.replace(home / "acknowledged")
-    assert stream.flush(60)
+    assert stream.flush(240)
     print(json.dumps(stream.status()))

@@ -48,7 +48,7 @@ def kill_and_check(
             )  # fmt: skip
             may_kill = kills < cycles and here < KILLS_PER_DIRECTORY
             try:
-                output, _ = process.communicate(timeout=dice.uniform(least_s, most_s) if may_kill else 120)
+                output, _ = process.communicate(timeout=dice.uniform(least_s, most_s) if may_kill else 300)
                 killed = False
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)

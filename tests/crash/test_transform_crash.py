@@ -52,7 +52,7 @@ def child(home: Path) -> None:
         numbers = range(start, min(start + 250, RECORDS))
         stream.put_batch([b'{"n":%d,"pad":"%s"}\n' % (n, b"x" * 60) for n in numbers])
         os.pwrite(acknowledged, b"%012d" % stream.last_sequence, 0)
-    assert stream.flush(60)
+    assert stream.flush(240)
     print(json.dumps(stream.status()))
     service.close()
 

@@ -89,7 +89,7 @@ def child(home: Path, partitioned: bool) -> None:
         if dice.random() < 0.1:
             stream.flush(0.001)
     try:
-        assert stream.flush(60)
+        assert stream.flush(240)
     except ApiError as error:
         raise SystemExit(str(error)) from None
     print(json.dumps(stream.status()))
