@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -32,10 +34,17 @@ class Site:
         return found
 
 
+def free_port() -> int:
+    """One that nobody listens on, below those that Linux gives to connections: none of them takes it before the site does."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 @pytest.fixture
 def site(environment, served, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     program = environment("dynamodb-admin") / "node_modules" / ".bin" / "dynamodb-admin"
     variables = served | {"DYNAMO_ENDPOINT": served["AWS_ENDPOINT_URL"]}
     command = [str(program), "--host", "127.0.0.1", "--port", str(port), "--skip-default-credentials"]

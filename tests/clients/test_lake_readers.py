@@ -30,7 +30,7 @@ def lake(tmp_path):
         raw = cloud.stream("raw", bucket="lake", prefix="raw/", compression="GZIP", append_delimiter=True)
         for stream in (clicks, raw):
             stream.put_batch(records)
-            assert stream.flush(60) and stream.status()["failed"] == 0
+            assert stream.flush(120) and stream.status()["failed"] == 0
         with cloud.serve() as endpoint:
             yield {
                 "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", "TZ": "UTC", "ROWS": str(ROWS),

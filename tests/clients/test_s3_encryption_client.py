@@ -27,7 +27,7 @@ def test_the_s3_encryption_client_reads_what_a_stream_encrypted(environment, tmp
             stream = cloud.stream("s", bucket="lake", compression="GZIP", encrypt_objects=key)
             for turn in range(2):
                 stream.put_batch([b"record %d\n" % turn] * 1000)
-                assert stream.flush(60)
+                assert stream.flush(120)
             with cloud.serve() as endpoint:
                 more = {"KMS_URL": url, "KEY_ARN": key, "PYTHONDONTWRITEBYTECODE": "1"}
                 program = Path(__file__).parent / "s3_encryption_program.py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,21 @@ def _is_wrong(message: Any) -> bool:
     return message.type == "error" and "status of 4" not in message.text
 
 
+def _whole(click: Callable[..., None]) -> Callable[..., None]:
+    """A click that ends when the page it leads to is whole: by itself it ends when that page begins, and counts its rows early."""
+
+    def clicked(locator: Any, *arguments: Any, **more: Any) -> None:
+        click(locator, *arguments, **more)
+        locator.page.wait_for_load_state()
+
+    return clicked
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_api.sync_playwright() as playwright:
+        patch.setattr(sync_api.Locator, "click", _whole(sync_api.Locator.click))
         made = playwright.chromium.launch(executable_path=_need(), args=_FLAGS)
         yield made
         made.close()

@@ -189,7 +189,7 @@ def test_what_is_kept_is_found_again(tmp_path):
 
 
 def ask(endpoint, operation, body, scope=None):
-    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=10)
+    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=60)
     headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}"}
     if scope is not None:
         headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"

@@ -72,7 +72,7 @@ def test_the_twelve_operations(tmp_path: Path) -> None:
             {"Data": b'{"id":1,"name":"ann"}{"id":2,"name":"bob"}'}, {"Data": b'{"id":3,"name":""}'}, {"Data": b"bad"},
         ])  # fmt: skip
         assert (put["FailedPutCount"], put["Encrypted"], len(put["RequestResponses"])) == (0, True, 3)
-        assert cloud.firehose.get("people").flush(60)
+        assert cloud.firehose.get("people").flush(120)
         found = firehose.describe_delivery_stream(DeliveryStreamName="people")["DeliveryStreamDescription"]
         assert found["DeliveryStreamEncryptionConfiguration"]["Status"] == "ENABLED"
         firehose.update_destination(
@@ -96,7 +96,7 @@ def test_the_twelve_operations(tmp_path: Path) -> None:
         plain = firehose.put_record(DeliveryStreamName="people", Record={"Data": b'{"id":5,"name":"cy"}'})
         assert plain["Encrypted"] is False
         firehose.start_delivery_stream_encryption(DeliveryStreamName="people")
-        assert cloud.firehose.get("people").flush(60)
+        assert cloud.firehose.get("people").flush(120)
         rows: dict[str, list[Any]] = {}
         for key in cloud.objects.list("lake", "people/"):
             read = pq.read_table if key.endswith(".parquet") else orc.read_table
@@ -119,6 +119,6 @@ def test_a_function_as_transform(tmp_path: Path) -> None:
             "s", bucket="b", transform=cloud.function("upper", upper), transform_buffer_seconds=0
         )
         stream.put(b'{"name": "ann"}')
-        assert stream.flush(60)
+        assert stream.flush(120)
         (key,) = cloud.objects.list("b")
         assert json.loads(cloud.objects.get("b", key)) == {"name": "ANN"}

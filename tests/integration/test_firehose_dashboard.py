@@ -39,11 +39,11 @@ def test_the_query_of_the_docs_on_a_prefix_that_grows(tmp_path: Path) -> None:
                 return [tuple(row) for row in connection.execute(sqlalchemy.text(query))]
 
         stream.put_batch([*views(1, 100), b"{broken"])
-        assert stream.flush(60)
+        assert stream.flush(120)
         first = (datetime(2024, 5, 1, 10, 1), "de", 50, 49.0), (datetime(2024, 5, 1, 10, 1), "fr", 50, 50.0)
         assert asked() == list(first)
         stream.put_batch(views(2, 10))
-        assert stream.flush(60)
+        assert stream.flush(120)
         assert asked() == [*first, (datetime(2024, 5, 1, 10, 2), "de", 5, 4.0), (datetime(2024, 5, 1, 10, 2), "fr", 5, 5.0)]
         views_of = sqlalchemy.table("views", *map(sqlalchemy.column, ("seen", "page", "country", "ms")))
         with engine.begin() as connection:  # a tool that asks for columns before it asks for rows

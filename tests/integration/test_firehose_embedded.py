@@ -35,7 +35,7 @@ def test_an_index_of_ones_own(tmp_path: Path, kept: bool) -> None:
         assert logs.read() is None and logs.preview() is None
         logs.put_batch([b'{"n": 1, "big": 123456789012345678901234567890}', b'{"n":\n 2}\n', b"{}"])
         logs.put_batch([b"[1]", b"{broken", b'{"_id": "mine"}', b""])
-        assert logs.flush(30)
+        assert logs.flush(120)
         found = logs.read()
         assert sorted(found.column("n").to_pylist(), key=str) == [1, 2, None]
         assert len(set(found.column("_id").to_pylist())) == 3
@@ -66,7 +66,7 @@ def test_a_domain_over_the_wire() -> None:
             )  # fmt: skip
             client.put_record_batch(DeliveryStreamName=name, Records=[{"Data": b'{"of": "%s"}' % name.encode()}] * 2)
             stream = cloud.firehose.get(name)
-            assert stream.flush(30)
+            assert stream.flush(120)
             assert stream.read().column("of").to_pylist() == [name] * 2
             assert len(set(stream.read().column("_id").to_pylist())) == 2
         assert "/@opensearch/search/i-2" in stream.delivered_keys()[0]
@@ -80,15 +80,15 @@ def test_a_collector_of_ones_own(raw: bool) -> None:
         logs = cloud.stream("logs", to=to.splunk(raw=raw), bucket="failed", buffer_seconds=0)
         records = [b"one\n", b"one\n", b"two"] if raw else [json.dumps(event).encode() for event in EVENTS]
         logs.put_batch(records)
-        assert logs.flush(30)
+        assert logs.flush(120)
         rows = logs.read().to_pylist()
         assert rows == ([{"_raw": line} for line in ("one", "one", "two")] if raw else EVENTS)
         logs.put_batch(records)  # the same again is not a redelivery
-        assert logs.flush(30) and logs.read().num_rows == 6
+        assert logs.flush(120) and logs.read().num_rows == 6
         if not raw:
             for wrong in (b'{"no": "event"}', b"text", b'{"event": ""}'):
                 logs.put(wrong)
-                assert logs.flush(30)
+                assert logs.flush(120)
             assert sorted(line["errorCode"] for line in failed(cloud)) == ["Splunk.InvalidDataFormat"] * 3
             assert logs.read().num_rows == 6
 
@@ -98,7 +98,7 @@ def test_a_receiver_of_ones_own(gzip: bool) -> None:
     with cloudcore.open(":memory:") as cloud:
         logs = cloud.stream("logs", to=to.http_endpoint(gzip=gzip), bucket="failed", buffer_seconds=0)
         logs.put_batch([b'{"n": 1}', b'{"n":\n2}', b"text"])
-        assert logs.flush(30)
+        assert logs.flush(120)
         rows = logs.read().to_pylist()
         assert [row["n"] for row in rows] == [1, 2, None] and rows[2]["data"] == "text"
 
@@ -145,7 +145,7 @@ def test_each_record_is_there_once_after_kill_9(tmp_path: Path) -> None:
     with cloudcore.open(tmp_path) as cloud:
         for name in ("opensearch", "splunk", "http_endpoint"):
             stream = cloud.stream(name, to=name, bucket="failed", buffer_seconds=0)
-            assert stream.flush(60)
+            assert stream.flush(120)
             numbers = [row["n"] for row in stream.read().column("event").to_pylist()]
             assert sorted(numbers) == list(range(stream.last_sequence)), name
         assert failed(cloud) == []

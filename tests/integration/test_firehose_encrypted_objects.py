@@ -70,7 +70,7 @@ def test_all_that_goes_to_the_bucket_is_encrypted(tmp_path: Path, monkeypatch: p
     with cloudcore.open(home) as cloud:
         stream = cloud.stream("s", **options)
         stream.put_batch(records)
-        assert stream.flush(30)
+        assert stream.flush(120)
         found = {key.partition("/")[0]: key for key in cloud.objects.list("lake")}
         assert sorted(found) == ["backup", "data", "errors"] and SECRET not in on_disk(home)
         plain = {}
@@ -114,7 +114,7 @@ def test_failed_records_are_shown_and_replayed(
         stream = cloud.stream("s", **options)
         stream.put_batch([SECRET, b'{"a": "' + SECRET + b'"}'])
         cloud.stream("other", prefix="other/", buffer_seconds=0, encrypt_objects=True)
-        assert stream.flush(30)
+        assert stream.flush(120)
         if served:
             url = cloud.serve().url
             assert main(["firehose", "errors", "s", "--endpoint", url]) == 2
@@ -128,7 +128,7 @@ def test_failed_records_are_shown_and_replayed(
     assert main(["firehose", "replay", "s", "--code", "ParseError", "--to", "other", "--data", str(home)]) == 0
     assert capsys.readouterr().out == "1 records replayed, 1 left\n"
     with cloudcore.open(home) as cloud:
-        assert cloud.firehose.get("other").flush(30)
+        assert cloud.firehose.get("other").flush(120)
         assert SECRET in cloud.firehose.get("other").read().column("line").to_pylist()[0].encode()
     assert SECRET not in on_disk(home)
 
@@ -165,7 +165,7 @@ def test_under_a_key_of_kms_at_an_s3_endpoint(moto: str, at_moto: Any) -> None:
         stream = cloud.stream("s", bucket="lake", compression="GZIP", encrypt_objects=key)
         for turn in range(2):
             stream.put(SECRET + b"%d" % turn)
-            assert stream.flush(30)
+            assert stream.flush(120)
         texts, wrapped = set(), set()
         for name in stream.delivered_keys():
             found = s3.get_object(Bucket="lake", Key=name)
@@ -205,7 +205,7 @@ def test_while_kms_is_down_delivery_waits(moto: str, at_moto: Any, tmp_path: Pat
         assert stream.status()["delivered"] == 0 and not list(cloud.objects.list("delivered"))
     with cloudcore.open(home, reach={"arn:aws:kms:": moto}) as cloud:
         stream = cloud.firehose.get("s")
-        assert stream.flush(60) and stream.read().column("line").to_pylist() == [SECRET.decode()]
+        assert stream.flush(120) and stream.read().column("line").to_pylist() == [SECRET.decode()]
 
 
 def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
             cloud.stream("w", encrypt_objects="alias/mine")
         stream = cloud.stream("s", to=to.http_endpoint(), backup=True, bucket="kept", encrypt_objects=True)
         stream.put(SECRET)
-        assert stream.flush(30) and list(cloud.objects.list("kept")) and SECRET not in on_disk(tmp_path / "c")
+        assert stream.flush(120) and list(cloud.objects.list("kept")) and SECRET not in on_disk(tmp_path / "c")
         assert cloud.firehose.names() == ["s"]
 
     class Bare:

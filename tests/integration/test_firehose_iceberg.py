@@ -51,7 +51,7 @@ def test_inserts_and_records_that_do_not_fit(tmp_path: Path) -> None:
             b'{"id": 1, "name": "\xc3\xa4", "seen": "2024-02-03T04:05:06Z", "price": 1.25, "tags": ["a", null], "geo": {"lat": 1.5}}',
             b'{"id": "x"}', b"{broken", b'{"name": "no id"}', b'{"id": 2, "unknown": 1}',
         ])  # fmt: skip
-        assert stream.flush(60)
+        assert stream.flush(120)
         assert rows(cloud, "id, name, cast(seen as varchar), cast(price as varchar), tags, geo") == [
             (1, "ä", "2024-02-03 04:05:06", "1.25", ["a", None], {"lat": 1.5, "lon": None}), (2, None, None, None, None, None),
         ]  # fmt: skip
@@ -75,13 +75,13 @@ def test_records_are_routed_inserted_updated_and_deleted_in_order(tmp_path: Path
         target = to.iceberg("shop.orders", "shop.returns", keys={"shop.orders": ["id"]})
         stream = cloud.stream("s", to=target, query=QUERY, bucket="failed", buffer_seconds=0)
         stream.put_batch([change("insert", n, f"n{n}") for n in range(5)] + [change("insert", 9, "r", "returns")])
-        assert stream.flush(60)
+        assert stream.flush(120)
         stream.put_batch([
             change("update", 1, "u1"), change("delete", 2), change("insert", 7, "a"), change("update", 7, "b"),
             change("update", 8, "new"), change("delete", 3), change("insert", 3, "again"),
             change("delete", 1, table="returns"), change("replace", 1), b'{"db": "shop"}', b"{}",
         ])  # fmt: skip
-        assert stream.flush(60)
+        assert stream.flush(120)
         assert rows(cloud, "id, name") == [(0, "n0"), (1, "u1"), (3, "again"), (4, "n4"), (7, "b"), (8, "new")]
         assert rows(cloud, "id, name", "shop.returns") == [(9, "r")]
         assert [line["errorCode"] for line in failures(cloud)] == ["Iceberg.MissingUniqueKeys"]
@@ -98,13 +98,13 @@ def test_the_tables_are_read_back(tmp_path: Path) -> None:
         assert stream.read() is None and stream.preview() is None and stream.delivered_keys() == []
         for turn in range(2):
             stream.put_batch([b'{"id": %d, "price": 1.25}' % (turn * 10 + n) for n in range(10)])
-            assert stream.flush(60)
+            assert stream.flush(120)
         assert sorted(stream.read().column("id").to_pylist()) == list(range(20))
         assert stream.preview(5).num_rows == 5 and set(stream.preview(5).column("id").to_pylist()) < set(range(20))
         target = to.iceberg("shop.orders", "shop.returns", keys={"shop.orders": ["id"]})
         both = cloud.stream("both", to=target, query=QUERY, bucket="failed", buffer_seconds=0)
         both.put_batch([change("delete", 3), change("insert", 7, "r", "returns")])
-        assert both.flush(60)
+        assert both.flush(120)
         with pytest.raises(ValueError, match=r"table= names which: shop\.orders, shop\.returns"):
             both.read()
         assert both.read(table="shop.returns").column("name").to_pylist() == ["r"]
@@ -118,7 +118,7 @@ def test_a_table_that_is_not_there_in_time(tmp_path: Path) -> None:
     with cloudcore.open(tmp_path / "c") as cloud:
         stream = cloud.stream("s", to=to.iceberg("a.b", retry_seconds=0), bucket="failed", buffer_seconds=0)
         stream.put(b"{}")
-        assert stream.flush(60)
+        assert stream.flush(120)
         (line,) = failures(cloud)
         assert line["errorCode"].startswith("Iceberg.NoSuch") and base64.b64decode(line["rawData"]) == b"{}"
 
@@ -141,7 +141,7 @@ def test_a_commit_that_is_repeated_is_there_once(tmp_path: Path, monkeypatch: py
         stream = cloud.stream("s", to=target, bucket="failed", buffer_seconds=0)
         for n in range(3):
             stream.put_batch([b'{"id": %d}' % (n * 10 + k) for k in range(10)])
-            assert stream.flush(60)
+            assert stream.flush(120)
         assert [row[0] for row in rows(cloud, "id")] == list(range(30))
         found = [snapshot.summary[deliver.PLAN] for snapshot in table.refresh().snapshots()]
         assert found == commits and len(set(found)) == len(found)

@@ -64,7 +64,7 @@ def test_a_customer_managed_key_seals_a_stream(moto: str, tmp_path: Path) -> Non
         client = cloud.client("firehose")
         client.stop_delivery_stream_encryption(DeliveryStreamName="s")
         assert client.put_record(DeliveryStreamName="s", Record={"Data": b"plain"})["Encrypted"] is False
-        assert cloud.firehose.get("s").flush(20)
+        assert cloud.firehose.get("s").flush(120)
         (found,) = cloud.objects.list("lake")
         assert cloud.objects.get("lake", found) == SECRET * 2 + b"plain"
 
@@ -158,7 +158,7 @@ def test_objects_are_encrypted_by_the_key_of_the_configuration(moto: str, monkey
             },
         )
         client.put_record(DeliveryStreamName="s", Record={"Data": b"x"})
-        assert cloud.firehose.get("s").flush(30)
+        assert cloud.firehose.get("s").flush(120)
     found = {}
     for entry in s3.list_objects_v2(Bucket="sealed")["Contents"]:
         told = s3.head_object(Bucket="sealed", Key=entry["Key"])
@@ -190,7 +190,7 @@ def test_what_redshift_copies_is_encrypted_too(moto: str, tmp_path: Path, monkey
         )  # fmt: skip
         stream = cloud.firehose.get("s")
         stream.put(b'{"a": 1}')
-        assert stream.flush(30)
+        assert stream.flush(120)
     found = [s3.head_object(Bucket="copied", Key=each["Key"]) for each in s3.list_objects_v2(Bucket="copied")["Contents"]]
     assert [(each["ServerSideEncryption"], each["SSEKMSKeyId"]) for each in found] == [("aws:kms", key)] * 2
 
@@ -248,7 +248,7 @@ def test_columns_come_from_glue(moto: str, tmp_path: Path) -> None:
             client.create_delivery_stream(DeliveryStreamName=name, ExtendedS3DestinationConfiguration=converted(**given))
             client.put_record(DeliveryStreamName=name, Record={"Data": record})
             client.put_record(DeliveryStreamName=name, Record={"Data": b'{"id": "no number"}'})
-            assert cloud.firehose.get(name).flush(20)
+            assert cloud.firehose.get(name).flush(120)
             found = {key: cloud.objects.get("lake", key) for key in cloud.objects.list("lake") if f"{name}-1-" in key}
             (data,) = (value for value in found.values() if value.startswith(b"PAR1"))
             assert pq.read_table(io.BytesIO(data)).column_names == columns

@@ -25,7 +25,7 @@ def cloud() -> Any:
 
 
 def delivered(cloud: Any, stream: Any) -> bytes:
-    assert stream.flush(60)
+    assert stream.flush(120)
     return b"".join(cloud.objects.get("b", key) for key in cloud.objects.list("b"))
 
 

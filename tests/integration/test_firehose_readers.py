@@ -80,7 +80,7 @@ def test_a_fraction_of_a_second_before_1970(tmp_path: Path) -> None:
             schema="at timestamp, in struct<all:array<timestamp>>",
         )  # fmt: skip
         stream.put_batch(records)
-        assert stream.flush(20)
+        assert stream.flush(120)
         (key,) = service.objects.list(name, "data/")
         found = arrow(tmp_path / name / key)
         assert (len(found), stream.status()["failed"]) == (rows, failed)

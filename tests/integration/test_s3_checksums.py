@@ -26,7 +26,7 @@ def text(kind: str) -> str:
 @pytest.fixture(scope="module")
 def ask():
     with cloudcore.open(":memory:") as cloud, cloud.serve() as endpoint:
-        connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=30)
+        connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=60)
 
         def send(method, path, body=b"", **headers):
             connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})

@@ -228,7 +228,7 @@ def test_multipart(s3):
 
 
 def raw(endpoint, method, path, body=b"", headers=None):
-    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=10)
+    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=60)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -275,7 +275,7 @@ def test_an_object_that_is_gzip_stays_as_it_came(endpoint, s3):
 
 def test_head_sends_no_body_and_the_connection_goes_on(endpoint, s3):
     s3.put_object(Bucket="data", Key="kept", Body=b"12345")
-    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=10)
+    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=60)
     for _ in range(3):
         connection.request("HEAD", "/data/kept")
         answer = connection.getresponse()
