@@ -94,8 +94,6 @@ cc_status cc_transact_write(cc_call *call, const cc_digest *digest) {
             call->actions[i].status = run_action(&call->actions[i].call);
     CC_TRY(cc_transact_verdict(call));
     CC_TRY(check_size(call));
-    if (CC_UNLIKELY(part != NULL && part->mode == CC_PART_TRY))
-        return CC_OK;
     for (size_t i = 0; i < request->action_count; i++) {
         cc_transact_action *action = &call->actions[i];
         CC_TRY(cc_consumed_add(&action->call, &call->reply->table_consumed[request->action_tables[i]],
@@ -103,5 +101,6 @@ cc_status cc_transact_write(cc_call *call, const cc_digest *digest) {
         if (action->reply.written)
             changes[count++] = action->change;
     }
-    return count == 0 ? CC_OK : cc_call_write(call, changes, count);
+    bool tried = part != NULL && part->mode == CC_PART_TRY;
+    return count == 0 || tried ? CC_OK : cc_call_write(call, changes, count);
 }

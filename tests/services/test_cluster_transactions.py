@@ -16,6 +16,7 @@ from test_cluster_ranges import _items, _pages, _ranges, _split
 
 import cloudcore
 from cloudcore._table import place
+from cloudcore.clock import Clock
 from cloudcore.cluster.tables.entry import WRITE
 from cloudcore.cluster.tables.transacting import DECIDE, FINISH, FORGET, PREPARE, Busy, packed
 
@@ -303,6 +304,22 @@ def test_what_was_decided_comes_in_all_ranges(pair: Any, three: Any) -> None:
     left.step(FORGET, left.low, {"txn": left.txn})
     a.transact_write_items(TransactItems=[_add(number, -1000) for number in (low, high)])
     assert (_of(a, low), _of(b, high)) == before
+
+
+def test_nodes_whose_clocks_disagree(pair: Any, three: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node that is asked has it an hour earlier than the leaders."""
+
+    class Behind(Clock):
+        def now(self) -> float:
+            return super().now() - 3600
+
+    for range_ in _ranges(pair[1]).order:
+        monkeypatch.setattr(range_, "_clock", Behind())
+    low, high = _spread(pair[0])
+    before = _of(three[0], low)
+    three[1].transact_write_items(TransactItems=[_add(low), _add(high)])
+    assert _of(three[0], low) == before + 1
+    three[0].transact_write_items(TransactItems=[_add(low, -1), _add(high, -1)])
 
 
 def test_who_waits_too_long_is_told_of_the_conflict(pair: Any, three: Any, monkeypatch: pytest.MonkeyPatch) -> None:

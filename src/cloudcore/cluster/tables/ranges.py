@@ -61,6 +61,12 @@ class Ranges:
         after = [each.first for each in self.order if each.first > range_.first]
         return min(after) - 1 if after else splitting.LAST
 
+    def now_ms(self) -> int:
+        """By this node's clock, or that of a leader that goes before it."""
+        replicas = (each.replica for each in self.order)
+        heard = (replica.transactions.now_ms for replica in replicas if replica is not None)
+        return max(self.root.now_ms(), *heard)
+
     def shown(self, hash_: int) -> Replica | None:
         """The replica here whose walks show a hash; None: none is ready."""
         for each in self.order:

@@ -9,14 +9,24 @@ Thread rule: on the link's loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.tables.entry import WRITE
-from cloudcore.cluster.tables.transacting import FINISH, FORGET, RESOLVE, Part, packed, unpacked
+from cloudcore.cluster.tables.transacting import (
+    FINISH,
+    FORGET,
+    RESOLVE,
+    Part,
+    Transactions,
+    packed,
+    unpacked,
+)
 
 if TYPE_CHECKING:
     from cloudcore.cluster.tables.range import Range
 
+logger = logging.getLogger("cloudcore.cluster")
 _LOOK_S = 0.5
 _OLD_S = 2.0
 _AT_ONCE = 100
@@ -25,19 +35,32 @@ _AT_ONCE = 100
 async def run(range_: Range) -> None:
     """Look after a range, whenever this node leads it."""
     since: dict[str, float] = {}
-    while True:
-        await asyncio.sleep(_LOOK_S)
-        replica = range_.replica if range_.leading else None
-        if replica is None:
-            since.clear()
-            continue
-        found, now = replica.transactions, asyncio.get_running_loop().time()
-        known = {*found.prepared, *found.decided}
-        since = {txn: since.get(txn, now) for txn in known}
-        old = [txn for txn, first in since.items() if now > first + _OLD_S][:_AT_ONCE]
-        prepared = [_prepared(range_, txn, found.prepared[txn]) for txn in old if txn in found.prepared]
-        decided = [_decided(range_, txn, found.decided[txn]) for txn in old if txn in found.decided]
-        await asyncio.gather(*prepared, *decided)
+    ending: set[str] = set()
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            replica = range_.replica if range_.leading else None
+            if replica is None:
+                since.clear()
+                continue
+            found, now = replica.transactions, asyncio.get_running_loop().time()
+            since = {txn: since.get(txn, now) for txn in (*found.prepared, *found.decided)}
+            old = [txn for txn, first in since.items() if now > first + _OLD_S and txn not in ending]
+            for txn in old[: _AT_ONCE - len(ending)]:
+                ending.add(txn)
+                tasks.create_task(_ended(range_, found, txn)).add_done_callback(
+                    lambda _, txn=txn: ending.discard(txn)  # type: ignore[misc]
+                )
+
+
+async def _ended(range_: Range, found: Transactions, txn: str) -> None:
+    try:
+        if (part := found.prepared.get(txn)) is not None:
+            await _prepared(range_, txn, part)
+        if (others := found.decided.get(txn)) is not None:
+            await _decided(range_, txn, others)
+    except Exception:  # it is looked at again
+        logger.exception("transaction %s is not brought to its end", txn)
 
 
 async def _prepared(range_: Range, txn: str, part: Part) -> None:

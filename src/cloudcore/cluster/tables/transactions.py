@@ -106,7 +106,7 @@ class _Transaction:
         self.others = [part for part in parts if part is not self.decider]
         self.until = time.monotonic() + _DEADLINE_S
         self.head = {
-            "txn": self.txn, "at": lowest, "until": router.ranges.root.now_ms() + _UNTIL_MS,
+            "txn": self.txn, "at": lowest, "until": router.ranges.now_ms() + _UNTIL_MS,
             "operation": operation, "token": None if self.reads else token, "digest": digest,
             "reads": self.reads, "bytes": 0,
         }  # fmt: skip
@@ -132,7 +132,7 @@ class _Transaction:
                 raise Moved  # what was read may have changed before the last was
             return self._together([*votes, decision])
         if decision.vote == YES:
-            return self._finished(decision)
+            return self._finished(votes, decision)
         return self._given_back(votes, lambda: self._answer([*votes, decision]))
 
     # -- asking ----------------------------------------------------------------------------------------
@@ -205,22 +205,23 @@ class _Transaction:
         finally:
             self._give_back(each.part for each in votes if each.vote == YES)
 
-    def _finished(self, decision: _Vote) -> Answer:
+    def _finished(self, votes: list[_Vote], decision: _Vote) -> Answer:
         """It is decided: every part comes, by whoever asks for it."""
         done = [decision]
-        waiting = [(part, self._end(part, True)) for part in self.others]
+        waiting = [(vote, self._end(vote.part, True)) for vote in votes]
         while waiting:
-            part, wait = waiting.pop(0)
+            vote, wait = waiting.pop(0)
             status, data = 0, b""
             with contextlib.suppress(Moved):
                 status, data = wait()
             if status == 200:
-                done.append(_Vote(part, YES, 0, (200, unpacked(data)[1])))
+                answer = unpacked(data)[1]  # none, if somebody else had it done
+                done.append(_Vote(vote.part, YES, 0, (200, answer)) if answer else vote)
             elif time.monotonic() > self.until:
                 return unknown("a range of the transaction does not answer; it is done as soon as it does")
             else:
                 time.sleep(_PAUSE_S)
-                waiting.append((part, self._end(part, True)))
+                waiting.append((vote, self._end(vote.part, True)))
         self._begin(transacting.FORGET, self.decider, {"txn": self.txn})
         return self._together(done)
 
