@@ -50,7 +50,7 @@ with Cloud(sys.argv[1]) as cloud:
 
 
 def exported(cloud: Cloud, arn: str, prefix: str) -> dict[str, str]:
-    assert cloud.dynamodb.jobs.wait(f"export-{arn.rpartition('/')[2]}", 60)
+    assert cloud.dynamodb.jobs.wait(f"export-{arn.rpartition('/')[2]}", 240)
     done = cloud.dynamodb.call("DescribeExport", {"ExportArn": arn})["ExportDescription"]
     assert done["ExportStatus"] == "COMPLETED", done
     summary = json.loads(cloud.objects.get("bkt", done["ExportManifest"]))

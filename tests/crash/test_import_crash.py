@@ -121,7 +121,7 @@ def test_imports_and_bulk_puts_survive_kills(tmp_path: Path) -> None:
         with Cloud(tmp_path) as cloud:
             db = cloud.dynamodb
             (id_, record) = db.catalogue.all(kind)[-1]
-            assert db.jobs.wait(f"{kind}-{id_}", 60), about
+            assert db.jobs.wait(f"{kind}-{id_}", 240), about
             arn = f"{record['arn']}/{kind}/{id_}"
             if kind == "import":
                 done = db.call("DescribeImport", {"ImportArn": arn})["ImportTableDescription"]

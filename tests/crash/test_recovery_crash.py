@@ -93,7 +93,7 @@ def test_moments_survive_kills(tmp_path: Path) -> None:
                     {"SourceTableName": "tab", "TargetTableName": target,
                      "RestoreDateTime": datetime.datetime.fromtimestamp(when, datetime.UTC)},
                 )  # fmt: skip
-                assert db.jobs.wait(f"restore-{target}", 60)
+                assert db.jobs.wait(f"restore-{target}", 240)
                 assert state_of(db, target) == expected, f"seed {SEED}, cycle {cycle}"
                 db.call("DeleteTable", {"TableName": target})
                 restored += 1

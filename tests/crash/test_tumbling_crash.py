@@ -53,7 +53,7 @@ def test_killed_windows(tmp_path: Path) -> None:
     assert with_state > CYCLES / 2  # the kills fell into open windows
     with cloudcore.open(directory, clock=ManualClock(time.time())) as cloud:
         cloud.lambda_  # noqa: B018 - its mappings go on
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while True:
             cloud.clock.advance(WINDOW_S)
             found = [int(n) for item in cloud.table("windows").scan() for n in item["numbers"]]

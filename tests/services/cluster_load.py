@@ -219,7 +219,7 @@ def begun(nodes: Nodes) -> list[Worker]:
 
 def ended(workers: list[Worker]) -> None:
     """Enough was done to say anything, and all have stopped."""
-    until("enough was done to say anything", lambda: enough(workers))
+    until("enough was done to say anything", lambda: enough(workers), 300)
     for worker in workers:
         worker.stop = True
     for worker in workers:
