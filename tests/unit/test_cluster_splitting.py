@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from test_cluster_checkpoint import SCHEMA, filled, replica
 
-from cloudcore._table import Tables, place
+from cloudcore._table import Snapshot, Tables, place
 from cloudcore.cluster.tables.entry import PRIMITIVE, WRITE, Batch, Entry
 from cloudcore.cluster.tables.replica import Answer, Replica
 from cloudcore.cluster.tables.splitting import CATALOGUE, LAST, MOVED, SPLIT, Taken, catalogue_of
+from cloudcore.errors import CloudcoreError
 
 MIDDLE = 1 << 63
 
@@ -76,3 +77,22 @@ def test_what_lies_in_one_range_is_refused_before_a_split_and_behind_it() -> Non
     assert ordered(whole, "set_description", asked, PRIMITIVE)[0] == 400
     followed.close()
     whole.close()
+
+
+def test_what_cannot_be_taken_whole_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    lower = filled(3)
+    opened: list[Snapshot] = []
+
+    def snapshot(tables: Tables, name: str) -> Snapshot:
+        if len(opened) == 2:
+            raise CloudcoreError("no memory")
+        opened.append(Snapshot(tables, name))
+        return opened[-1]
+
+    monkeypatch.setattr("cloudcore.cluster.tables.splitting.Snapshot", snapshot)
+    with pytest.raises(CloudcoreError, match="no memory"):
+        Taken(lower, MIDDLE, LAST)
+    for each in opened:
+        with pytest.raises(CloudcoreError):
+            each.read(1)
+    lower.close()
