@@ -115,7 +115,7 @@ coverage: $(VENV)/.installed $(VENV)/.test-tools ## branches of the engine that 
 	find build/coverage build/coverage-doors -name '*.gcda' -delete
 	ctest --test-dir build/coverage -j $(JOBS) --output-on-failure -E 'speed|bench|http|channel|vector'
 	PYTHONPATH=build/coverage-site $(BIN)/python -m pytest -q -m 'not crash and not services and not clients and not browser' \
-		tests/conformance/test_dynamodb_*.py tests/unit/test_table*.py tests/unit/test_*_door.py tests/unit/test_native_values.py tests/property tests/integration/test_check_cli.py
+		tests/conformance/test_dynamodb_*.py tests/unit/test_table*.py tests/unit/test_*_door.py tests/unit/test_native_values.py tests/unit/test_routes.py tests/property tests/integration/test_check_cli.py
 	$(BIN)/python tools/coverage.py build/coverage build/coverage-doors --list build/branches.txt --reasons tests/coverage
 
 test-clients: $(VENV)/.installed $(VENV)/.destination-tools $(CLIENT_STAMPS) ## unmodified clients of others, by environment variables

@@ -206,6 +206,11 @@ TEST(keys_that_no_item_of_the_table_has) {
     check_load(tables, "tab", (cc_key){b, empty}, NULL, false, none);
     check_load(tables, "tab", (cc_key){k, number}, NULL, false, none);
     check_load(tables, "pair", (cc_key){b, number}, NULL, false, NULL);
+    cc_bytes whole = cc_buffer_bytes(&item), least = cc_bytes_of("\10\0\0\0\0\0\0\0", 8);
+    check_load(tables, "pair", key, &whole, false, NULL);
+    check_load(tables, "pair", key, &least, false, "its key is not the one that it lies under");
+    check_load(tables, "tab", (cc_key){k, empty}, &whole, false, "its key is not the one that it lies under");
+    check_load(tables, "pair", key, NULL, false, NULL);
     check_load(tables, "pair", (cc_key){b, empty}, NULL, false, none);
     check_load(tables, "pair", (cc_key){k, number}, NULL, false, none);
     check_load(tables, "pair", (cc_key){b, cc_bytes_of(wild, 1)}, NULL, false, none);

@@ -101,6 +101,80 @@ def test_where_requests_go() -> None:
             assert _route(tables, operation, **request) == ("nowhere", [], None)
 
 
+def test_statements_and_batches_of_many_keys() -> None:
+    some = list(range(6))
+    hashes = [_hash(number) for number in some]
+    words = ", ".join(f"'i{number}'" for number in some)
+    with _made() as tables:
+        keys = {"RequestItems": {"items": {"Keys": [_key(number) for number in some]}}}
+        assert _route(tables, "BatchGetItem", **keys) == ("keys", hashes, None)
+        for statement, expected in (
+            (f"SELECT * FROM items WHERE id IN [{words}]", ("keys", hashes, None)),
+            ("SELECT * FROM items.\"by-time\" WHERE id = 'i1'", ("keys", hashes[1:2], None)),
+            ("SELECT * FROM items.\"by-kind\" WHERE kind = 'k1'", ("index", [], None)),
+            ("SELECT * FROM items.\"by-time\"", ("walk", [], None)),
+            ("SELECT * FROM items WHERE n = 1", ("walk", [], None)),
+        ):
+            assert _route(tables, "ExecuteStatement", Statement=statement) == expected, statement
+        assert _route(tables, "Scan", TableName="items", IndexName="by-time") == ("walk", [], None)
+        near: Any = {"TableName": "items", "IndexName": "near", "SearchVector": [{"N": "1"}], "TopK": 3}
+        assert _route(tables, "SearchVectors", **near) == ("index", [], None)
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [
+        ("PutItem", {"TableName": "none", "Item": _item(1)}),
+        ("BatchWriteItem", {"RequestItems": {"none": [{"PutRequest": {"Item": _item(1)}}]}}),
+        ("BatchWriteItem", {"RequestItems": {"items": [{"PutRequest": {"Item": {"id": {"S": "a"}}}}]}}),
+        ("BatchGetItem", {"RequestItems": {"items": {"Keys": [_item(1)]}}}),
+        ("TransactGetItems", {"TransactItems": [{"Get": {"TableName": "none", "Key": _key(1)}}]}),
+        ("TransactGetItems", {"TransactItems": [{"Get": {"TableName": "items", "Key": _item(1)}}]}),
+        ("Query", {"TableName": "items", "IndexName": "none", "KeyConditionExpression": "id = :v",
+                   "ExpressionAttributeValues": {":v": {"S": "i1"}}}),
+        ("Query", {"TableName": "items", "KeyConditionExpression": "id = :v",
+                   "ExpressionAttributeValues": {":v": {"N": "1"}}}),
+        ("Query", {"TableName": "items", "KeyConditionExpression": "id = :v AND n = :w",
+                   "ExpressionAttributeValues": {":v": {"S": "i1"}, ":w": {"S": "1"}}}),
+        ("Scan", {"TableName": "items", "IndexName": "none"}),
+        ("Scan", {"TableName": "items", "ExclusiveStartKey": {"id": {"S": "a"}}}),
+        ("ExecuteStatement", {"Statement": "SELECT * FROM none WHERE id = 'i1'"}),
+        ("ExecuteStatement", {"Statement": "SELECT * FROM items.none WHERE id = 'i1'"}),
+        ("ExecuteStatement", {"Statement": "SELECT * FROM items WHERE id = 1"}),
+        ("ExecuteStatement", {"Statement": "SELECT * FROM items", "NextToken": "rubbish"}),
+        ("ExecuteStatement", {"Statement": "UPDATE items SET x = 1 WHERE n = 1"}),
+        ("ExecuteStatement", {"Statement": "UPDATE items SET x = 1 WHERE id = 5 AND n = 1"}),
+        ("ExecuteStatement", {"Statement": "INSERT INTO items VALUE {'id': 'a'}"}),
+        ("BatchExecuteStatement", {"Statements": [{"Statement": "SELECT * FROM none WHERE id = 'i1'"}]}),
+    ],
+)  # fmt: skip
+def test_what_no_tables_need_to_be_asked(operation: str, request_: dict[str, Any]) -> None:
+    with _made(False) as tables:
+        assert _route(tables, operation, **request_) == ("nowhere", [], None)
+
+
+def test_places_and_prunes_that_there_are_none_of() -> None:
+    with _made(False) as tables:
+        with pytest.raises(ApiError, match="does not have the specified index: none"):
+            place(tables, "items", _key(1), "none")
+        with pytest.raises(ApiError):
+            place(tables, "none", _key(1))
+        with pytest.raises(ApiError):
+            prune(tables, "none", 1, 2)
+        assert prune(tables, "items", 0, _LAST) == 0
+
+
+@pytest.mark.parametrize("share", [(1, 2), (0, 4), (3, 4)])
+def test_a_part_in_the_middle_is_what_stays(share: tuple[int, int]) -> None:
+    first, last = (share[0] << 62) + 1, min((share[1] << 62) - 1, _LAST)
+    with _made() as tables:
+        inside = {n for n in range(_COUNT) if first <= place(tables, "items", _key(n))[0] <= last}
+        while prune(tables, "items", first, last):
+            pass
+        left = _call(tables, "Scan", TableName="items")["Items"]
+        assert {int(item["id"]["S"][1:]) for item in left} == inside and 0 < len(inside) <= _COUNT
+
+
 def test_places_compare_as_tables_and_indexes_are_ordered() -> None:
     with _made() as tables:
         scanned = _call(tables, "Scan", TableName="items")["Items"]
