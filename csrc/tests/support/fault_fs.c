@@ -87,19 +87,25 @@ static inode *node_new(fault_fs *disk, uint64_t capacity) {
 
 static void *regrow(void *old, uint64_t from, uint64_t to) {
     uint8_t *data = disk_memory(old, to);
-    memset(data + from, 0, to - from);
+    if (to > from)
+        memset(data + from, 0, to - from);
     return data;
 }
 
-static void node_reserve(inode *node, uint64_t size) {
-    if (size <= node->capacity)
-        return;
+static void node_resize(inode *node, uint64_t size) {
     CC_ASSERT(node->maps == 0); /* a mapping must not move */
     uint64_t capacity = (size + SECTOR - 1) / SECTOR * SECTOR;
     node->live = regrow(node->live, node->capacity, capacity);
     node->durable = regrow(node->durable, node->capacity, capacity);
     node->dirty = regrow(node->dirty, node->capacity / SECTOR, capacity / SECTOR);
     node->capacity = capacity;
+}
+
+/* By half at least: AddressSanitizer copies, and keeps, all that grows. */
+static void node_reserve(inode *node, uint64_t size) {
+    uint64_t more = node->capacity + node->capacity / 2;
+    if (size > node->capacity)
+        node_resize(node, size > more ? size : more);
 }
 
 static inode **find(name_table *table, const char *path) {
@@ -281,6 +287,8 @@ static cc_status fault_map(cc_fs *fs, cc_file *file, uint64_t size, bool writabl
     (void)writable;
     MAY_FAIL(disk_of(fs));
     CC_ASSERT(size <= file->node->size); /* beyond the end the real thing would be SIGBUS */
+    if (file->node->maps == 0 && size != 0 && file->node->capacity >= file->node->size + SECTOR)
+        node_resize(file->node, file->node->size); /* so that it sees a read behind the end */
     file->node->maps++;
     *data_out = file->node->live;
     return CC_OK;
