@@ -65,7 +65,7 @@ def test_an_archive_with_a_change_of_no_item_makes_no_table(db, caplog, partitio
     db.recovery.catch_up(archive)
     size = 0xFFFFFFFF if value is None else len(value)
     entry = struct.pack("<IHH", size, len(partition), 0) + partition + (value or b"")
-    time_ms = round(time.time() * 1000)
+    time_ms = db.clock.now_ms()
     archive.append(struct.pack("<QQ", archive.last + 1, time_ms) + entry, 1, archive.last + 1, time_ms)
     restore(db, "copy")
     assert db.call("ListTables", {})["TableNames"] == ["tab"]
