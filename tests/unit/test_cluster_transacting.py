@@ -16,7 +16,7 @@ from cloudcore._table import call_part, place
 from cloudcore.cluster.tables.checkpoint import Taken, read, write
 from cloudcore.cluster.tables.entry import EXPIRE, PRIMITIVE, WRITE, Batch, Entry
 from cloudcore.cluster.tables.replica import Answer, Replica
-from cloudcore.cluster.tables.splitting import CATALOGUE, MOVED, SPLIT
+from cloudcore.cluster.tables.splitting import CATALOGUE, MOVED, SPLIT, covered
 from cloudcore.cluster.tables.transacting import (
     BUSY,
     DECIDE,
@@ -208,13 +208,15 @@ def test_a_single_read_of_several_sees_no_part(ranges: Ranges) -> None:
     gets = [{"Get": {"TableName": "kept", "Key": {"id": {"S": ranges.high}}}}]
     body = json.dumps({"TransactItems": gets}).encode()
     ranges.anew = False
+    hashes = covered(ranges.upper, "TransactGetItems", body)
+    assert hashes is not None
     found, turn = ranges.upper.transactions, ranges.upper.transactions.turn
-    assert found.passed(ranges.upper, "TransactGetItems", body, turn) is None
+    assert found.passed(hashes, turn) is None
     ranges.prepare()
-    assert found.passed(ranges.upper, "TransactGetItems", body, found.turn) == (BUSY, json.dumps([ranges.high_hash]).encode())
+    assert found.passed(hashes, found.turn) == (BUSY, json.dumps([ranges.high_hash]).encode())
     ranges.finish(True)
-    assert found.passed(ranges.upper, "TransactGetItems", body, turn) == (BUSY, b"[]")  # it came and went meanwhile
-    assert found.passed(ranges.upper, "TransactGetItems", body, found.turn) is None
+    assert found.passed(hashes, turn) == (BUSY, b"[]")  # it came and went meanwhile
+    assert found.passed(hashes, found.turn) is None
 
 
 def test_a_refusal_says_why_and_locks_nothing(ranges: Ranges) -> None:

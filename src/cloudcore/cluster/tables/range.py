@@ -219,11 +219,11 @@ class Range:
         if self._splitting or self.leading != term or awake() >= self._lease_until:
             return None
         if replica.partial or believed:
-            had = last == replica.last and splitting.covered(replica, operation, body, believed)
-            if not had:
+            hashes = splitting.covered(replica, operation, body, believed)
+            if hashes is None or last != replica.last:
                 return splitting.MOVED, b""
-            if operation in TOGETHER and replica.partial:
-                return replica.transactions.passed(replica, operation, body, turn) or answer
+            if operation in TOGETHER:
+                return replica.transactions.passed(hashes, turn) or answer
         return answer
 
     def order(self, operation: str, arguments: dict[str, Any]) -> Answer:

@@ -213,7 +213,7 @@ class Replica:
         if (done := splitting.step(self, entry)) is not None:
             return done
         bounded = self.partial and entry.kind != PRIMITIVE
-        if bounded and not splitting.covered(self, entry.operation, entry.body, ""):
+        if bounded and splitting.covered(self, entry.operation, entry.body) is None:
             return splitting.MOVED, b""
         if entry.kind == PRIMITIVE:
             return self._step(entry.operation, json.loads(entry.body))

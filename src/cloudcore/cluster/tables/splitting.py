@@ -48,16 +48,19 @@ class Moved(Exception):
 _BLOCK_BYTES = 1 << 20
 
 
-def covered(replica: Replica, operation: str, body: bytes, believed: str) -> bool:
-    """Whether the range has all that a request is about. A walk says up to where, by who asks, it goes."""
+def covered(replica: Replica, operation: str, body: bytes, believed: str = "") -> list[int] | None:
+    """The hashes that a request is about, if the range has all of it; [] where it was never split. None: it
+    has not. A walk says up to where, by who asks, it goes."""
     if believed and int(believed, 16) != replica.last:
-        return False
+        return None
     if not replica.partial:
-        return True
+        return []
     kind, hashes, _ = route(replica.tables, operation, body)
     if kind in ("walk", "index"):
-        return bool(believed) and replica.shown_last == replica.last
-    return all(replica.first <= each <= replica.last for each in hashes)
+        has = bool(believed) and replica.shown_last == replica.last
+    else:
+        has = all(replica.first <= each <= replica.last for each in hashes)
+    return hashes if has else None
 
 
 def refuse(replica: Replica, operation: str, body: bytes) -> None:

@@ -134,9 +134,8 @@ class Transactions:
         found = self.held(hashes)
         return _busy(found) if found else None
 
-    def passed(self, replica: Replica, operation: str, body: bytes, turn: int) -> Answer | None:
+    def passed(self, hashes: list[int], turn: int) -> Answer | None:
         """BUSY when what was read since `turn` may be one part of a transaction of which others are done."""
-        hashes = route(replica.tables, operation, body)[1]
         found = self.held(hashes, True)
         return _busy(found) if found or turn != self.turn else None
 
@@ -154,9 +153,10 @@ class Transactions:
     # -- steps -----------------------------------------------------------------------------------------
 
     def _prepare(self, replica: Replica, told: dict[str, Any], body: bytes) -> Answer:
-        if not splitting.covered(replica, told["operation"], body, ""):
+        locks = _wanted(replica, told, body)
+        if locks is None:
             return splitting.MOVED, b""
-        locks, found = self._wanted(replica, told, body)
+        found = self.held(locks, told["reads"])
         if found or (told["keep"] and self.now_ms < self._drained):
             return _busy(found)
         reads = told["reads"]
@@ -168,10 +168,10 @@ class Transactions:
         return answer
 
     def _decide(self, replica: Replica, told: dict[str, Any], body: bytes) -> Answer:
-        if not splitting.covered(replica, told["operation"], body, ""):
+        locks = _wanted(replica, told, body)
+        if locks is None:
             return splitting.MOVED, b""
-        _, found = self._wanted(replica, told, body)
-        if found:
+        if found := self.held(locks, told["reads"]):
             return _busy(found)
         if told["txn"] in self.refused or self.now_ms >= told["until"]:
             return 200, packed({"vote": LATE, "status": 0, "bytes": 0})
@@ -207,15 +207,6 @@ class Transactions:
 
     # -- what they share -------------------------------------------------------------------------------
 
-    def _wanted(
-        self, replica: Replica, told: dict[str, Any], body: bytes
-    ) -> tuple[list[int | str], list[int]]:
-        """What the part locks, and what of that it cannot have."""
-        locks: list[int | str] = [*dict.fromkeys(route(replica.tables, told["operation"], body)[1])]
-        if told["token"] is not None:
-            locks.append(told["token"])
-        return locks, self.held(locks, told["reads"])
-
     def _executed(
         self, replica: Replica, mode: Literal["try", "do"], told: dict[str, Any], body: bytes
     ) -> tuple[str, Answer]:
@@ -244,6 +235,14 @@ _STEPS = {
     PREPARE: Transactions._prepare, DECIDE: Transactions._decide, RESOLVE: Transactions._resolve,
     FINISH: Transactions._finish, FORGET: Transactions._forget,
 }  # fmt: skip
+
+
+def _wanted(replica: Replica, told: dict[str, Any], body: bytes) -> list[int | str] | None:
+    """What a part locks; None: the range has not all of it."""
+    hashes = splitting.covered(replica, told["operation"], body)
+    if hashes is None:
+        return None
+    return [*dict.fromkeys(hashes), *(() if told["token"] is None else (told["token"],))]
 
 
 def _busy(hashes: list[int]) -> Answer:
