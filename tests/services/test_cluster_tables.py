@@ -144,19 +144,22 @@ def test_the_control_plane_is_one(pair: Any) -> None:
         a.put_item(TableName="made", Item={"id": {"S": "1"}})
 
 
-def test_what_tables_of_a_cluster_do_not_have_is_refused(pair: Any) -> None:
-    a = pair[0]
-    client = a.client("dynamodb")
-    a.table("plain", pk="id:S")
-    for refused in (
-        lambda: client.update_contributor_insights(TableName="plain", ContributorInsightsAction="ENABLE"),
-        lambda: client.list_global_tables(),
-    ):
-        with pytest.raises(client.exceptions.ClientError) as told:
-            refused()
-        assert told.value.response["Error"]["Code"] == "UnsupportedOperationException"
-    with pytest.raises(client.exceptions.ClientError, match="ValidationException"):
-        client.put_item(TableName="plain", Item={"other": {"S": "no key"}})
+def test_what_one_machine_answers_of_insights_and_replicas_any_node_does(pair: Any) -> None:
+    a, b = (cloud.client("dynamodb") for cloud in pair)
+    pair[0].table("plain", pk="id:S")
+    told = a.update_contributor_insights(TableName="plain", ContributorInsightsAction="ENABLE")
+    assert told["ContributorInsightsStatus"] == "ENABLING"
+    shown = b.describe_contributor_insights(TableName="plain")
+    assert shown["ContributorInsightsStatus"] == "ENABLED" and shown["TableName"] == "plain"
+    listed = b.list_contributor_insights(TableName="plain")["ContributorInsightsSummaries"]
+    assert [each["ContributorInsightsStatus"] for each in listed] == ["ENABLED"]
+    assert b.list_global_tables()["GlobalTables"] == []
+    scaling = b.describe_table_replica_auto_scaling(TableName="plain")["TableAutoScalingDescription"]
+    assert scaling["Replicas"] == []
+    with pytest.raises(b.exceptions.GlobalTableNotFoundException):
+        b.describe_global_table(GlobalTableName="plain")
+    with pytest.raises(a.exceptions.ClientError, match="ValidationException"):
+        a.put_item(TableName="plain", Item={"other": {"S": "no key"}})
 
 
 def test_a_stolen_lead_loses_nothing(pair: Any) -> None:

@@ -14,7 +14,7 @@ from cloudcore.cluster.tables.kinds import LOCAL, eventual, kind_of
 from cloudcore.cluster.tables.pending import KNOWN, REFUSED, Pending
 from cloudcore.cluster.tables.range import Seen
 from cloudcore.cluster.tables.replica import Replica
-from cloudcore.errors import ApiError
+from cloudcore.dynamodb.operations import CONTROL, ITEM
 
 
 def test_batches_come_back_from_messages_of_bounded_size():
@@ -74,6 +74,10 @@ def test_entries_keep_their_bodies_whatever_is_in_them():
         ("CreateTable", {"StreamSpecification": {"StreamEnabled": False}}, "c"),
         ("UpdateTimeToLive", {}, "c"),
         ("DescribeTable", {}, "d"),
+        ("UpdateContributorInsights", {}, "c"),
+        ("ListContributorInsights", {}, "d"),
+        ("GetResourcePolicy", {}, "d"),
+        ("SearchVectors", {}, LOCAL),
     ],
 )
 def test_who_may_answer(operation, request_, kind):
@@ -86,12 +90,13 @@ def test_escapes_do_not_hide_a_strong_read():
     assert kind_of("GetItem", b'{"\\u0043onsistentRead": true}') == "r"
 
 
-def test_what_is_not_there_is_refused():
-    for operation, body in (
-        ("UpdateContributorInsights", {}), ("CreateGlobalTable", {}),
-    ):  # fmt: skip
-        with pytest.raises(ApiError, match="not work on a cluster yet"):
-            kind_of(operation, json.dumps(body).encode())
+def test_every_operation_has_somebody_who_answers_it():
+    shows = {operation for operation in CONTROL if kind_of(operation, b"{}") == "d"}
+    assert all(operation.startswith(("Describe", "List", "Get")) for operation in shows) and len(shows) == 23
+    assert {kind_of(operation, b"{}") for operation in CONTROL - shows} == {"c"}
+    assert {operation for operation in ITEM if kind_of(operation, b"{}") == "w"} == {
+        "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "ExecuteStatement",
+    }  # fmt: skip
 
 
 def test_no_request_is_taken_twice():

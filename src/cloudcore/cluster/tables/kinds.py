@@ -1,39 +1,25 @@
-"""Which operation may be answered where, and which a cluster does not have yet."""
+"""Which operation may be answered where."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from cloudcore.cluster.absent import CODE
 from cloudcore.cluster.tables.entry import WRITE
 from cloudcore.cluster.tables.pending import CONTROL, DESCRIBE, READ
-from cloudcore.errors import ApiError
+from cloudcore.dynamodb import operations
 
 LOCAL = "local"
 """The replica of the node that was asked may answer."""
 _READS = frozenset(("GetItem", "BatchGetItem", "Query", "Scan"))
-_DESCRIBES = frozenset(
-    (
-        "DescribeTable", "ListTables", "ListTagsOfResource", "DescribeTimeToLive", "DescribeLimits",
-        "DescribeEndpoints", "DescribeContinuousBackups", "GetResourcePolicy", "DescribeBackup",
-        "ListBackups", "DescribeKinesisStreamingDestination", "DescribeImport", "ListImports",
-        "DescribeBulkOperation", "ListBulkOperations", "DescribeExport", "ListExports",
-    )
-)  # fmt: skip
-_CONTROLS = frozenset(
-    (
-        "CreateTable", "DeleteTable", "UpdateTable", "TagResource", "UntagResource", "PutResourcePolicy",
-        "DeleteResourcePolicy", "UpdateTimeToLive", "CreateBackup", "DeleteBackup", "RestoreTableFromBackup",
-        "EnableKinesisStreamingDestination", "DisableKinesisStreamingDestination",
-        "UpdateKinesisStreamingDestination", "ImportTable", "StartBulkPutItems", "CancelBulkOperation",
-        "UpdateContinuousBackups", "RestoreTableToPointInTime", "ExportTableToPointInTime",
-    )
-)  # fmt: skip
+_SHOWS = ("Describe", "List", "Get")
+_STATEMENTS = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
 
 
 def kind_of(operation: str, body: bytes) -> str:
-    """LOCAL, or what the leader is asked for. Raises ApiError for what a cluster does not have."""
+    """LOCAL, or what the leader is asked for, of an operation that there is."""
+    if operation in operations.CONTROL:
+        return DESCRIBE if operation.startswith(_SHOWS) else CONTROL
     if operation in _READS:
         said = b"ConsistentRead" in body or b"\\" in body  # a name may be written by escapes
         return READ if said and _consistent(body) else LOCAL
@@ -41,15 +27,7 @@ def kind_of(operation: str, body: bytes) -> str:
         return LOCAL
     if operation == "TransactGetItems":
         return READ
-    if operation in ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"):
-        return _kind_of_statements(operation, body)
-    if operation in _DESCRIBES:
-        return DESCRIBE
-    if operation in _CONTROLS:
-        return CONTROL
-    if operation in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"):
-        return WRITE
-    raise ApiError(CODE, f"{operation} does not work on a cluster yet.")
+    return _kind_of_statements(operation, body) if operation in _STATEMENTS else WRITE
 
 
 def parsed(body: bytes) -> Any:

@@ -37,6 +37,10 @@ _CONTROLS = frozenset(
         "DeleteResourcePolicy", "UpdateTimeToLive", "DescribeTable", "ListTables", "ListTagsOfResource",
         "DescribeTimeToLive", "DescribeLimits", "DescribeEndpoints", "DescribeContinuousBackups",
         "GetResourcePolicy", "ListStreams", "DescribeStream", "GetShardIterator",
+        "UpdateContributorInsights", "DescribeContributorInsights", "ListContributorInsights",
+        "CreateGlobalTable", "UpdateGlobalTable", "UpdateGlobalTableSettings", "DescribeGlobalTable",
+        "DescribeGlobalTableSettings", "ListGlobalTables", "DescribeTableReplicaAutoScaling",
+        "UpdateTableReplicaAutoScaling",
     )
 )  # fmt: skip
 
