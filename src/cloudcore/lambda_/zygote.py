@@ -229,6 +229,8 @@ def _version_zygote(spec: dict[str, Any], parent: int, link: int) -> NoReturn:
         child = _Zygote(3, 0)
         child.link.send(json.dumps(_import(spec["libraries"], spec["root"])).encode())
         child.serve()
+    except BrokenPipeError:  # whoever asked for it was killed
+        pass
     except BaseException:
         import traceback
 
