@@ -199,7 +199,7 @@ def test_tables_that_hold_a_part(at: int) -> None:
 
         above = {key for key in every if place(lower, "items", json.loads(key))[0] >= at}
         set_bounds(lower, 0, at - 1)
-        assert seen(lower) == seen(lower, IndexName="by-kind") == every - above
+        assert seen(lower) == seen(lower, IndexName="by-kind") == seen(lower, IndexName="by-time") == every - above
         assert seen(lower, Segment=0, TotalSegments=2) | seen(lower, Segment=1, TotalSegments=2) == every - above
         set_bounds(upper, at, _LAST)
         with Snapshot(lower, "items") as snapshot:
