@@ -24,8 +24,8 @@ enum {
     CC_COLUMNS_STRICT = 4,
     CC_COLUMNS_MILLIS = 8,           /* with STRICT: or whole milliseconds since 1970 */
     CC_COLUMNS_EVERY_ATTRIBUTE = 16, /* of items: an attribute without a column is a mismatch */
-    /* A timestamp before 1970 with a fraction of a second is a mismatch: Arrow's ORC writer stores it with
-     * negative nanoseconds, which ORC's own readers do not take. */
+    /* A timestamp of the last second before 1970 that has milliseconds is a mismatch: ORC's form of times cannot tell
+     * it from one a second later. */
     CC_COLUMNS_ORC_TIMES = 32,
 };
 

@@ -459,8 +459,10 @@ static cc_status read_time(const cc_columns *columns, column *into, cc_json_curs
     }
     if (!good || (date && (value < INT32_MIN || value > INT32_MAX)))
         return cc_column_mismatch(into, date ? "not a date" : "not a timestamp", error);
-    if (!date && value < 0 && (columns->flags & CC_COLUMNS_ORC_TIMES) && value % into->unit != 0)
-        return cc_column_mismatch(into, "ORC takes no fraction of a second before 1970", error);
+    /* ORC's readers take times of that second for those of the second after it, where they have milliseconds. */
+    bool last_second = value < 0 && value > -into->unit && value + into->unit >= into->unit / 1000;
+    if (!date && last_second && (columns->flags & CC_COLUMNS_ORC_TIMES))
+        return cc_column_mismatch(into, "ORC takes no milliseconds in the last second before 1970", error);
     return cc_column_fixed(into, &value, error);
 }
 

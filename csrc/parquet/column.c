@@ -140,11 +140,11 @@ static cc_status add_values(cc_parquet_column *column, const source *from, size_
         column->values.size += count * 4;
         column->seen += count;
         if (!texts)
-            return cc_parquet_index_fixed(&column->dictionary, from->fixed + at * leaf->width, count,
-                                          indices);
+            return cc_dictionary_index_fixed(&column->dictionary, from->fixed + at * leaf->width, count,
+                                             indices);
         CC_ASSERT(from->offsets != NULL);
         for (size_t i = 0; i < count; i++)
-            CC_TRY(cc_parquet_index_text(&column->dictionary, text_at(from, at + i), &indices[i]));
+            CC_TRY(cc_dictionary_index_text(&column->dictionary, text_at(from, at + i), &indices[i]));
         return CC_OK;
     }
     if (texts)
@@ -157,7 +157,7 @@ static cc_status add_values(cc_parquet_column *column, const source *from, size_
 
 /* The range of what the dictionary holds. */
 static cc_status range_of_dictionary(cc_parquet_column *column) {
-    const cc_parquet_dictionary *dictionary = &column->dictionary;
+    const cc_dictionary *dictionary = &column->dictionary;
     if (column->leaf->stored != STORED_BYTES)
         return cc_parquet_range_fixed(&column->range, column->leaf, dictionary->values.data,
                                       dictionary->count);
@@ -166,7 +166,7 @@ static cc_status range_of_dictionary(cc_parquet_column *column) {
 
 /* What is in hand goes from indices to PLAIN, and the dictionary with it: no page has used it yet. */
 static cc_status leave_dictionary(cc_parquet_column *column, cc_buffer *scratch) {
-    const cc_parquet_dictionary *dictionary = &column->dictionary;
+    const cc_dictionary *dictionary = &column->dictionary;
     size_t width = dictionary->width;
     const uint32_t *indices = (const uint32_t *)(const void *)column->values.data;
     cc_buffer_clear(scratch);
@@ -175,7 +175,7 @@ static cc_status leave_dictionary(cc_parquet_column *column, cc_buffer *scratch)
             CC_TRY(cc_buffer_append(scratch, dictionary->values.data + indices[i] * width, width));
             continue;
         }
-        cc_bytes text = cc_parquet_dictionary_text(dictionary, indices[i]);
+        cc_bytes text = cc_dictionary_text(dictionary, indices[i]);
         CC_TRY(cc_buffer_append(scratch, text.data - 4, text.size + 4));
     }
     CC_TRY(range_of_dictionary(column));
@@ -183,13 +183,13 @@ static cc_status leave_dictionary(cc_parquet_column *column, cc_buffer *scratch)
     column->values = *scratch;
     *scratch = kept;
     column->in_dictionary = false;
-    cc_parquet_dictionary_clear(&column->dictionary);
+    cc_dictionary_clear(&column->dictionary);
     return CC_OK;
 }
 
 /* Leaves the dictionary where it does not pay: at four distinct values in five, or when it has grown large. */
 static cc_status settle(cc_parquet_column *column, cc_parquet_scratch *scratch, cc_error *error) {
-    const cc_parquet_dictionary *dictionary = &column->dictionary;
+    const cc_dictionary *dictionary = &column->dictionary;
     bool large = dictionary->values.size > column->options->dictionary_bytes;
     bool distinct = (uint64_t)dictionary->count * 5 >= column->seen * 4;
     if (!column->in_dictionary || !(distinct || large))
@@ -383,7 +383,7 @@ void cc_parquet_column_start(cc_parquet_column *column) {
     column->in_dictionary = column->options->dictionary && column->leaf->stored != STORED_BOOL;
     column->dictionary.width = column->leaf->width;
     column->dictionary.seed = column->options->seed;
-    cc_parquet_dictionary_clear(&column->dictionary);
+    cc_dictionary_clear(&column->dictionary);
     cc_buffer_clear(&column->pages);
     column->dictionary_pages = column->plain_pages = 0;
     column->entry_count = column->null_count = column->raw_bytes = column->seen = 0;
@@ -397,5 +397,5 @@ void cc_parquet_column_free(cc_parquet_column *column) {
     cc_buffer_free(&column->pages);
     cc_buffer_free(&column->range.least);
     cc_buffer_free(&column->range.most);
-    cc_parquet_dictionary_free(&column->dictionary);
+    cc_dictionary_free(&column->dictionary);
 }

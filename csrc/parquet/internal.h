@@ -2,6 +2,7 @@
 #ifndef CC_PARQUET_INTERNAL_H
 #define CC_PARQUET_INTERNAL_H
 
+#include "base/dictionary.h"
 #include "parquet/parquet.h"
 #include "parquet/thrift.h"
 
@@ -27,26 +28,6 @@ CC_MUST_CHECK cc_status cc_parquet_pack_bits(const uint8_t *bytes, size_t count,
 static inline unsigned cc_parquet_width(uint32_t most) {
     return most == 0 ? 0 : 32 - (unsigned)__builtin_clz(most);
 }
-
-/* ---- dictionary.c: distinct values in the order in which they came ---- */
-typedef struct {
-    unsigned width;    /* bytes of a value; 0: texts */
-    uint32_t count;    /* distinct values */
-    cc_buffer values;  /* their PLAIN encoding: the dictionary page */
-    cc_buffer starts;  /* texts: u32, where each begins in values */
-    uint64_t *slots;   /* hash << 32 | index + 1; 0: free */
-    size_t slot_count; /* a power of two, at least twice the count */
-    uint64_t seed;
-} cc_parquet_dictionary;
-
-/* The indices of `count` values of `width` bytes each; texts: of texts[i]. */
-CC_MUST_CHECK cc_status cc_parquet_index_fixed(cc_parquet_dictionary *dictionary, const uint8_t *values,
-                                               size_t count, uint32_t *indices_out);
-CC_MUST_CHECK cc_status cc_parquet_index_text(cc_parquet_dictionary *dictionary, cc_bytes text,
-                                              uint32_t *index_out);
-cc_bytes cc_parquet_dictionary_text(const cc_parquet_dictionary *dictionary, uint32_t index);
-void cc_parquet_dictionary_clear(cc_parquet_dictionary *dictionary);
-void cc_parquet_dictionary_free(cc_parquet_dictionary *dictionary);
 
 /* ---- levels.c: what a batch has in one leaf ---- */
 typedef struct node node;
@@ -111,7 +92,7 @@ typedef struct {
     /* the chunk */
     cc_buffer pages; /* finished, compressed, with their headers */
     bool in_dictionary;
-    cc_parquet_dictionary dictionary;
+    cc_dictionary dictionary;
     uint32_t dictionary_pages, plain_pages;
     uint64_t entry_count, null_count, raw_bytes; /* raw: headers and pages before compression */
     uint64_t seen;                               /* values that went through the dictionary */

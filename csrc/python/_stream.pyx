@@ -404,4 +404,5 @@ cdef class Columns:
 
 include "infer.pxi"
 include "parquet.pxi"
+include "orc.pxi"
 include "transform.pxi"

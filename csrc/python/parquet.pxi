@@ -1,4 +1,5 @@
-# parquet.pxi: ParquetWriter, Arrow batches to a Parquet file (csrc/parquet); included by _stream.pyx.
+# parquet.pxi: ParquetWriter, Arrow batches to a Parquet file (csrc/parquet), and what it shares with orc.pxi;
+# included by _stream.pyx.
 from cpython.buffer cimport PyBUF_READ, PyBuffer_FillInfo
 from cpython.memoryview cimport PyMemoryView_FromMemory
 
@@ -34,7 +35,7 @@ cdef uint64_t _seed = int.from_bytes(_urandom(8), "little")
 cdef cc_status _compress_page(void *context, cc_bytes page, cc_buffer *out,
                               cc_error *error) noexcept with gil:
     """The writer's `compress`; what it raises is raised by the call that needed the page."""
-    cdef ParquetWriter writer = <ParquetWriter>context
+    cdef _Writer writer = <_Writer>context
     cdef Py_buffer view
     cdef cc_status status
     try:
@@ -60,13 +61,30 @@ cdef class _Part:
         cc_buffer_free(&self.bytes)
 
 
-@cython.final
-cdef class ParquetWriter:
-    """Arrow record batches to the bytes of a Parquet file."""
-    cdef cc_parquet *parquet
+cdef class _Writer:
+    """What the writers of columnar files share: the codec in Python, and that one thread at a time works."""
     cdef object compress
     cdef object raised
     cdef bint busy
+
+    cdef int claim(self) except -1:
+        if self.busy:
+            raise RuntimeError(f"two threads use one {type(self).__name__}")
+        self.busy = True
+        return 0
+
+    cdef int done(self, cc_status status, cc_error *error) except -1:
+        self.busy = False
+        if self.raised is not None:
+            raised, self.raised = self.raised, None
+            raise raised
+        return check(status, error)
+
+
+@cython.final
+cdef class ParquetWriter(_Writer):
+    """Arrow record batches to the bytes of a Parquet file."""
+    cdef cc_parquet *parquet
 
     def __cinit__(self, schema, str codec not None, compress=None, *, bint dictionary=True, bint v2=False,
                   size_t page_bytes=1 << 20, size_t dictionary_bytes=128 << 10):
@@ -87,19 +105,6 @@ cdef class ParquetWriter:
 
     def __dealloc__(self):
         cc_parquet_close(self.parquet)
-
-    cdef int claim(self) except -1:
-        if self.busy:
-            raise RuntimeError("two threads use one ParquetWriter")
-        self.busy = True
-        return 0
-
-    cdef int done(self, cc_status status, cc_error *error) except -1:
-        self.busy = False
-        if self.raised is not None:
-            raised, self.raised = self.raised, None
-            raise raised
-        return check(status, error)
 
     @property
     def group_bytes(self):

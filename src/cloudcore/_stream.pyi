@@ -80,8 +80,8 @@ class Columns:
         """`dots_as_underscores`: the key "a.b" is the column a_b. `strict`: as Hive's JSON SerDe reads (text
         is no number, text columns take scalars, timestamps are "yyyy-m-d hh:mm:ss[.f]"), and with `millis`
         also whole milliseconds since 1970. `every_attribute`: an item's attribute without a column does not
-        fit, in the place of being left out. `orc_times`: nor does a timestamp before 1970 with a fraction of
-        a second, which cannot be written to ORC."""
+        fit, in the place of being left out. `orc_times`: nor does a timestamp of the last second before
+        1970 that has milliseconds, which ORC cannot hold."""
     def append(self, payload: Buffer) -> list[tuple[int, str, str]]:
         """Append a framed batch; (index of the record, code, reason) of each bad one. No GIL meanwhile."""
     def append_lines(self, data: Buffer, first_line: int = 1) -> list[tuple[int, str, str]]:
@@ -126,6 +126,46 @@ class ParquetWriter:
         """End the row group in hand, if it has rows: the next bytes of the file."""
     def finish(self, key: bytes = b"", value: bytes = b"") -> memoryview:
         """End the file, with one pair of metadata: its last bytes."""
+
+@final
+class OrcWriter:
+    """Arrow record batches to the bytes of an ORC file, with the C encoder of csrc/orc.
+
+    schema: anything with `__arrow_c_schema__`, of the types that Columns takes; NotImplementedError names
+    another. codec: NONE, ZLIB or SNAPPY; `compress` makes that form of one block, of ZLIB raw deflate.
+    Stripes end where `end_stripe` is called; the file is what `end_stripe` and `finish` return, end to end.
+    The same calls give the same bytes. One thread at a time.
+    """
+
+    @property
+    def stripe_bytes(self) -> int: ...
+    def __new__(
+        cls,
+        schema: Any,
+        codec: str,
+        compress: Callable[[memoryview], Buffer] | None = None,
+        *,
+        v11: bool = False,
+        block_bytes: int = 1 << 16,
+        stride: int = 10_000,
+        dictionary_threshold: float = 0.0,
+        bloom_fields: Iterable[int] = (),
+        bloom_probability: float = 0.05,
+    ) -> OrcWriter:
+        """`v11`: file version 0.11. `block_bytes`: of a chunk before compression. `stride`: rows of a group.
+        `dictionary_threshold`: texts have a dictionary where at most this share of a stripe's is distinct.
+        `bloom_fields`: columns, by position, whose values go into bloom filters of `bloom_probability`; trees
+        and booleans have none. ValueError for an option out of its range."""
+    def append(self, batch: Any) -> None:
+        """Encode the rows of a batch (`__arrow_c_array__`), by position. ValueError for a time of the last
+        second before 1970 that has milliseconds. After an error the writer is of no more use. No GIL
+        meanwhile."""
+    def append_columns(self, columns: Columns) -> None:
+        """Encode the rows of a builder of the same columns, which is empty then and keeps its memory."""
+    def end_stripe(self) -> memoryview:
+        """End the stripe in hand, if it has rows: the next bytes of the file."""
+    def finish(self) -> memoryview:
+        """End the file: its last bytes."""
 
 _Field = tuple[str, str, list["_Field"]]
 

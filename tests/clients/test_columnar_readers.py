@@ -6,11 +6,17 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import cloudcore
+from cloudcore._stream import frame
+from cloudcore.firehose.destinations.s3 import columnar
+from cloudcore.firehose.destinations.s3.conversion import Orc, Reader
+from cloudcore.firehose.destinations.s3.orc import OrcFile
+from cloudcore.firehose.schema import to_arrow
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 import columnar_data
@@ -18,6 +24,19 @@ import columnar_data
 from conftest import run
 
 UNIT = Path(columnar_data.__file__).parent
+
+
+def groups_of_rows(path: Path) -> dict:
+    """A file of several stripes and many groups of rows, of which a reader finds the right ones by index."""
+    rows = [{"seq": n, **row} for n, row in enumerate(columnar_data.rows(6000))]
+    schema = to_arrow("seq bigint, " + columnar_data.SCHEMA)
+    options = Orc("ZLIB", row_index_stride=500, dictionary_threshold=0.9, bloom_columns=("name", "n", "price"))
+    writer, columns = OrcFile(schema, replace(options, stripe_bytes=1)), columnar.columns_for(schema, Reader())
+    for at in range(0, len(rows), 1500):
+        assert columns.append(frame([columnar_data.record(row) for row in rows[at : at + 1500]])) == []
+        writer.add(columns)
+    path.write_bytes(b"".join(writer.finish()))
+    return {"path": str(path), "expected": columnar_data.expected(rows)}
 
 
 def test_awswrangler_and_spark_read_every_value(environment, tmp_path):
@@ -32,7 +51,9 @@ def test_awswrangler_and_spark_read_every_value(environment, tmp_path):
         files = {name: [key, str(root / name / key)] for name, key in keys.items()}
         assert all(Path(path).is_file() for _, path in files.values())
         given = tmp_path / "given.json"
-        given.write_text(json.dumps({"expected": columnar_data.expected(rows), "files": files}))
+        groups = groups_of_rows(tmp_path / "groups.orc")
+        told = {"expected": columnar_data.expected(rows), "files": files, "groups": groups}
+        given.write_text(json.dumps(told))
         variables = {
             "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", "TZ": "UTC",
             "AWS_ENDPOINT_URL": endpoint.url, "AWS_DEFAULT_REGION": cloud.region, "PYTHONDONTWRITEBYTECODE": "1",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FLOORS = [{"base"}, {"codec", "log", "channel"}, {"store", "compress", "vector", "parquet"}, {"table", "ingest"}, {"http"}]
+FLOORS = [{"base"}, {"codec", "log", "channel"}, {"store", "compress", "vector", "parquet", "orc"}, {"table", "ingest"}, {"http"}]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 C_FILES = sorted(p for room in FLOOR for p in (ROOT / "csrc" / room).glob("*.[ch]"))
 PY_FILES = sorted((ROOT / "src").rglob("*.py"))

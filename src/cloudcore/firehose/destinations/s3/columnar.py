@@ -12,6 +12,7 @@ from cloudcore.firehose import schema as schemas
 from cloudcore.firehose.checks import invalid
 from cloudcore.firehose.destinations.s3.conversion import Conversion, Orc, Reader
 from cloudcore.firehose.destinations.s3.encode import Encoded, OnFailed, Piece, fail
+from cloudcore.firehose.destinations.s3.orc import OrcFile
 from cloudcore.firehose.destinations.s3.parallel import in_order
 from cloudcore.firehose.destinations.s3.parquet import ParquetFile
 from cloudcore.firehose.destinations.s3.rows import BadRecord, objects_of
@@ -85,35 +86,6 @@ def _chunks(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
             some, size = [], 0
     if some:
         yield some
-
-
-class OrcFile:
-    """One ORC file, of pyarrow's writer."""
-
-    def __init__(self, schema: pa.Schema, options: Orc):
-        self._schema, self._options = schema, options
-        self._batches: list[pa.RecordBatch] = []
-
-    def add(self, columns: Columns) -> None:
-        """Take the rows of a builder, which is empty then."""
-        self._batches.append(pa.record_batch(columns.finish()))
-
-    def finish(self) -> list[pa.Buffer]:
-        """The parts of the file."""
-        from pyarrow import orc
-
-        table = pa.Table.from_batches(self._batches).rename_columns(self._schema.names)
-        options, sink = self._options, pa.BufferOutputStream()
-        orc.write_table(
-            table, sink, file_version={"V0_11": "0.11", "V0_12": "0.12"}[options.version],
-            stripe_size=options.stripe_bytes,
-            compression={"NONE": "uncompressed"}.get(options.compression, options.compression.lower()),
-            row_index_stride=options.row_index_stride, padding_tolerance=options.padding_tolerance,
-            dictionary_key_size_threshold=options.dictionary_threshold,
-            bloom_filter_columns=list(map(table.schema.get_field_index, options.bloom_columns)) or None,
-            bloom_filter_fpp=options.bloom_probability,
-        )  # fmt: skip
-        return [sink.getvalue()]
 
 
 def _without_columns(

@@ -88,9 +88,15 @@ def gzip_page(page: memoryview) -> bytes:
     return _member(page)
 
 
-def _member(block: bytes | memoryview) -> bytes:
+def deflated(block: bytes | memoryview) -> bytes:
+    """Raw deflate data: a block of an ORC file of ZLIB."""
     packer = deflater.compressobj(_LEVEL, deflater.DEFLATED, -15)
-    return gzip_member(packer.compress(block) + packer.flush(), crc32(block), len(block))
+    packed: bytes = packer.compress(block) + packer.flush()
+    return packed
+
+
+def _member(block: bytes | memoryview) -> bytes:
+    return gzip_member(deflated(block), crc32(block), len(block))
 
 
 def _zip(blocks: Iterator[bytes], key: str) -> list[bytes]:

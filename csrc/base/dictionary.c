@@ -1,11 +1,9 @@
-/* dictionary.c: the distinct values of a column chunk, found by open addressing. See internal.h.
- *
- * Hashes are seeded and stay in memory: indices go by first appearance alone. */
+/* dictionary.c: distinct values, found by open addressing. See dictionary.h. */
 #include <stdlib.h>
 
+#include "base/dictionary.h"
 #include "base/hash.h"
 #include "base/little.h"
-#include "parquet/internal.h"
 
 enum { SLOTS_LEAST = 1024 };
 
@@ -31,7 +29,7 @@ static inline uint64_t hash_text(const uint8_t *data, size_t size, uint64_t seed
     return mix(mix(low ^ size, seed) ^ high, seed);
 }
 
-static cc_status grow(cc_parquet_dictionary *dictionary) {
+static cc_status grow(cc_dictionary *dictionary) {
     size_t count = dictionary->slot_count == 0 ? SLOTS_LEAST : dictionary->slot_count * 2;
     uint64_t *slots = calloc(count, sizeof *slots);
     if (slots == NULL)
@@ -53,12 +51,12 @@ static cc_status grow(cc_parquet_dictionary *dictionary) {
 }
 
 /* Takes the free slot `at` for the next index, whose value was appended. */
-static cc_status take(cc_parquet_dictionary *dictionary, size_t at, uint32_t hash) {
+static cc_status take(cc_dictionary *dictionary, size_t at, uint32_t hash) {
     dictionary->slots[at] = (uint64_t)hash << 32 | ++dictionary->count;
     return dictionary->count * (size_t)2 > dictionary->slot_count ? grow(dictionary) : CC_OK;
 }
 
-static inline cc_status index_fixed(cc_parquet_dictionary *dictionary, const uint8_t *values, size_t count,
+static inline cc_status index_fixed(cc_dictionary *dictionary, const uint8_t *values, size_t count,
                                     size_t width, uint32_t *indices_out) {
     for (size_t i = 0; i < count; i++) {
         const uint8_t *value = values + i * width;
@@ -86,8 +84,8 @@ static inline cc_status index_fixed(cc_parquet_dictionary *dictionary, const uin
     return CC_OK;
 }
 
-cc_status cc_parquet_index_fixed(cc_parquet_dictionary *dictionary, const uint8_t *values, size_t count,
-                                 uint32_t *indices_out) {
+cc_status cc_dictionary_index_fixed(cc_dictionary *dictionary, const uint8_t *values, size_t count,
+                                    uint32_t *indices_out) {
     if (dictionary->slot_count == 0)
         CC_TRY(grow(dictionary));
     if (dictionary->width == 8)
@@ -97,13 +95,13 @@ cc_status cc_parquet_index_fixed(cc_parquet_dictionary *dictionary, const uint8_
     return index_fixed(dictionary, values, count, dictionary->width, indices_out);
 }
 
-cc_bytes cc_parquet_dictionary_text(const cc_parquet_dictionary *dictionary, uint32_t index) {
+cc_bytes cc_dictionary_text(const cc_dictionary *dictionary, uint32_t index) {
     uint32_t start = cc_get_u32(dictionary->starts.data + (size_t)index * 4);
     const uint8_t *at = dictionary->values.data + start;
     return cc_bytes_of(at + 4, cc_get_u32(at));
 }
 
-cc_status cc_parquet_index_text(cc_parquet_dictionary *dictionary, cc_bytes text, uint32_t *index_out) {
+cc_status cc_dictionary_index_text(cc_dictionary *dictionary, cc_bytes text, uint32_t *index_out) {
     if (dictionary->slot_count == 0)
         CC_TRY(grow(dictionary));
     uint32_t hash = (uint32_t)(hash_text(text.data, text.size, dictionary->seed) >> 32);
@@ -113,8 +111,7 @@ cc_status cc_parquet_index_text(cc_parquet_dictionary *dictionary, cc_bytes text
         if (slot == 0)
             break;
         uint32_t index = (uint32_t)slot - 1;
-        if ((uint32_t)(slot >> 32) == hash &&
-            cc_bytes_equal(cc_parquet_dictionary_text(dictionary, index), text)) {
+        if ((uint32_t)(slot >> 32) == hash && cc_bytes_equal(cc_dictionary_text(dictionary, index), text)) {
             *index_out = index;
             return CC_OK;
         }
@@ -127,7 +124,7 @@ cc_status cc_parquet_index_text(cc_parquet_dictionary *dictionary, cc_bytes text
     return take(dictionary, at, hash);
 }
 
-void cc_parquet_dictionary_clear(cc_parquet_dictionary *dictionary) {
+void cc_dictionary_clear(cc_dictionary *dictionary) {
     if (dictionary->count != 0)
         memset(dictionary->slots, 0, dictionary->slot_count * sizeof *dictionary->slots);
     dictionary->count = 0;
@@ -135,7 +132,7 @@ void cc_parquet_dictionary_clear(cc_parquet_dictionary *dictionary) {
     cc_buffer_clear(&dictionary->starts);
 }
 
-void cc_parquet_dictionary_free(cc_parquet_dictionary *dictionary) {
+void cc_dictionary_free(cc_dictionary *dictionary) {
     free(dictionary->slots);
     cc_buffer_free(&dictionary->values);
     cc_buffer_free(&dictionary->starts);
