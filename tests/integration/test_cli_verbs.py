@@ -108,6 +108,7 @@ def test_a_function_from_nothing(here: Path, data: str, capsys: pytest.CaptureFi
         (("apply", "bad.toml"), "did you mean 'partition_key'?"),
         (("apply", "worse.toml"), "is name:S, name:N or name:B"),
         (("apply", "nofile.toml"), "nofile.toml"),
+        (("apply", "stream.toml", "--plan"), "did you mean 'bucket'?"),
         (("console",), "nobody serves"),
         (("tap", "absent", "--table"), "Requested resource not found"),
         (("reset",), "say --yes"),
@@ -123,6 +124,7 @@ def test_what_cannot_be_done(
     (here / "app.py").write_text("def handler(event, context): pass\n")
     (here / "bad.toml").write_text("[tables.orders]\npartition_keys = 'a:S'\n")
     (here / "worse.toml").write_text("[tables.orders]\npartition_key = 'a:X'\n")
+    (here / "stream.toml").write_text("[streams.clicks]\nbuckt = 'lake'\n")
     with cloudcore.open("cloudcore.d") as cloud:
         cloud.table("orders", pk="id:S")
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
@@ -154,6 +156,32 @@ def test_apply_does_what_is_missing_and_no_more(here: Path, data: str, capsys: p
     (here / "cloudcore.toml").write_text(CONFIG.replace("customer:S", "client:S"))
     run("apply", "--data", data, status=2)
     assert "a table's keys cannot change" in capsys.readouterr().err
+
+
+def test_apply_sees_what_differs(here: Path, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    config = CONFIG.replace('[functions.enrich]\ncode = "enrich"\ntimeout = 10\nenvironment = { MODE = "fast" }\n', "")
+    (here / "cloudcore.toml").write_text(config)
+    run("apply", "--data", data)
+    units = config.replace('ttl = "ends"', 'ttl = "ends"\nread_units = 7\nwrite_units = 3')
+    (here / "cloudcore.toml").write_text(units)
+    capsys.readouterr()
+    assert json.loads(said(capsys, "apply", "--json", "--data", data)) == ["table orders: throughput"]
+    assert "nothing to do" in said(capsys, "apply", "--data", data)
+    (here / "cloudcore.toml").write_text(units.replace("write_units = 3", "write_units = 4"))
+    assert json.loads(said(capsys, "apply", "--json", "--data", data)) == ["table orders: throughput"]
+    (here / "cloudcore.toml").write_text(config)
+    assert json.loads(said(capsys, "apply", "--json", "--data", data)) == ["table orders: throughput"]
+    assert "nothing to do" in said(capsys, "apply", "--data", data)
+    for was, now, words in (
+        ("ts:N", "ts:S", "the table orders has other keys"),
+        ("KEYS_ONLY", "ALL", "the index by_state of table orders has other keys or another projection"),
+        ("NEW_AND_OLD_IMAGES", "KEYS_ONLY", "the stream of table orders has NEW_AND_OLD_IMAGES"),
+        ("buffer_seconds = 60", "buffer_seconds = 61", "the stream clicks has another configuration"),
+        ("id int, page string", "id bigint, page string", "the stream clicks has another configuration"),
+    ):
+        (here / "cloudcore.toml").write_text(config.replace(was, now))
+        run("apply", "--plan", "--data", data, status=2)
+        assert words in capsys.readouterr().err
 
 
 def test_apply_connects_functions(here: Path, data: str, capsys: pytest.CaptureFixture[str]) -> None:

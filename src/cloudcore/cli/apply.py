@@ -109,6 +109,12 @@ def read(path: str) -> dict[str, Any]:
             raise Refusal(f"{path}: tables.{name} needs a partition_key")
         for index, entry in table.get("indexes", {}).items():
             _known(entry, _INDEX, f"{path}: tables.{name}.indexes.{index}")
+    if "streams" in found:
+        from cloudcore.firehose import library
+
+        options = set(library.options())
+        for name, entry in found["streams"].items():
+            _known(entry, options, f"{path}: streams.{name}")
     return found
 
 
@@ -122,10 +128,26 @@ def plan(connection: Connection, wanted: dict[str, Any], directory: str) -> list
         steps += _function_steps(connection, name, entry, directory, name in there["functions"])
         steps += _connections(connection, name, entry, name in there["functions"], there["tables"])
     for name, entry in wanted.get("streams", {}).items():
-        if name not in there["streams"]:
-            target = f"/_cloudcore/stream/{quote(name, safe='')}?{connection.place}"
-            steps.append(Step(f"stream {name}", partial(connection.post, target, entry)))
+        target = f"/_cloudcore/stream/{quote(name, safe='')}?{connection.place}"
+        make = partial(connection.post, target, entry)
+        if name in there["streams"]:
+            _check_stream(name, make)
+        else:
+            steps.append(Step(f"stream {name}", make))
     return steps
+
+
+def _check_stream(name: str, make: Callable[[], object]) -> None:
+    """Making a stream that is there changes nothing: it is as the file says, or that is refused."""
+    try:
+        make()
+    except ApiError as error:
+        if error.code == "ResourceInUseException":
+            raise Refusal(
+                f"the stream {name} has another configuration",
+                "UpdateDestination changes it; or delete it, and it is made as the file says",
+            ) from None
+        raise Refusal(f"stream {name}: {error.message}") from None
 
 
 def _table_steps(connection: Connection, name: str, entry: dict[str, Any], there: bool) -> list[Step]:
@@ -144,27 +166,68 @@ def _table_steps(connection: Connection, name: str, entry: dict[str, Any], there
 
 
 def _table_changes(connection: Connection, name: str, request: dict[str, Any]) -> list[Step]:
-    """Indexes and a stream that are missing; keys that differ are refused, since no table can change them."""
+    """Indexes, a stream and throughput that are missing or differ; what no table can change is refused."""
     table = connection.call("dynamodb", "DescribeTable", {"TableName": name})["Table"]
-    if table["KeySchema"] != request["KeySchema"]:
+    types = {entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]}
+    asked = {entry["AttributeName"]: entry["AttributeType"] for entry in request["AttributeDefinitions"]}
+    if table["KeySchema"] != request["KeySchema"] or types | asked != asked | types:
         raise Refusal(f"the table {name} has other keys", "a table's keys cannot change: make another table")
     steps = []
-    held = {index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])}
+
+    def update(what: str, members: dict[str, Any]) -> None:
+        do = partial(connection.call, "dynamodb", "UpdateTable", {"TableName": name, **members})
+        steps.append(Step(f"table {name}: {what}", do))
+
+    if throughput := _throughput(table, request):
+        update("throughput", throughput)
+    held = {index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes", [])}
     for index in request.get("GlobalSecondaryIndexes", []):
-        if index["IndexName"] not in held:
-            asked = {
-                "TableName": name,
-                "AttributeDefinitions": request["AttributeDefinitions"],
-                "GlobalSecondaryIndexUpdates": [{"Create": index}],
-            }
-            what = f"table {name}: index {index['IndexName']}"
-            steps.append(Step(what, partial(connection.call, "dynamodb", "UpdateTable", asked)))
-    if "StreamSpecification" in request and not table.get("StreamSpecification", {}).get("StreamEnabled"):
-        asked = {"TableName": name, "StreamSpecification": request["StreamSpecification"]}
-        steps.append(
-            Step(f"table {name}: a stream", lambda: connection.call("dynamodb", "UpdateTable", asked))
-        )
+        found = held.get(index["IndexName"])
+        if found is None:
+            defined = {"AttributeDefinitions": request["AttributeDefinitions"]}
+            update(
+                f"index {index['IndexName']}",
+                {**defined, "GlobalSecondaryIndexUpdates": [{"Create": index}]},
+            )
+        elif _shape(found) != _shape(index):
+            raise Refusal(
+                f"the index {index['IndexName']} of table {name} has other keys or another projection",
+                "an index cannot change: delete it, or give the new one another name",
+            )
+    if stream := request.get("StreamSpecification"):
+        view = table.get("StreamSpecification", {})
+        if not view.get("StreamEnabled"):
+            update("a stream", {"StreamSpecification": stream})
+        elif view != stream:
+            raise Refusal(
+                f"the stream of table {name} has {view['StreamViewType']}",
+                "a stream's view cannot change: switch the stream off first",
+            )
     return steps
+
+
+def _shape(index: dict[str, Any]) -> tuple[Any, ...]:
+    projection = index["Projection"]
+    return index["KeySchema"], projection["ProjectionType"], sorted(projection.get("NonKeyAttributes", []))
+
+
+def _throughput(table: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """What an UpdateTable that gives a table the units asked for has to say; nothing when it has them."""
+    mode = request.get("BillingMode", "PROVISIONED")
+    found: dict[str, Any] = {}
+    if table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED") != mode:
+        found["BillingMode"] = mode
+    units = request.get("ProvisionedThroughput", {})
+    if any(table["ProvisionedThroughput"][member] != value for member, value in units.items()):
+        found["ProvisionedThroughput"] = units
+    asked = {index["IndexName"] for index in request.get("GlobalSecondaryIndexes", [])}
+    changed = [
+        {"Update": {"IndexName": index["IndexName"], "ProvisionedThroughput": units}}
+        for index in table.get("GlobalSecondaryIndexes", [])
+        if index["IndexName"] in asked
+        and any(index["ProvisionedThroughput"][member] != value for member, value in units.items())
+    ]
+    return found | ({"GlobalSecondaryIndexUpdates": changed} if changed else {})
 
 
 def _create_table(name: str, entry: dict[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from base64 import b64encode
 from typing import Any
 
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.s3.config import PLAIN_MEMBERS
 from cloudcore.validation import check
+
+
+def options() -> frozenset[str]:
+    """The names of what `Firehose.stream` takes beside the stream's name."""
+    from cloudcore.firehose.service import Firehose
+
+    return frozenset(inspect.signature(Firehose.stream).parameters) - {"self", "name"}
 
 
 def configuration(service: Any, name: str, **o: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
