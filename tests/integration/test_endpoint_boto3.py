@@ -283,6 +283,30 @@ def test_unknown_things(endpoint):
     assert b" 400 " in out
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "params", "words"),
+    [
+        ("logs", "describe_log_groups", {}, "`cloudcore lambda logs`"),
+        ("sqs", "list_queues", {}, "there are dynamodb, "),
+        ("events", "put_rule", {"Name": "r", "ScheduleExpression": "rate(1 minute)"}, "`cloudcore schedule`"),
+        ("glue", "get_databases", {}, "Firehose.define_table()"),
+        ("scheduler", "list_schedules", {}, "`cloudcore schedule`"),
+        ("apigateway", "get_rest_apis", {}, "there are dynamodb, "),
+        ("iam", "list_roles", {}, "there are dynamodb, "),
+        ("sns", "list_topics", {}, "there are dynamodb, "),
+        ("cloudwatch", "list_metrics", {}, "there are dynamodb, "),
+        ("kinesis", "list_streams", {}, "there are dynamodb, "),
+    ],
+)
+def test_services_that_are_not_here_say_so(endpoint, service, operation, params, words):
+    with pytest.raises(ClientError) as refused:
+        getattr(client(endpoint, service), operation)(**params)
+    error = refused.value.response["Error"]
+    signed = {"cloudwatch": "monitoring"}.get(service, service)
+    assert error["Code"] == "UnknownOperationException"
+    assert error["Message"].startswith(f"there is no {signed} here; ") and words in error["Message"]
+
+
 def test_only_loopback():
     with cloudcore.open(":memory:") as cloud, pytest.raises(ValueError, match="not loopback"):
         cloud.serve(host="0.0.0.0")

@@ -22,7 +22,8 @@ from cloudcore.clock import Clock
 from cloudcore.cloud import DEFAULT_REGION, Cloud
 from cloudcore.errors import CloudcoreError
 from cloudcore.place import Place
-from cloudcore.wire.boto import SERVED, respond, sign_scope
+from cloudcore.wire.boto import respond, sign_scope
+from cloudcore.wire.elsewhere import SERVED
 from cloudcore.wire.router import Router
 
 ACCOUNT = "123456789012"

@@ -13,11 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cloudcore.errors import CloudcoreError
+from cloudcore.wire.elsewhere import SERVED, words
 from cloudcore.wire.router import Router, whole
-
-SERVED = ("dynamodb", "dynamodbstreams", "firehose", "lambda", "s3", "sts")
-"""Services by their names in boto3."""
-
 
 _SIGNER = "cloudcore"
 
@@ -89,7 +86,7 @@ def session(cloud: Any) -> Any:
     def answer(request: Any, event_name: str, **_: Any) -> Any:
         service = event_name.split(".")[1].replace("-", "")  # the event says dynamodb-streams
         if service not in SERVED:
-            raise CloudcoreError(f"there is no {service} here; there are {', '.join(SERVED)}")
+            raise CloudcoreError(words(service))
         return respond(router, request)
 
     def signer(context: dict[str, Any], **_: Any) -> Any:

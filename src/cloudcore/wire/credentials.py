@@ -28,6 +28,13 @@ def scope(headers: Mapping[str, str], query: str = "") -> Scope:
     return None, None
 
 
+def service(headers: Mapping[str, str]) -> str | None:
+    """The service that a request was signed for; None where Authorization names none."""
+    _, found, credential = headers.get("authorization", "").partition("Credential=")
+    parts = credential.partition(",")[0].split("/")
+    return parts[3] if found and len(parts) >= 5 else None
+
+
 def account_of(key: str) -> str | None:
     """The account that an access key names."""
     return key if len(key) == 12 and key.isascii() and key.isdigit() else None

@@ -4,8 +4,9 @@ A guard (auth/) is asked first where there is one; what lies under /_cloudcore/ 
 metrics, the console.
 
 Function URLs by Host or /lambda-url/<id>/..., the JSON services by X-Amz-Target, Lambda by its dated path,
-STS by its form; what is none of these is S3. Whose services in which region is said by the credentials
-(credentials.py). The endpoint uses it behind its sockets, boto3's in-process transport without any.
+STS by its form; what is none of these is S3, and what was signed for another service is refused
+(elsewhere.py). Whose services in which region is said by the credentials (credentials.py). The endpoint uses
+it behind its sockets, boto3's in-process transport without any.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore._http import request_id
 from cloudcore.errors import ApiError
-from cloudcore.wire import credentials
+from cloudcore.wire import credentials, elsewhere
 
 if TYPE_CHECKING:
     from cloudcore.console import Console
@@ -94,6 +95,9 @@ class Router:
             return self._own(method, path, query, headers, body)
         if method == "OPTIONS":
             return 200, _cors(headers), b""
+        service = credentials.service(headers)
+        if service is not None and elsewhere.is_elsewhere(service):
+            return elsewhere.answer(service, headers, self._new_id())
         if self._guard is not None:
             try:
                 identity = self._guard.check(method, target, headers, body, source, self._secure)
@@ -178,8 +182,7 @@ class Router:
     def _health(self) -> bytes:
         from cloudcore import __version__
 
-        named = ("dynamodb", "dynamodbstreams", "firehose", "lambda", "s3", "sts")
-        services = dict.fromkeys(named, "running")
+        services = dict.fromkeys(elsewhere.SERVED, "running")
         return json.dumps(
             {"status": "ok", "services": services, "edition": "cloudcore", "version": __version__}
         ).encode()
