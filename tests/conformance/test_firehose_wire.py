@@ -155,7 +155,7 @@ def test_limits_of_a_batch(firehose: Firehose) -> None:
         ({"Prefix": "!{partitionKeyFromLambda:k}/", "ErrorOutputPrefix": "e/"}, "dynamic partitioning"),
         ({"DynamicPartitioningConfiguration": {"Enabled": True}}, "ErrorOutputPrefix is required"),
         ({"EncryptionConfiguration": {"KMSEncryptionConfig": {"AWSKMSKeyARN": KEY}}}, "local object store"),
-        ({"CloudWatchLoggingOptions": {"Enabled": True}}, "not supported"),
+        ({"CloudWatchLoggingOptions": {"Enabled": True, "LogGroupName": "g"}}, "LogStreamName are required"),
         ({"S3BackupMode": "Enabled"}, "S3BackupConfiguration is required"),
         (
             {"S3BackupMode": "Enabled", "S3BackupConfiguration": {**S3, "ErrorOutputPrefix": "!{x:y}"}},
@@ -184,6 +184,25 @@ def test_what_is_refused_at_create(firehose: Firehose, destination: dict[str, An
     assert error.code in ("InvalidArgumentException", "ValidationException")
     assert words in error.message
     assert firehose.names() == []
+
+
+def test_cloudwatch_logging_is_kept_and_shown(firehose: Firehose) -> None:
+    logging = {"Enabled": True, "LogGroupName": "/aws/kinesisfirehose/s", "LogStreamName": "DestinationDelivery"}
+
+    def shown() -> dict[str, Any]:
+        told = firehose.call("DescribeDeliveryStream", {"DeliveryStreamName": "s"})["DeliveryStreamDescription"]
+        found: dict[str, Any] = told["Destinations"][0]["ExtendedS3DestinationDescription"]["CloudWatchLoggingOptions"]
+        return found
+
+    create(firehose, CloudWatchLoggingOptions=logging)
+    assert shown() == logging
+    update = {
+        "DeliveryStreamName": "s", "CurrentDeliveryStreamVersionId": "1",
+        "DestinationId": "destinationId-000000000001",
+        "ExtendedS3DestinationUpdate": {"CloudWatchLoggingOptions": {"Enabled": False}},
+    }  # fmt: skip
+    firehose.call("UpdateDestination", update)
+    assert shown()["Enabled"] is False
 
 
 def test_other_destinations_and_sources_are_refused(firehose: Firehose) -> None:

@@ -235,13 +235,21 @@ def test_code_from_the_object_store(functions: Any, cloud: cloudcore.Cloud) -> N
         ({"Environment": {"Variables": {"BIG": "x" * 5000}}}, "InvalidParameterValueException"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "InvalidParameterValueException"),
         ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]}, "InvalidParameterValueException"),
-        ({"TracingConfig": {"Mode": "Active"}}, "InvalidParameterValueException"),
     ],
 )
 def test_what_has_no_effect_here_is_refused(functions: Any, more: dict[str, Any], code: str) -> None:
     found, status, _ = refusal(create, functions, **more)
     assert (found, status) == (code, 400)
     assert functions.list_functions()["Functions"] == []
+
+
+def test_tracing_is_kept_and_shown(functions: Any) -> None:
+    assert create(functions, TracingConfig={"Mode": "Active"})["TracingConfig"] == {"Mode": "Active"}
+    functions.update_function_configuration(FunctionName="fn", Timeout=7)
+    assert functions.get_function_configuration(FunctionName="fn")["TracingConfig"] == {"Mode": "Active"}
+    assert invoke(functions, event=5)[0]["event"] == 5
+    changed = functions.update_function_configuration(FunctionName="fn", TracingConfig={"Mode": "PassThrough"})
+    assert changed["TracingConfig"] == {"Mode": "PassThrough"}
 
 
 def test_the_same_name_twice(functions: Any) -> None:

@@ -229,7 +229,7 @@ def test_a_kill_at_every_step_loses_nothing_and_keeps_the_ids(world: World, tmp_
         ({"RetryOptions": {"DurationInSeconds": 7201}}, "less than or equal to 7200"),
         ({"EndpointConfiguration": {"Url": "https://x", "AccessKey": "schlüssel"}}, "printable"),
         ({"SecretsManagerConfiguration": {"Enabled": True}}, "secretARN"),
-        ({"CloudWatchLoggingOptions": {"Enabled": True}}, "not supported"),
+        ({"CloudWatchLoggingOptions": {"Enabled": True}}, "LogGroupName and LogStreamName are required"),
         ({"S3BackupMode": "AllDocuments"}, "enum value set"),
         ({"S3Configuration": {"BucketARN": "arn:aws:s3:::b", "RoleARN": "x"}}, "roleARN"),
     ],

@@ -1,7 +1,8 @@
 """A function's configuration: the members of CreateFunction and UpdateFunctionConfiguration, checked.
 
-What is in _HONOURED has an effect here. What is in _ONLY is taken with the one value that describes what
-happens here anyway, and refused with any other. Nothing is taken and ignored but Role: there is no IAM.
+What is in _HONOURED has an effect here. What is in _ONLY is taken with the values that describe what
+happens here anyway, and refused with any other. Nothing is taken and ignored but Role and TracingConfig:
+there is no IAM and no X-Ray, and neither changes what a function answers.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _RETENTION_DAYS, _EXECUTION_S = 14, 86_400
 _ONLY: dict[str, tuple[Any, ...]] = {
     "PackageType": ("Zip",),
     "Architectures": (["x86_64"], ["arm64"]),
-    "TracingConfig": ({"Mode": "PassThrough"},),
+    "TracingConfig": ({"Mode": "PassThrough"}, {"Mode": "Active"}),
     "VpcConfig": ({}, {"SubnetIds": [], "SecurityGroupIds": []}),
     "KMSKeyArn": ("",),
     "FileSystemConfigs": ([],),

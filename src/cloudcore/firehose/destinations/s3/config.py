@@ -123,8 +123,9 @@ def describe(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def refuse_unsupported(raw: dict[str, Any]) -> None:
-    if (raw.get("CloudWatchLoggingOptions") or {}).get("Enabled"):
-        raise invalid("CloudWatchLoggingOptions.Enabled true is not supported")
+    logging = raw.get("CloudWatchLoggingOptions") or {}
+    if logging.get("Enabled") and not (logging.get("LogGroupName") and logging.get("LogStreamName")):
+        raise invalid("LogGroupName and LogStreamName are required when CloudWatchLoggingOptions is enabled")
     encryption = raw.get("EncryptionConfiguration") or {}
     if encryption.get("KMSEncryptionConfig") and encryption.get("NoEncryptionConfig"):
         raise invalid("EncryptionConfiguration takes KMSEncryptionConfig or NoEncryptionConfig, not both")
