@@ -138,7 +138,7 @@ class Cloud(Place):
             from cloudcore.cluster import Node
 
             try:
-                self.node = Node(address, self._objects_of, self.clock)
+                self.node = Node(address, self._objects_of, self.clock, reach=self.reach)
                 self.node.opens = lambda account, region: self._place(account, region).lambda_
                 self.node.sinks = lambda account, region, arn: self._place(account, region)._sink(arn)
             except BaseException:

@@ -123,6 +123,7 @@ class Place:
                     region=self.region,
                     objects=self.objects,
                     clock=self._root.clock,
+                    reach=self._root.reach,
                     quotas=self._root.quotas,
                     remote=lambda arn: self.remote.client(arn),
                 )

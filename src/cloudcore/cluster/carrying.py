@@ -1,10 +1,12 @@
-"""Carrying: plans of one delivery stream -> objects in the store, on every node that follows it.
+"""Carrying: plans of one delivery stream -> its destination, on every node that follows it.
 
-    pull a plan -> read its batches -> s3/deliver.py -> acknowledge
+    pull a plan -> read its batches -> objects (s3/deliver.py), or an endpoint (endpoints.py) --> acknowledge
+                                 +---> the backup of the records as they were put ------------+
 
 A plan that is not acknowledged, because its node was killed, goes to another one. One that the store does not
 take now comes back after a pause, on any node. One whose batches are gone was delivered by somebody else.
-Thread rule: on the link's loop; what computes and stores is on a thread of `pool`.
+An endpoint may hang, and what is sent to it is small: it has a thread of its own, and no place of the node's.
+Thread rule: on the link's loop; what computes and stores is on threads.
 """
 
 from __future__ import annotations
@@ -13,14 +15,20 @@ import asyncio
 import contextlib
 import json
 import logging
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.cutter import load
+from cloudcore.cluster.endpoints import Endpoints, Postponed
 from cloudcore.cluster.layout import ACK_WAIT_S, CONSUMER, COUNT, PLACE_BITS, log_of, plans_of
 from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient, time_of
+from cloudcore.cluster.threads import on_thread
 from cloudcore.cluster.transforming import Around
 from cloudcore.cluster.transforming import deliver as deliver_transformed
-from cloudcore.firehose.destinations import kinds
+from cloudcore.firehose.delivering import Delivering
+from cloudcore.firehose.destinations import kinds, sending
+from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.destinations.s3 import deliver as s3
 from cloudcore.firehose.journal import Plan
 from cloudcore.firehose.records import Piece
@@ -43,15 +51,20 @@ class Gone(Exception):
 class Carrier:
     """Delivers plans of one stream. `described(version)` gives a description that knows the version;
     `objects` is the account's store, `places` bounds what a node delivers at once, `counters` are its own,
-    `around` is for transforms."""
+    `around` is for transforms, `surroundings` (Node.around) for senders."""
 
     def __init__(
         self, link: Link, place: Place, identity: str, described: Any, objects: Any,
         places: asyncio.Semaphore, wall: Any, counters: dict[str, int], around: Around,
+        surroundings: Any,
     ):  # fmt: skip
         self._link, self._place, self._identity = link, place, identity
         self._described, self._objects, self._places = described, objects, places
         self._wall, self._counters, self._around = wall, counters, around
+        self._surroundings = surroundings
+        self._delivering: dict[int, tuple[Config, Delivering]] = {}
+        self._backed_up: set[int] = set()  # of plans that are not delivered yet
+        self._stopping = threading.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._left = False
         self.task: asyncio.Task[None]
@@ -85,7 +98,10 @@ class Carrier:
         finally:
             if self._left:
                 await asyncio.gather(*self._running)
+            self._stopping.set()
             await end(*self._running)
+            for _, delivering in self._delivering.values():
+                delivering.close()
 
     async def _take(self, reader: Reader, free: asyncio.Semaphore) -> None:
         await free.acquire()
@@ -106,9 +122,11 @@ class Carrier:
         plan = load(json.loads(message.data)).plan
         beating = asyncio.create_task(_beat(message))
         try:
-            async with self._places:
-                moved = await self._deliver(plan, message.metadata.num_delivered > 1)
+            config, delivering = await self._by(plan.version)
+            async with self._places if config.endpoint is None else contextlib.nullcontext():
+                moved = await self._deliver(plan, config, delivering, message.metadata.num_delivered > 1)
             await self._acknowledge(message)
+            self._backed_up.discard(plan.id)
             for name, count in moved.items():
                 self._counters[name] = self._counters.get(name, 0) + count
         except Gone:
@@ -118,21 +136,58 @@ class Carrier:
         finally:
             beating.cancel()
 
-    async def _deliver(self, plan: Plan, again: bool) -> dict[str, int]:
-        description = await self._described(plan.version)
-        if description is None:  # only a log that has moved on says that a plan is done
-            raise Lost("the stream is not in the catalogue")
-        config = kinds.parse(_version_of(description, plan.version))
+    async def _by(self, version: int) -> tuple[Config, Delivering]:
+        """The configuration of a version, and what delivers by it."""
+        found = self._delivering.get(version)
+        if found is None:
+            description = await self._described(version)
+            if description is None:  # only a log that has moved on says that a plan is done
+                raise Lost("the stream is not in the catalogue")
+            chosen = _version_of(description, version)
+            config, ours = kinds.parse(chosen), chosen.get("Ours") or {}
+            around = replace(self._surroundings(self._place, self._objects, ours), stopping=self._stopping)
+            found = self._delivering[version] = config, Delivering({version: config}, around, None)
+        return found
+
+    async def _deliver(
+        self, plan: Plan, config: Config, delivering: Delivering, again: bool
+    ) -> dict[str, int]:
+        """The data and the backup; done when both are."""
         pieces = await self._pieces(plan)
-        schema = self._schema(config)
+        parts = [self._data(plan, pieces, config, delivering, again)]
+        if config.backup is not None and plan.id not in self._backed_up:
+            parts.append(self._back_up(plan, pieces, config, delivering))
+        done = await asyncio.gather(*parts, return_exceptions=True)
+        moved: dict[str, int] = {}
+        for counts in done:
+            if isinstance(counts, BaseException):
+                raise counts
+            for name, count in counts.items():
+                moved[name] = moved.get(name, 0) + count
+        return moved
+
+    async def _data(
+        self, plan: Plan, pieces: list[Piece], config: Config, delivering: Delivering, again: bool
+    ) -> dict[str, int]:
+        schema, stream = self._schema(config), self._place[2]
+        if config.endpoint is not None:
+            endpoints = Endpoints(delivering, self._objects, stream, self._around)
+            return await on_thread(
+                f"deliver-{stream}", lambda: endpoints.deliver(plan, pieces, config, again)
+            )
         if config.processed:
             return await asyncio.to_thread(
-                deliver_transformed, plan, pieces, config, schema, self._objects, self._place[2],
-                self._around, again,
-            )  # fmt: skip
-        return await asyncio.to_thread(
-            s3.deliver, plan, pieces, config, schema, self._objects, self._place[2], None
-        )
+                deliver_transformed, plan, pieces, config, schema, self._objects, stream, self._around, again
+            )
+        return await asyncio.to_thread(s3.deliver, plan, pieces, config, schema, self._objects, stream, None)
+
+    async def _back_up(
+        self, plan: Plan, pieces: list[Piece], config: Config, delivering: Delivering
+    ) -> dict[str, int]:
+        backup = backup_of(plan, config, self._place[2])
+        moved = await asyncio.to_thread(delivering.deliver, backup, pieces, None, sending.Progress())
+        self._backed_up.add(plan.id)
+        return moved
 
     async def _pieces(self, plan: Plan) -> list[Piece]:
         """All batches of a plan, read again from where a reader was lost. Raises Gone, Lost."""
@@ -195,14 +250,28 @@ class Carrier:
             await self._acknowledge(message)
             return
         pause = min(2.0 ** min(delivered, 10) / 2, _PAUSE_MAX_S)
+        if isinstance(error, Postponed):
+            pause = error.pause
         self._counters["retries"] = self._counters.get("retries", 0) + 1
         if self._link.now() - self._told > _TOLD_EVERY_S:
             self._told = self._link.now()
-            unexpected = None if is_transient(error) else error
+            cause = error.__cause__ if isinstance(error, Postponed) else error
+            unexpected = None if cause is None or is_transient(cause) else cause
             logger.warning("%s: cannot deliver %s (%s), next try in %.0f s",
                            self._place[2], plan.key, error, pause, exc_info=unexpected)  # fmt: skip
         with contextlib.suppress(Exception):
             await message.nak(delay=pause)
+
+
+def backup_of(plan: Plan, config: Config, stream: str) -> Plan:
+    """The plan of the object that has a plan's records as they were put."""
+    assert config.backup is not None
+    identity = f"{plan.key}/backup"
+    settled = replace(config.backup, prefix=config.backup.prefix.settled(identity))
+    bucket, key = s3.object_key(
+        replace(config, backup=settled), stream, plan.version, identity, "backup", plan.time_ms, {}
+    )
+    return replace(plan, lane="backup", bucket=bucket, key=key)
 
 
 async def _beat(message: Any) -> None:

@@ -28,8 +28,8 @@ from cloudcore.cluster.layout import (
 from cloudcore.cluster.leases import Lease
 from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient, time_of
 from cloudcore.errors import StaleError
+from cloudcore.firehose.delivering import where
 from cloudcore.firehose.destinations import kinds
-from cloudcore.firehose.destinations.s3.deliver import object_key
 from cloudcore.firehose.journal import Plan
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def _plan_of(
     identity = f"{description['Identity']}/{version}/data/source/{span.first}-{span.last}"
     config = kinds.parse(description)
     none = dict.fromkeys(config.data.prefix.partition_keys, "")  # whoever carries it knows the partitions
-    bucket, key = object_key(config, name, version, identity, "data", span.time_ms, none)
+    bucket, key = where(config, name, version, identity, "data", span.time_ms, none)
     number, total = (last.plan.id, last.total) if last else (0, 0)
     plan = Plan(
         number + 1, "source", "data", [[span.first, span.last]], bucket, key, span.time_ms, now_ms,

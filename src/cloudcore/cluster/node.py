@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.clock import Clock
@@ -42,6 +42,7 @@ from cloudcore.cluster.service import ClusterFirehose
 from cloudcore.cluster.tables.courier import Courier
 from cloudcore.cluster.transforming import Around
 from cloudcore.errors import ClosedError, CloudcoreError
+from cloudcore.firehose.destinations.sending import Around as Surroundings
 from cloudcore.firehose.records import frame, split
 
 if TYPE_CHECKING:
@@ -63,11 +64,14 @@ _CALLS = 4  # of functions on a core, beside which a node has no room for those 
 class Node:
     """A node of the cluster at `text` (address.py), which delivers until close().
 
-    `objects` gives the store of an account. Raises ValueError, ImportError, and CloudcoreError when no server
-    answers or when a node of that name is there.
+    `objects` gives the store of an account; `reach` as Cloud takes it. Raises ValueError, ImportError, and
+    CloudcoreError when no server answers or when a node of that name is there.
     """
 
-    def __init__(self, text: str, objects: Callable[[str], Any], clock: Clock, node: str | None = None):
+    def __init__(
+        self, text: str, objects: Callable[[str], Any], clock: Clock, node: str | None = None,
+        reach: Mapping[str, str] | None = None,
+    ):  # fmt: skip
         found = address.parse(text, node)
         if not found.node:
             raise ValueError("a node needs a name: nats://SERVERS/NAME, or --node NAME")
@@ -75,7 +79,7 @@ class Node:
         self._key = f"node.{self.name}"
         self.counters: dict[str, int] = {}
         self.url: str | None = None
-        self._objects, self._clock = objects, clock
+        self._objects, self._clock, self._reach = objects, clock, reach or {}
         self.link = Link(found.servers, self.name)
         self.catalogue, self.leases = Catalogue(self.link), Leases(self.link)
         self._lease: Lease | None = None
@@ -139,6 +143,13 @@ class Node:
         self._functions[account, region] = found
         return found
 
+    def around(self, place: Place, objects: Any, ours: Mapping[str, Any]) -> Surroundings:
+        """What senders of a delivery stream find around them; `ours` is of its description."""
+        _, region, name = place
+        return Surroundings(
+            name, _arn(place), region, objects, self._clock, {**self._reach, **ours.get("reach", {})}
+        )
+
     def wall(self) -> float:
         """Seconds since 1970."""
         return self._clock.now()
@@ -192,7 +203,8 @@ class Node:
             "functions": {"/".join(place): each.told_of() for place, each in self._functions.items()},
             "ready": {"/".join(place): each.ready() for place, each in self._functions.items()},
             "carries": len(self._carriers),
-            "failed": self.counters.get("conversion_failed", 0), "expired": self.counters.get("expired", 0),
+            "failed": sum(self.counters.get(name, 0) for name in ("conversion_failed", "failed")),
+            "expired": self.counters.get("expired", 0),
         }  # fmt: skip
 
     async def _tend(self) -> None:
@@ -275,14 +287,14 @@ class Node:
                 found = await self.catalogue.ask(place)
             return found if found is not None and found["Identity"] == identity else None
 
-        account, region, name = place
+        account, region, _ = place
         around = Around(
-            f"arn:aws:firehose:{region}:{account}:deliverystream/{name}", region,
+            _arn(place), region,
             lambda arn, payload: self._opened(account, region).invoke(arn, payload), self._clock, self._sleep,
             Notes(self.link, identity),
         )  # fmt: skip
         carrier = Carrier(self.link, place, identity, described, self._objects(account), self._places,
-                          self.wall, self.counters, around)  # fmt: skip
+                          self.wall, self.counters, around, self.around)  # fmt: skip
         carrier.start()
         self._carriers[identity] = carrier
 
@@ -403,6 +415,11 @@ class Node:
         """The sequence of the last plan, if it is of this batch or of later ones; else 0."""
         message = await self.link.newest(plans_of(identity), plans_subject(identity))
         return message.seq if message and load(json.loads(message.data)).last >= batch else 0
+
+
+def _arn(place: Place) -> str:
+    account, region, name = place
+    return f"arn:aws:firehose:{region}:{account}:deliverystream/{name}"
 
 
 def _nodes_of(held: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""Notes: under which keys a plan's records may be, for plans that become several objects.
+"""Notes: what the next attempt at a plan, of any node, has to know of the ones before.
 
-A function may answer otherwise when a delivery is repeated, and give a record another partition. So its keys
-are noted before the first of its objects is written, and what the next attempt does not write again goes.
+Of a plan that becomes several objects, its keys: a function may answer otherwise when a delivery is repeated,
+and give a record another partition. So they are noted before the first of its objects is written, and what
+the next attempt does not write again goes. Of an endpoint's, how far it got (endpoints.py).
 
     cc-notes    cloudcore.notes.ID.PLAN    JSON, for as long as a plan may wait
 
@@ -12,13 +13,14 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from typing import Any
 
 from cloudcore.cluster.layout import NOTES, note_subject
 from cloudcore.cluster.link import Link
 
 _KEPT_S = 90_000.0
 _SAVE_S = 20.0
+_LARGE = 1_000_000  # JetStream takes 1 MiB with the headers
 
 
 class Notes:
@@ -28,16 +30,20 @@ class Notes:
         self._link, self._identity = link, identity
         self._made = False
 
-    def read(self, plan: int) -> set[str]:
-        """The keys that were noted last. Raises Lost."""
+    def read(self, plan: int) -> Any:
+        """What was noted last, or None. Raises Lost."""
         self._make()
         message = self._link.run(self._link.newest(NOTES, note_subject(self._identity, plan)))
-        return set(json.loads(zlib.decompress(message.data))) if message else set()
+        return json.loads(zlib.decompress(message.data)) if message else None
 
-    def write(self, plan: int, keys: Iterable[str]) -> None:
-        """Note keys in the place of those that were noted before. Raises Lost, FullError."""
+    def write(self, plan: int, *values: Any) -> None:
+        """Note a value in the place of what was noted before: the first that is not too large for a message,
+        else the last. Raises Lost, FullError."""
         self._make()
-        data = zlib.compress(json.dumps(sorted(keys)).encode(), 6)
+        for value in values:
+            data = zlib.compress(json.dumps(value).encode(), 6)
+            if len(data) <= _LARGE:
+                break
         self._link.run(self._link.append(note_subject(self._identity, plan), data, {}, _SAVE_S))
 
     def _make(self) -> None:

@@ -10,7 +10,7 @@ from cloudcore.cluster.link import Lost
 from cloudcore.cluster.stream import ClusterStream
 from cloudcore.errors import ApiError, StaleError
 from cloudcore.firehose.destinations import kinds
-from cloudcore.firehose.destinations.config import Config
+from cloudcore.firehose.destinations.iceberg.config import Iceberg
 from cloudcore.firehose.quota import Quota
 from cloudcore.firehose.service import Firehose
 
@@ -77,7 +77,7 @@ class ClusterFirehose(Firehose):
             "Identity": uuid.uuid4().hex,
             "Source": None,
         }
-        _refuse(kinds.parse(description), ours or {})
+        self._refuse(description)
         try:
             stored = self._ask(self._node.catalogue.store(self._place(name), description))
         except StaleError:
@@ -110,7 +110,7 @@ class ClusterFirehose(Firehose):
     def update(self, description: dict[str, Any]) -> None:
         """A stream goes on by a new version, as soon as its planner knows of it; plans keep the one they were
         made by. Raises ApiError as create() and store() do."""
-        _refuse(kinds.parse(description), description.get("Ours") or {})
+        self._refuse(description)
         now, found = self.clock.now(), self.description(description["DeliveryStreamName"])
         earlier = {
             number: each for number, each in found.get("Earlier", {}).items() if each["Until"] > now - _KEPT_S
@@ -128,6 +128,21 @@ class ClusterFirehose(Firehose):
         """ClusterStream.status() of every stream that was used here."""
         return {name: stream.status() for name, stream in dict(self._open_streams).items()}
 
+    def _refuse(self, description: dict[str, Any]) -> None:
+        """Refuse what a cluster's streams cannot do yet. Raises ApiError UnsupportedOperationException."""
+        config, ours = kinds.parse(description), description.get("Ours") or {}
+        if isinstance(config.endpoint, Iceberg):
+            raise _unsupported("Iceberg destinations of delivery streams do")
+        around = self._node.around(self._place(description["DeliveryStreamName"]), self.objects, ours)
+        if config.endpoint is not None and config.endpoint.embedded(around):
+            raise _unsupported("Destinations that are files of one machine (no address is given) do")
+        if config.conversion is not None and config.conversion.schema == "infer":
+            raise _unsupported("Conversion by an inferred schema does")
+        if ours.get("encrypt_objects"):
+            raise _unsupported("Client-side encryption of objects does")
+        if ours.get("retention_seconds") is not None:
+            raise _unsupported("retention_seconds does")
+
     def _place(self, name: str) -> Place:
         return self.account, self.region, name
 
@@ -136,20 +151,6 @@ class ClusterFirehose(Firehose):
             return self._node.link.run(work)
         except Lost as error:
             raise ApiError("ServiceUnavailableException", str(error), 503) from None
-
-
-def _refuse(config: Config, ours: dict[str, Any]) -> None:
-    """Refuse what a cluster's streams cannot do yet. Raises ApiError UnsupportedOperationException."""
-    if config.endpoint is not None:
-        raise _unsupported("Destinations of delivery streams but S3 do")
-    if config.backup is not None:
-        raise _unsupported("Backup of source records does")
-    if config.conversion is not None and config.conversion.schema == "infer":
-        raise _unsupported("Conversion by an inferred schema does")
-    if ours.get("encrypt_objects"):
-        raise _unsupported("Client-side encryption of objects does")
-    if ours.get("retention_seconds") is not None:
-        raise _unsupported("retention_seconds does")
 
 
 def _unsupported(what: str) -> ApiError:

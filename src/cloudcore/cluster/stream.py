@@ -165,6 +165,12 @@ class ClusterStream(Door):
             await asyncio.sleep(0.1)
         return False
 
+    def _rows(self, table: str | None, last: int | None) -> Any:
+        read, ours = getattr(self.config.endpoint, "read", None), self.description.get("Ours") or {}
+        if read is None:
+            return super()._rows(table, last)
+        return read(self._node.around(self._place, self._objects, ours), table, last)
+
     def _run(self, work: Any) -> Any:
         try:
             return self._node.link.run(work)

@@ -19,7 +19,6 @@ from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.destinations.s3 import deliver as s3
 from cloudcore.firehose.destinations.s3.encode import CONVERSION_FAILED
 from cloudcore.firehose.journal import Plan
-from cloudcore.firehose.prefix import Prefix, uuid_of
 from cloudcore.firehose.processing.chain import Processing
 from cloudcore.firehose.processing.work import Work
 from cloudcore.firehose.records import Piece, frame, split
@@ -60,8 +59,8 @@ def deliver(
     written = {part.key for part in parts.values()} | ({failed} if failures else set())
     before = {plan.key, failed} if again else set()
     if config.partitioned and config.processors.function is not None:
-        before |= around.notes.read(plan.id) if again else set()
-        around.notes.write(plan.id, before | written | _aside(parts.values(), config, stream))
+        before |= set(around.notes.read(plan.id) or ()) if again else set()
+        around.notes.write(plan.id, sorted(before | written | _aside(parts.values(), config, stream)))
     for key in before - written:
         objects.delete(plan.bucket, key)
     if failures:
@@ -73,6 +72,22 @@ def deliver(
         for name, count in counts.items():
             moved[name] = moved.get(name, 0) + count
     return moved
+
+
+def through(
+    plan: Plan, pieces: list[Piece], config: Config, objects: Any, stream: str, around: Around, again: bool
+) -> tuple[list[Piece], dict[str, int]]:
+    """What the processors make of the records of a plan whose destination is an endpoint, and what to count;
+    what failed is written."""
+    lanes, failures, moved = _through(config, around, pieces)
+    failed = s3.failures_key(plan, config, stream, FAILED)
+    if failures:
+        put: dict[str, int] = {"objects": 0, "bytes_out": 0}
+        s3.put_failures(objects, config, failed, failures, put)
+        moved |= put
+    elif again:
+        objects.delete(config.data.bucket, failed)
+    return [piece for lane in lanes.values() for piece in lane.pieces], moved
 
 
 def _write(
@@ -114,16 +129,9 @@ def _part(plan: Plan, lane: str, keys: dict[str, str], config: Config, stream: s
     if not keys:
         return plan
     identity = f"{plan.key}/{lane}"
-    prefix = Prefix(tuple(_settled(at, part, identity) for at, part in enumerate(config.data.prefix.parts)))
-    settled = replace(config, data=replace(config.data, prefix=prefix))
+    settled = replace(config, data=replace(config.data, prefix=config.data.prefix.settled(identity)))
     bucket, key = s3.object_key(settled, stream, plan.version, identity, lane, plan.time_ms, keys)
     return replace(plan, lane=lane, bucket=bucket, key=key)
-
-
-def _settled(at: int, part: tuple[str, str], identity: str) -> tuple[str, str]:
-    """A part of a prefix that is the same at every evaluation."""
-    kind, text = part
-    return ("text", uuid_of(f"{identity}/{at}").replace("-", "")[:11]) if kind == "random" else (kind, text)
 
 
 def _through(

@@ -37,6 +37,15 @@ def is_data(lane: str) -> bool:
     return lane.partition(":")[0] == "data"
 
 
+def where(
+    config: Config, stream: str, version: int, identity: str, lane: str, time_ms: int, keys: dict[str, str]
+) -> tuple[str, str]:
+    """Bucket and key of a new plan; no bucket and a UUID where the data goes to an endpoint."""
+    if config.endpoint is not None and not config.endpoint.stores and is_data(lane):
+        return "", prefix.uuid_of(identity)
+    return s3.object_key(config, stream, version, identity, lane, time_ms, keys)
+
+
 class Delivering:
     """Delivers the plans of one stream by the configuration of each plan's version."""
 
@@ -44,14 +53,6 @@ class Delivering:
         self._configs, self._around, self._told = configs, around, told
         self._senders: dict[int, Sender] = {}
         self._lock = threading.Lock()
-
-    def where(
-        self, config: Config, version: int, identity: str, lane: str, time_ms: int, keys: dict[str, str]
-    ) -> tuple[str, str]:
-        """Bucket and key of a new plan; no bucket and a UUID where the data goes to an endpoint."""
-        if config.endpoint is not None and not config.endpoint.stores and is_data(lane):
-            return "", prefix.uuid_of(identity)
-        return s3.object_key(config, self._around.stream, version, identity, lane, time_ms, keys)
 
     def deliver(
         self, plan: Plan, pieces: Iterable[Piece], schema: Any, progress: Progress

@@ -32,7 +32,7 @@ from cloudcore.firehose.agenda import Agenda
 from cloudcore.firehose.budget import Share
 from cloudcore.firehose.buffers import Buffer, Buffers
 from cloudcore.firehose.deliveries import PLACES, Deliveries, Job, Outcome
-from cloudcore.firehose.delivering import Delivering, is_data
+from cloudcore.firehose.delivering import Delivering, is_data, where
 from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.destinations.s3.encode import CONVERSION_FAILED
 from cloudcore.firehose.destinations.sending import Around, Later
@@ -295,8 +295,8 @@ class Pipeline(Turning):
         span = f"{buffer.ranges[0][0]}-{buffer.ranges[-1][1]}"
         identity = f"{self.identity}/{self.version}/{buffer.lane}/{buffer.log}/{span}"
         keys = self._keys.get(buffer.lane, {})
-        bucket, key = self.delivering.where(
-            self.config, self.version, identity, buffer.lane, buffer.time_ms, keys
+        bucket, key = where(
+            self.config, self.name, self.version, identity, buffer.lane, buffer.time_ms, keys
         )
         return Plan(number, buffer.log, buffer.lane, buffer.ranges, bucket, key, buffer.time_ms,
                     self.clock.now_ms(), buffer.records, buffer.size, self.version)  # fmt: skip

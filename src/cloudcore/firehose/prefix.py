@@ -73,6 +73,15 @@ class Prefix:
     def has(self, kind: str) -> bool:
         return any(found == kind for found, _ in self.parts)
 
+    def settled(self, identity: str) -> Prefix:
+        """The same prefix, with random text that follows from `identity` in the place of fresh one."""
+
+        def settle(at: int, part: tuple[str, str]) -> tuple[str, str]:
+            fresh = part[0] == "random"
+            return ("text", uuid_of(f"{identity}/{at}").replace("-", "")[:11]) if fresh else part
+
+        return Prefix(tuple(settle(at, part) for at, part in enumerate(self.parts)))
+
     def evaluate(self, when: datetime, keys: Mapping[str, str] | None = None, error_type: str = "") -> str:
         """The text of the prefix for an object whose oldest record arrived at `when`."""
         out = []

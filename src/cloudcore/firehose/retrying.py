@@ -6,7 +6,7 @@ Pauses are 1 s and then twice as long each time, up to 2 minutes. Thread rule: t
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cloudcore.firehose.destinations.config import Retry
 from cloudcore.firehose.destinations.sending import Progress
@@ -15,27 +15,44 @@ FIRST_S, MAX_S = 1.0, 120.0
 
 
 @dataclass
-class _Tried:
+class Tried:
+    """For how long one plan was tried. Times in seconds, by whatever clock they are given in."""
+
     began: float
-    progress: Progress = field(default_factory=Progress)
     failed_since: float | None = None
     paused: float = 0.0
     pause: float = FIRST_S
+
+    def failed(self, retry: Retry | None, now: float) -> float | None:
+        """How long to wait before the next attempt; None when the plan's time is over."""
+        if self.failed_since is None:
+            self.failed_since = now
+        pause = self.pause
+        if retry is not None:
+            pause *= 1 + random.uniform(-retry.jitter, retry.jitter)
+            spent = {"pauses": self.paused, "attempts": now - self.began,
+                     "failures": now - self.failed_since}[retry.counts]  # fmt: skip
+            if spent >= retry.seconds:
+                return None
+            pause = min(pause, retry.seconds - spent)
+        self.paused += pause
+        self.pause = min(self.pause * 2, MAX_S)
+        return pause
 
 
 class Retrying:
     """The attempts of a stream's open plans, by plan id. Times in monotonic seconds."""
 
     def __init__(self) -> None:
-        self._tried: dict[int, _Tried] = {}
+        self._tried: dict[int, tuple[Tried, Progress]] = {}
 
     def begin(self, plan: int, now: float) -> Progress:
         """An attempt begins; what earlier ones left."""
-        return self._tried.setdefault(plan, _Tried(now)).progress
+        return self._of(plan, now)[1]
 
     def progress(self, plan: int) -> Progress:
-        tried = self._tried.get(plan)
-        return tried.progress if tried else Progress()
+        found = self._tried.get(plan)
+        return found[1] if found else Progress()
 
     def ended(self, plan: int) -> None:
         """Nothing more will be tried: it is delivered, or given up."""
@@ -43,23 +60,13 @@ class Retrying:
 
     def start_over(self, plan: int) -> None:
         """It goes somewhere else from now on, at once; what it got done stays known."""
-        tried = self._tried.get(plan)
-        if tried is not None:
-            tried.pause = FIRST_S
+        found = self._tried.get(plan)
+        if found is not None:
+            found[0].pause = FIRST_S
 
     def failed(self, plan: int, retry: Retry | None, now: float) -> float | None:
         """How long to wait before the next attempt; None when the plan's time is over."""
-        tried = self._tried.setdefault(plan, _Tried(now))
-        if tried.failed_since is None:
-            tried.failed_since = now
-        pause = tried.pause
-        if retry is not None:
-            pause *= 1 + random.uniform(-retry.jitter, retry.jitter)
-            spent = {"pauses": tried.paused, "attempts": now - tried.began,
-                     "failures": now - tried.failed_since}[retry.counts]  # fmt: skip
-            if spent >= retry.seconds:
-                return None
-            pause = min(pause, retry.seconds - spent)
-        tried.paused += pause
-        tried.pause = min(tried.pause * 2, MAX_S)
-        return pause
+        return self._of(plan, now)[0].failed(retry, now)
+
+    def _of(self, plan: int, now: float) -> tuple[Tried, Progress]:
+        return self._tried.setdefault(plan, (Tried(now), Progress()))

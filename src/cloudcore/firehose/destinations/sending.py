@@ -146,6 +146,9 @@ class Endpoint(Protocol):
     stores: bool
     """Whether the data is an object in the bucket first."""
 
+    def embedded(self, around: Around) -> bool:
+        """Whether what takes the records is of this machine alone: files of an embedded server."""
+
     def open(self, around: Around) -> Sender:
         """A sender for these settings."""
 

@@ -40,7 +40,11 @@ class HttpEndpoint:
 
     def kept(self, around: Around) -> Kept | None:
         """What an embedded receiver has of the stream."""
-        return kept(receiver.ROOM, around) if is_local(around.address(self.url)) else None
+        return kept(receiver.ROOM, around) if self.embedded(around) else None
+
+    def embedded(self, around: Around) -> bool:
+        """Whether files of this machine take the records."""
+        return is_local(around.address(self.url))
 
 
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Config:

@@ -55,6 +55,10 @@ class Iceberg:
         except ImportError:
             raise invalid("Iceberg needs pyiceberg: pip install 'cloudcore[iceberg]'") from None
 
+    def embedded(self, around: Around) -> bool:
+        """Whether a warehouse of this machine has the tables."""
+        return not any(self.catalog.startswith(each) for each in around.reach)
+
     def read(self, around: Around, table: str | None, last: int | None) -> Any:
         """What one of the tables holds: deliver.read(). `table` names it where there are several."""
         from cloudcore.firehose.destinations.iceberg import deliver

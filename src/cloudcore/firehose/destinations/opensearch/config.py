@@ -55,7 +55,11 @@ class OpenSearch:
     def kept(self, around: Around) -> Kept | None:
         """What an embedded index has of the stream."""
         address = self.address(around)
-        return kept(index.ROOM, around, index.folder_of(address)) if is_local(address) else None
+        return kept(index.ROOM, around, index.folder_of(address)) if self.embedded(around) else None
+
+    def embedded(self, around: Around) -> bool:
+        """Whether files of this machine take the records."""
+        return is_local(self.address(around))
 
 
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Config:

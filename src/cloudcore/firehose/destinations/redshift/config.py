@@ -85,6 +85,11 @@ class Redshift:
             raise ValueError(f"the stream loads {self.table}, not {table}")
         return deliver.read(self, around, last)
 
+    def embedded(self, around: Around) -> bool:
+        """Whether a file of this machine has the table."""
+        where = self.where(around.reach, bool(getattr(around.objects, "encrypts", False)))
+        return where.startswith("duckdb:")
+
     def open(self, around: Around) -> Sender:
         from cloudcore.firehose.destinations.redshift.deliver import RedshiftSender
 

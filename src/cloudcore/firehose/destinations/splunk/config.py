@@ -45,7 +45,11 @@ class Splunk:
 
     def kept(self, around: Around) -> Kept | None:
         """What an embedded collector has of the stream."""
-        return kept(collector.ROOM, around) if is_local(around.address(self.url)) else None
+        return kept(collector.ROOM, around) if self.embedded(around) else None
+
+    def embedded(self, around: Around) -> bool:
+        """Whether files of this machine take the records."""
+        return is_local(around.address(self.url))
 
 
 def parse(raw: dict[str, Any], ours: dict[str, Any]) -> Config:
