@@ -94,6 +94,8 @@ def test_whoami_and_what_is_not_there(session, cloud):
     assert session.client("sts").get_caller_identity()["Account"] == cloud.account
     with pytest.raises(CloudcoreError, match="there is no sqs here"):
         session.client("sqs").list_queues()
+    with pytest.raises(CloudcoreError, match=r"there is no logs here; .*`cloudcore lambda logs`"):
+        session.client("logs").describe_log_groups()
 
 
 def test_presigned_urls_are_signed_and_work_over_the_wire():

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cloudcore.errors import CloudcoreError
+from cloudcore.wire import credentials
 from cloudcore.wire.elsewhere import SERVED, words
 from cloudcore.wire.router import Router, whole
 
@@ -86,7 +87,8 @@ def session(cloud: Any) -> Any:
     def answer(request: Any, event_name: str, **_: Any) -> Any:
         service = event_name.split(".")[1].replace("-", "")  # the event says dynamodb-streams
         if service not in SERVED:
-            raise CloudcoreError(words(service))
+            signed = credentials.service({"authorization": _text(request.headers.get("Authorization", ""))})
+            raise CloudcoreError(words(signed or service))  # the event says cloudwatch-logs
         return respond(router, request)
 
     def signer(context: dict[str, Any], **_: Any) -> Any:

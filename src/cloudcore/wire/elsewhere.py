@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from cloudcore.wire import sts
-
 Reply = tuple[int, list[tuple[str, str]], bytes]
 SERVED = ("dynamodb", "dynamodbstreams", "firehose", "lambda", "s3", "sts")
 """Services by their names in boto3."""
@@ -41,6 +39,8 @@ def answer(service: str, headers: Mapping[str, str], request: str) -> Reply:
     told = [("x-amzn-RequestId", request), ("x-amzn-ErrorType", _CODE)]
     kind = headers.get("content-type", "")
     if kind.startswith("application/x-www-form-urlencoded"):
+        from cloudcore.wire import sts  # and with it `html`, which no start needs
+
         return sts.refusal(_CODE, message, request)
     if headers.get("smithy-protocol") == "rpc-v2-cbor":
         pairs = [("__type", _CODE), ("message", message)]
