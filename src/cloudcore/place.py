@@ -152,19 +152,15 @@ class Place:
     ) -> Table:
         """A table with native Python types. With `pk` ("customer:S", types S N B) it is made if absent.
 
+        Raises ApiError ResourceInUseException for one that is there with other keys.
         floats: float values are stored too, and come back in the place of Decimal.
         """
         if self._root.node is not None:
             return self._root.node.table(self.dynamodb, name, pk, sk, floats)
         from cloudcore.dynamodb import Table
-        from cloudcore.errors import ApiError
 
         if pk is not None:
-            try:
-                return Table.create(self.dynamodb, name, pk, sk, floats)
-            except ApiError as error:
-                if error.code != "ResourceInUseException":
-                    raise
+            return Table.create(self.dynamodb, name, pk, sk, floats)
         return Table(self.dynamodb, name, floats)
 
     def transaction(self, token: str | None = None) -> Transaction:

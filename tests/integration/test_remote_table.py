@@ -29,6 +29,29 @@ def pair(cloud):
         yield far, cloud.table("orders")
 
 
+@pytest.mark.parametrize(
+    ("keys", "asked"),
+    [
+        (("who:S",), "(who:S)"),
+        (("who", "at"), "(who:S, at:S)"),
+        (("at:N", "who:S"), "(at:N, who:S)"),
+        (("id:S", "at:N"), "(id:S, at:N)"),
+    ],
+)
+def test_a_table_that_is_there_has_the_keys_it_has(cloud, keys, asked):
+    cloud.table("orders", "who", "at:N").put({"who": "ann", "at": 1})
+    for open_table in (lambda: cloud.table("orders", *keys), lambda: cloudcore.table(f"{cloud.url}/orders", *keys)):
+        with pytest.raises(ApiError, match="exists with the key") as refused:
+            open_table()
+        assert refused.value.code == "ResourceInUseException"
+        assert refused.value.message.startswith(
+            f"Table orders exists with the key (who:S, at:N), not {asked}; "
+        )
+    assert cloud.table("orders", "who:S", "at:N").get("ann", 1) == {"who": "ann", "at": 1}
+    with cloudcore.table(f"{cloud.url}/orders", "who", "at:N") as far:
+        assert far.get("ann", 1) == {"who": "ann", "at": 1}
+
+
 VALUES = {
     "text": "ä\u2028\n\"x", "int": 10**37, "exact": Decimal("1.50"), "bytes": b"\0\xff", "yes": True, "none": None,
     "list": [1, "a", [Decimal("0.1")]], "map": {"a": {"b": b"c"}}, "texts": {"a", "b"}, "numbers": {1, Decimal("2.5")},

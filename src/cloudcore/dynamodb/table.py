@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore._table import Loader, TableDoor
 from cloudcore.dynamodb.changes import Changes
-from cloudcore.dynamodb.verbs import Verbs, create_params, key_names
+from cloudcore.dynamodb.verbs import Verbs, check_keys, create_params, key_names
+from cloudcore.errors import ApiError
 
 if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
@@ -43,10 +44,16 @@ class Table(TableDoor, Verbs):
     ) -> Table:
         """Open the table `name`, making it (on demand) when it does not exist.
 
-        `pk` and `sk` are "attribute:TYPE" with TYPE S, N or B; S when left out.
+        `pk` and `sk` are "attribute:TYPE" with TYPE S, N or B; S when left out. Raises ApiError
+        ResourceInUseException when it exists with other keys.
         """
         if name not in service.tables.names():
-            service.call("CreateTable", create_params(name, pk, sk))
+            try:
+                service.call("CreateTable", create_params(name, pk, sk))
+            except ApiError as error:
+                if error.code != "ResourceInUseException":  # somebody else's, made in between
+                    raise
+        check_keys(service.call("DescribeTable", {"TableName": name})["Table"], pk, sk)
         return cls(service, name, floats)
 
     # ---- changes ----

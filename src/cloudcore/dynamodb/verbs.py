@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cloudcore.dynamodb.batch import Batch
 from cloudcore.dynamodb.expressions import Aliases, attr, expression, key_condition, projection, update
 from cloudcore.dynamodb.rows import Rows
+from cloudcore.errors import ApiError
 
 if TYPE_CHECKING:
     from cloudcore._table import Page
@@ -404,6 +405,20 @@ def create_params(name: str, pk: str, sk: str | None) -> dict[str, Any]:
             {"AttributeName": attribute, "AttributeType": kind} for attribute, kind in parts
         ],
     }
+
+
+def check_keys(description: Mapping[str, Any], pk: str, sk: str | None) -> None:
+    """Raises ApiError ResourceInUseException for a table that is there with other keys than these."""
+    types = {entry["AttributeName"]: entry["AttributeType"] for entry in description["AttributeDefinitions"]}
+    held = [f"{name}:{types[name]}" for name in key_names(description)]
+    asked = [":".join((*key.rsplit(":", 1), "S")[:2]) for key in (pk, sk) if key is not None]
+    if held != asked:
+        name = description["TableName"]
+        raise ApiError(
+            "ResourceInUseException",
+            f"Table {name} exists with the key ({', '.join(held)}), not ({', '.join(asked)}); "
+            "open it without keys, or with its own",
+        )
 
 
 # ---- what a write and the same write in a transaction share ----

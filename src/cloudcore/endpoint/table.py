@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from cloudcore.dynamodb.asked import AskedTable
-from cloudcore.dynamodb.verbs import create_params, key_names
+from cloudcore.dynamodb.verbs import check_keys, create_params, key_names
 from cloudcore.endpoint.tables import RemoteTables
 from cloudcore.endpoint.transport import address_of
 from cloudcore.errors import ApiError, CloudcoreError
@@ -32,6 +32,8 @@ class RemoteTable(AskedTable):
         self.tables = RemoteTables(address)
         try:
             self._described = self._opened(pk, sk)
+            if pk is not None:
+                check_keys(self._described, pk, sk)
         except BaseException:
             self.close()
             raise
