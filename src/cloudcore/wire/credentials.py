@@ -32,7 +32,7 @@ def service(headers: Mapping[str, str]) -> str | None:
     """The service that a request was signed for; None where Authorization names none."""
     _, found, credential = headers.get("authorization", "").partition("Credential=")
     parts = credential.partition(",")[0].split("/")
-    return parts[3] if found and len(parts) >= 5 else None
+    return parts[3] if found and len(parts) == 5 else None
 
 
 def account_of(key: str) -> str | None:
