@@ -88,6 +88,7 @@ def test_refusals(
         (["ddb", "gett", "orders"], "did you mean 'get'?"), (["ddb", "qqq"], ""),
         (["status", "--enpoint", "x"], "did you mean '--endpoint'?"),
         (["ddb", "query", "orders", "ann", "--limmit", "5"], "did you mean '--limit'?"),
+        (["lambda", "list", "--handler", "x"], ""),
     ],
 )  # fmt: skip
 def test_what_argparse_refuses_has_a_hint_too(arguments: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:

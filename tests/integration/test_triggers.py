@@ -145,18 +145,18 @@ def test_schedules_by_the_command_line(tmp_path: Any, capsys: Any) -> None:
     with cloudcore.open(data) as cloud:
         deploy(cloud)
     target = ["--data", data]
-    assert main(["schedule", *target, "add", "nightly", "fn", "cron(0 3 * * ? *)", "--timezone", "Europe/Berlin"]) == 0
+    assert main(["schedule", "add", "nightly", "fn", "cron(0 3 * * ? *)", "--timezone", "Europe/Berlin", *target]) == 0
     assert capsys.readouterr().out.startswith("nightly: next at ")
     file = tmp_path / "schedules.toml"
     file.write_text('[often]\nfunction = "fn"\nexpression = "rate(5 minutes)"\ninput = {a = 1}\nenabled = false\n')
-    assert main(["schedule", *target, "load", str(file)]) == 0
+    assert main(["schedule", "load", str(file), *target]) == 0
     assert capsys.readouterr().out == "often: next at never\n"
-    assert main(["schedule", *target, "--json", "list"]) == 0
+    assert main(["schedule", "list", "--json", *target]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [(one["name"], one["state"]) for one in listed] == [("nightly", "ENABLED"), ("often", "DISABLED")]
-    assert main(["schedule", *target, "remove", "often"]) == 0
-    assert main(["schedule", *target, "remove", "often"]) != 0
+    assert main(["schedule", "remove", "often", *target]) == 0
+    assert main(["schedule", "remove", "often", *target]) != 0
     assert "does not exist" in capsys.readouterr().err
-    assert main(["schedule", *target, "add", "x", "fn", "rate(5)"]) != 0
+    assert main(["schedule", "add", "x", "fn", "rate(5)", *target]) != 0
     with cloudcore.open(data) as cloud:  # kept
         assert [one["name"] for one in cloud.lambda_.schedules.all()] == ["nightly"]

@@ -54,7 +54,8 @@ class Parser(argparse.ArgumentParser):
         if choice is not None:
             near = _nearest(choice[1], re.findall(r"[\w.-]+", choice[2]))
         elif option is not None:
-            near = _nearest(option[1], _options(self))
+            known = _options(self)
+            near = None if option[1] in known else _nearest(option[1], known)
         self.print_usage(sys.stderr)
         hint = f"hint: {near}\n" if near else ""
         self.exit(2, f"{self.prog}: error: {message}\n{hint}")

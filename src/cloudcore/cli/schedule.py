@@ -1,7 +1,7 @@
 """Call functions at times: rate(5 minutes), cron(0 9 ? * MON-FRI *), at(2030-01-31T09:00:00).
 
-    cloudcore schedule add nightly report "cron(0 3 * * ? *)" --timezone Europe/Berlin --input '{"day":
-    "all"}' cloudcore schedule load schedules.toml
+    cloudcore schedule add nightly report "cron(0 3 * * ? *)" --timezone Europe/Berlin
+    cloudcore schedule load schedules.toml
     cloudcore schedule list
     cloudcore schedule remove nightly
 
@@ -24,7 +24,6 @@ _PATH = "/_cloudcore/schedules"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `schedule` takes."""
-    add_target(parser)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     add = actions.add_parser("add", help="make or replace a schedule")
     add.add_argument("name")
@@ -36,6 +35,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("list", help="every schedule and its next time")
     actions.add_parser("remove", help="forget a schedule").add_argument("name")
     actions.add_parser("load", help="make the schedules of a TOML file").add_argument("file")
+    for action in actions.choices.values():  # behind the action, as `lambda` and `ddb` have it
+        add_target(action)
 
 
 def run(options: argparse.Namespace) -> int:
