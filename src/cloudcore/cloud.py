@@ -140,6 +140,9 @@ class Cloud(Place):
             try:
                 self.node = Node(address, self._objects_of, self.clock, reach=self.reach)
                 self.node.opens = lambda account, region: self._place(account, region).lambda_
+                self.node.stores = lambda account, region, ours: (
+                    self._place(account, region).firehose.store_of(ours)
+                )
                 self.node.sinks = lambda account, region, arn: self._place(account, region)._sink(arn)
             except BaseException:
                 self.close()

@@ -33,8 +33,16 @@ def lake(store: Any, request: Any) -> str:
     return request.node.name.replace("_", "-")[:60].rstrip("-")
 
 
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """A cluster without the nodes of `pair`, which would reach nothing of what is given here."""
+    servers = Servers(tmp_path_factory.mktemp("apart"), 1)
+    yield servers
+    servers.stop()
+
+
 @pytest.fixture
-def reached(server: Servers, store: Any) -> Iterator[Any]:
+def reached(apart: Servers, store: Any) -> Iterator[Any]:
     """Makes two nodes from which https://NAME.example are the receivers that are given."""
     with contextlib.ExitStack() as stack:
 
@@ -43,7 +51,7 @@ def reached(server: Servers, store: Any) -> Iterator[Any]:
             for receiver in receivers.values():
                 stack.enter_context(running(receiver))
             return [
-                stack.enter_context(cloudcore.open(f"{server.url}/{name}", objects=store, reach=reach)) for name in "ab"
+                stack.enter_context(cloudcore.open(f"{apart.url}/{name}", objects=store, reach=reach)) for name in "ab"
             ]
 
         yield nodes
@@ -220,6 +228,30 @@ def test_source_records_are_backed_up_beside_objects(pair: Any, store: Any, lake
     assert key.startswith("raw/") and store.get(f"{lake}-raw", key) == b"".join(raw)
     assert len(failures(store, lake)) == 1
     a.firehose.delete("kept")
+
+
+def test_objects_are_encrypted_by_a_key_of_kms(
+    apart: Servers, store: Any, elsewhere: str, lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import boto3
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    key = boto3.client("kms", endpoint_url=elsewhere, region_name="us-east-1").create_key()["KeyMetadata"]["Arn"]
+    reach = {"arn:aws:kms:": elsewhere}
+    with (
+        cloudcore.open(f"{apart.url}/a", objects=store, reach=reach) as a,
+        cloudcore.open(f"{apart.url}/b", objects=store, reach=reach) as b,
+    ):
+        stream = a.stream("secret", bucket=lake, prefix="data/", buffer_seconds=900, encrypt_objects=key, backup_prefix="raw/")
+        until("the other knows it", lambda: "secret" in b.firehose.names())
+        stream.put(b"nobody may read this\n")
+        assert b.firehose.get("secret").flush(120)
+        keys = list(store.list(lake))
+        assert len(keys) == 2 and all(b"nobody" not in store.get(lake, each) for each in keys)
+        assert all(store.head(lake, each).metadata["x-amz-wrap-alg"] == "kms+context" for each in keys)
+        assert [cloud.firehose.get("secret").read()["line"].to_pylist() for cloud in (a, b)] == [["nobody may read this"]] * 2
+        a.firehose.delete("secret")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import contextlib
 import json
 import logging
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.cutter import load
@@ -48,21 +48,30 @@ class Gone(Exception):
     """The log no longer has all batches of a plan."""
 
 
+@dataclass(frozen=True)
+class Way:
+    """How the plans of one version of a stream's configuration are delivered."""
+
+    config: Config
+    objects: Any
+    delivering: Delivering
+
+
 class Carrier:
     """Delivers plans of one stream. `described(version)` gives a description that knows the version;
-    `objects` is the account's store, `places` bounds what a node delivers at once, `counters` are its own,
-    `around` is for transforms, `surroundings` (Node.around) for senders."""
+    `store` (Node.store) says where objects go, `places` bounds what a node delivers at once, `counters` are
+    its own, `around` is for transforms, `surroundings` (Node.around) for senders."""
 
     def __init__(
-        self, link: Link, place: Place, identity: str, described: Any, objects: Any,
+        self, link: Link, place: Place, identity: str, described: Any, store: Any,
         places: asyncio.Semaphore, wall: Any, counters: dict[str, int], around: Around,
         surroundings: Any,
     ):  # fmt: skip
         self._link, self._place, self._identity = link, place, identity
-        self._described, self._objects, self._places = described, objects, places
+        self._described, self._store, self._places = described, store, places
         self._wall, self._counters, self._around = wall, counters, around
         self._surroundings = surroundings
-        self._delivering: dict[int, tuple[Config, Delivering]] = {}
+        self._ways: dict[int, Way] = {}
         self._backed_up: set[int] = set()  # of plans that are not delivered yet
         self._stopping = threading.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -100,8 +109,8 @@ class Carrier:
                 await asyncio.gather(*self._running)
             self._stopping.set()
             await end(*self._running)
-            for _, delivering in self._delivering.values():
-                delivering.close()
+            for way in self._ways.values():
+                way.delivering.close()
 
     async def _take(self, reader: Reader, free: asyncio.Semaphore) -> None:
         await free.acquire()
@@ -122,9 +131,9 @@ class Carrier:
         plan = load(json.loads(message.data)).plan
         beating = asyncio.create_task(_beat(message))
         try:
-            config, delivering = await self._by(plan.version)
-            async with self._places if config.endpoint is None else contextlib.nullcontext():
-                moved = await self._deliver(plan, config, delivering, message.metadata.num_delivered > 1)
+            way = await self._way(plan.version)
+            async with self._places if way.config.endpoint is None else contextlib.nullcontext():
+                moved = await self._deliver(plan, way, message.metadata.num_delivered > 1)
             await self._acknowledge(message)
             self._backed_up.discard(plan.id)
             for name, count in moved.items():
@@ -136,27 +145,26 @@ class Carrier:
         finally:
             beating.cancel()
 
-    async def _by(self, version: int) -> tuple[Config, Delivering]:
-        """The configuration of a version, and what delivers by it."""
-        found = self._delivering.get(version)
+    async def _way(self, version: int) -> Way:
+        """How plans of a version are delivered."""
+        found = self._ways.get(version)
         if found is None:
             description = await self._described(version)
             if description is None:  # only a log that has moved on says that a plan is done
                 raise Lost("the stream is not in the catalogue")
             chosen = _version_of(description, version)
             config, ours = kinds.parse(chosen), chosen.get("Ours") or {}
-            around = replace(self._surroundings(self._place, self._objects, ours), stopping=self._stopping)
-            found = self._delivering[version] = config, Delivering({version: config}, around, None)
+            objects = await asyncio.to_thread(self._store, self._place, ours)
+            around = replace(self._surroundings(self._place, objects, ours), stopping=self._stopping)
+            found = self._ways[version] = Way(config, objects, Delivering({version: config}, around, None))
         return found
 
-    async def _deliver(
-        self, plan: Plan, config: Config, delivering: Delivering, again: bool
-    ) -> dict[str, int]:
+    async def _deliver(self, plan: Plan, way: Way, again: bool) -> dict[str, int]:
         """The data and the backup; done when both are."""
         pieces = await self._pieces(plan)
-        parts = [self._data(plan, pieces, config, delivering, again)]
-        if config.backup is not None and plan.id not in self._backed_up:
-            parts.append(self._back_up(plan, pieces, config, delivering))
+        parts = [self._data(plan, pieces, way, again)]
+        if way.config.backup is not None and plan.id not in self._backed_up:
+            parts.append(self._back_up(plan, pieces, way))
         done = await asyncio.gather(*parts, return_exceptions=True)
         moved: dict[str, int] = {}
         for counts in done:
@@ -166,26 +174,22 @@ class Carrier:
                 moved[name] = moved.get(name, 0) + count
         return moved
 
-    async def _data(
-        self, plan: Plan, pieces: list[Piece], config: Config, delivering: Delivering, again: bool
-    ) -> dict[str, int]:
-        schema, stream = self._schema(config), self._place[2]
+    async def _data(self, plan: Plan, pieces: list[Piece], way: Way, again: bool) -> dict[str, int]:
+        config, schema, stream = way.config, self._schema(way.config), self._place[2]
         if config.endpoint is not None:
-            endpoints = Endpoints(delivering, self._objects, stream, self._around)
+            endpoints = Endpoints(way.delivering, way.objects, stream, self._around)
             return await on_thread(
                 f"deliver-{stream}", lambda: endpoints.deliver(plan, pieces, config, again)
             )
         if config.processed:
             return await asyncio.to_thread(
-                deliver_transformed, plan, pieces, config, schema, self._objects, stream, self._around, again
+                deliver_transformed, plan, pieces, config, schema, way.objects, stream, self._around, again
             )
-        return await asyncio.to_thread(s3.deliver, plan, pieces, config, schema, self._objects, stream, None)
+        return await asyncio.to_thread(s3.deliver, plan, pieces, config, schema, way.objects, stream, None)
 
-    async def _back_up(
-        self, plan: Plan, pieces: list[Piece], config: Config, delivering: Delivering
-    ) -> dict[str, int]:
-        backup = backup_of(plan, config, self._place[2])
-        moved = await asyncio.to_thread(delivering.deliver, backup, pieces, None, sending.Progress())
+    async def _back_up(self, plan: Plan, pieces: list[Piece], way: Way) -> dict[str, int]:
+        backup = backup_of(plan, way.config, self._place[2])
+        moved = await asyncio.to_thread(way.delivering.deliver, backup, pieces, None, sending.Progress())
         self._backed_up.add(plan.id)
         return moved
 

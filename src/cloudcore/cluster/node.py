@@ -102,6 +102,7 @@ class Node:
         )  # fmt: skip
         self.opens: Callable[[str, str], object] | None = None
         """Opens the functions of an account in a region, once the cloud can."""
+        self.stores: Callable[[str, str, Mapping[str, Any]], Any] | None = None
         self.sinks: Callable[[str, str, str], Sink] | None = None
         """Where tables of an account in a region send their changes to, by its ARN; as opens."""
         self._functions: dict[tuple[str, str], ClusterLambda] = {}
@@ -149,6 +150,15 @@ class Node:
         return Surroundings(
             name, _arn(place), region, objects, self._clock, {**self._reach, **ours.get("reach", {})}
         )
+
+    def store(self, place: Place, ours: Mapping[str, Any]) -> Any:
+        """Where a delivery stream's objects go, on a thread. Raises ClosedError while this node begins."""
+        account, region, _ = place
+        if not ours.get("encrypt_objects"):
+            return self._objects(account)
+        if self.stores is None:
+            raise ClosedError("this node begins", "closed")
+        return self.stores(account, region, ours)
 
     def wall(self) -> float:
         """Seconds since 1970."""
@@ -293,8 +303,8 @@ class Node:
             lambda arn, payload: self._opened(account, region).invoke(arn, payload), self._clock, self._sleep,
             Notes(self.link, identity),
         )  # fmt: skip
-        carrier = Carrier(self.link, place, identity, described, self._objects(account), self._places,
-                          self.wall, self.counters, around, self.around)  # fmt: skip
+        carrier = Carrier(self.link, place, identity, described, self.store, self._places, self.wall,
+                          self.counters, around, self.around)  # fmt: skip
         carrier.start()
         self._carriers[identity] = carrier
 

@@ -55,7 +55,8 @@ class ClusterFirehose(Firehose):
         stream = self._open_streams.get(name)
         if stream is None or stream.identity != found["Identity"]:
             quota = Quota(self.region, self.clock) if self.quotas else None
-            stream = ClusterStream(self._node, self._place(name), found, self.objects, quota)
+            store = self.store_of(found.get("Ours"))
+            stream = ClusterStream(self._node, self._place(name), found, store, quota)
             self._open_streams[name] = stream
         return stream
 
@@ -138,8 +139,10 @@ class ClusterFirehose(Firehose):
             raise _unsupported("Destinations that are files of one machine (no address is given) do")
         if config.conversion is not None and config.conversion.schema == "infer":
             raise _unsupported("Conversion by an inferred schema does")
+        if ours.get("encrypt_objects") is True:
+            raise _unsupported("Client-side encryption of objects by a key file, and not by KMS, does")
         if ours.get("encrypt_objects"):
-            raise _unsupported("Client-side encryption of objects does")
+            self.store_of(ours).check()
         if ours.get("retention_seconds") is not None:
             raise _unsupported("retention_seconds does")
 

@@ -427,7 +427,11 @@ class Firehose:
     def objects_of(self, name: str) -> Any:
         """The object store as a stream has it: where its objects are encrypted, what is put is, and what is
         read is decrypted. Raises ApiError ResourceNotFoundException."""
-        return envelope.of(self.objects, self.keys, self.description(name).get("Ours"))
+        return self.store_of(self.description(name).get("Ours"))
+
+    def store_of(self, ours: Mapping[str, Any] | None) -> Any:
+        """The same, of a stream whose description says what is ours so."""
+        return envelope.of(self.objects, self.keys, ours)
 
     def define_table(self, database: str, table: str, schema: Any) -> None:
         """Ours, in the place of AWS Glue: make or replace the table that SchemaConfiguration names.
