@@ -243,8 +243,9 @@ def test_what_has_no_effect_here_is_refused(functions: Any, more: dict[str, Any]
     assert functions.list_functions()["Functions"] == []
 
 
-def test_tracing_is_kept_and_shown(functions: Any) -> None:
+def test_tracing_is_kept_and_shown_and_said_to_be_none(functions: Any, caplog: pytest.LogCaptureFixture) -> None:
     assert create(functions, TracingConfig={"Mode": "Active"})["TracingConfig"] == {"Mode": "Active"}
+    assert [one.message for one in caplog.records if "X-Ray" in one.message]
     functions.update_function_configuration(FunctionName="fn", Timeout=7)
     assert functions.get_function_configuration(FunctionName="fn")["TracingConfig"] == {"Mode": "Active"}
     assert invoke(functions, event=5)[0]["event"] == 5

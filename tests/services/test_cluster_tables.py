@@ -52,6 +52,8 @@ def test_native_values_at_any_node(pair: Any) -> None:
     b.execute('UPDATE orders SET n = n + ? WHERE who = ? AND "at" = 1', 5, "ann")
     assert next(a.execute("SELECT n FROM orders WHERE who = ?", "ann", consistent=True)) == {"n": Decimal("7.5")}
     assert at_b.delete("ann", 2)["at"] == 2 and at_a.get("ann", 2, consistent=True) is None
+    with pytest.raises(ApiError, match=r"orders exists with the key \(who:S, at:N\), not \(id:S\)"):
+        b.table("orders", pk="id:S")
 
 
 def test_transactions_over_tables_and_their_tokens(pair: Any) -> None:

@@ -2,12 +2,13 @@
 
 What is in _HONOURED has an effect here. What is in _ONLY is taken with the values that describe what
 happens here anyway, and refused with any other. Nothing is taken and ignored but Role and TracingConfig:
-there is no IAM and no X-Ray, and neither changes what a function answers.
+there is no IAM and no X-Ray, and neither changes what a function answers. Who asks for traces is told so.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from cloudcore.lambda_ import network, snapstart
 from cloudcore.lambda_.on_ray import asked
 from cloudcore.lambda_.runtimes.programs import check as check_runtime
 
+_log = logging.getLogger("cloudcore.lambda")
 _HONOURED = (
     "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "DurableConfig",
     "LoggingConfig", "EphemeralStorage", "DeadLetterConfig", "SnapStart",
@@ -49,6 +51,8 @@ def merge(base: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
                 raise refused(f"{name} {json.dumps(value)} is not supported by this endpoint.")
             if name in ("TracingConfig", "PackageType", "Architectures"):
                 changed[name] = value
+            if value == {"Mode": "Active"}:
+                _log.warning("TracingConfig Active is kept and shown; there is no X-Ray here, and no traces")
         elif name in _HONOURED:
             if name == "Runtime":
                 check_runtime(value)

@@ -8,7 +8,7 @@ from cloudcore.cluster.tables.streams import ClusterChanges
 from cloudcore.dynamodb.asked import AskedTable
 from cloudcore.dynamodb.patience import Patience
 from cloudcore.dynamodb.shapes import Shaped
-from cloudcore.dynamodb.verbs import create_params, key_names
+from cloudcore.dynamodb.verbs import check_keys, create_params, key_names
 from cloudcore.errors import ApiError
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class ClusterTable(AskedTable):
     """One table of a cluster, with the methods of `Table`. Made by Cloud.table().
 
     An eventually consistent read is this node's own; it sees what was written at this node. With `pk` the
-    table is made if absent, also when the leader is lost meanwhile. Raises ApiError.
+    table is made if absent, also when the leader is lost meanwhile. Raises ApiError, ResourceInUseException
+    for a table that is there with other keys.
     """
 
     def __init__(self, service: ClusterDynamoDB, name: str, pk: str | None, sk: str | None, floats: bool):
@@ -55,6 +56,8 @@ class ClusterTable(AskedTable):
                 if error.code != "ResourceInUseException":
                     raise
         self._described = Patience().ask(self.describe)
+        if pk is not None:
+            check_keys(self._described, pk, sk)
         self.keys = key_names(self._described)
 
     def enable_stream(self, view: str = "NEW_AND_OLD_IMAGES") -> None:
