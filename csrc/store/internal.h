@@ -84,7 +84,6 @@ struct cc_store {
 };
 
 /* ---- hashes ---- */
-uint64_t cc_store_partition_hash(const cc_store *store, cc_bytes partition);
 uint64_t cc_store_key_hash(const cc_store *store, uint64_t partition_hash, cc_bytes sort);
 
 /* ---- one change, in two steps around the log (change.c) ----

@@ -132,6 +132,8 @@ void cc_space_prefetch(cc_space *space, cc_key key);
 /* Hash of a partition, the leading part of the order; segments of a parallel scan split its range.
  */
 uint64_t cc_space_partition_hash(const cc_space *space, cc_bytes partition);
+/* The same, which needs no lock. */
+uint64_t cc_store_partition_hash(const cc_store *store, cc_bytes partition);
 
 /* All changes become one log record, then visible together; on failure none is. A key may occur
  * more than once: the last change wins. A delete of an absent key is logged and changes nothing.

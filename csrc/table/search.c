@@ -6,6 +6,7 @@
  * what is found is held against the condition itself before it is shown. */
 #include <stdio.h>
 
+#include "table/route.h"
 #include "table/vectors.h"
 
 enum { TOP_K_MAX = 100 };
@@ -17,8 +18,16 @@ typedef struct {
     cc_vector_filter filters[CC_EXPRESSION_OPERATORS_MAX + 1];
     size_t filter_count;
     bool has_hash;
+    uint64_t first, last; /* the tables' bounds (route.h) as the search began */
     cc_vector_search search;
 } cc_searcher;
+
+/* Whether an item is in the part of the tables that walks show. */
+static bool within(const void *context, cc_key key) {
+    const cc_searcher *self = context;
+    uint64_t hash = cc_store_partition_hash(self->call->tables->store, key.partition);
+    return hash >= self->first && hash <= self->last;
+}
 
 static const cc_node *node_at(const cc_searcher *self, uint32_t index) {
     return &self->call->search.program->nodes[index];
@@ -140,6 +149,12 @@ static cc_status begin(cc_searcher *self) {
                           "SearchConditionExpression must be provided when SearchSchema has a HASH key");
     cc_status status = cc_vector_search_begin(&self->search, self->index->matrix, self->vector, self->filters,
                                               self->filter_count, call->request->top_k);
+    if (cc_tables_bounded(call->tables)) {
+        self->first = call->tables->first;
+        self->last = UINT64_MAX - call->tables->beyond;
+        self->search.shows = within;
+        self->search.context = self;
+    }
     return status == CC_OK ? CC_OK : cc_no_memory(call->error);
 }
 

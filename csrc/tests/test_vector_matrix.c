@@ -86,8 +86,19 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static uint32_t number_of(cc_key key) {
+    uint32_t number;
+    memcpy(&number, key.partition.data, sizeof number);
+    return number;
+}
+
+static bool is_shown(const void *context, cc_key key) {
+    return number_of(key) % 3 == *(const uint32_t *)context;
+}
+
+/* With `third` below 3 only the keys of that remainder are shown. */
 static void check_search(cc_matrix *matrix, const entry *model, cc_vector_distance distance,
-                         uint32_t dimensions, size_t filter_count) {
+                         uint32_t dimensions, size_t filter_count, uint32_t third) {
     float query[20];
     double scores[KEYS];
     size_t expected = 0;
@@ -95,7 +106,7 @@ static void check_search(cc_matrix *matrix, const entry *model, cc_vector_distan
     for (uint32_t i = 0; i < dimensions; i++)
         query[i] = drawn();
     for (uint32_t i = 0; i < KEYS; i++) {
-        bool fits = model[i].there;
+        bool fits = model[i].there && (third == 3 || i % 3 == third);
         for (size_t f = 0; f < filter_count; f++)
             fits = fits && model[i].filters[filters[f].filter] == filters[f].value;
         if (fits)
@@ -105,14 +116,17 @@ static void check_search(cc_matrix *matrix, const entry *model, cc_vector_distan
     qsort(scores, expected, sizeof *scores, ascending);
     cc_vector_search search;
     CHECK_OK(cc_vector_search_begin(&search, matrix, query, filters, filter_count, TOP));
+    if (third < 3) {
+        search.shows = is_shown;
+        search.context = &third;
+    }
     cc_vector_search_run(&search);
     cc_vector_search_settle(&search);
     CHECK_EQ(search.count, expected < TOP ? expected : TOP);
     for (uint32_t i = 0; i < search.count; i++) {
         double score = cc_vector_search_score(&search, &search.hits[i]);
-        uint32_t number;
-        memcpy(&number, cc_vector_search_key(&search, &search.hits[i]).partition.data, sizeof number);
-        CHECK(model[number].there);
+        uint32_t number = number_of(cc_vector_search_key(&search, &search.hits[i]));
+        CHECK(model[number].there && (third == 3 || number % 3 == third));
         CHECK(fabs(score - score_of(distance, query, model[number].vector, dimensions)) < 1e-4);
         CHECK(fabs(score * (distance == CC_VECTOR_DOT_PRODUCT ? -1 : 1) - scores[i]) < 1e-4);
     }
@@ -147,7 +161,8 @@ static void run_model(cc_vector_distance distance, uint32_t dimensions) {
         CHECK_EQ(cc_matrix_count(matrix), count);
         CHECK_EQ(cc_matrix_bytes(matrix), bytes);
         if (step % 200 == 0)
-            check_search(matrix, model, distance, dimensions, (size_t)(step / 200 % 3));
+            check_search(matrix, model, distance, dimensions, (size_t)(step / 200 % 3),
+                         (uint32_t)(step / 600 % 4));
     }
     free(model);
     cc_matrix_release(matrix);

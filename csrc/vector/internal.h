@@ -42,6 +42,9 @@ static inline float *cc_matrix_row(const cc_matrix *matrix, size_t row) {
     return matrix->chunks[row / matrix->chunk_rows] + row % matrix->chunk_rows * matrix->stride;
 }
 
+/* Of a row that is taken; valid until the next write. */
+cc_key cc_matrix_key(const cc_matrix *matrix, size_t row);
+
 /* A vector of COSINE, scaled by a power of two if it must be. */
 void cc_matrix_scale(float *vector, size_t count);
 

@@ -78,7 +78,7 @@ static uint64_t hash_of(cc_key key) {
     return cc_hash64(key.sort.data, key.sort.size, hash);
 }
 
-static cc_key key_at(const cc_matrix *matrix, size_t row) {
+cc_key cc_matrix_key(const cc_matrix *matrix, size_t row) {
     const uint8_t *at = matrix->keys.data + matrix->key_at[row];
     uint32_t sizes[2];
     memcpy(sizes, at, sizeof sizes);
@@ -95,7 +95,7 @@ static size_t find_slot(const cc_matrix *matrix, cc_key key, uint64_t hash) {
         size_t row = matrix->slots[slot] - 1;
         if (matrix->hashes[row] != hash)
             continue;
-        cc_key known = key_at(matrix, row);
+        cc_key known = cc_matrix_key(matrix, row);
         if (cc_bytes_equal(known.partition, key.partition) && cc_bytes_equal(known.sort, key.sort))
             break;
     }
@@ -209,7 +209,7 @@ static cc_status grow_keys(cc_matrix *matrix, size_t bytes) {
             continue;
         size_t at = fresh.size;
         CC_ASSERT(cc_buffer_append(&fresh, matrix->keys.data + matrix->key_at[row],
-                                   key_size(key_at(matrix, row))) == CC_OK);
+                                   key_size(cc_matrix_key(matrix, row))) == CC_OK);
         matrix->key_at[row] = at;
     }
     cc_buffer_free(&matrix->keys);
@@ -329,5 +329,5 @@ void cc_matrix_remove(cc_matrix *matrix, cc_key key) {
 }
 
 cc_key cc_vector_search_key(const cc_vector_search *search, const cc_vector_hit *hit) {
-    return key_at(search->matrix, hit->row);
+    return cc_matrix_key(search->matrix, hit->row);
 }

@@ -58,6 +58,9 @@ typedef struct {
     float inverse; /* COSINE: 1 / its length, 0 for no length */
     const cc_vector_filter *filters;
     size_t filter_count;
+    /* NULL: every item is shown; else what is asked of each near one. */
+    bool (*shows)(const void *context, cc_key key);
+    const void *context;
     cc_vector_hit *hits; /* `top` places; a heap, then in order */
     uint32_t top, count;
     uint64_t examined; /* vectors looked at */
@@ -67,7 +70,7 @@ typedef struct {
 CC_MUST_CHECK cc_status cc_vector_search_begin(cc_vector_search *search, cc_matrix *matrix,
                                                const float *query, const cc_vector_filter *filters,
                                                size_t filter_count, uint32_t top);
-/* Looks at every row. Without any lock of the caller's. */
+/* Looks at every row. Without any lock of the caller's; `shows` is called under the matrix's. */
 void cc_vector_search_run(cc_vector_search *search);
 /* Under the writers' lock: what changed since it was met is ranked again, or taken out; the rest is put in
  * order, the nearest first. Rows and keys agree until the lock is given back. */

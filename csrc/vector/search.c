@@ -61,6 +61,8 @@ static void offer(cc_vector_search *search, float rank, size_t row) {
     const cc_matrix *matrix = search->matrix;
     if (matrix->key_at[row] == CC_MATRIX_NO_KEY)
         return;
+    if (CC_UNLIKELY(search->shows != NULL) && !search->shows(search->context, cc_matrix_key(matrix, row)))
+        return;
     cc_vector_hit hit = {rank, (uint32_t)row, matrix->generations[row]};
     if (search->count < search->top) {
         search->hits[search->count] = hit;
@@ -148,7 +150,8 @@ void cc_vector_search_run(cc_vector_search *search) {
 
 static bool fits(const cc_vector_search *search, size_t row) {
     uint8_t selected;
-    return search->matrix->key_at[row] != CC_MATRIX_NO_KEY && select_rows(search, row, 1, &selected) != 0;
+    return search->matrix->key_at[row] != CC_MATRIX_NO_KEY && select_rows(search, row, 1, &selected) != 0 &&
+           (search->shows == NULL || search->shows(search->context, cc_matrix_key(search->matrix, row)));
 }
 
 static int by_rank(const void *a, const void *b) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import threading
@@ -30,6 +31,11 @@ def _filled(client: Any) -> None:
         GlobalSecondaryIndexes=[{
             "IndexName": "by-kind", "Projection": {"ProjectionType": "ALL"},
             "KeySchema": [{"AttributeName": "kind", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}]}],
+        VectorIndexes=[{
+            "IndexName": distance.lower(), "VectorAttribute": {"AttributeName": "vector"}, "Dimensions": 4,
+            "DistanceFunction": distance, "Projection": {"ProjectionType": "ALL"},
+            "SearchSchema": [{"AttributeName": "kind", "SearchSchemaElementType": "INLINE_FILTER"}]}
+            for distance in ("COSINE", "EUCLIDEAN", "DOT_PRODUCT")],
     )  # fmt: skip
     for first in range(0, COUNT, 25):
         puts = [{"PutRequest": {"Item": _item(number)}} for number in range(first, first + 25)]
@@ -37,7 +43,13 @@ def _filled(client: Any) -> None:
 
 
 def _item(number: int) -> dict[str, Any]:
-    return {**_key(number), "kind": {"S": f"k{number % 3}"}, "at": {"N": str(number % 50)}, "x": {"N": str(number)}}
+    return {**_key(number), "kind": {"S": f"k{number % 3}"}, "at": {"N": str(number % 50)}, "x": {"N": str(number)},
+            "vector": {"L": _vector(number)}}  # fmt: skip
+
+
+def _vector(seed: int) -> list[dict[str, str]]:
+    dice = random.Random(seed)
+    return [{"N": f"{dice.uniform(-1, 1):.6f}"} for _ in range(4)]
 
 
 def _key(number: int) -> dict[str, Any]:
@@ -138,6 +150,14 @@ def _answers(client: Any) -> dict[str, Any]:
             found[f"index projected {forward} {limit}"] = _items(pages)
             found[f"looked at {forward} {limit}"] = sum(page["ScannedCount"] for page in pages)
     found["index scan"] = _items(_pages(client.scan, **name, IndexName="by-kind", Limit=19))
+    for distance in ("cosine", "euclidean", "dot_product"):
+        for top, more in (
+            (1, {}), (17, {"ProjectionExpression": "x"}), (100, {}),
+            (9, {"SearchConditionExpression": "kind = :k", "ExpressionAttributeValues": {":k": {"S": "k1"}}}),
+        ):  # fmt: skip
+            asked = {**name, "IndexName": distance, "SearchVector": _vector(-top), "TopK": top, **more}
+            found[f"nearest {top} {distance}"] = client.search_vectors(**asked)["SearchResults"]
+            assert len(found[f"nearest {top} {distance}"]) == top
     found["index segments"] = [_items(_pages(client.scan, **name, IndexName="by-kind", Segment=at, TotalSegments=2)) for at in (0, 1)]
     return found
 
@@ -281,6 +301,9 @@ def _under_load(clouds: tuple[Any, Any]) -> None:
                 pages = _pages(client.query, TableName="items", IndexName="by-kind", KeyConditionExpression="kind = :k",
                                ExpressionAttributeValues={":k": {"S": "k2"}})  # fmt: skip
                 assert sum(page["Count"] for page in pages) == COUNT // 3
+                near = client.search_vectors(TableName="items", IndexName="euclidean", SearchVector=_vector(number), TopK=100)
+                keys = [(each["Item"]["id"]["S"], each["Item"]["n"]["N"]) for each in near["SearchResults"]]
+                assert len(set(keys)) == 100 and keys[0] == (f"i{number // 2}", str(number % 2))
             done += 1
             progress[at] += done % 10 == 1  # everything was read
         return done

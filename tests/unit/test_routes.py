@@ -211,3 +211,32 @@ def test_tables_that_hold_a_part(at: int) -> None:
         set_bounds(lower, 0, _LAST)
         assert seen(lower) == seen(lower, IndexName="by-kind") == every - above
         assert prune(lower, "items", 0, at - 1) == 0 == prune(upper, "items", at, _LAST)
+
+
+@pytest.mark.parametrize("distance", ["COSINE", "EUCLIDEAN", "DOT_PRODUCT"])
+def test_a_search_within_bounds(distance: str) -> None:
+    """The nearest of those within, however many nearer ones are outside."""
+    with Tables(None, seed=77) as tables:
+        key = [{"AttributeName": "id", "KeyType": "HASH"}]
+        tables.create("items", json.dumps({
+            "TableName": "items", "KeySchema": key, "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "VectorIndexes": [{"IndexName": "near", "VectorAttribute": {"AttributeName": "v"}, "Dimensions": 2,
+                               "DistanceFunction": distance, "Projection": {"ProjectionType": "KEYS_ONLY"}}],
+        }).encode())  # fmt: skip
+        for number in range(100):
+            vector = [{"N": str(number + 1)}, {"N": "1"}]
+            _call(tables, "PutItem", TableName="items", Item={"id": {"S": f"i{number}"}, "v": {"L": vector}})
+
+        def found(top: int) -> list[str]:
+            told = _call(tables, "SearchVectors", TableName="items", IndexName="near", TopK=top,
+                         SearchVector=[{"N": "500"}, {"N": "1"}])  # fmt: skip
+            return [each["Item"]["id"]["S"] for each in told["SearchResults"]]
+
+        ordered = found(100)
+        assert len(ordered) == 100
+        for first, last in ((0, 1 << 62), (1 << 63, _LAST), (1 << 61, 1 << 63)):
+            set_bounds(tables, first, last)
+            within = [each for each in ordered if first <= place(tables, "items", {"id": {"S": each}})[0] <= last]
+            assert 0 < len(within) < 100 and found(100) == within and found(7) == within[:7]
+        set_bounds(tables, 1, 2)
+        assert found(5) == []

@@ -1,10 +1,12 @@
-"""Merging: Query and Scan of a global index whose entries lie with their items, in several ranges.
+"""Merging: Query and Scan of a global index, and searches of a vector index, over several ranges: entries of
+indexes lie with their items.
 
 Each range is asked for a page of its own, from the same key on, in the index's order. What lies before the
 end of every page is whole: that is given out, merged, and the page's key is its last one; what one range has
 shown beyond is read again with the next page. A filter or a projection hides the keys by which entries are
 ordered, so first the keys are read, which says how many entries of each range belong to the page; then those
-are asked for as they were wanted.
+are asked for as they were wanted. Of a search each range gives its nearest, and the nearest of these are the
+answer.
 """
 
 from __future__ import annotations
@@ -54,6 +56,32 @@ def merged(request: dict[str, Any], ranges: list[Ask], tables: Tables) -> Answer
         return 200, json.dumps(_Merge(request, ranges, tables).page()).encode()
     except _Refused as refused:
         return refused.answer
+
+
+def nearest(request: dict[str, Any], ranges: list[Ask], tables: Tables) -> Answer:
+    """The best of a SearchVectors of all ranges together; equally near ones in the order of the ranges."""
+    found: list[dict[str, Any]] = []
+    result: dict[str, Any] = {}
+    for ask in ranges:
+        status, raw = ask(request)
+        if status != 200:
+            return status, raw
+        answer = json.loads(raw)
+        found += answer.pop("SearchResults")
+        if "ConsumedCapacity" in answer:
+            answer["ConsumedCapacity"] = summed(result.get("ConsumedCapacity"), answer["ConsumedCapacity"])
+        result |= answer
+    described = tables.describe(request["TableName"].rpartition("/")[2])
+    if described is None:
+        raise Moved
+    indexes = json.loads(described[0]).get("VectorIndexes", ())
+    distance = next(
+        (each["DistanceFunction"] for each in indexes if each["IndexName"] == request["IndexName"]), None
+    )
+    if distance is None:  # it went while it was searched
+        raise Moved
+    found.sort(key=lambda each: each["Score"], reverse=distance == "DOT_PRODUCT")
+    return 200, json.dumps({**result, "SearchResults": found[: request["TopK"]]}).encode()
 
 
 class _Merge:

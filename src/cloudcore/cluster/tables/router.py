@@ -4,7 +4,7 @@
     transactions              all ranges, in two steps (transactions.py)
     batches                   each range for its part; what one leaves, or does not answer, stays unprocessed
     a walk through a table    range after range: in the order in which a table is walked
-    a global index            all ranges (merging.py)
+    a global or vector index  all ranges (merging.py)
     anything else             refused
 
 What a node knows of the ranges may be old: a range says MOVED for what it has no longer, and nothing of that
@@ -158,9 +158,9 @@ class Router:
     # -- global indexes --------------------------------------------------------------------------------
 
     def _index(self, kind: str, operation: str, body: bytes) -> Answer:
-        if operation not in ("Query", "Scan"):
+        if operation not in ("Query", "Scan", "SearchVectors"):
             raise ApiError(CODE, f"{operation} of an index does not work where the tables of an account and "
-                                 "region were split; Query and Scan do.")  # fmt: skip
+                                 "region were split; Query, Scan and SearchVectors do.")  # fmt: skip
         asked: list[merging.Ask] = []
         at = 0
         while at <= LAST:
@@ -170,7 +170,8 @@ class Router:
         replica = self.ranges.root.whole()
         if replica is None:
             raise Moved
-        return merging.merged(json.loads(body), asked, replica.tables)
+        merge = merging.nearest if operation == "SearchVectors" else merging.merged
+        return merge(json.loads(body), asked, replica.tables)
 
 
 def _known(answer: Answer) -> Answer:
