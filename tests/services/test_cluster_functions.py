@@ -237,17 +237,6 @@ def test_a_version_that_starts_from_a_snapshot(pair: Any, fails: bool) -> None:
         assert one.payload == other.payload and one.restore_ms is not None and one.init_ms is None
 
 
-def test_what_does_not_work_yet_is_refused(pair: Any) -> None:
-    client = pair[0].client("lambda")
-    create(client, "plain")
-    for refused in (
-        lambda: create(client, "long", DurableConfig={"ExecutionTimeout": 60}),
-    ):
-        with pytest.raises(ClientError) as said:
-            refused()
-        assert code_of(said.value) == "UnsupportedOperationException"
-
-
 WITNESS = """
 import urllib.request
 def handler(event, context):

@@ -4,7 +4,8 @@
                     its header Cc-Count says how many. Sequences have no holes.
     cc-ID-plans     subject cloudcore.plans.ID: a message is a Plan; who follows it has the consumer "deliver"
     KV_cloudcore_catalogue  <account>.<region>.<name> -> the description of a delivery stream
-    KV_cloudcore_leases     node.<NAME>, lead.<ID>; each goes by itself when it is not renewed
+    KV_cloudcore_leases     node.<NAME>, lead.<ID>, source.<UUID>, durable.<ACCOUNT>.<REGION>.<FUNCTION>; each
+                            goes by itself when it is not renewed
     cloudcore.flush.ID      without JetStream: asks whoever leads a stream to cut now
 
     cc-tables-ACCOUNT-REGION-RANGE  subjects cloudcore.tables.ACCOUNT.REGION.RANGE.requests, .lease: the
@@ -18,6 +19,7 @@
     cc-functions-ACCOUNT-REGION     subjects cloudcore.functions.ACCOUNT.REGION.KIND.NAME: what functions are
     cc-events-ACCOUNT-REGION        subjects cloudcore.events.ACCOUNT.REGION.run, .rest.ID: events to run
     cc-places-ACCOUNT-REGION        subjects cloudcore.places.ACCOUNT.REGION.UUID: how far event sources came
+    cc-durable-ACCOUNT-REGION       subjects cloudcore.durable.ACCOUNT.REGION.FUNCTION: journals of executions
     cc-notes                subjects cloudcore.notes.ID.PLAN: the keys of a plan of several objects (notes.py)
     cc-blobs                subjects cloudcore.blobs.SHA256.PART: deployment packages
     cloudcore.node.INSTANCE without JetStream: what nodes ask each other, and others ask them (asking.py)
@@ -166,6 +168,14 @@ def events_log(account: str, region: str) -> str:
 
 def events_subject(account: str, region: str) -> str:
     return f"cloudcore.events.{account}.{region}"
+
+
+def durable_log(account: str, region: str) -> str:
+    return f"cc-durable-{account}-{region}"
+
+
+def durable_subject(account: str, region: str) -> str:
+    return f"cloudcore.durable.{account}.{region}"
 
 
 def places_log(account: str, region: str) -> str:

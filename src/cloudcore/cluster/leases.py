@@ -40,6 +40,15 @@ class Leases:
         """Every lease that lasts: key -> what its holder says."""
         return {key: json.loads(value) for key, (value, _) in (await self._link.snapshot(LEASES)).items()}
 
+    async def find(self, key: str) -> dict[str, Any] | None:
+        """What the holder of a lease says; None when nobody has it."""
+        from nats.js.errors import KeyNotFoundError
+
+        try:
+            return dict(json.loads((await self._bucket.get(key)).value))
+        except KeyNotFoundError:
+            return None
+
     async def take(self, key: str, value: dict[str, Any]) -> Lease | None:
         """The lease, if nobody has it."""
         from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
@@ -58,6 +67,11 @@ class Lease:
         self.key = key
         self._link, self._bucket, self._revision = link, bucket, revision
         self._until = link.now() + LEASE_S
+
+    @property
+    def sure(self) -> bool:
+        """Whether nobody else can have it yet."""
+        return self._link.now() < self._until
 
     async def renew(self, value: dict[str, Any]) -> bool:
         """Hold it for longer; False when it is lost. One that could not be renewed in time is lost too."""

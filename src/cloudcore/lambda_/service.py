@@ -38,6 +38,7 @@ from cloudcore.lambda_ import aliases, code, layers, lineage, names, operations,
 from cloudcore.lambda_.asynchronous import Asynchronous
 from cloudcore.lambda_.capacity import Capacity
 from cloudcore.lambda_.durable.driver import Durable
+from cloudcore.lambda_.durable.journal import Journal
 from cloudcore.lambda_.event_sources.mappings import Mappings
 from cloudcore.lambda_.event_sources.mappings import directory_of as sources_of
 from cloudcore.lambda_.events import EventQueue
@@ -301,10 +302,11 @@ class Lambda:
         reference = names.parse(function, qualifier)
         with self.lock:
             version = self.version(reference)
-            if "DurableConfig" in version.configuration:
-                check_qualified(reference)
-                return self.durable.start(reference.name, version, payload, durable_name).arn
-            queue = self.asynchronous
+            durable = "DurableConfig" in version.configuration
+            queue = None if durable else self.asynchronous
+        if queue is None:
+            check_qualified(reference)
+            return self.durable.start(reference.name, version, payload, durable_name).arn
         return queue.accept(
             reference.name, reference.qualifier, payload, client_context, lineage.take() or "", request_id
         )
@@ -326,7 +328,7 @@ class Lambda:
             if self._durable is None:
                 if self._closed:
                     raise ClosedError("this service is closed", "closed")
-                self._durable = Durable(self, os.path.join(self.directory, "durable"))
+                self._durable = self._begin_durable()
             return self._durable
 
     @property
@@ -577,6 +579,9 @@ class Lambda:
 
     def _begin_events(self) -> Asynchronous:
         return Asynchronous(self, EventQueue(os.path.join(self.directory, "async")))
+
+    def _begin_durable(self) -> Durable:
+        return Durable(self, Journal(os.path.join(self.directory, "durable")))
 
     def _begin_schedules(self) -> Schedules:
         return Schedules(self)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cloudcore.cluster.absent import CODE
 from cloudcore.cluster.functions.calls import Refused
 from cloudcore.cluster.functions.documents import ClusterShelf, Document, Documents
+from cloudcore.cluster.functions.durable import ClusterDurable
 from cloudcore.cluster.functions.events import ClusterAsynchronous, ClusterQueue
 from cloudcore.cluster.functions.packages import ClusterPackages
 from cloudcore.cluster.functions.sources import ClusterMappings, Places
@@ -48,13 +49,16 @@ class ClusterLambda(Lambda):
         self._leases: dict[str, dict[str, Any]] = {}
         super().__init__(directory, account, region, **settings)
         self._documents.follow(self.lock, self._taken)
-        self.asynchronous, self.schedules, self.mappings  # noqa: B018 - what waits in the cluster goes on
+        self.asynchronous, self.schedules, self.mappings, self.durable  # noqa: B018 - what waits in the cluster goes on
 
     async def tend(self, leases: dict[str, dict[str, Any]], nodes: list[str]) -> None:
-        """Run the event source mappings that are this node's turn; on the link's loop, once a second."""
+        """Run the event source mappings, and keep the durable executions, that are this node's turn; on the
+        link's loop, once a second."""
         self._leases = leases
         if self._mappings is not None:
             await self._mappings.tend(leases, nodes)
+        if isinstance(self._durable, ClusterDurable):
+            await self._durable.tend(leases, nodes)
 
     # -- doors -----------------------------------------------------------------------------------
 
@@ -62,7 +66,8 @@ class ClusterLambda(Lambda):
         """As Lambda.run; the control plane answers by what every node has done before."""
         if operation in _CALLS:
             return super().run(operation, params)
-        _refuse(operation, params)
+        if "DurableExecution" in operation:
+            return self.durable.operation(operation, params)
         return self.again(lambda: super(ClusterLambda, self).run(operation, params))
 
     def deploy(self, name: str, source: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -91,9 +96,16 @@ class ClusterLambda(Lambda):
     def answer(self, head: dict[str, Any], payload: bytes) -> Result:
         """Run a call here that another node was asked for. Raises as Lambda.invoke()."""
         self._documents.catch_up(head["reached"])
+        if "durable" in head:
+            return self.durable.answer(head["keeps"], head["durable"], json.loads(payload))
         context = head["more"].pop("client_context", None)
         more = {**head["more"], "client_context": base64.b64decode(context) if context else None}
         return self._here(head["function"], payload, qualifier=head["qualifier"], **more)
+
+    def elsewhere(self, instance: str, what: dict[str, Any], told: Any) -> Any:
+        """What a node's answer() says of something else than a call. Raises as Calls.call()."""
+        head = {"account": self.account, "region": self.region, "reached": self._documents.reached, **what}
+        return json.loads(self._node.calls.call(instance, head, json.dumps(told).encode()).payload)
 
     def close(self, grace_s: float = 5.0) -> None:
         super().close(grace_s)
@@ -110,6 +122,15 @@ class ClusterLambda(Lambda):
     def _begin_events(self) -> ClusterAsynchronous:
         queue = ClusterQueue(self._node.link, self.account, self.region, self._documents)
         return ClusterAsynchronous(self, queue)
+
+    @property
+    def durable(self) -> ClusterDurable:
+        found = super().durable
+        assert isinstance(found, ClusterDurable)
+        return found
+
+    def _begin_durable(self) -> ClusterDurable:
+        return ClusterDurable(self, self._node)
 
     def _begin_schedules(self) -> ClusterSchedules:
         return ClusterSchedules(self)
@@ -263,21 +284,15 @@ class ClusterLambda(Lambda):
         except ApiError as error:
             if error.code != "ResourceNotFoundException":
                 raise
+        self.catch_up()
+        return work()
+
+    def catch_up(self) -> None:
+        """Wait until this node knows all that was changed before. Raises ApiError."""
         try:
             self._documents.catch_up()
         except Lost as error:
             raise ApiError("ServiceException", str(error), 500) from None
-        return work()
-
-
-def unsupported(what: str) -> ApiError:
-    return ApiError(CODE, f"{what} not work on a cluster yet.")
-
-
-def _refuse(operation: str, params: dict[str, Any]) -> None:
-    """Refuse what functions of a cluster cannot do yet. Raises ApiError UnsupportedOperationException."""
-    if "DurableExecution" in operation or params.get("DurableConfig"):
-        raise unsupported("Durable functions do")
 
 
 def _packed(directory: str) -> bytes:

@@ -6,15 +6,17 @@
 
 One thread keeps the times; each invocation has a thread of its own. An invocation that fails is tried again
 after 5 s, at most five times in a row. Executions that an earlier run left go on at once: what was
-checkpointed is not done again. Thread rule: any call from any thread.
+checkpointed is not done again. When somebody else writes the journal (another node of a cluster) all ends
+here with ClosedError: what is in memory may be more than what is durable. Thread rule: any call from any
+thread.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
-import os
 import threading
 import uuid
 from collections.abc import Callable
@@ -24,7 +26,7 @@ from cloudcore.errors import ApiError, ClosedError
 from cloudcore.lambda_ import names
 from cloudcore.lambda_.configuration import refused
 from cloudcore.lambda_.durable.execution import DONE, Execution, callback_of, new_arn, shown
-from cloudcore.lambda_.durable.journal import Journal
+from cloudcore.lambda_.durable.journal import Executions
 from cloudcore.lambda_.metering import Result
 
 SYNCHRONOUS_MAX_S = 900
@@ -35,13 +37,13 @@ _log = logging.getLogger("cloudcore.lambda")
 
 
 class Durable:
-    """The durable executions of a Lambda service."""
+    """The durable executions of a journal, for a Lambda service. `ended()` is called when somebody else
+    writes the journal."""
 
-    def __init__(self, service: Any, directory: str):
+    def __init__(self, service: Any, journal: Executions, ended: Callable[[], None] = lambda: None):
         self._service, self._clock = service, service.clock
-        os.makedirs(directory, exist_ok=True)
         self._condition = threading.Condition()
-        self._journal = Journal(directory)
+        self._journal, self._ended = journal, ended
         self._tokens: dict[str, tuple[str, dict[str, Any]]] = {}  # ARN -> last client token and its answer
         self._closed = False
         with self._condition:
@@ -78,32 +80,31 @@ class Durable:
                     )
             title = title or str(uuid.uuid4())
             arn, identity = new_arn(self._service.arn(name), configuration["Version"], title)
-            execution = self._journal.begin(
-                {
-                    "arn": arn, "id": identity, "name": title, "function": name,
-                    "version": configuration["Version"], "payload": text, "at": self._clock.now(),
-                    "timeout": config["ExecutionTimeout"],
-                    "retention": config["RetentionPeriodInDays"],
-                }
-            )  # fmt: skip
+            header = {
+                "arn": arn, "id": identity, "name": title, "function": name,
+                "version": configuration["Version"], "payload": text, "at": self._clock.now(),
+                "timeout": config["ExecutionTimeout"],
+                "retention": config["RetentionPeriodInDays"],
+            }  # fmt: skip
+            execution: Execution = self._written(lambda: self._journal.begin(header))
             self._invoke_soon(execution)
             self._condition.notify_all()
         return execution
 
     def run(self, name: str, version: Any, payload: bytes, title: str | None) -> Result:
         """Begin an execution and wait until it is done."""
-        config = version.configuration["DurableConfig"]
-        if config["ExecutionTimeout"] > SYNCHRONOUS_MAX_S:
-            raise refused(
-                "You cannot synchronously invoke a durable function with an executionTimeout greater than "
-                "15 minutes."
-            )
+        check_synchronous(version)
         execution = self.start(name, version, payload, title)
-        with self._condition:
-            self._condition.wait_for(lambda: execution.status in DONE or self._closed)
-            if execution.status not in DONE:
-                raise ClosedError("the service was closed before the execution was done", "closed")
+        if self.wait(execution.arn, None).status not in DONE:
+            raise ClosedError("the service was closed before the execution was done", "closed")
         return outcome(execution, version.configuration["Version"])
+
+    def wait(self, arn: str, seconds: float | None) -> Execution:
+        """An execution, once it is done, or `seconds` went by, or this is closed. Raises as find()."""
+        with self._condition:
+            execution = self.find(arn)
+            self._condition.wait_for(lambda: execution.status in DONE or self._closed, seconds)
+            return execution
 
     def find(self, arn: str) -> Execution:
         """Raises ResourceNotFoundException."""
@@ -133,7 +134,7 @@ class Durable:
             self._check_open()
             if self.find(arn).status not in DONE:
                 raise ApiError("ResourceConflictException", "The execution is not done.", 409)
-            self._journal.forget(arn)
+            self._written(lambda: self._journal.forget(arn))
             now: float = self._clock.now()
             return now
 
@@ -196,7 +197,7 @@ class Durable:
             raise ClosedError("this service is closed", "closed")
 
     def _token(self, execution: Execution) -> str:
-        told = [execution.arn, execution.invocation, execution.sequence]
+        told = [execution.arn, [self._journal.term, execution.invocation], execution.sequence]
         return base64.b64encode(json.dumps(told).encode()).decode()
 
     def _with_token(self, arn: str, token: str) -> Execution:
@@ -209,7 +210,7 @@ class Durable:
         if (
             execution is None
             or told is None
-            or told[:2] != [arn, execution.invocation]
+            or told[:2] != [arn, [self._journal.term, execution.invocation]]
             or not execution.running
         ):
             raise refused("Invalid Checkpoint Token")
@@ -218,7 +219,17 @@ class Durable:
         return execution
 
     def _save(self, execution: Execution) -> None:
-        self._journal.save(execution)
+        self._written(lambda: self._journal.save(execution))
+
+    def _written(self, write: Callable[[], Any]) -> Any:
+        """What write() gives, which appends to the journal. Raises ClosedError, and then this has ended."""
+        try:
+            return write()
+        except ClosedError:
+            self._closed = True
+            self._condition.notify_all()
+            self._ended()
+            raise
 
     def _go_on(self, execution: Execution) -> None:
         """Wake who waits, and the handler when there is news for it."""
@@ -241,14 +252,19 @@ class Durable:
         if execution.running or execution.status != "RUNNING" or self._closed:
             return
         execution.running, execution.retry_at = True, None
-        threading.Thread(
-            target=self._invoke, args=(execution,), name="cloudcore-lambda-durable-run", daemon=True
-        ).start()
+        self._begin(self._invoke, execution)
+
+    def _begin(self, work: Callable[..., None], *arguments: Any) -> None:
+        def run() -> None:
+            with contextlib.suppress(ClosedError):  # it goes on from the journal, elsewhere or later
+                work(*arguments)
+
+        threading.Thread(target=run, name="cloudcore-lambda-durable-run", daemon=True).start()
 
     # -- threads ---------------------------------------------------------------------------------
 
     def _keep_time(self) -> None:
-        with self._condition:
+        with self._condition, contextlib.suppress(ClosedError):
             while not self._closed:
                 now, due = self._clock.now(), None
                 for execution in list(self._journal.executions.values()):
@@ -263,7 +279,7 @@ class Durable:
         if execution.status in DONE:
             gone: float = (execution.end or now) + execution.header["retention"] * _DAY_S
             if now >= gone:
-                self._journal.forget(execution.arn)
+                self._written(lambda: self._journal.forget(execution.arn))
                 return None
             return gone
         before = execution.sequence
@@ -298,8 +314,6 @@ class Durable:
                 header["function"], json.dumps(event).encode(), qualifier=header["version"], as_step=True
             )
             failure = None
-        except ClosedError:
-            return
         except (ApiError, OSError) as error:
             result, failure = None, error
         with self._condition:
@@ -356,9 +370,7 @@ class Durable:
                 )
 
     def _invoke_chained(self, execution: Execution, one: str) -> None:
-        threading.Thread(
-            target=self._run_chained, args=(execution, one), name="cloudcore-lambda-durable-run", daemon=True
-        ).start()
+        self._begin(self._run_chained, execution, one)
 
     def _run_chained(self, execution: Execution, one: str) -> None:
         """Invoke another function for an operation; at least once if the process is killed meanwhile."""
@@ -374,8 +386,6 @@ class Durable:
             text = result.payload.decode("utf-8", "replace")
             if result.function_error:
                 error = _error_of(result)
-        except ClosedError:
-            return
         except (ApiError, OSError) as failure:
             kind = failure.code if isinstance(failure, ApiError) else type(failure).__name__
             message = failure.message if isinstance(failure, ApiError) else str(failure)
@@ -389,7 +399,16 @@ class Durable:
             self._go_on(execution)
 
 
-def outcome(execution: Execution, version: str) -> Result:
+def check_synchronous(version: Any) -> None:
+    """Raises ApiError for a version of which nobody may wait for an execution."""
+    if version.configuration["DurableConfig"]["ExecutionTimeout"] > SYNCHRONOUS_MAX_S:
+        raise refused(
+            "You cannot synchronously invoke a durable function with an executionTimeout greater than "
+            "15 minutes."
+        )
+
+
+def outcome(execution: Any, version: str) -> Result:
     """What a caller who waited for an execution gets."""
     payload, error = (execution.result or "null").encode(), None
     if execution.status != "SUCCEEDED":

@@ -1,14 +1,15 @@
-"""Durable executions on the log of csrc/log: what started, what changed, what ended.
+"""The journal of durable executions: what started, what changed, what ended.
 
-    <directory>/durable/    BEGUN (a header), CHANGED (operations, events, state), GONE
-
-What a checkpoint changed is in the log before it is answered, so it survives kill -9. The cursor "executions"
-follows the oldest execution that is kept; what lies before is dropped.
+A record is BEGUN (a header), CHANGED (operations, events, state) or GONE. What a checkpoint changed is in the
+journal before it is answered, so it survives kill -9. Here it is a log of csrc/log, DIRECTORY/durable; its
+cursor "executions" follows the oldest execution that is kept, and what lies before is dropped. On a cluster
+it is JetStream's (cluster/functions/journal.py).
 """
 
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from cloudcore._log import Log
@@ -19,19 +20,20 @@ _CURSOR = "executions"
 _STATE = ("status", "end", "result", "error", "pause", "paused_s")
 
 
-class Journal:
-    """`executions` by ARN. The driver's lock guards it."""
+class Executions:
+    """What the records of a journal come to. The driver's lock guards it. `executions` by ARN; `term`: which
+    of those who write it one after the other this is."""
 
-    def __init__(self, directory: str):
-        self._log = Log(directory)
+    term = 0
+
+    def __init__(self) -> None:
         self.executions: dict[str, Execution] = {}
         self._first: dict[str, int] = {}
-        self._recover()
 
     def begin(self, header: dict[str, Any]) -> Execution:
         """Make a new execution durable."""
         execution = Execution(header)
-        self._first[execution.arn] = self._log.append(_json(header), type=BEGUN)[0]
+        self._first[execution.arn] = self.append(BEGUN, header)
         self.executions[execution.arn] = execution
         return execution
 
@@ -40,39 +42,74 @@ class Journal:
         operations, events = execution.taken()
         state = {name: getattr(execution, name) for name in _STATE}
         told = {"arn": execution.arn, "operations": operations, "events": events, "state": state}
-        self._log.append(_json(told), type=CHANGED)
+        self.append(CHANGED, told)
 
     def forget(self, arn: str) -> None:
         """Drop an execution."""
-        self._log.append(_json({"arn": arn}), type=GONE)
+        self.append(GONE, {"arn": arn})
+        self._gone(arn)
+        self.drop()
+
+    def append(self, kind: int, told: dict[str, Any]) -> int:
+        """Make a record durable; its sequence. Raises ClosedError when somebody else writes the journal."""
+        raise NotImplementedError
+
+    def drop(self) -> None:
+        """Give back what lies before the oldest execution."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Write nothing more."""
+        raise NotImplementedError
+
+    def oldest(self, last: int) -> int:
+        """The sequence of the first record that is needed; `last` is that of the last one there is."""
+        return min(self._first.values(), default=last + 1)
+
+    def replay(self, kind: int, told: dict[str, Any], sequence: int) -> None:
+        """Take up a record that was written earlier."""
+        if kind == BEGUN:
+            self.executions[told["arn"]] = Execution(told)
+            self._first[told["arn"]] = sequence
+        elif told["arn"] not in self.executions:
+            return  # begun before what is kept, gone since
+        elif kind == CHANGED:
+            execution = self.executions[told["arn"]]
+            execution.restore(told["operations"], told["events"])
+            for name, value in told["state"].items():
+                setattr(execution, name, value)
+        elif kind == GONE:
+            self._gone(told["arn"])
+
+    def _gone(self, arn: str) -> None:
         del self.executions[arn]
         del self._first[arn]
-        self._log.cursor_set(_CURSOR, min(self._first.values(), default=self._log.last_sequence + 1) - 1)
+
+
+class Journal(Executions):
+    """On one machine."""
+
+    def __init__(self, directory: str):
+        super().__init__()
+        os.makedirs(directory, exist_ok=True)
+        self._log = Log(directory)
+        done = self._log.cursor_get(_CURSOR)
+        if done is None:
+            self._log.cursor_set(_CURSOR, 0)
+        for record in self._log.read((done or 0) + 1):
+            self.replay(record.type, json.loads(record.payload), record.first)
+
+    def append(self, kind: int, told: dict[str, Any]) -> int:
+        return self._log.append(packed(told), type=kind)[0]
+
+    def drop(self) -> None:
+        self._log.cursor_set(_CURSOR, self.oldest(self._log.last_sequence) - 1)
         self._log.truncate()
 
     def close(self) -> None:
         self._log.close()
 
-    def _recover(self) -> None:
-        done = self._log.cursor_get(_CURSOR)
-        if done is None:
-            self._log.cursor_set(_CURSOR, 0)
-        for record in self._log.read((done or 0) + 1):
-            told = json.loads(record.payload)
-            if record.type == BEGUN:
-                self.executions[told["arn"]] = Execution(told)
-                self._first[told["arn"]] = record.first
-            elif told["arn"] not in self.executions:
-                continue  # begun before what is kept, gone since
-            elif record.type == CHANGED:
-                execution = self.executions[told["arn"]]
-                execution.restore(told["operations"], told["events"])
-                for name, value in told["state"].items():
-                    setattr(execution, name, value)
-            elif record.type == GONE:
-                del self.executions[told["arn"]]
-                del self._first[told["arn"]]
 
-
-def _json(value: dict[str, Any]) -> bytes:
+def packed(value: dict[str, Any]) -> bytes:
+    """A record's bytes."""
     return json.dumps(value, separators=(",", ":")).encode()
