@@ -119,6 +119,47 @@ def test_a_topic_is_read_once_over_restarts(broker: Broker, tmp_path: Path) -> N
     firehose.close()
 
 
+def test_a_topic_is_read_once_by_one_node_after_the_other(broker: Broker, server: Any, store: LocalObjects) -> None:
+    import cloudcore
+
+    topic = f"t-{uuid.uuid4().hex[:8]}"
+    produce(broker, topic, 0, 500)
+
+    def node(name: str) -> Any:
+        return cloudcore.open(f"{server.url}/{name}", objects=store, reach={ARN: broker.address})
+
+    def arrived(cloud: Any, count: int) -> list[int]:
+        stream = cloud.firehose.get("s")
+        until(stream, 1)
+
+        def found() -> list[int]:
+            assert stream.flush(120)
+            text = b"".join(store.get("cluster-lake", key) for key in store.list("cluster-lake"))
+            return sorted(int(line) for line in text.split())
+
+        pause = threading.Event()
+        for _ in range(1200):
+            if len(lines := found()) >= count:
+                return lines
+            pause.wait(0.1)
+        raise AssertionError(f"{len(lines)} of {count}")
+
+    with node("a") as cloud:
+        cloud.client("firehose").create_delivery_stream(
+            DeliveryStreamName="s", DeliveryStreamType="MSKAsSource",
+            MSKSourceConfiguration={
+                "MSKClusterARN": ARN, "TopicName": topic, "ReadFromTimestamp": 0,
+                "AuthenticationConfiguration": {"RoleARN": ROLE, "Connectivity": "PUBLIC"}},
+            ExtendedS3DestinationConfiguration={
+                "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::cluster-lake",
+                "BufferingHints": {"IntervalInSeconds": 1, "SizeInMBs": 1}},
+        )  # fmt: skip
+        assert arrived(cloud, 500) == list(range(500))  # and nothing but the newest batch is in the log any more
+    produce(broker, topic, 500, 1000)
+    with node("b") as cloud:
+        assert arrived(cloud, 1000) == list(range(1000))
+
+
 class Answer:
     function_error = None
 

@@ -20,6 +20,7 @@ from cloudcore.firehose.journal import Plan
 from cloudcore.firehose.prefix import error_prefix, parse, uuid_of
 from cloudcore.firehose.processing.config import Processors
 from cloudcore.firehose.records import Piece, frame
+from cloudcore.firehose.sources.origins import Told
 
 ARN = "arn:aws:firehose:us-east-1:000000000000:deliverystream/s"
 TARGET = Target("b", parse("", "Prefix"), 1 << 20, 60.0, "UNCOMPRESSED", "")
@@ -81,7 +82,7 @@ class World:
     def deliver(self, again: bool, pieces: list[Piece] | None = None) -> dict[str, int]:
         """An attempt of a node that knows of no other."""
         around = sending.Around("s", ARN, "us-east-1", self.objects, self.clock)
-        transforms = Around(ARN, "us-east-1", lambda *_: None, self.clock, self.clock.advance, self.notes)
+        transforms = Around(ARN, "us-east-1", lambda *_: None, self.clock, self.clock.advance, self.notes, Told())
         node = Endpoints(Delivering({1: self.config}, around, None), self.objects, "s", transforms)
         return node.deliver(self.plan, pieces or [piece(0, 4)], self.config, again)
 

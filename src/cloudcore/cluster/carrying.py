@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.cutter import load
 from cloudcore.cluster.endpoints import Endpoints, Postponed
-from cloudcore.cluster.layout import ACK_WAIT_S, CONSUMER, COUNT, PLACE_BITS, log_of, plans_of
+from cloudcore.cluster.layout import ACK_WAIT_S, CONSUMER, COUNT, ORIGINS, PLACE_BITS, log_of, plans_of
 from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient, time_of
 from cloudcore.cluster.threads import on_thread
 from cloudcore.cluster.transforming import Around
@@ -32,6 +32,7 @@ from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.destinations.s3 import deliver as s3
 from cloudcore.firehose.journal import Plan
 from cloudcore.firehose.records import Piece
+from cloudcore.firehose.sources.origins import parted
 
 if TYPE_CHECKING:
     from cloudcore.cluster.catalogue import Place
@@ -289,9 +290,8 @@ async def _beat(message: Any) -> None:
 def _piece(message: Any) -> Piece:
     first = message.metadata.sequence.stream << PLACE_BITS
     count = int(message.headers[COUNT])
-    return Piece(
-        message.data, range(first, first + count), time_of(message)
-    )
+    origins, payload = parted(message.data) if ORIGINS in message.headers else (None, message.data)
+    return Piece(payload, range(first, first + count), time_of(message), origins)
 
 
 def _version_of(description: dict[str, Any], version: int) -> dict[str, Any]:

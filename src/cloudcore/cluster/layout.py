@@ -1,11 +1,12 @@
 """What is where in JetStream. `ID` is a delivery stream's identity, 32 hexadecimal digits of its own.
 
     cc-ID-log       subject cloudcore.log.ID: a message is a batch of framed records (firehose/records.py),
-                    its header Cc-Count says how many. Sequences have no holes.
+                    its header Cc-Count says how many; Cc-Fed, Cc-Origins: of a source (feeding.py). Sequences
+                    have no holes.
     cc-ID-plans     subject cloudcore.plans.ID: a message is a Plan; who follows it has the consumer "deliver"
     KV_cloudcore_catalogue  <account>.<region>.<name> -> the description of a delivery stream
-    KV_cloudcore_leases     node.<NAME>, lead.<ID>, source.<UUID>, durable.<ACCOUNT>.<REGION>.<FUNCTION>; each
-                            goes by itself when it is not renewed
+    KV_cloudcore_leases     node.<NAME>, lead.<ID>, feed.<ID>, source.<UUID> and durable.<ACCOUNT>.<REGION>.
+                            <FUNCTION>; each goes by itself when it is not renewed
     cloudcore.flush.ID      without JetStream: asks whoever leads a stream to cut now
 
     cc-tables-ACCOUNT-REGION-RANGE  subjects cloudcore.tables.ACCOUNT.REGION.RANGE.requests, .lease: the
@@ -32,7 +33,9 @@ from importlib.metadata import version
 
 VERSION = version("cloudcore")
 """Of this node; all that follow a log of tables have one."""
-COUNT = "Cc-Count"
+COUNT, ORIGINS = "Cc-Count", "Cc-Origins"
+BATCH_BYTES = (1 << 20) - 65_536
+"""Of records in a message of a source, beside which its headers have room in a MiB."""
 CONSUMER = "deliver"
 CATALOGUE, LEASES = "cloudcore_catalogue", "cloudcore_leases"
 LEASE_S = 3.0

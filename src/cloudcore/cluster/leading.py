@@ -28,6 +28,7 @@ from cloudcore.cluster.layout import (
 from cloudcore.cluster.leases import Lease
 from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient, time_of
 from cloudcore.errors import StaleError
+from cloudcore.firehose import sources
 from cloudcore.firehose.delivering import where
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.journal import Plan
@@ -196,12 +197,21 @@ class Planner:
                 if floor > done:
                     message = await self._link.js.get_msg(plans_of(self.identity), floor)
                     last = load(json.loads(message.data or b"")).last
-                    await self._link.js.purge_stream(log_of(self.identity), seq=last + 1)
+                    await self._link.js.purge_stream(log_of(self.identity), seq=await self._needed(last + 1))
                     await self._link.js.purge_stream(plans_of(self.identity), seq=floor)
                     done = floor
             except Exception as error:
                 if not is_transient(error):
                     logger.warning("%s: delivered batches stay in its log: %s", self._place[2], error)
+
+
+    async def _needed(self, first: int) -> int:
+        """The first batch that has to stay when all before `first` are delivered: of a source the newest one
+        stays, because it says how far that was read."""
+        if not sources.fills(self._described().get("Source")):
+            return first
+        info = await self._link.js.stream_info(log_of(self.identity))
+        return min(first, int(info.state.last_seq))
 
 
 def _hints_of(description: dict[str, Any]) -> tuple[int, float]:

@@ -15,6 +15,8 @@ from typing import Any
 from cloudcore.cluster.layout import LEASE_S, LEASES
 from cloudcore.cluster.link import Link
 
+_TURN_S = 0.5  # between those who might take what nobody has
+
 
 class Leases:
     """The bucket of leases."""
@@ -94,6 +96,28 @@ class Lease:
     async def give_up(self) -> None:
         """Let somebody else have it at once."""
         await self._bucket.delete(self.key, last=self._revision)
+
+
+class Turns:
+    """When a node may take what nobody has. Each thing has an order of its own, so that things spread."""
+
+    def __init__(self, link: Link, name: str):
+        self._link, self._name = link, name
+        self._since: dict[str, float] = {}
+
+    def mine(self, what: str, held: bool, nodes: list[str]) -> bool:
+        """Whether this node may take it now; `held`: somebody has it."""
+        if held:
+            self._since.pop(what, None)
+            return False
+        since = self._since.setdefault(what, self._link.now())
+        order = in_turn(nodes, what)
+        turn = order.index(self._name) if self._name in order else len(order)
+        return self._link.now() >= since + turn * _TURN_S
+
+    def took(self, what: str) -> None:
+        """It is taken."""
+        self._since.pop(what, None)
 
 
 def in_turn(nodes: Iterable[str], what: str) -> list[str]:

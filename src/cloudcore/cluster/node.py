@@ -21,6 +21,7 @@ from cloudcore.cluster.asking import Answering
 from cloudcore.cluster.carrying import Carrier
 from cloudcore.cluster.catalogue import Catalogue, Place
 from cloudcore.cluster.cutter import load
+from cloudcore.cluster.feeding import Feeders
 from cloudcore.cluster.following import followers
 from cloudcore.cluster.functions.blobs import OLD_S, Blobs
 from cloudcore.cluster.functions.calls import Calls
@@ -35,7 +36,7 @@ from cloudcore.cluster.layout import (
     plans_subject,
 )  # fmt: skip
 from cloudcore.cluster.leading import Planner
-from cloudcore.cluster.leases import Lease, Leases, in_turn
+from cloudcore.cluster.leases import Lease, Leases, Turns
 from cloudcore.cluster.link import Link, end, is_transient
 from cloudcore.cluster.notes import Notes
 from cloudcore.cluster.service import ClusterFirehose
@@ -44,6 +45,7 @@ from cloudcore.cluster.transforming import Around
 from cloudcore.errors import ClosedError, CloudcoreError
 from cloudcore.firehose.destinations.sending import Around as Surroundings
 from cloudcore.firehose.records import frame, split
+from cloudcore.firehose.sources.origins import told_of
 
 if TYPE_CHECKING:
     from cloudcore.cluster.functions.service import ClusterLambda
@@ -54,7 +56,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cloudcore.cluster")
 _TEND_S = 1.0
-_TURN_S = 0.5  # between those who might lead a stream that nobody leads
 _PLACES = 4  # plans that a node delivers at once
 _BURY_S = 15.0
 _SWEEP_S = 600.0
@@ -86,7 +87,8 @@ class Node:
         self._carriers: dict[str, Carrier] = {}
         self._planners: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._leaderless: dict[str, float] = {}
+        self._turns = Turns(self.link, self.name)
+        self._feeders = Feeders(self.link, self.name, self.leases.take, self._reach)
         self._places = asyncio.Semaphore(_PLACES)
         self._ranges: dict[tuple[str, str], Ranges] = {}
         self._courier = Courier(self.link, self._took)
@@ -195,6 +197,7 @@ class Node:
 
     async def _leave(self) -> None:
         await end(self._tending)  # first: it begins others
+        await self._feeders.close()
         await asyncio.gather(*(each.stop() for each in self._ranges.values()), return_exceptions=True)
         self._answering.close()
         await self.calls.close()
@@ -257,7 +260,9 @@ class Node:
             if identity not in self._planners and f"lead.{identity}" not in held:
                 await self._stand_for(identity, place, sorted(nodes))
             else:
-                self._leaderless.pop(identity, None)
+                self._turns.took(identity)
+        fed = {identity: (place, self.catalogue.all()[place]) for identity, place in active.items()}
+        await self._feeders.tend(fed, held, sorted(nodes))
         for identity in list(self._carriers):
             if identity not in active:
                 self._until_ended(asyncio.create_task(end(self._carriers.pop(identity).task)))
@@ -301,7 +306,7 @@ class Node:
         around = Around(
             _arn(place), region,
             lambda arn, payload: self._opened(account, region).invoke(arn, payload), self._clock, self._sleep,
-            Notes(self.link, identity),
+            Notes(self.link, identity), told_of((self.catalogue.find(place) or {}).get("Source")),
         )  # fmt: skip
         carrier = Carrier(self.link, place, identity, described, self.store, self._places, self.wall,
                           self.counters, around, self.around)  # fmt: skip
@@ -311,10 +316,7 @@ class Node:
     async def _stand_for(self, identity: str, place: Place, nodes: list[str]) -> None:
         """Lead a stream that nobody leads, when it is this node's turn: each stream has an order of its own,
         so that streams spread over the nodes."""
-        since = self._leaderless.setdefault(identity, self.link.now())
-        order = in_turn(nodes, identity)
-        turn = order.index(self.name) if self.name in order else len(order)
-        if self.link.now() < since + turn * _TURN_S:
+        if not self._turns.mine(identity, False, nodes):
             return
 
         def described() -> dict[str, Any]:
@@ -333,7 +335,7 @@ class Node:
                 del self._planners[identity]
 
         task.add_done_callback(ended)
-        self._leaderless.pop(identity, None)
+        self._turns.took(identity)
 
     async def _look_for_tables(self) -> None:
         """Follow every log of tables that is there."""

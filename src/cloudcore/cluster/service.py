@@ -13,6 +13,7 @@ from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.iceberg.config import Iceberg
 from cloudcore.firehose.quota import Quota
 from cloudcore.firehose.service import Firehose
+from cloudcore.firehose.sources import table
 
 if TYPE_CHECKING:
     from cloudcore.cluster.catalogue import Place
@@ -70,13 +71,13 @@ class ClusterFirehose(Firehose):
         there UnsupportedOperationException."""
         if encryption is not None:
             raise _unsupported("Encryption of delivery streams does")
-        if source is not None:
-            raise _unsupported("Sources of delivery streams but direct puts do")
+        if table.MEMBER in (source or {}):
+            raise _unsupported("Tables as sources of delivery streams do")
         description = {
             **self._new(name, raw, ours, tags, kind, stream_type),
             "State": "ACTIVE",
             "Identity": uuid.uuid4().hex,
-            "Source": None,
+            "Source": source,
         }
         self._refuse(description)
         try:

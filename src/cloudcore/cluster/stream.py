@@ -6,14 +6,24 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cloudcore.cluster.layout import COUNT, PLACE_BITS, flush_subject, log_of, log_subject, plans_of
+from cloudcore.cluster.layout import (
+    COUNT,
+    ORIGINS,
+    PLACE_BITS,
+    flush_subject,
+    log_of,
+    log_subject,
+    plans_of,
+)
 from cloudcore.cluster.link import Lost, Reader, time_of
 from cloudcore.cluster.status import progress
 from cloudcore.errors import ApiError, FullError
+from cloudcore.firehose import sources
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.door import Door
 from cloudcore.firehose.records import frame, split
+from cloudcore.firehose.sources.origins import parted
 
 if TYPE_CHECKING:
     from cloudcore.cluster.catalogue import Place
@@ -31,7 +41,6 @@ class ClusterStream(Door):
     and have gaps: a batch's times 2**20, plus the record's place in it.
     """
 
-    fed = False
     encrypted = False
 
     def __init__(
@@ -41,6 +50,7 @@ class ClusterStream(Door):
         self.name = place[2]
         self.arn: str = description["DeliveryStreamARN"]
         self.identity: str = description["Identity"]
+        self.fed = sources.fills(description.get("Source"))
         self._bytes_in = self._slowed = 0
 
     @property
@@ -143,7 +153,8 @@ class ClusterStream(Door):
                 for message in await reader.next(min(left, 16), 2.0):
                     left -= 1
                     at, time_ms = message.metadata.sequence.stream << PLACE_BITS, time_of(message)
-                    records = enumerate(split(message.data), at)
+                    payload = parted(message.data)[1] if ORIGINS in message.headers else message.data
+                    records = enumerate(split(payload), at)
                     found += [(number, time_ms, bytes(data)) for number, data in records if number >= first]
         return found[:count]
 

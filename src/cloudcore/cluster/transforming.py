@@ -30,7 +30,7 @@ FAILED = "processing-failed"
 @dataclass(frozen=True)
 class Around:
     """What a stream's transforms need: its ARN and region, the call of a function, the time, sleep, which
-    raises when the node leaves, and its notes."""
+    raises when the node leaves, its notes, and what its events tell of its source."""
 
     arn: str
     region: str
@@ -38,6 +38,7 @@ class Around:
     clock: Clock
     sleep: Callable[[float], None]
     notes: Notes
+    told: Told
 
 
 @dataclass
@@ -142,7 +143,7 @@ def _through(
     failures: list[bytes] = []
     counts = {"dropped": 0, "processing_failed": 0}
     processing = Processing(
-        config, around.arn, around.region, Told(), around.invoke, around.clock, around.sleep, lanes.keys
+        config, around.arn, around.region, around.told, around.invoke, around.clock, around.sleep, lanes.keys
     )
 
     def run(work: Work) -> None:
@@ -160,7 +161,8 @@ def _through(
     for piece in pieces:
         records, begin = split(piece.payload), 0
         while begin < len(records):
-            end = begin + processing.fill(work, records[begin:], piece.arrival_ms, None)
+            origin_of = piece.origins.cut(begin).text if piece.origins else None
+            end = begin + processing.fill(work, records[begin:], piece.arrival_ms, origin_of)
             assert work.sequences is not None
             work.sequences += piece.sequences[begin:end]
             if end < len(records):

@@ -10,19 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cloudcore._stream import concat, frame, split
+
+if TYPE_CHECKING:
+    from cloudcore.firehose.sources.origins import Origins
 
 __all__ = ["Piece", "concat", "frame", "record_id", "sequence_of", "split"]
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A framed batch of records, with their source sequences and the time of arrival in ms."""
+    """A framed batch of records, with their source sequences and the time of arrival in ms; `origins`: where
+    they came from, of a source of a cluster's stream."""
 
     payload: bytes | memoryview
     sequences: Sequence[int]
     arrival_ms: int
+    origins: Origins | None = None
 
 
 def record_id(sequence: int, part: int | None = None) -> str:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from cloudcore.cluster.functions.calls import Refused
 from cloudcore.cluster.functions.journal import ClusterJournal
 from cloudcore.cluster.layout import LEASE_S, durable_log, durable_subject
-from cloudcore.cluster.leases import Lease, in_turn
+from cloudcore.cluster.leases import Lease, Turns
 from cloudcore.cluster.link import Lost, end, is_transient
 from cloudcore.errors import ApiError, ClosedError
 from cloudcore.lambda_ import names, operations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cloudcore.cluster")
 _DEADLINE_S, _PAUSE_S, _WAIT_S = 25.0, 0.1, 5.0
-_TURN_S, _STOP_S, _OPEN_S = 0.5, 15.0, 10.0
+_STOP_S, _OPEN_S = 15.0, 10.0
 _START, _WAIT = "#start", "#wait"
 _READS = frozenset(
     ("GetDurableExecution", "GetDurableExecutionHistory", "GetDurableExecutionState",
@@ -71,7 +71,7 @@ class ClusterDurable(Durable):
         self._prefix = f"durable.{service.account}.{service.region}."
         self._kept: dict[str, _Kept] = {}
         self._holders: dict[str, str] = {}  # instances, as they were when they were asked last
-        self._leaderless: dict[str, float] = {}
+        self._turns = Turns(node.link, node.name)
         self._known: set[str] = set()
         self._over = False
         node.link.run(self._make())
@@ -257,13 +257,7 @@ class ClusterDurable(Durable):
         held = {key.removeprefix(self._prefix) for key in leases if key.startswith(self._prefix)}
         self._known |= held
         for function in sorted(self._known):
-            if function in held or function in self._kept:
-                self._leaderless.pop(function, None)
-                continue
-            since = self._leaderless.setdefault(function, self._node.link.now())
-            order = in_turn(nodes, function)
-            turn = order.index(self._node.name) if self._node.name in order else len(order)
-            if self._node.link.now() >= since + turn * _TURN_S:
+            if self._turns.mine(function, function in held or function in self._kept, nodes):
                 await self._stand_for(function)
 
     async def _make(self) -> None:

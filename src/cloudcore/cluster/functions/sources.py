@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.layout import LEASE_S, places_log, places_subject
-from cloudcore.cluster.leases import Lease, in_turn
+from cloudcore.cluster.leases import Lease, Turns
 from cloudcore.cluster.link import Link, Lost, is_transient
 from cloudcore.errors import FullError, StaleError
 from cloudcore.lambda_.event_sources.mappings import Mappings
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from cloudcore.cluster.node import Node
 
 logger = logging.getLogger("cloudcore.cluster")
-_TURN_S = 0.5
 _SAVE_S = 6.0
 _STOP_S = 10.0
 Held = dict[str, Any]
@@ -87,7 +86,7 @@ class ClusterMappings(Mappings):
         self._places: Any = places
         self._lock = service.lock  # what is saved is saved behind it; no thread is waited for here
         self._leads: dict[str, _Lead] = {}
-        self._leaderless: dict[str, float] = {}
+        self._turns = Turns(node.link, node.name)
         self._others: dict[str, Held] = {}
 
     def result(self, uuid: str) -> str:
@@ -122,13 +121,7 @@ class ClusterMappings(Mappings):
             if wanted.get(uuid) is not lead.held:
                 lead.over.set()
         for uuid, held in wanted.items():
-            if uuid in self._leads or f"source.{uuid}" in leases:
-                self._leaderless.pop(uuid, None)
-                continue
-            since = self._leaderless.setdefault(uuid, self._node.link.now())
-            order = in_turn(nodes, uuid)
-            turn = order.index(self._node.name) if self._node.name in order else len(order)
-            if self._node.link.now() < since + turn * _TURN_S:
+            if not self._turns.mine(uuid, uuid in self._leads or f"source.{uuid}" in leases, nodes):
                 continue
             lease = await self._node.leases.take(f"source.{uuid}", self._told(uuid))
             if lease is not None:

@@ -69,7 +69,7 @@ class Processing:
             if work.records and (work.size + len(record) > self.buffer_bytes or grown > REQUEST_BYTES_MAX):
                 return at
             if origin:
-                work.origins[work.first + len(work.records)] = origin
+                work.origins[len(work.records)] = origin
             work.records.append(record)
             work.arrivals.append(arrival_ms)
             work.size, work.request_bytes = work.size + len(record), grown
@@ -85,7 +85,8 @@ class Processing:
             self._sort(groups, out, items, items.data, 1)
         else:
             if work.origins:
-                items.origins = [work.origins.get(sequence, b"") for sequence in items.sequences]
+                at = {sequence: number for number, sequence in enumerate(work.numbers)}
+                items.origins = [work.origins.get(at[sequence], b"") for sequence in items.sequences]
             for some, fates, attempts in self._caller.call(items):
                 self._sort(groups, out, some, fates, attempts)
         out.groups = list(groups.values())

@@ -17,8 +17,13 @@ class Work:
     size: int = 0
     request_bytes: int = 0
     origins: dict[int, bytes] = field(default_factory=dict)
-    """By sequence: where a source's record came from, as JSON."""
+    """By their place in `records`: where those of a source came from, as JSON."""
     sequences: list[int] | None = None
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The sequence numbers of the records."""
+        return range(self.first, self.last + 1) if self.sequences is None else self.sequences
 
     @property
     def last(self) -> int:

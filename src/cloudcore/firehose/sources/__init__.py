@@ -93,6 +93,12 @@ def describe(source: dict[str, Any]) -> dict[str, Any]:
     return table.describe(source[table.MEMBER]) if table.MEMBER in source else source
 
 
+def fills(source: dict[str, Any] | None) -> bool:
+    """Whether a SourceDescription is of what fills the stream, in the place of puts."""
+    members = ("KinesisStreamSourceDescription", "MSKSourceDescription", table.MEMBER)
+    return any(member in (source or {}) for member in members)
+
+
 def _direct(given: dict[str, Any] | None) -> dict[str, Any] | None:
     """DirectPutSourceConfiguration: a hint of how much will come; there is nothing to provision for it."""
     if given is None:
