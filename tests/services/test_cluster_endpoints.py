@@ -259,7 +259,7 @@ def test_objects_are_encrypted_by_a_key_of_kms(
     [
         (to.http_endpoint(), "files of one machine"), (to.splunk(), "files of one machine"),
         (to.opensearch(), "files of one machine"), (to.redshift("t"), "files of one machine"),
-        (to.iceberg("db.t"), "Iceberg destinations"),
+        (to.iceberg("db.t"), "files of one machine"),
     ],
 )  # fmt: skip
 def test_what_is_of_one_machine_is_refused(pair: Any, destination: Any, what: str) -> None:

@@ -133,8 +133,8 @@ class ClusterFirehose(Firehose):
     def _refuse(self, description: dict[str, Any]) -> None:
         """Refuse what a cluster's streams cannot do yet. Raises ApiError UnsupportedOperationException."""
         config, ours = kinds.parse(description), description.get("Ours") or {}
-        if isinstance(config.endpoint, Iceberg):
-            raise _unsupported("Iceberg destinations of delivery streams do")
+        if isinstance(config.endpoint, Iceberg) and config.endpoint.routed:
+            raise _unsupported("Iceberg destinations whose tables a processor names do")
         around = self._node.around(self._place(description["DeliveryStreamName"]), self.objects, ours)
         if config.endpoint is not None and config.endpoint.embedded(around):
             raise _unsupported("Destinations that are files of one machine (no address is given) do")

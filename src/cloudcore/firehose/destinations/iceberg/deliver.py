@@ -1,5 +1,7 @@
 """Deliver: a plan is one commit to its table. The snapshot names the plan, so a redelivery finds it there and
-commits nothing again: each record is in the table once.
+commits nothing again: each record is in the table once. A commit is of the table as it was looked at: another
+one in between, which may be the same plan's by another node of a cluster, makes it fail, and then the table
+is looked at again.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from cloudcore.firehose.destinations.iceberg.routing import table_of
 from cloudcore.firehose.destinations.sending import Around, Batch, Failure, Later, Record, failure_line
 
 PLAN = "cloudcore.plan"
+_RETRIES = "commit.retry.num-retries"
 _lock = threading.Lock()
 
 
@@ -123,6 +126,7 @@ def _is_there(table: Any, batch: Batch) -> bool:
 def _write(table: Any, rows: encode.Rows, names: list[str], properties: dict[str, str]) -> None:
     if rows.table is None and not rows.keys:
         return
+    table.metadata.properties[_RETRIES] = "0"  # of this copy: it would commit behind whatever came in between
     with table.transaction() as transaction:
         if rows.keys:
             import warnings
