@@ -213,10 +213,44 @@ def test_the_disk_bound_refuses_puts_and_loses_nothing(server: Servers, tmp_path
         a.firehose.delete("small")
 
 
+def test_a_schema_is_inferred_once_whichever_node_writes(nodes: Any) -> None:
+    a, b = nodes("a"), nodes("b")
+    stream = a.stream("guessed", bucket="guessed", prefix="data/", format="parquet", buffer_seconds=1)
+    stream.put_batch([b"{broken"])  # of what cannot be read nothing is inferred
+    assert stream.flush(120)
+    rows = 0
+    for turn in range(6):  # both nodes deliver, and from the second turn on a column is there that was not at first
+        more = b', "later": 1' if turn else b""
+        (a, b)[turn % 2].firehose.get("guessed").put_batch([b'{"id": %d, "text": "x"%s}' % (rows + n, more) for n in range(20)])
+        rows += 20
+        assert stream.flush(120)
+    found = stream.read()
+    assert found.column_names == ["id", "text"] and sorted(found["id"].to_pylist()) == list(range(rows))
+    assert b.node.catalogue.find(("000000000000", "us-east-1", "guessed"))["Inferred"]
+    with nodes("c") as c:  # who comes later writes by it too
+        stream.put_batch([b'{"id": 1000, "text": "y", "other": true}'])
+        assert c.firehose.get("guessed").flush(120) and stream.read().column_names == ["id", "text"]
+    update = {"BufferingHints": {"IntervalInSeconds": 2, "SizeInMBs": 64}}
+    client = a.client("firehose")
+    told = client.describe_delivery_stream(DeliveryStreamName="guessed")["DeliveryStreamDescription"]
+    client.update_destination(DeliveryStreamName="guessed", CurrentDeliveryStreamVersionId=told["VersionId"],
+                              DestinationId="destinationId-000000000001", ExtendedS3DestinationUpdate=update)  # fmt: skip
+    assert a.node.catalogue.find(("000000000000", "us-east-1", "guessed"))["Inferred"]
+
+
+def test_two_nodes_that_infer_at_once_keep_one_schema(nodes: Any) -> None:
+    a = nodes("a")
+    stream = a.stream("raced", bucket="raced", format="parquet", buffer_seconds=900)
+    place = ("000000000000", "us-east-1", "raced")
+    until("it is carried", lambda: stream.identity in a.node._carriers)
+    kept = a.node._carriers[stream.identity]._schemas._kept
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(kept, [json.dumps({"number": number}) for number in range(8)]))
+    assert len(found) == 1 and found == {a.node.catalogue.find(place)["Inferred"]} == {kept("other")}
+
+
 def test_what_does_not_work_yet_is_refused(nodes: Any, server: Servers, tmp_path: Path, monkeypatch: Any) -> None:
     a = nodes("a")
-    with pytest.raises(ApiError, match="inferred schema"):
-        a.stream("no", bucket="lake", format="parquet")
     with pytest.raises(ApiError, match=r"UnsupportedOperationException.*by a key file"):
         a.stream("no", bucket="lake", encrypt_objects=True)
     assert a.firehose.names() == []

@@ -23,6 +23,7 @@ from cloudcore.cluster.cutter import load
 from cloudcore.cluster.endpoints import Endpoints, Postponed
 from cloudcore.cluster.layout import ACK_WAIT_S, CONSUMER, COUNT, ORIGINS, PLACE_BITS, log_of, plans_of
 from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient, time_of
+from cloudcore.cluster.schemas import Schemas
 from cloudcore.cluster.threads import on_thread
 from cloudcore.cluster.transforming import Around
 from cloudcore.cluster.transforming import deliver as deliver_transformed
@@ -66,7 +67,7 @@ class Carrier:
     def __init__(
         self, link: Link, place: Place, identity: str, described: Any, store: Any,
         places: asyncio.Semaphore, wall: Any, counters: dict[str, int], around: Around,
-        surroundings: Any,
+        surroundings: Any, schemas: Schemas,
     ):  # fmt: skip
         self._link, self._place, self._identity = link, place, identity
         self._described, self._store, self._places = described, store, places
@@ -78,7 +79,7 @@ class Carrier:
         self._running: set[asyncio.Task[None]] = set()
         self._left = False
         self.task: asyncio.Task[None]
-        self._schemas: dict[str, Any] = {}
+        self._schemas = schemas
         self._told = -1e9
 
     def start(self) -> None:
@@ -176,7 +177,7 @@ class Carrier:
         return moved
 
     async def _data(self, plan: Plan, pieces: list[Piece], way: Way, again: bool) -> dict[str, int]:
-        config, schema, stream = way.config, self._schema(way.config), self._place[2]
+        config, schemas, stream = way.config, self._schemas, self._place[2]
         if config.endpoint is not None:
             endpoints = Endpoints(way.delivering, way.objects, stream, self._around)
             return await on_thread(
@@ -184,9 +185,11 @@ class Carrier:
             )
         if config.processed:
             return await asyncio.to_thread(
-                deliver_transformed, plan, pieces, config, schema, way.objects, stream, self._around, again
+                deliver_transformed, plan, pieces, config, schemas, way.objects, stream, self._around, again
             )
-        return await asyncio.to_thread(s3.deliver, plan, pieces, config, schema, way.objects, stream, None)
+        return await asyncio.to_thread(
+            lambda: s3.deliver(plan, pieces, config, schemas.of(config, pieces), way.objects, stream, None)
+        )
 
     async def _back_up(self, plan: Plan, pieces: list[Piece], way: Way) -> dict[str, int]:
         backup = backup_of(plan, way.config, self._place[2])
@@ -229,16 +232,6 @@ class Carrier:
                 if tries > 5:
                     raise
         return pieces
-
-    def _schema(self, config: Any) -> Any:
-        if config.conversion is None:
-            return None
-        from cloudcore.firehose import schema
-
-        text = config.conversion.schema
-        if text not in self._schemas:
-            self._schemas[text] = schema.load(text)
-        return self._schemas[text]
 
     async def _acknowledge(self, message: Any) -> None:
         # An acknowledgement that is lost is a redelivery, which writes the same object again.

@@ -37,12 +37,13 @@ from cloudcore.cluster.layout import (
 )  # fmt: skip
 from cloudcore.cluster.leading import Planner
 from cloudcore.cluster.leases import Lease, Leases, Turns
-from cloudcore.cluster.link import Link, end, is_transient
+from cloudcore.cluster.link import Link, Lost, end, is_transient
 from cloudcore.cluster.notes import Notes
+from cloudcore.cluster.schemas import Schemas
 from cloudcore.cluster.service import ClusterFirehose
 from cloudcore.cluster.tables.courier import Courier
 from cloudcore.cluster.transforming import Around
-from cloudcore.errors import ClosedError, CloudcoreError
+from cloudcore.errors import ClosedError, CloudcoreError, StaleError
 from cloudcore.firehose.destinations.sending import Around as Surroundings
 from cloudcore.firehose.records import frame, split
 from cloudcore.firehose.sources.origins import told_of
@@ -308,8 +309,20 @@ class Node:
             lambda arn, payload: self._opened(account, region).invoke(arn, payload), self._clock, self._sleep,
             Notes(self.link, identity), told_of((self.catalogue.find(place) or {}).get("Source")),
         )  # fmt: skip
+
+        async def kept(text: str | None) -> str | None:
+            while True:
+                found = await self.catalogue.ask(place)
+                if found is None or found["Identity"] != identity:
+                    raise Lost("the stream is not in the catalogue")
+                if text is None or "Inferred" in found:
+                    return found.get("Inferred")
+                with contextlib.suppress(StaleError):
+                    await self.catalogue.store(place, {**found, "Inferred": text})
+
+        schemas = Schemas(lambda text: self.link.run(kept(text)))
         carrier = Carrier(self.link, place, identity, described, self.store, self._places, self.wall,
-                          self.counters, around, self.around)  # fmt: skip
+                          self.counters, around, self.around, schemas)  # fmt: skip
         carrier.start()
         self._carriers[identity] = carrier
 

@@ -138,8 +138,6 @@ class ClusterFirehose(Firehose):
         around = self._node.around(self._place(description["DeliveryStreamName"]), self.objects, ours)
         if config.endpoint is not None and config.endpoint.embedded(around):
             raise _unsupported("Destinations that are files of one machine (no address is given) do")
-        if config.conversion is not None and config.conversion.schema == "infer":
-            raise _unsupported("Conversion by an inferred schema does")
         if ours.get("encrypt_objects") is True:
             raise _unsupported("Client-side encryption of objects by a key file, and not by KMS, does")
         if ours.get("encrypt_objects"):

@@ -15,6 +15,7 @@ from typing import Any
 
 from cloudcore.clock import Clock
 from cloudcore.cluster.notes import Notes
+from cloudcore.cluster.schemas import Schemas
 from cloudcore.firehose.destinations.config import Config
 from cloudcore.firehose.destinations.s3 import deliver as s3
 from cloudcore.firehose.destinations.s3.encode import CONVERSION_FAILED
@@ -50,8 +51,8 @@ class Lane:
 
 
 def deliver(
-    plan: Plan, pieces: list[Piece], config: Config, schema: Any, objects: Any, stream: str, around: Around,
-    again: bool,
+    plan: Plan, pieces: list[Piece], config: Config, schemas: Schemas, objects: Any, stream: str,
+    around: Around, again: bool,
 ) -> dict[str, int]:  # fmt: skip
     """As s3.deliver(), of what the processors make of the records. `again`: it may have been tried before."""
     lanes, failures, moved = _through(config, around, pieces)
@@ -68,6 +69,7 @@ def deliver(
         put: dict[str, int] = {"objects": 0, "bytes_out": 0}
         s3.put_failures(objects, config, failed, failures, put)
         moved |= put
+    schema = schemas.of(config, [piece for lane in lanes.values() for piece in lane.pieces])
     for lane, part in parts.items():
         counts = _write(part, lanes[lane].pieces, config, schema, objects, stream, around.clock, again)
         for name, count in counts.items():

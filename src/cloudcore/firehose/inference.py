@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cloudcore.firehose.destinations.config import Config
@@ -30,7 +30,7 @@ class Schemas:
         if text == "infer":
             text = self._journal.schema
             if text is None:
-                found = self._infer(plan)
+                found = inferred(self._pieces(plan))
                 if not found:
                     return found  # no record of the plan can be read: the next plan may know better
                 text = schema.dump(found)
@@ -40,19 +40,21 @@ class Schemas:
             self._known[text] = schema.load(text)
         return self._known[text]
 
-    def _infer(self, plan: Plan) -> Any:
-        import pyarrow as pa
 
-        from cloudcore.firehose import schema
-        from cloudcore.firehose.destinations.s3.rows import BadRecord, objects_of
+def inferred(pieces: Iterable[Piece]) -> Any:
+    """The Arrow schema that some first records have; an empty one when none can be read."""
+    import pyarrow as pa
 
-        rows: list[dict[str, Any]] = []
-        for piece in self._pieces(plan):
-            for record in split(piece.payload):
-                try:
-                    rows += objects_of(record)
-                except BadRecord:
-                    continue
-            if len(rows) >= _SAMPLE_RECORDS:
-                break
-        return schema.infer(rows[:_SAMPLE_RECORDS]) if any(rows) else pa.schema([])
+    from cloudcore.firehose import schema
+    from cloudcore.firehose.destinations.s3.rows import BadRecord, objects_of
+
+    rows: list[dict[str, Any]] = []
+    for piece in pieces:
+        for record in split(piece.payload):
+            try:
+                rows += objects_of(record)
+            except BadRecord:
+                continue
+        if len(rows) >= _SAMPLE_RECORDS:
+            break
+    return schema.infer(rows[:_SAMPLE_RECORDS]) if any(rows) else pa.schema([])
