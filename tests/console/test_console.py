@@ -13,6 +13,7 @@ import pytest
 import cloudcore
 
 pytestmark = pytest.mark.browser
+wherever = pytest.mark.parametrize("cloud", ["memory", "cluster"], indirect=True)
 
 
 def heading(page: Any) -> str:
@@ -20,6 +21,7 @@ def heading(page: Any) -> str:
     return text
 
 
+@wherever
 def test_a_table_is_made_filled_and_asked(page: Any, cloud: cloudcore.Cloud) -> None:
     page.get_by_role("link", name="Tables").click()
     page.get_by_role("link", name="Create table").click()
@@ -98,6 +100,7 @@ def test_text_of_items_is_never_markup(page: Any, cloud: cloudcore.Cloud) -> Non
     assert "</textarea><script>" in page.locator("textarea").input_value()
 
 
+@wherever
 def test_partiql(page: Any, cloud: cloudcore.Cloud) -> None:
     orders = cloud.table("orders", pk="customer:S")
     orders.put({"customer": "ann", "total": 9})
@@ -106,6 +109,7 @@ def test_partiql(page: Any, cloud: cloudcore.Cloud) -> None:
     assert "1 item" in page.locator("main").inner_text()
 
 
+@wherever
 def test_a_function_is_written_tested_and_changed(page: Any, cloud: cloudcore.Cloud) -> None:
     page.get_by_role("link", name="Functions").click()
     page.get_by_role("link", name="Create function").click()
@@ -149,6 +153,7 @@ def test_a_zip_is_uploaded(page: Any, cloud: cloudcore.Cloud, tmp_path: Path) ->
     assert "42" in page.locator("section", has=page.get_by_role("heading", name="Test")).inner_text()
 
 
+@wherever
 def test_a_stream_in_a_few_clicks(page: Any, cloud: cloudcore.Cloud) -> None:
     page.get_by_role("link", name="Streams").click()
     page.get_by_role("link", name="Create stream").click()
@@ -211,6 +216,7 @@ def test_a_table_into_an_index_in_a_few_clicks(page: Any, cloud: cloudcore.Cloud
     assert "INSERT" in page.locator("tbody").inner_text()
 
 
+@wherever
 def test_failed_records_are_looked_at_and_replayed(page: Any, cloud: cloudcore.Cloud) -> None:
     clicks = cloud.stream("clicks", bucket="lake", prefix="clicks/", error_prefix="failed/", format="parquet", schema="id int")
     mended = cloud.stream("mended", bucket="lake", prefix="mended/")
@@ -243,6 +249,17 @@ def test_the_bill(page: Any, cloud: cloudcore.Cloud) -> None:
     assert "write request units" not in page.locator("main").inner_text()
 
 
+@pytest.mark.parametrize("cloud", ["cluster"], indirect=True)
+def test_the_bill_of_a_node(page: Any, cloud: cloudcore.Cloud) -> None:
+    cloud.table("orders", pk="customer:S").put({"customer": "ann"})
+    page.get_by_role("link", name="Bill").click()
+    text = page.locator("main").inner_text()
+    assert cloud.node is not None and f"Of what this node, {cloud.node.name}, ran" in text and "write request units" not in text
+    page.goto("/_cloudcore/")
+    page.get_by_text("the cluster's").wait_for()
+
+
+@wherever
 def test_requests_and_rates(page: Any, cloud: cloudcore.Cloud) -> None:
     import boto3
 

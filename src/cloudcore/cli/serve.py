@@ -130,7 +130,7 @@ def run(options: argparse.Namespace) -> int:
             stack.callback(retract, cloud.path)
         certificate = None if endpoint.certificate is None else os.path.abspath(endpoint.certificate)
         shown = variables(endpoint.url, cloud.region, certificate=certificate)
-        pages = f"{endpoint.url}/_cloudcore/" if console is not None and cloud.node is None else None
+        pages = f"{endpoint.url}/_cloudcore/" if console is not None else None
         _tell(options, {"url": endpoint.url, "unix": unix, "console": pages, "environment": shown})
         stop.wait()
     return 0

@@ -73,6 +73,8 @@ class Carrier:
         self._described, self._store, self._places = described, store, places
         self._wall, self._counters, self._around = wall, counters, around
         self._surroundings = surroundings
+        self.counted: dict[str, int] = {}
+        """What this node counted of the stream since it carries it."""
         self._ways: dict[int, Way] = {}
         self._backed_up: set[int] = set()  # of plans that are not delivered yet
         self._stopping = threading.Event()
@@ -139,7 +141,7 @@ class Carrier:
             await self._acknowledge(message)
             self._backed_up.discard(plan.id)
             for name, count in moved.items():
-                self._counters[name] = self._counters.get(name, 0) + count
+                self._count(name, count)
         except Gone:
             await self._acknowledge(message)
         except Exception as error:
@@ -233,6 +235,10 @@ class Carrier:
                     raise
         return pieces
 
+    def _count(self, name: str, count: int) -> None:
+        for counters in (self._counters, self.counted):
+            counters[name] = counters.get(name, 0) + count
+
     async def _acknowledge(self, message: Any) -> None:
         # An acknowledgement that is lost is a redelivery, which writes the same object again.
         with contextlib.suppress(Exception):
@@ -244,13 +250,13 @@ class Carrier:
         if isinstance(error, OSError) and self._wall() - plan.time_ms / 1000 > _RETENTION_S:
             logger.error("%s: %d records are past their retention and lost: %s could not be written (%s)",
                          self._place[2], plan.records, plan.key, error)  # fmt: skip
-            self._counters["expired"] = self._counters.get("expired", 0) + plan.records
+            self._count("expired", plan.records)
             await self._acknowledge(message)
             return
         pause = min(2.0 ** min(delivered, 10) / 2, _PAUSE_MAX_S)
         if isinstance(error, Postponed):
             pause = error.pause
-        self._counters["retries"] = self._counters.get("retries", 0) + 1
+        self._count("retries", 1)
         if self._link.now() - self._told > _TOLD_EVERY_S:
             self._told = self._link.now()
             cause = error.__cause__ if isinstance(error, Postponed) else error

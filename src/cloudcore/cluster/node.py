@@ -163,6 +163,11 @@ class Node:
             raise ClosedError("this node begins", "closed")
         return self.stores(account, region, ours)
 
+    def counted(self, identity: str) -> dict[str, int]:
+        """What this node counted of a delivery stream that it carries."""
+        carrier = self._carriers.get(identity)
+        return {} if carrier is None else dict(carrier.counted)
+
     def wall(self) -> float:
         """Seconds since 1970."""
         return self._clock.now()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cloudcore.firehose.quota import Quota
 
 _BATCH_BYTES = (1 << 20) - 8192
+_HERE = ("dropped", "failed", "backed_up", "expired", "retries", "bytes_out")
 _SOON_S, _AT_LAST_S = 3.0, 17.0
 
 
@@ -86,16 +87,21 @@ class ClusterStream(Door):
     def status(self) -> dict[str, Any]:
         """What the cluster says of the stream: records_in (as its leader said some seconds ago), delivered
         (records of objects that are written, those that would not convert too), objects, waiting_bytes,
-        oldest_seconds (None when nothing waits); and of this process: bytes_in, slowed."""
+        waiting_records, oldest_seconds (None when nothing waits); and of this process: bytes_in, slowed, and
+        of what it delivered dropped, failed, backed_up, expired, retries, bytes_out."""
+        here = self._node.counted(self.identity)
+        here["failed"] = here.get("failed", 0) + here.get("conversion_failed", 0)
         found = self._run(progress(self._node.link, self._node.leases, self.identity, self._node.wall()))
         return {
             "records_in": found.records_in,
             "delivered": found.delivered,
             "objects": found.objects,
             "waiting_bytes": found.waiting_bytes,
+            "waiting_records": max(0, found.records_in - found.delivered),
             "oldest_seconds": found.oldest_seconds,
             "bytes_in": self._bytes_in,
             "slowed": self._slowed,
+            **{name: here.get(name, 0) for name in _HERE},
         }
 
     def records(self, first: int, count: int) -> Iterator[tuple[int, int, bytes]]:

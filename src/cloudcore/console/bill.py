@@ -20,6 +20,7 @@ def show(view: View, request: Request) -> tuple[str, dict[str, Any]]:
         "total": sum(line.amount for line in lines),
         "since": view.root.ledger.since,
         "prices": listed,
+        "node": view.root.node and view.root.node.name,
     }
 
 

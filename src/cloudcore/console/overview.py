@@ -27,7 +27,7 @@ def live(view: View, request: Request) -> dict[str, Any]:
         "functions": words.number(len(view.call("lambda_", "ListFunctions")["Functions"])),
         "streams": words.number(len(view.cloud.firehose.names())),
         "memory": words.size(found["memory_bytes"]),
-        "disk": words.size(found["disk_bytes"]),
+        "disk": "the cluster's" if view.root.node else words.size(found["disk_bytes"]),
         "rate": words.number(found["rate"]),
         "rates": found["rates"],
         "operations": [[words.operation(name), *figures] for name, *figures in found["operations"]],
