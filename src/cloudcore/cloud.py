@@ -143,6 +143,7 @@ class Cloud(Place):
                 self.node.stores = lambda account, region, ours: (
                     self._place(account, region).firehose.store_of(ours)
                 )
+                self.node.keys = lambda account, region: self._place(account, region).firehose.keys
                 self.node.sinks = lambda account, region, arn: self._place(account, region)._sink(arn)
             except BaseException:
                 self.close()

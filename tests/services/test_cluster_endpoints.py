@@ -254,6 +254,59 @@ def test_objects_are_encrypted_by_a_key_of_kms(
         a.firehose.delete("secret")
 
 
+def test_batches_are_encrypted_in_jetstream_by_a_key_of_kms(apart: Servers, elsewhere: str, store: Any, lake: str) -> None:
+    import boto3
+
+    key = boto3.client("kms", endpoint_url=elsewhere, region_name="us-east-1").create_key()["KeyMetadata"]["Arn"]
+    reach = {"arn:aws:kms:": elsewhere}
+    own = {"KeyType": "AWS_OWNED_CMK"}
+    by_kms = {"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": key}
+    with (
+        cloudcore.open(f"{apart.url}/a", objects=store, reach=reach) as a,
+        cloudcore.open(f"{apart.url}/b", objects=store, reach=reach) as b,
+    ):
+        one, other = a.client("firehose"), b.client("firehose")
+        to_lake = stream_to(lake, BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 900})
+        with pytest.raises(one.exceptions.ClientError, match=r"UnsupportedOperation.*CUSTOMER_MANAGED_CMK"):
+            one.create_delivery_stream(DeliveryStreamName="sealed", ExtendedS3DestinationConfiguration=to_lake,
+                                       DeliveryStreamEncryptionConfigurationInput=own)  # fmt: skip
+        one.create_delivery_stream(DeliveryStreamName="sealed", ExtendedS3DestinationConfiguration=to_lake,
+                                   DeliveryStreamEncryptionConfigurationInput=by_kms)  # fmt: skip
+        until("the other knows it", lambda: "sealed" in b.firehose.names())
+        put = 0
+
+        def puts(sealed: bool) -> None:
+            nonlocal put
+            for client in (one, other):
+                told = client.put_record(DeliveryStreamName="sealed", Record={"Data": b"secret %d\n" % put})
+                assert told["Encrypted"] is sealed
+                put += 1
+
+        def status(client: Any) -> Any:
+            told = client.describe_delivery_stream(DeliveryStreamName="sealed")["DeliveryStreamDescription"]
+            return told["DeliveryStreamEncryptionConfiguration"]
+
+        puts(True)
+        assert status(other)["Status"] == "ENABLED" and status(other)["KeyARN"] == key
+        one.start_delivery_stream_encryption(DeliveryStreamName="sealed", DeliveryStreamEncryptionConfigurationInput=by_kms)
+        identity = a.firehose.get("sealed").identity
+        place = ("000000000000", "us-east-1", "sealed")
+        until("both have the second key", lambda: all(len(c.node.catalogue.find(place)["Encryption"]["Keys"]) == 2 for c in (a, b)))
+        puts(True)
+        log = [a.node.link.run(a.node.link.js.get_msg(f"cc-{identity}-log", number)) for number in range(1, 5)]
+        assert all(b"secret" not in message.data for message in log) and [m.headers["Cc-Sealed"] for m in log] == ["1", "1", "2", "2"]
+        with pytest.raises(one.exceptions.ClientError, match="UnsupportedOperation"):
+            other.start_delivery_stream_encryption(DeliveryStreamName="sealed", DeliveryStreamEncryptionConfigurationInput=own)
+        other.stop_delivery_stream_encryption(DeliveryStreamName="sealed")
+        until("both know", lambda: not any(c.firehose.get("sealed").encrypted for c in (a, b)))
+        puts(False)
+        assert [data for _, _, data in a.firehose.get("sealed").records(1, 100)] == [b"secret %d\n" % number for number in range(put)]
+        assert b.firehose.get("sealed").flush(120)
+        (found,) = store.list(lake)
+        assert store.get(lake, found) == b"".join(b"secret %d\n" % number for number in range(put))
+        one.delete_delivery_stream(DeliveryStreamName="sealed")
+
+
 @pytest.mark.parametrize(
     ("destination", "what"),
     [

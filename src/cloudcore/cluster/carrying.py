@@ -21,9 +21,19 @@ from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.cutter import load
 from cloudcore.cluster.endpoints import Endpoints, Postponed
-from cloudcore.cluster.layout import ACK_WAIT_S, CONSUMER, COUNT, ORIGINS, PLACE_BITS, log_of, plans_of
+from cloudcore.cluster.layout import (
+    ACK_WAIT_S,
+    CONSUMER,
+    COUNT,
+    ORIGINS,
+    PLACE_BITS,
+    SEALED,
+    log_of,
+    plans_of,
+)
 from cloudcore.cluster.link import Link, Lost, Reader, end, is_transient, time_of
 from cloudcore.cluster.schemas import Schemas
+from cloudcore.cluster.sealing import Sealing
 from cloudcore.cluster.threads import on_thread
 from cloudcore.cluster.transforming import Around
 from cloudcore.cluster.transforming import deliver as deliver_transformed
@@ -67,7 +77,7 @@ class Carrier:
     def __init__(
         self, link: Link, place: Place, identity: str, described: Any, store: Any,
         places: asyncio.Semaphore, wall: Any, counters: dict[str, int], around: Around,
-        surroundings: Any, schemas: Schemas,
+        surroundings: Any, schemas: Schemas, sealing: Sealing,
     ):  # fmt: skip
         self._link, self._place, self._identity = link, place, identity
         self._described, self._store, self._places = described, store, places
@@ -81,7 +91,7 @@ class Carrier:
         self._running: set[asyncio.Task[None]] = set()
         self._left = False
         self.task: asyncio.Task[None]
-        self._schemas = schemas
+        self._schemas, self._sealing = schemas, sealing
         self._told = -1e9
 
     def start(self) -> None:
@@ -204,7 +214,7 @@ class Carrier:
         from nats.js.api import DeliverPolicy
 
         first, last = plan.ranges[0]
-        pieces: list[Piece] = []
+        batches: list[Any] = []
         tries = 0
         while first <= last:
             reader = Reader(
@@ -222,7 +232,7 @@ class Carrier:
                         for message in messages:
                             if message.metadata.sequence.stream != first:
                                 raise Lost(f"batch {first} was passed over")
-                            pieces.append(_piece(message))
+                            batches.append(message)
                             first += 1
             except Exception as error:
                 tries += 1
@@ -233,7 +243,10 @@ class Carrier:
                     raise Gone from None
                 if tries > 5:
                     raise
-        return pieces
+        if not any(SEALED in message.headers for message in batches):
+            return [_piece(message, message.data) for message in batches]
+        opened = await asyncio.to_thread(lambda: [self._sealing.open(each) for each in batches])
+        return [_piece(message, data) for message, data in zip(batches, opened, strict=True)]
 
     def _count(self, name: str, count: int) -> None:
         for counters in (self._counters, self.counted):
@@ -286,10 +299,10 @@ async def _beat(message: Any) -> None:
             await message.in_progress()
 
 
-def _piece(message: Any) -> Piece:
+def _piece(message: Any, data: bytes) -> Piece:
     first = message.metadata.sequence.stream << PLACE_BITS
     count = int(message.headers[COUNT])
-    origins, payload = parted(message.data) if ORIGINS in message.headers else (None, message.data)
+    origins, payload = parted(data) if ORIGINS in message.headers else (None, data)
     return Piece(payload, range(first, first + count), time_of(message), origins)
 
 

@@ -1,8 +1,8 @@
 """What is where in JetStream. `ID` is a delivery stream's identity, 32 hexadecimal digits of its own.
 
     cc-ID-log       subject cloudcore.log.ID: a message is a batch of framed records (firehose/records.py),
-                    its header Cc-Count says how many; Cc-Fed, Cc-Origins: of a source (feeding.py). Sequences
-                    have no holes.
+                    its header Cc-Count says how many. Cc-Fed, Cc-Origins: of a source (feeding.py);
+                    Cc-Sealed: encrypted (sealing.py). Sequences have no holes.
     cc-ID-plans     subject cloudcore.plans.ID: a message is a Plan; who follows it has the consumer "deliver"
     KV_cloudcore_catalogue  <account>.<region>.<name> -> the description of a delivery stream
     KV_cloudcore_leases     node.<NAME>, lead.<ID>, feed.<ID>, source.<UUID> and durable.<ACCOUNT>.<REGION>.
@@ -33,7 +33,7 @@ from importlib.metadata import version
 
 VERSION = version("cloudcore")
 """Of this node; all that follow a log of tables have one."""
-COUNT, ORIGINS = "Cc-Count", "Cc-Origins"
+COUNT, ORIGINS, SEALED = "Cc-Count", "Cc-Origins", "Cc-Sealed"
 BATCH_BYTES = (1 << 20) - 65_536
 """Of records in a message of a source, beside which its headers have room in a MiB."""
 CONSUMER = "deliver"

@@ -40,12 +40,14 @@ from cloudcore.cluster.leases import Lease, Leases, Turns
 from cloudcore.cluster.link import Link, Lost, end, is_transient
 from cloudcore.cluster.notes import Notes
 from cloudcore.cluster.schemas import Schemas
+from cloudcore.cluster.sealing import Sealing, described_by
 from cloudcore.cluster.service import ClusterFirehose
 from cloudcore.cluster.tables.courier import Courier
 from cloudcore.cluster.transforming import Around
 from cloudcore.errors import ClosedError, CloudcoreError, StaleError
 from cloudcore.firehose.destinations.sending import Around as Surroundings
 from cloudcore.firehose.records import frame, split
+from cloudcore.firehose.sealed import Keys
 from cloudcore.firehose.sources.origins import told_of
 
 if TYPE_CHECKING:
@@ -106,6 +108,8 @@ class Node:
         self.opens: Callable[[str, str], object] | None = None
         """Opens the functions of an account in a region, once the cloud can."""
         self.stores: Callable[[str, str, Mapping[str, Any]], Any] | None = None
+        self.keys: Callable[[str, str], Keys] | None = None
+        """The data keys of the delivery streams of an account in a region; as opens."""
         self.sinks: Callable[[str, str, str], Sink] | None = None
         """Where tables of an account in a region send their changes to, by its ARN; as opens."""
         self._functions: dict[tuple[str, str], ClusterLambda] = {}
@@ -162,6 +166,19 @@ class Node:
         if self.stores is None:
             raise ClosedError("this node begins", "closed")
         return self.stores(account, region, ours)
+
+    def sealing(self, place: Place, identity: str) -> Sealing:
+        """How batches of a delivery stream are encrypted."""
+        account, region, _ = place
+        described = described_by(
+            lambda: self.catalogue.find(place), lambda: self.link.run(self.catalogue.ask(place)), identity
+        )
+        return Sealing(lambda: self._keys(account, region), described)
+
+    def _keys(self, account: str, region: str) -> Keys:
+        if self.keys is None:
+            raise ClosedError("this node begins", "closed")
+        return self.keys(account, region)
 
     def counted(self, identity: str) -> dict[str, int]:
         """What this node counted of a delivery stream that it carries."""
@@ -326,8 +343,10 @@ class Node:
                     await self.catalogue.store(place, {**found, "Inferred": text})
 
         schemas = Schemas(lambda text: self.link.run(kept(text)))
-        carrier = Carrier(self.link, place, identity, described, self.store, self._places, self.wall,
-                          self.counters, around, self.around, schemas)  # fmt: skip
+        carrier = Carrier(
+            self.link, place, identity, described, self.store, self._places, self.wall, self.counters, around,
+            self.around, schemas, self.sealing(place, identity),
+        )  # fmt: skip
         carrier.start()
         self._carriers[identity] = carrier
 

@@ -9,8 +9,10 @@ from cloudcore.cluster.absent import CODE
 from cloudcore.cluster.link import Lost
 from cloudcore.cluster.stream import ClusterStream
 from cloudcore.errors import ApiError, StaleError
+from cloudcore.firehose import sealed, sources
 from cloudcore.firehose.destinations import kinds
 from cloudcore.firehose.destinations.iceberg.config import Iceberg
+from cloudcore.firehose.kms import KeyFailed
 from cloudcore.firehose.quota import Quota
 from cloudcore.firehose.service import Firehose
 from cloudcore.firehose.sources import table
@@ -69,8 +71,6 @@ class ClusterFirehose(Firehose):
     ) -> dict[str, Any]:  # fmt: skip
         """Make a stream for all nodes. Raises ApiError ResourceInUseException, and for what does not work
         there UnsupportedOperationException."""
-        if encryption is not None:
-            raise _unsupported("Encryption of delivery streams does")
         if table.MEMBER in (source or {}):
             raise _unsupported("Tables as sources of delivery streams do")
         description = {
@@ -80,6 +80,12 @@ class ClusterFirehose(Firehose):
             "Source": source,
         }
         self._refuse(description)
+        if encryption is not None:
+            _refuse_own_key(encryption.get("KeyARN"))
+            try:
+                description = sealed.with_new_key(description, self.keys, encryption)
+            except KeyFailed as failed:
+                raise ApiError(failed.code, failed.message) from None
         try:
             stored = self._ask(self._node.catalogue.store(self._place(name), description))
         except StaleError:
@@ -121,7 +127,15 @@ class ClusterFirehose(Firehose):
         self.store({**description, "Earlier": earlier})
 
     def seal(self, description: dict[str, Any]) -> None:
-        raise _unsupported("Encryption of delivery streams does")
+        """As Firehose.seal(); other nodes go by it a second later."""
+        found = description.get("Encryption")
+        if found and found["Current"] is not None:
+            _refuse_own_key(found["KeyARN"])
+            if sources.fills(description.get("Source")):
+                raise _unsupported("Encryption of what a source fills does")
+        if found:
+            description = {**description, "Encryption": {**found, "Since": self.clock.now()}}
+        self.store(description)
 
     def define_table(self, database: str, table: str, schema: Any) -> None:
         raise _unsupported("Tables of the local catalogue do")
@@ -153,6 +167,11 @@ class ClusterFirehose(Firehose):
             return self._node.link.run(work)
         except Lost as error:
             raise ApiError("ServiceUnavailableException", str(error), 503) from None
+
+
+def _refuse_own_key(arn: str | None) -> None:
+    if arn is None:
+        raise _unsupported("Encryption by a key that is not KMS's (CUSTOMER_MANAGED_CMK) does")
 
 
 def _unsupported(what: str) -> ApiError:

@@ -42,8 +42,6 @@ class ClusterStream(Door):
     and have gaps: a batch's times 2**20, plus the record's place in it.
     """
 
-    encrypted = False
-
     def __init__(
         self, node: Node, place: Place, description: dict[str, Any], objects: Any, quota: Quota | None
     ):
@@ -53,6 +51,12 @@ class ClusterStream(Door):
         self.identity: str = description["Identity"]
         self.fed = sources.fills(description.get("Source"))
         self._bytes_in = self._slowed = 0
+        self._sealing = node.sealing(place, self.identity)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether what is put now is encrypted in the stream's log."""
+        return (self.description.get("Encryption") or {}).get("Current") is not None
 
     @property
     def description(self) -> dict[str, Any]:
@@ -107,7 +111,13 @@ class ClusterStream(Door):
     def records(self, first: int, count: int) -> Iterator[tuple[int, int, bytes]]:
         """Up to `count` records that were put, from sequence `first` on, as far as the log still holds them:
         (sequence, time of arrival in ms since 1970, bytes)."""
-        return iter(self._run(self._records(first, count)))
+        found = []
+        for message in self._run(self._messages(first, count)):
+            data, time_ms = self._sealing.open(message), time_of(message)
+            framed = parted(data)[1] if ORIGINS in message.headers else data
+            records = enumerate(split(framed), message.metadata.sequence.stream << PLACE_BITS)
+            found += [(number, time_ms, bytes(record)) for number, record in records if number >= first]
+        return iter(found[:count])
 
     def close(self) -> None:
         """Nothing of it is open: the node's workers go on."""
@@ -118,17 +128,17 @@ class ClusterStream(Door):
     def _put(self, batches: Any) -> tuple[int, int]:
         first = last = size = 0
         for payload, count in batches:
-            sequence = self._run(self._publish(payload, count))
+            sequence = self._run(self._publish(*self._sealing.seal(payload), count))
             first = first or sequence << PLACE_BITS
             last = (sequence << PLACE_BITS) + count - 1
             size += len(payload) - 4 * count
         self._bytes_in += size
         return first, last
 
-    async def _publish(self, payload: bytes, count: int) -> int:
+    async def _publish(self, payload: bytes, sealed: dict[str, str], count: int) -> int:
         """Append a batch; the same message id for as long as it takes."""
         link = self._node.link
-        headers = {COUNT: str(count), "Nats-Msg-Id": link.message_id()}
+        headers = {COUNT: str(count), "Nats-Msg-Id": link.message_id(), **sealed}
         try:
             try:
                 return await link.append(log_subject(self.identity), payload, headers, _SOON_S)
@@ -146,23 +156,23 @@ class ClusterStream(Door):
                 "ServiceUnavailableException", f"{error}; the records may be stored", 503
             ) from None
 
-    async def _records(self, first: int, count: int) -> list[tuple[int, int, bytes]]:
+    async def _messages(self, first: int, count: int) -> list[Any]:
+        """Batches that have so many records from `first` on."""
         from nats.js.api import DeliverPolicy
 
-        found: list[tuple[int, int, bytes]] = []
+        found: list[Any] = []
+        wanted = count + (first & (1 << PLACE_BITS) - 1)  # with those of the first batch that come before
         async with Reader(
             self._node.link, log_of(self.identity), deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=max(1, first >> PLACE_BITS),
         ) as reader:  # fmt: skip
             left = reader.pending
-            while left and len(found) < count:
+            while left and wanted > 0:
                 for message in await reader.next(min(left, 16), 2.0):
                     left -= 1
-                    at, time_ms = message.metadata.sequence.stream << PLACE_BITS, time_of(message)
-                    payload = parted(message.data)[1] if ORIGINS in message.headers else message.data
-                    records = enumerate(split(payload), at)
-                    found += [(number, time_ms, bytes(data)) for number, data in records if number >= first]
-        return found[:count]
+                    wanted -= int(message.headers[COUNT])
+                    found.append(message)
+        return found
 
     async def _flush(self, timeout: float | None) -> bool:
         link = self._node.link
