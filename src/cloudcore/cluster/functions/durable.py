@@ -26,7 +26,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from cloudcore.cluster.functions.calls import Refused
-from cloudcore.cluster.functions.journal import ClusterJournal
+from cloudcore.cluster.functions.journal import ClusterJournal, Unknown
 from cloudcore.cluster.layout import LEASE_S, durable_log, durable_subject
 from cloudcore.cluster.leases import Lease, Turns
 from cloudcore.cluster.link import Lost, end, is_transient
@@ -171,7 +171,10 @@ class ClusterDurable(Durable):
         kept = self._kept.get(function)
         if kept is None or kept.durable is None or not kept.lease.sure:
             raise ClosedError(f"this node does not keep the executions of {function}", "closed")
-        answer = self._done(kept.durable, function, what, told)
+        try:
+            answer = self._done(kept.durable, function, what, told)
+        except Unknown as error:
+            raise ApiError("ServiceException", str(error), 500) from None
         if what in _READS and not kept.lease.sure:
             raise ClosedError(f"this node may not keep the executions of {function} any more", "closed")
         return answer
@@ -198,12 +201,16 @@ class ClusterDurable(Durable):
             raise ClosedError(f"this node does not keep the executions of {function}", "closed")
         return kept.durable
 
-    def find(self, arn: str) -> Execution:
-        """As Durable.find(), of one that is kept here."""
+    def _held(self, arn: str) -> Durable:
+        """As _of(). Raises ResourceNotFoundException too."""
         durable = self._of(arn)
         if durable is None:
             raise ApiError("ResourceNotFoundException", f"Durable execution not found: {arn}", 404)
-        return durable.find(arn)
+        return durable
+
+    def find(self, arn: str) -> Execution:
+        """As Durable.find(), of one that is kept here."""
+        return self._held(arn).find(arn)
 
     def all(self) -> list[Execution]:
         """Those that are kept here."""
@@ -212,17 +219,11 @@ class ClusterDurable(Durable):
 
     def change(self, arn: str, act: Callable[[Execution, float], Any]) -> Any:
         """As Durable.change(), of one that is kept here."""
-        self.find(arn)
-        durable = self._of(arn)
-        assert durable is not None
-        return durable.change(arn, act)
+        return self._held(arn).change(arn, act)
 
     def forget(self, arn: str) -> float:
         """As Durable.forget(), of one that is kept here."""
-        self.find(arn)
-        durable = self._of(arn)
-        assert durable is not None
-        return durable.forget(arn)
+        return self._held(arn).forget(arn)
 
     def checkpoint(
         self, arn: str, token: str, updates: list[dict[str, Any]], client_token: str | None

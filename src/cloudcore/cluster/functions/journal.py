@@ -29,6 +29,10 @@ _PART_MAX = 900_000
 _OPEN_S, _SAVE_S, _PURGE_S = 60.0, 10.0, 30.0
 
 
+class Unknown(ClosedError):
+    """A record was sent, and whether it is in the journal is not known here."""
+
+
 class ClusterJournal(Executions):
     """That of one function. open() on the link's loop; all else from any thread but that, one at a time."""
 
@@ -59,8 +63,10 @@ class ClusterJournal(Executions):
             ]
         except StaleError:
             raise ClosedError("another node keeps these executions now", "closed") from None
-        except (Lost, FullError, RuntimeError) as error:  # it may be there: the next one to read it knows
-            raise ClosedError(f"what became of an execution is not known here: {error}", "closed") from None
+        except (Lost, RuntimeError) as error:  # whoever reads the journal next knows
+            raise Unknown(f"what was asked for may have happened: {error}", "closed") from None
+        except FullError as error:  # but parts of it may be there
+            raise ClosedError(str(error), "closed") from None
         return found[0]
 
     def drop(self) -> None:
