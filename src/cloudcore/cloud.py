@@ -138,7 +138,7 @@ class Cloud(Place):
             from cloudcore.cluster import Node
 
             try:
-                self.node = Node(address, self._objects_of, self.clock, reach=self.reach)
+                self.node = Node(address, self._objects_of, self.clock, reach=self.reach, meter=meter)
                 self.node.opens = lambda account, region: self._place(account, region).lambda_
                 self.node.stores = lambda account, region, ours: (
                     self._place(account, region).firehose.store_of(ours)

@@ -448,3 +448,52 @@ def test_the_command_line_at_a_node(pair: Any, server: Servers) -> None:
             return code == 0 and "tables   000000000000 us-east-1  led by " in told and "messages behind: a " in told
 
         until("the status of the cluster has the tables", shown)
+
+
+def test_units_are_counted_at_every_node(alone: Servers, tmp_path: Path) -> None:
+    """Write units of the whole cluster at each of its nodes, read units where it was answered, from when a node is whole."""
+    store = LocalObjects(tmp_path / "objects")
+
+    def units(cloud: Any, table: str = "counted") -> tuple[float, float]:
+        found = cloud.dynamodb.billed().get(table, {})
+        return found.get("read_units", 0), found.get("write_units", 0)
+
+    with cloudcore.open(f"{alone.url}/a", objects=store) as a, cloudcore.open(f"{alone.url}/b", objects=store) as b:
+        at_a, at_b = a.table("counted", pk="id:S"), b.table("counted", pk="id:S")
+        until("both are whole", lambda: all(cloud.dynamodb.range.whole() for cloud in (a, b)))
+        for number in range(12):
+            (at_a, at_b)[number % 3 == 0].put({"id": f"{number}", "pad": "x" * 1500})  # two units each
+        until("both have them", lambda: units(a)[1] == units(b)[1] == 24)
+        before = units(a)[0], units(b)[0]
+        for number in range(6):
+            assert at_b.get(f"{number}") is not None  # half a unit each
+        assert (units(a)[0] - before[0], units(b)[0] - before[1]) == (0, 3)
+        with cloudcore.open(f"{alone.url}/c", objects=store) as c:
+            at_c = c.table("counted")
+            until("it is whole", lambda: c.dynamodb.range.whole())
+            at_c.put({"id": "more"})
+            until("all know", lambda: units(a)[1] == units(b)[1] == 25)
+            assert units(c)[1] == 1  # what it read to become whole does not count
+        lines = {line.what: line.quantity for line in a.bill() if line.name.endswith("counted")}
+        assert lines["write request units"] == 25
+        client = a.client("dynamodb")
+        client.update_time_to_live(TableName="counted", TimeToLiveSpecification={"Enabled": True, "AttributeName": "end"})
+        at_b.delete("more")
+        at_b.put({"id": "gone", "end": 1_700_000_000})
+        until("it has expired", lambda: at_b.get("gone", consistent=True) is None)
+        until("both know", lambda: units(a)[1] == units(b)[1])
+        assert units(a)[1] == 27  # the deletion of what has expired is free
+        at_a.update("0", set={"pad": ""})
+        assert units(a)[1] == 29
+        status, raw = a.dynamodb.manage("#split/all", json.dumps({"at": None}).encode())
+        assert status == 200, raw
+        until("the split is done", lambda: all(
+            len(cloud.dynamodb.router.ranges.order) == 2
+            and all(each.whole() and not each.replica.settling for each in cloud.dynamodb.router.ranges.order) for cloud in (a, b)))  # fmt: skip
+        assert units(a)[1] == units(b)[1] == 29  # a split takes none
+        for number in range(20):
+            at_b.put({"id": f"s{number}"})
+        until("both have them", lambda: units(a)[1] == units(b)[1] == 49)
+        a.client("dynamodb").delete_table(TableName="counted")
+        until("it is gone", lambda: "counted" not in b.client("dynamodb").list_tables()["TableNames"])
+        until("what it took is counted", lambda: units(a)[1] == units(b)[1] == 49)

@@ -68,13 +68,13 @@ _CALLS = 4  # of functions on a core, beside which a node has no room for those 
 class Node:
     """A node of the cluster at `text` (address.py), which delivers until close().
 
-    `objects` gives the store of an account; `reach` as Cloud takes it. Raises ValueError, ImportError, and
-    CloudcoreError when no server answers or when a node of that name is there.
+    `objects` gives the store of an account; `reach` and `meter` as Cloud takes them. Raises ValueError,
+    ImportError, and CloudcoreError when no server answers or when a node of that name is there.
     """
 
     def __init__(
         self, text: str, objects: Callable[[str], Any], clock: Clock, node: str | None = None,
-        reach: Mapping[str, str] | None = None,
+        reach: Mapping[str, str] | None = None, meter: bool = True,
     ):  # fmt: skip
         found = address.parse(text, node)
         if not found.node:
@@ -83,7 +83,7 @@ class Node:
         self._key = f"node.{self.name}"
         self.counters: dict[str, int] = {}
         self.url: str | None = None
-        self._objects, self._clock, self._reach = objects, clock, reach or {}
+        self._objects, self._clock, self._reach, self._meter = objects, clock, reach or {}, meter
         self.link = Link(found.servers, self.name)
         self.catalogue, self.leases = Catalogue(self.link), Leases(self.link)
         self._lease: Lease | None = None
@@ -391,7 +391,7 @@ class Node:
             found = self._ranges[account, region] = Ranges(lambda range_, seed: Range(
                 self.link, account, region, self._clock, self.name, lambda: sorted(self.nodes), self._give,
                 addresses, lambda arn: self._sink(account, region, arn), lambda: self._objects(account),
-                range_, seed,
+                range_, seed, self._meter,
             ))  # fmt: skip
             found.start()
         return found

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cloudcore.dynamodb.service import DynamoDB
 
 _NAMES = ("read_units", "write_units")
-_HOURS = ("provisioned_read_hours", "provisioned_write_hours")
+HOURS = ("provisioned_read_hours", "provisioned_write_hours")
 _MEMBERS = ("ReadCapacityUnits", "WriteCapacityUnits")
 Counts = dict[str, float]
 
@@ -41,7 +41,7 @@ class Usage:
                 self._look(name)
             found = {name: dict(counts) for name, counts in self._kept.items()}
             for name in names:
-                _add(found, name, self._units(name))
+                add(found, name, self._units(name))
             return found
 
     def look(self, name: str) -> None:
@@ -55,14 +55,14 @@ class Usage:
             self._look(name)
             units = self._units(name)
             drop(name)
-            _add(self._kept, name, units)
+            add(self._kept, name, units)
             self._seen.pop(name, None)
 
     def took(self, table: str, counter: str, count: float) -> None:
         """Count what the engine does not: stream_reads (GetRecords), and restored_bytes, exported_bytes and
         imported_bytes when the work is done."""
         with self._lock:
-            _add(self._kept, table, {counter: count})
+            add(self._kept, table, {counter: count})
 
     def _look(self, name: str) -> None:
         described = self._service.tables.describe(name)
@@ -77,9 +77,9 @@ class Usage:
         since, held, before = self._seen.get(name, (made, capacity, {}))
         if any(held):
             hours = max(0.0, now - since) / 3600
-            taken = {counter: rate * hours for counter, rate in zip(_HOURS, held, strict=True)}
+            taken = {counter: rate * hours for counter, rate in zip(HOURS, held, strict=True)}
             taken |= {f"covered_{unit}": count - before.get(unit, 0) for unit, count in units.items()}
-            _add(self._kept, name, taken)
+            add(self._kept, name, taken)
         self._seen[name] = now, capacity, units
 
     def _units(self, name: str) -> Counts:
@@ -87,7 +87,16 @@ class Usage:
         return {} if counted is None else dict(zip(_NAMES, counted, strict=True))
 
 
-def _add(totals: dict[str, Counts], name: str, counts: Counts) -> None:
+def difference(now: dict[str, Counts], before: dict[str, Counts]) -> dict[str, Counts]:
+    """What came since `before`, by table."""
+    return {
+        name: {counter: count - before.get(name, {}).get(counter, 0) for counter, count in counts.items()}
+        for name, counts in now.items()
+    }
+
+
+def add(totals: dict[str, Counts], name: str, counts: Counts) -> None:
+    """Add counters to those of a table."""
     held = totals.setdefault(name, {})
     for counter, count in counts.items():
         held[counter] = held.get(counter, 0) + count

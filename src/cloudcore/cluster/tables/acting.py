@@ -58,6 +58,8 @@ class Means:
     objects: Callable[[], Any] | None = None
     put: Callable[[bytes], tuple[int, bytes]] | None = None
     """Orders a PutItem for the calling thread."""
+    meter: bool = True
+    """Whether units are counted."""
 
 
 class LeaderJobs(Jobs):

@@ -43,6 +43,7 @@ from cloudcore.cluster.tables.replica import Answer, Replica
 from cloudcore.cluster.tables.transacting import BUSY, TOGETHER
 from cloudcore.cluster.tables.versions import Foreign, Versions
 from cloudcore.dynamodb.errors import error_body
+from cloudcore.dynamodb.usage import Counts, add
 from cloudcore.errors import ApiError, ClosedError, FullError, StaleError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Range:
         self, link: Link, account: str, region: str, clock: Clock, name: str,
         nodes: Callable[[], list[str]], send: Send, addresses: list[str], sinks: Callable[[str], Sink],
         objects: Callable[[], Any],
-        range_: str = ALL, seed: int = 0,
+        range_: str = ALL, seed: int = 0, meter: bool = True,
     ):  # fmt: skip
         self.account, self.region, self.range, self.first = account, region, range_, first_of(range_)
         self._link, self._clock, self._name, self._nodes, self._send = link, clock, name, nodes, send
@@ -107,6 +108,7 @@ class Range:
         self.checkpoints = Keeper(link, account, region, lambda: self._wake.set(), range_)
         self.versions = Versions()
         self.ready = threading.Event()
+        self._used: dict[str, Counts] = {}  # of replicas that were made anew
         self.term, self.sequence = 0, 0
         self.leader: dict[str, Any] | None = None
         self.leading = 0  # the term in which this node leads; 0: it does not
@@ -125,7 +127,7 @@ class Range:
         self._seen: dict[str, Seen] = {}
         self._controlled: dict[str, Answer] = {}
         self._acting = Acting(lambda: self.leading)
-        self._means = Means(self._acting, link, sinks, objects, self._put)
+        self._means = Means(self._acting, link, sinks, objects, self._put, meter)
         self._resuming: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._running: asyncio.Task[None] | None = None
@@ -200,6 +202,15 @@ class Range:
         """The replica, if it is as far as the log was when it began."""
         replica = self.replica  # first: one that is made anew is not ready before it is whole
         return replica if self.ready.is_set() else None
+
+    def used(self) -> dict[str, Counts]:
+        """What tables took at this node, by name."""
+        found = {name: dict(counts) for name, counts in self._used.items()}
+        replica = self.whole()
+        with contextlib.suppress(ClosedError):
+            for table, counts in {} if replica is None else replica.used().items():
+                add(found, table, counts)
+        return found
 
     def ask(self, kind: str, operation: str, body: bytes) -> Future[Answer]:
         """Have the leader answer, by way of the log or not."""
@@ -294,6 +305,8 @@ class Range:
         self.replica = replica = derived or self.made()
         replica.on_split = self._went
         if before is not None:
+            for table, counts in before.used().items():
+                add(self._used, table, counts)
             self._keep(asyncio.create_task(asyncio.to_thread(before.close)))
         if derived is None and self.checkpoints.newest is not None:
             self._time_ms = await self.checkpoints.fill(replica)
@@ -320,6 +333,8 @@ class Range:
                     self._came(message.metadata.sequence.stream, message.subject, message.data)
                     await asyncio.sleep(0)
                 if self.sequence >= self._target:
+                    if self.replica is not None:
+                        self.replica.count()
                     self.ready.set()
                     if self._may_stand() and await self._take_over():
                         return

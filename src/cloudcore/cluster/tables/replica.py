@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from cloudcore._table import Tables, call_expiring, feed_state, load, set_time, space_id
+from cloudcore._table import Tables, call_expiring, feed_state, load, metered, set_time, space_id
 from cloudcore.clock import Clock
 from cloudcore.cluster.tables import registry, splitting
 from cloudcore.cluster.tables.acting import Acting, LeaderDestinations, LeaderJobs, Means
@@ -28,6 +28,7 @@ from cloudcore.dynamodb.expiry import Sweeper
 from cloudcore.dynamodb.recovery.backups import KIND as BACKUP
 from cloudcore.dynamodb.recovery.catalogue import SPACE
 from cloudcore.dynamodb.streams.registry import KIND as STREAM
+from cloudcore.dynamodb.usage import Counts, difference
 from cloudcore.errors import ClosedError, CloudcoreError
 
 logger = logging.getLogger("cloudcore.cluster")
@@ -112,6 +113,10 @@ class ReplicaDynamoDB(DynamoDB):
 
     put: Callable[[bytes], Answer] | None = None
 
+    def drop(self, name: str) -> None:
+        """Order it; what the table took is kept when that is applied."""
+        self.tables.drop(name)
+
     def load(self, table: str, entries: bytes) -> None:
         assert isinstance(self.tables, OrderedTables)
         self.tables.load(table, entries)
@@ -139,13 +144,15 @@ class Replica:
         means: Means | None = None,
     ):  # fmt: skip
         def made(directory: Any, **settings: Any) -> OrderedTables:
-            return OrderedTables(directory, **{**settings, "meter": False}, seed=seed)
+            return OrderedTables(directory, **settings, seed=seed)
 
         self._means = means = means or Means(Acting(lambda: 0))
         self.service = ReplicaDynamoDB(
-            None, account, region, clock=clock, addresses=addresses, meter=False, make=made,
+            None, account, region, clock=clock, addresses=addresses, meter=means.meter, make=made,
             sinks=means.sinks, objects=means.objects,
         )  # fmt: skip
+        self._before: dict[str, Counts] | None = None
+        self._free: dict[str, float] = {}  # write units of deletions that cost nothing
         tables = self.service.tables
         assert isinstance(tables, OrderedTables)
         self.service.expiry = Unwatched(tables, clock)
@@ -218,7 +225,7 @@ class Replica:
         if entry.kind == PRIMITIVE:
             return self._step(entry.operation, json.loads(entry.body))
         if entry.kind == EXPIRE:
-            return call_expiring(self.tables, entry.body)
+            return self._expire(entry.body)
         return self.tables.call_json(entry.operation, entry.body)
 
     def _transacted(self, entry: Entry) -> Answer | None:
@@ -271,7 +278,7 @@ class Replica:
 
     def _drop(self, name: str) -> None:
         space, last = space_id(self.tables, name), feed_state(self.tables)[0]
-        Tables.drop(self.tables, name)
+        self.drop(name)
         assert space is not None
         self.streams.dropped(name, space, last)
 
@@ -306,6 +313,35 @@ class Replica:
         if isinstance(service.images, StoredImages):
             service.images.sweep(dict(service.catalogue.all(BACKUP)))
         service.resume()
+
+    def drop(self, name: str) -> None:
+        """Take a table away; what it took stays counted. Raises KeyError."""
+        self.service.usage.dropped(name, lambda name: Tables.drop(self.tables, name))
+
+    def count(self) -> None:
+        """It is as far as its log: what requests take counts from now on. Idempotent."""
+        if self._before is None:
+            self._before = self.service.usage.read()
+
+    def used(self) -> dict[str, Counts]:
+        """What tables took here since count(), by name. Any thread may call."""
+        if self._before is None:
+            return {}
+        found = difference(self.service.usage.read(), self._before)
+        for table, units in list(self._free.items()):
+            for counter in {"write_units", "covered_write_units"} & found.get(table, {}).keys():
+                found[table][counter] = max(0.0, found[table][counter] - units)
+        return found
+
+    def _expire(self, body: bytes) -> Answer:
+        """Delete an item that has expired, which is free."""
+        table = json.loads(body)["TableName"]
+        before = metered(self.tables, table)
+        answer = call_expiring(self.tables, body)
+        after = metered(self.tables, table)
+        if before is not None and after is not None and self._before is not None:
+            self._free[table] = self._free.get(table, 0.0) + after[1] - before[1]
+        return answer
 
     def close(self) -> None:
         """Release the memory."""

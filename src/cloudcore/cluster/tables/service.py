@@ -20,6 +20,7 @@ from cloudcore.cluster.tables.streams import ClusterStreams
 from cloudcore.cluster.tables.transacting import BUSY
 from cloudcore.dynamodb.errors import error_body
 from cloudcore.dynamodb.operations import CONTROL, ITEM
+from cloudcore.dynamodb.usage import HOURS, add
 from cloudcore.errors import ApiError, ClosedError
 
 if TYPE_CHECKING:
@@ -155,8 +156,15 @@ class ClusterDynamoDB:
         return found
 
     def billed(self) -> dict[str, dict[str, float]]:
-        """Units are not counted on a cluster."""
-        return {}
+        """What tables took at this node: write units of the whole cluster, because every node executes every
+        write, and read units of what was answered here."""
+        found: dict[str, dict[str, float]] = {}
+        for number, range_ in enumerate([] if self._router is None else self._router.ranges.order):
+            for table, counts in range_.used().items():
+                # Capacity is a table's, however many ranges have its keys.
+                own = {name: count for name, count in counts.items() if not number or name not in HOURS}
+                add(found, table, own)
+        return found
 
     def priced(self, name: str) -> dict[str, Any]:
         """What the price of a table depends on besides its use, as this node's replica has it."""

@@ -84,7 +84,7 @@ def step(replica: Replica, entry: Entry) -> Answer | None:
     if entry.operation == CATALOGUE:
         told = json.loads(entry.body)
         if told["version"] > replica.catalogue:
-            _reconcile(replica.tables, told["tables"])
+            _reconcile(replica, told["tables"])
             replica.catalogue = told["version"]
         return 200, b"{}"
     if entry.operation == SPLIT:
@@ -102,11 +102,12 @@ def catalogue_of(replica: Replica) -> bytes:
     return json.dumps({"version": replica.catalogue, "tables": tables}).encode()
 
 
-def _reconcile(tables: Tables, wanted: dict[str, str]) -> None:
+def _reconcile(replica: Replica, wanted: dict[str, str]) -> None:
     """Have the tables that are wanted, and no others."""
+    tables = replica.tables
     for name in tables.names():
         if name not in wanted or _identity(tables, name) != json.loads(wanted[name]).get("TableId"):
-            Tables.drop(tables, name)
+            replica.drop(name)
     for name, text in wanted.items():
         description = text.encode()
         described = tables.describe(name)
