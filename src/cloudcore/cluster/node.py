@@ -79,6 +79,7 @@ class Node:
         found = address.parse(text, node)
         if not found.node:
             raise ValueError("a node needs a name: nats://SERVERS/NAME, or --node NAME")
+        _import_all()
         self.name = found.node
         self._key = f"node.{self.name}"
         self.counters: dict[str, int] = {}
@@ -464,6 +465,14 @@ class Node:
         """The sequence of the last plan, if it is of this batch or of later ones; else 0."""
         message = await self.link.newest(plans_of(identity), plans_subject(identity))
         return message.seq if message and load(json.loads(message.data)).last >= batch else 0
+
+
+def _import_all() -> None:
+    """What is imported where it is used, because it imports this: now, by one thread. Two that begin with
+    different parts of a package may each wait for the other, which Python ends with an error."""
+    import cloudcore.cluster.functions.service
+    import cloudcore.cluster.tables.ranges
+    import cloudcore.cluster.tables.service  # noqa: F401
 
 
 def _arn(place: Place) -> str:
