@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from cluster_load import leader
+from cluster_producers import s3 as s3_of
 from cluster_support import Nodes, Servers, stream_to, until
 
 from cloudcore.objects import LocalObjects
@@ -216,6 +217,81 @@ def test_another_leader_goes_on(tmp_path: Path) -> None:
     finally:
         nodes.stop()
         servers.stop()
+
+
+def test_another_leader_goes_on_with_an_export_and_bulk_puts(weed: Any, tmp_path: Path) -> None:
+    """The leader is killed as soon as it has begun an export, and the next one as soon as it has begun bulk puts."""
+    names, count = ["n0", "n1", "n2"], 6000
+    servers = Servers(tmp_path / "nats", 1)
+    nodes = Nodes(tmp_path / "nodes", servers.url, weed.url)
+    s3 = s3_of(weed.url)
+    s3.create_bucket(Bucket="jobs")
+    bad = [json.dumps({"Item": {"no": {"N": f"{n}"}}}) for n in range(5)]
+    lines = [json.dumps({"Item": {"id": {"S": f"{n}"}, "n": {"N": f"{n}"}, "pad": {"S": "x" * 1000}}}) for n in range(count)]
+    s3.put_object(Bucket="jobs", Key="in/a.json", Body="\n".join(bad + lines).encode())
+    try:
+        for name in names:
+            nodes.start(name)
+        for name in names:
+            nodes.wait(name)
+        client = nodes.client("n0", "dynamodb")
+        client.create_table(TableName="put", **TABLE)
+        arn = client.start_bulk_put_items(
+            TableName="put", InputS3Configuration={"S3Bucket": "jobs", "S3KeyPrefix": "in/", "InputFormat": "DYNAMODB_JSON"},
+            OutputS3Configuration={"S3Bucket": "jobs", "S3KeyPrefix": "report/", "OutputType": ["ERROR"]},
+        )["BulkOperationDescription"]["BulkOperationArn"]  # fmt: skip
+        _replaced(servers, nodes, names)
+        told = until("it has ended", lambda: _said(nodes, servers, names, lambda client: _ended(
+            client.describe_bulk_operation(BulkOperationArn=arn)["BulkOperationDescription"], "BulkOperationStatus")))  # fmt: skip
+        assert (told["BulkOperationStatus"], told["ProcessedItemCount"], told["FailedItemCount"]) == ("COMPLETED_WITH_ERRORS", count + 5, 5), told
+        report = [json.loads(line) for line in _lines(s3, "report/") if b"itemS3Pointer" in line]
+        assert sorted(one["itemS3Pointer"]["itemIndex"] for one in report) == list(range(5)), report[:1]
+
+        client = nodes.client(next(name for name in names if name != leader(servers)), "dynamodb")
+        client.update_continuous_backups(
+            TableName="put", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
+        table = "arn:aws:dynamodb:us-east-1:000000000000:table/put"
+
+        def exported(prefix: str, kill: bool) -> Any:
+            arn = client.export_table_to_point_in_time(TableArn=table, S3Bucket="jobs", S3Prefix=prefix)["ExportDescription"]["ExportArn"]
+            if kill:
+                _replaced(servers, nodes, names)
+            return until("it has ended", lambda: _said(nodes, servers, names, lambda client: _ended(
+                client.describe_export(ExportArn=arn)["ExportDescription"], "ExportStatus")))  # fmt: skip
+
+        exported("first", False)  # now the archive has its first image, without which another leader could not go on
+        told = exported("out", True)
+        assert (told["ExportStatus"], told.get("ItemCount")) == ("COMPLETED", count), told.get("FailureMessage")
+        listed = [json.loads(line)["dataFileS3Key"] for line in _lines(s3, "out/", "manifest-files.json")]
+        found = [json.loads(line)["Item"] for key in listed for line in _lines(s3, key)]
+        assert sorted(int(item["n"]["N"]) for item in found) == list(range(count))
+    except BaseException:
+        for name in names:
+            print(name, nodes.said(name)[-1500:])
+        raise
+    finally:
+        nodes.stop()
+        servers.stop()
+
+
+def _said(nodes: Nodes, servers: Servers, names: list[str], ask: Any) -> Any:
+    """What a node that does not lead answers; None while none does."""
+    try:
+        return ask(nodes.client(next(name for name in names if name != leader(servers)), "dynamodb"))
+    except (BotoCoreError, ClientError):
+        return None
+
+
+def _lines(s3: Any, prefix: str, ending: str = "") -> list[bytes]:
+    """Of all objects whose keys begin and end so."""
+    found: list[bytes] = []
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket="jobs", Prefix=prefix):
+        for each in page.get("Contents", ()):
+            if each["Key"].endswith(ending):
+                body = s3.get_object(Bucket="jobs", Key=each["Key"])["Body"].read()
+                found += (gzip.decompress(body) if each["Key"].endswith(".gz") else body).splitlines()
+    return found
 
 
 def _replaced(servers: Servers, nodes: Nodes, names: list[str]) -> None:
