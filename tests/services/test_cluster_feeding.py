@@ -126,11 +126,11 @@ def test_each_record_once_whatever_is_killed(weed: Any, moto: Moto, tmp_path: Pa
         for name in ("n0", "n1", "n2"):
             nodes.wait(name)
         s3 = s3_of(weed.url)
-        s3.create_bucket(Bucket="killed")
+        s3.create_bucket(Bucket="fed")
         nodes.client("n0").create_delivery_stream(
             DeliveryStreamName="killed", DeliveryStreamType="KinesisStreamAsSource",
             KinesisStreamSourceConfiguration={"KinesisStreamARN": arn, "RoleARN": ROLE},
-            ExtendedS3DestinationConfiguration=stream_to("killed", CompressionFormat="UNCOMPRESSED"),
+            ExtendedS3DestinationConfiguration=stream_to("fed", CompressionFormat="UNCOMPRESSED"),
         )  # fmt: skip
         producer.start()
         link = Link([f"nats://127.0.0.1:{servers.ports[0]}"], "")
@@ -165,7 +165,7 @@ def test_each_record_once_whatever_is_killed(weed: Any, moto: Moto, tmp_path: Pa
 def _delivered(s3: Any) -> Counter[int]:
     """Every number in the objects, and how often."""
     found: Counter[int] = Counter()
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket="killed", Prefix="data/"):
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket="fed", Prefix="data/"):
         for each in page.get("Contents", ()):
-            found.update(int(line) for line in s3.get_object(Bucket="killed", Key=each["Key"])["Body"].read().split())
+            found.update(int(line) for line in s3.get_object(Bucket="fed", Key=each["Key"])["Body"].read().split())
     return found
